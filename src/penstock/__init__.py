@@ -1,0 +1,34 @@
+"""Penstock: a simulator of the AI infrastructure economy. Start with `load_world` and `simulate`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from penstock.version import __version__
+
+if TYPE_CHECKING:
+    from penstock.engine.ensemble import simulate
+    from penstock.engine.run import Run, open_run
+    from penstock.world import World, load_world
+
+# Loaded when first asked for, so that `penstock --help` and `import penstock` stay quick.
+_HOMES = {
+    "Run": "penstock.engine.run",
+    "World": "penstock.world",
+    "load_world": "penstock.world",
+    "open_run": "penstock.engine.run",
+    "simulate": "penstock.engine.ensemble",
+}
+
+__all__ = ["Run", "World", "__version__", "load_world", "open_run", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

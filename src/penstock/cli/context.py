@@ -1,0 +1,192 @@
+"""The options every command takes, before or after the command's name, and what they come to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+
+import typer
+
+from penstock.errors import UsageError
+from penstock.version import __version__
+
+if TYPE_CHECKING:
+    from penstock.world import World
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Format(StrEnum):
+    """How a result is written to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the options of every command come to."""
+
+    world: str = "ai-2025"
+    overlay: str | None = None
+    as_of: str | None = None
+    format: Format = Format.TABLE
+    quiet: bool = False
+    verbose: int = 0
+    progress: bool = True
+
+    def load_world(self) -> World:
+        """The world that `--world`, `--overlay` and `--as-of` name; raises InputError or UsageError."""
+        from penstock.world import load_world
+
+        return load_world(self.world, as_of=self.as_of, overlay=self.overlay)
+
+    def with_given(
+        self,
+        *,
+        world: str | None = None,
+        overlay: Path | None = None,
+        as_of: str | None = None,
+        format: Format | None = None,
+        quiet: bool | None = None,
+        verbose: int = 0,
+        no_progress: bool | None = None,
+    ) -> Settings:
+        """These settings, changed where the command line said something."""
+        return replace(
+            self,
+            world=world or self.world,
+            overlay=str(overlay) if overlay is not None else self.overlay,
+            as_of=_iso_date(as_of) if as_of is not None else self.as_of,
+            format=format or self.format,
+            quiet=bool(quiet) or self.quiet,
+            verbose=max(verbose, self.verbose),
+            progress=self.progress and not no_progress and not quiet,
+        )
+
+
+def settings(ctx: typer.Context) -> Settings:
+    """The settings gathered so far on this command line."""
+    return ctx.obj if isinstance(ctx.obj, Settings) else Settings()
+
+
+def _iso_date(text: str) -> str:
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"--as-of: found {text!r}; expected a date such as 2025-12-31") from None
+
+
+def _print_version(asked: bool | None) -> None:
+    if asked:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit()
+
+
+WorldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world",
+        metavar="W",
+        help="A bundled world or a folder of the same tables [ai-2025].",
+    ),
+]
+OverlayOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--overlay",
+        metavar="DIR",
+        help="A folder with rows laid over the world.",
+    ),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        help="See the world as it was known on this date.",
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="How results are written [table]."),
+]
+QuietOption = Annotated[
+    bool | None,
+    typer.Option("--quiet", "-q", help="Results and errors only."),
+]
+VerboseOption = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more; twice says all."),
+]
+NoProgressOption = Annotated[
+    bool | None,
+    typer.Option("--no-progress", help="Do not show progress."),
+]
+VersionOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version and stop.",
+    ),
+]
+
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "world": (WorldOption, None),
+    "overlay": (OverlayOption, None),
+    "as_of": (AsOfOption, None),
+    "format": (FormatOption, None),
+    "quiet": (QuietOption, None),
+    "verbose": (VerboseOption, 0),
+    "no_progress": (NoProgressOption, None),
+    "version": (VersionOption, None),
+}
+
+
+def common(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
+    """Give a command the options of every command; its first parameter receives the `Settings`.
+
+    The command must not itself have parameters named world, overlay, as_of, format, quiet, verbose,
+    no_progress or version.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    own = list(inspect.signature(command).parameters.values())[1:]
+    clash = [parameter.name for parameter in own if parameter.name in _COMMON]
+    if clash:
+        raise TypeError(f"{command.__qualname__}: {', '.join(clash)} is an option of every command")
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *(p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in _COMMON.items()
+        ),
+    ]
+
+    @functools.wraps(command)
+    def wrapper(ctx: typer.Context, **given: Any) -> R:
+        shared = {name: given.pop(name) for name in _COMMON}
+        shared.pop("version")
+        ctx.obj = settings(ctx).with_given(**shared)
+        call: Callable[..., R] = command
+        return call(ctx.obj, **given)
+
+    del wrapper.__wrapped__
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+@common
+def gather(settings: Settings) -> None:
+    """Callback of a group of commands: keeps the options given before the command's name."""

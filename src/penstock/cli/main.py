@@ -1,0 +1,135 @@
+"""The command `penstock`: finds the command asked for, runs it, and turns errors into one line each."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+from penstock.cli.context import gather
+from penstock.errors import PenstockError, UsageError
+
+INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """Where a command lives. `app`: the module holds a group; else its `register(app)` adds the command."""
+
+    module: str
+    is_group: bool
+    help: str
+
+
+COMMANDS = {
+    "world": Entry("penstock.cli.world", True, "The cited world: check it, read a company, make your own."),
+    "scenario": Entry("penstock.cli.scenario", True, "Scenarios and knobs: list, read, write, check."),
+    "run": Entry("penstock.cli.run", False, "Run scenarios over many paths and write a report."),
+    "path": Entry("penstock.cli.run", False, "One path of a run in full, ledger postings included."),
+    "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
+    "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
+    "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The top group: names and help lines are known at once, a command's module loads when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            nearest = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f"; nearest {nearest[0]}" if nearest else ""
+            raise UsageError(f"command: found {cmd_name!r}; expected one of {', '.join(COMMANDS)}{hint}")
+        return load_command(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def load_command(name: str) -> Any:
+    """The command or group of this name, its module now loaded."""
+    entry = COMMANDS[name]
+    module = importlib.import_module(entry.module)
+    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+    holder.callback()(gather)
+    if hasattr(module, "register"):
+        module.register(holder)
+    else:
+        holder.add_typer(module.app, name=name)
+    for group in holder.registered_groups:
+        if group.typer_instance is not None and group.typer_instance.registered_callback is None:
+            group.typer_instance.callback()(gather)
+    group_command: Any = typer.main.get_command(holder)
+    command = group_command.commands[name]
+    command.help = command.help or entry.help
+    if isinstance(command, TyperGroup):
+        command.no_args_is_help = True
+    return command
+
+
+def build_app() -> typer.Typer:
+    """The application with its lazily loaded commands."""
+    app = typer.Typer(
+        name="penstock",
+        cls=LazyCommands,
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        help="Simulate the AI infrastructure economy: companies, contracts, chips, halls, power and money.",
+    )
+    app.callback()(gather)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; messages for people go to standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = typer.main.get_command(build_app())
+    try:
+        code = command.main(args=given, prog_name="penstock", standalone_mode=False)
+    except PenstockError as error:
+        _say(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        return _say_usage(error)
+    except typer.Abort:
+        _say("stopped")
+        return INTERRUPTED
+    if code == INTERRUPTED:
+        _say("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str) -> None:
+    print(f"penstock: {message}", file=sys.stderr)
+
+
+def _say_usage(error: typer.TyperException) -> int:
+    """Say what the parser refused; a bare `penstock` or group prints its help and counts as done."""
+    usage: Any = error  # what the parser raises below TyperException is not public: asked for by attribute
+    context = getattr(usage, "ctx", None)
+    if type(usage).__name__ == "NoArgsIsHelpError":
+        print(usage.format_message())
+        return 0
+    text = usage.format_message().rstrip(".")
+    if hasattr(usage, "possibilities"):  # an option that does not exist
+        option = usage.option_name
+        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+        nearest = difflib.get_close_matches(option, known, n=1)
+        text = f"option: found {option}; expected an option of this command"
+        text += f"; nearest {nearest[0]}" if nearest else ""
+    where = f" (see `{context.command_path} --help`)" if context is not None else ""
+    _say(f"{text.replace('Value error, ', '')}{where}")
+    return int(getattr(usage, "exit_code", UsageError.exit_code))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,359 @@
+"""`run`, `path`, `report`, `steps` and `runs`: simulate, look into a run, check the runs on this disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from penstock.cli.context import Format, Settings, common
+from penstock.cli.options import (
+    DEFAULT_PATHS,
+    DEFAULT_QUARTERS,
+    DEFAULT_RUN_PATHS,
+    DEFAULT_SEED,
+    JobsOption,
+    OutOption,
+    PathsOption,
+    PriorOption,
+    QuartersOption,
+    RunOption,
+)
+from penstock.cli.output import Section, emit
+from penstock.errors import CheckFailedError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from penstock.engine.run import Run
+
+REPORT = "report.html"
+INTERRUPTED = 130
+SEED_BITS = 31
+PATH_COLUMNS = (
+    "quarter",
+    "binding",
+    "ai_revenue_usd_bn",
+    "capex_usd_bn",
+    "h100e",
+    "it_mw",
+    "utilisation",
+    "price_usd_per_h100e_hour",
+    "surplus_usd_bn",
+    "stranded_usd_bn",
+)
+"""Columns of `economy` that fit beside each other in a terminal."""
+
+SeedOption = Annotated[
+    str, typer.Option("--seed", metavar="N|random", help="The seed of the random numbers, or a random one.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
+
+runs_app = typer.Typer(help="The runs on this disk: list and verify them.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("run")(run)
+    app.command("path")(path)
+    app.command("report")(report)
+    app.command("steps")(steps)
+    app.add_typer(runs_app, name="runs")
+
+
+def read_seed(text: str) -> int:
+    """A seed from the command line; `random` draws one and prints it, so that the run can be repeated."""
+    if text == "random":
+        seed = secrets.randbits(SEED_BITS)
+        print(f"penstock: seed {seed}", file=sys.stderr)
+        return seed
+    if not text.isdecimal():
+        raise UsageError(f"--seed: found {text!r}; expected a whole number of 0 or more, or `random`")
+    return int(text)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@common
+def run(
+    settings: Settings,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="Names or files of scenarios [baseline]."),
+    ] = None,
+    paths: PathsOption = DEFAULT_RUN_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+    run: RunOption = None,
+) -> None:
+    """Run scenarios over many paths and write a report.
+
+    Several scenarios run on common random numbers and are compared with the first. The run lies in --out,
+    else in runs/; after Ctrl-C the same command goes on where it stopped.
+    """
+    from penstock.engine.run import open_run
+
+    if run is not None:
+        if scenario:
+            raise UsageError("--run: found a scenario beside it; expected one of the two")
+        result = open_run(run, world=_given_world(settings))
+    else:
+        result = _simulate(
+            settings, scenario or ["baseline"], paths, quarters, read_seed(seed), jobs, prior, out
+        )
+    _summarise(result, settings)
+    if problems := result.problems():
+        raise ModelError("; ".join(problems))
+
+
+def _simulate(
+    settings: Settings,
+    scenario: list[str],
+    paths: int,
+    quarters: int,
+    seed: int,
+    jobs: int | None,
+    prior: bool,
+    out: Path | None,
+) -> Run:
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.engine.ensemble import load_scenarios, simulate
+    from penstock.engine.manifest import default_directory, identity
+    from penstock.engine.run import ModelWarning
+    from penstock.report.html import write_report
+
+    world = settings.load_world()
+    scenarios = load_scenarios(scenario, world)
+    wanted = identity(
+        world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep="summary"
+    )
+    directory = out if out is not None else default_directory(wanted)
+    try:
+        with progress_bar(settings) as on_progress, warnings.catch_warnings():
+            # the command says it itself, once, with its exit code
+            warnings.simplefilter("ignore", ModelWarning)
+            result = simulate(
+                world,
+                scenarios,
+                paths=paths,
+                quarters=quarters,
+                seed=seed,
+                jobs=jobs or usable_cores(),
+                out=directory,
+                on_progress=on_progress,
+                prior=prior,
+            )
+            if not (directory / REPORT).exists():
+                on_progress(paths * len(scenarios), paths * len(scenarios), "report")
+                write_report(result, directory / REPORT)
+    except KeyboardInterrupt:
+        if directory.exists():
+            kept = f"what is finished is kept in {directory}; the same command goes on"
+            print(f"penstock: {kept}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    return result
+
+
+def _given_world(settings: Settings) -> Any:
+    """The world that the command line names; None where it names none and the run's own is meant."""
+    default = Settings()
+    named = (settings.world, settings.overlay, settings.as_of)
+    return None if named == (default.world, default.overlay, default.as_of) else settings.load_world()
+
+
+def _summarise(result: Run, settings: Settings) -> None:
+    from penstock.cli import run_summary as summary
+    from penstock.report.notice import notice
+    from penstock.report.source import read_run
+
+    data = read_run(result)
+    people = settings.format is Format.TABLE
+    manifest = result.manifest
+    headline = summary.headline_table(data)
+    size = f"{data.paths:,} paths, {data.quarters} quarters, seed {manifest['seed']}"
+    sections = [
+        Section(
+            "headlines",
+            f"{', '.join(data.scenarios)}: {size}; median of paths (5 to 95 % of paths)",
+            summary.for_people(headline, "median", "p05", "p95") if people else headline,
+            summary.chain_sentence(data),
+        )
+    ]
+    if len(data.scenarios) > 1:
+        difference = summary.difference_table(data)
+        sections.append(
+            Section(
+                "differences",
+                f"Difference from {data.scenarios[0]} on the same random numbers; "
+                "mean of paths (95 % interval of the mean)",
+                summary.for_people(difference, "mean", "low95", "high95") if people else difference,
+            )
+        )
+    failures = summary.failure_table(data)
+    place = f"Run: {result.directory}"
+    if result.directory is not None and (result.directory / REPORT).exists():
+        place += f"\nReport: {result.directory / REPORT}"
+    sections.append(
+        Section(
+            "failures",
+            "Who fails most often",
+            failures.drop(columns=["low90", "high90", "weak_grade"]) if people else failures,
+            f"{summary.check_sentence(result)}\n{place}",
+        )
+    )
+    if not people:
+        sections += [
+            Section("chains", "Default chains", summary.chain_table(data)),
+            Section("checks", "Checks", {**manifest["checks"], "hold": not result.problems()}),
+            Section(
+                "run", "Run", {"id": result.id, "directory": str(result.directory), "seed": manifest["seed"]}
+            ),
+        ]
+    emit(sections, settings, notice=notice(data))
+
+
+@common
+def path(
+    settings: Settings,
+    run: RunArgument,
+    number: Annotated[int, typer.Argument(metavar="N", help="The path, from 0.")],
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="S", help="One of the run's scenarios [its first].")
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """One path of a run in full, ledger postings included.
+
+    Simulated again from the manifest, bit for bit what the run saw. JSON and CSV hold every posting; --out
+    writes each table as Parquet.
+    """
+    from penstock.engine.run import open_run
+    from penstock.report.notice import notice
+    from penstock.report.source import read_run
+
+    result = open_run(run, world=_given_world(settings))
+    detail = result.path(number, scenario)
+    tables = {name: getattr(detail, name) for name in ("economy", "company", "events", "ledger")}
+    name = scenario or result.scenarios[0]
+    if out is not None:
+        _write_tables(out, tables)
+    economy = tables["economy"]
+    if settings.format is Format.TABLE:
+        economy = economy[[column for column in PATH_COLUMNS if column in economy]]
+    sections = [
+        Section("economy", f"Path {number} of {name}", economy),
+        Section("events", "Events", tables["events"]),
+    ]
+    if settings.format is Format.TABLE:
+        postings = tables["ledger"].groupby(["quarter", "instrument"], as_index=False)["amount"]
+        flows = postings.sum().pivot(index="quarter", columns="instrument", values="amount").reset_index()
+        note = f"{len(tables['ledger']):,} postings; --format json or --out DIR gives each."
+        sections.append(Section("ledger", "Posted by instrument, USD bn", flows, note))
+    else:
+        sections += [Section(key, key, tables[key]) for key in ("company", "ledger")]
+    emit(sections, settings, notice=notice(read_run(result)))
+
+
+def _write_tables(directory: Path, tables: dict[str, Any]) -> None:
+    from penstock.engine.storage import write_table
+
+    for name, frame in tables.items():
+        write_table(directory / f"{name}.parquet", frame)
+
+
+@common
+def report(settings: Settings, run: RunArgument, out: OutOption = None) -> None:
+    """Write the report of a run again: into its directory, or to the file --out."""
+    from penstock.engine.run import open_run
+    from penstock.report.html import write_report
+
+    result = open_run(run, world=_given_world(settings))
+    target = write_report(result, out if out is not None else run / REPORT)
+    emit({"report": str(target)}, settings)
+
+
+@common
+def steps(
+    settings: Settings,
+    paths: PathsOption = DEFAULT_PATHS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+) -> None:
+    """What switching off each step of the model changes, on common random numbers, with standard errors."""
+    from penstock.analysis.steps import step_table
+
+    world = settings.load_world()
+    emit(step_table(world, paths=paths, seed=read_seed(seed), jobs=jobs or usable_cores()), settings)
+
+
+@runs_app.command("list")
+@common
+def list_runs(
+    settings: Settings,
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
+) -> None:
+    """The runs in a directory, the latest first."""
+    import pandas as pd
+
+    from penstock.engine.checkpoints import STARTED
+    from penstock.engine.manifest import MANIFEST, identity_hash, read_json
+
+    rows = []
+    for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
+        note = next((entry / name for name in (MANIFEST, STARTED) if (entry / name).is_file()), None)
+        if note is None:
+            continue
+        stored = read_json(note)
+        rows.append(
+            {
+                "run": str(entry),
+                "id": identity_hash(stored),
+                "state": "finished" if note.name == MANIFEST else "unfinished",
+                "started": stored["started"],
+                "scenarios": ", ".join(scenario["name"] for scenario in stored["scenarios"]),
+                "world": stored["world"]["name"],
+                "paths": stored["paths"],
+                "quarters": stored["quarters"],
+                "seed": stored["seed"],
+                "megabytes": round(sum(f.stat().st_size for f in entry.rglob("*") if f.is_file()) / 1e6, 1),
+            }
+        )
+    columns = [
+        "run",
+        "id",
+        "state",
+        "started",
+        "scenarios",
+        "world",
+        "paths",
+        "quarters",
+        "seed",
+        "megabytes",
+    ]
+    frame = pd.DataFrame(rows, columns=columns).sort_values("started", ascending=False, ignore_index=True)
+    emit(frame, settings, title=f"{len(frame)} runs in {directory}")
+
+
+@runs_app.command("verify")
+@common
+def verify(settings: Settings, run: RunArgument) -> None:
+    """Check each file of a run against its hash; exit code 1 when one is damaged or missing."""
+    from penstock.engine.manifest import damaged_files
+    from penstock.engine.run import open_run
+
+    manifest = open_run(run).manifest
+    damage = damaged_files(run, manifest)
+    if damage:
+        raise CheckFailedError("\n".join(f"{run}/{line}" for line in damage))
+    emit({"run": str(run), "files": len(manifest["files"]), "damaged": 0}, settings)

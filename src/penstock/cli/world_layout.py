@@ -1,0 +1,133 @@
+"""How the tables of `penstock world` are laid out for people: fewer columns, shorter words, percent."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDE = 140
+"""Columns of a terminal from which ids, dates and full names are shown too."""
+
+
+def is_wide() -> bool:
+    """Whether the terminal has room for the full tables."""
+    return shutil.get_terminal_size((100, 40)).columns >= WIDE
+
+
+def figures_for_people(figures: pd.DataFrame) -> pd.DataFrame:
+    """Figures of a company card without the long notes; the unit joined with the kind of figure."""
+    units = [
+        f"{unit}/year" if kind == "flow/year" else str(unit)
+        for unit, kind in zip(figures["unit"], figures["kind"], strict=True)
+    ]
+    kept = figures[["value", "period_end", "grade", "basis", "source_id"]].copy()
+    kept.insert(1, "unit", units)
+    kept["source_id"] = [shortened(str(source), 24) for source in kept["source_id"]]
+    return kept.rename(columns={"period_end": "at end of", "source_id": "source"})
+
+
+def ties_for_people(ties: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Ties of a company as money, state, grade and whether they count.
+
+    `other` heads the column of the other party. On a narrow terminal the id is left out.
+    """
+    table = ties.reset_index()
+    state = [f"{bind}, {status}" for bind, status in zip(table["binding"], table["status"], strict=True)]
+    shown = table[["id", "kind", "other_party", "amount_usd_bn", "annual_usd_bn", "share"]].assign(
+        share=percents(table["share"]), state=state, announced=table["announced"], grade=table["grade"]
+    )
+    shown["counts"] = [_short_reason(str(reason)) for reason in table["counts"]]
+    shown = shown.rename(
+        columns={"other_party": other, "amount_usd_bn": "usd_bn", "annual_usd_bn": "usd_bn/yr"}
+    )
+    if is_wide():
+        shown["counts"] = table["counts"]
+        return shown.set_index("id")
+    return shown.drop(columns=["id", "share", "announced"]).set_index("kind")
+
+
+def full_ties_for_people(ties: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Ties of one side with their ids; where there is room, both sums, dates, status and sources too.
+
+    On a narrow terminal `money` is the whole deal, or the flow of a year where only that is known.
+    """
+    table = ties.reset_index()
+    shown = table[["id", "kind", "other_party"]].rename(columns={"other_party": other})
+    if not is_wide():
+        pairs = zip(table["amount_usd_bn"], table["annual_usd_bn"], strict=True)
+        counts = ["yes" if reason == "yes" else "no" for reason in table["counts"]]
+        money = [_money(float(whole), float(annual)) for whole, annual in pairs]
+        return shown.assign(usd_bn=money, grade=table["grade"], counts=counts).set_index("id")
+    return shown.assign(
+        **{"usd_bn": table["amount_usd_bn"], "usd_bn/yr": table["annual_usd_bn"]},
+        share=percents(table["share"]),
+        announced=table["announced"],
+        binding=table["binding"],
+        status=table["status"],
+        grade=table["grade"],
+        counts=[_short_reason(str(reason)) for reason in table["counts"]],
+        source=[shortened(str(source), 30) for source in table["source_id"]],
+    ).set_index("id")
+
+
+def sites_for_people(sites: pd.DataFrame) -> pd.DataFrame:
+    """Sites of a company: its part, power on and planned, status and date of full power."""
+    kept = sites[["name", "part", "it_mw_2025", "it_mw_planned", "status", "full_power", "grade"]]
+    renamed = kept.rename(columns={"it_mw_2025": "IT MW", "it_mw_planned": "planned", "full_power": "full"})
+    if is_wide():
+        return renamed
+    names = [shortened(str(name), 25) for name in renamed["name"]]
+    return renamed.assign(name=names).set_index("name")
+
+
+def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
+    """Power projects of a company: its part, site, capacity, status and start."""
+    kept = power[["kind", "part", "site_id", "capacity_mw", "status", "commercial_operation", "grade"]]
+    renamed = kept.rename(columns={"site_id": "site", "capacity_mw": "MW", "commercial_operation": "from"})
+    return renamed if is_wide() else renamed.drop(columns=["site"])
+
+
+def percents(values: pd.Series) -> list[str]:
+    """Shares (0-1) as percent; empty where unknown, one digit more below ten."""
+    return ["" if value != value else _percent(float(value)) for value in values]
+
+
+def shares_as_percent(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The frame with these columns of shares (0-1) as percent."""
+    return frame.assign(**{name: percents(frame[name]) for name in columns})
+
+
+def wrapped(text: str) -> str:
+    """A sentence broken between words where the output is a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    return textwrap.fill(text, shutil.get_terminal_size((100, 40)).columns)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut with an ellipsis where it is longer than the limit."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _percent(share: float) -> str:
+    value = 100 * share
+    return f"{value:.1f} %" if 0 < abs(value) < 9.95 else f"{value:.0f} %"
+
+
+def _money(whole: float, annual: float) -> str:
+    if whole == whole:
+        return f"{whole:.3g}"
+    return f"{annual:.3g}/year" if annual == annual else ""
+
+
+def _short_reason(reason: str) -> str:
+    if reason == "yes":
+        return "yes"
+    if reason.startswith("in "):
+        return "in another"
+    return "later" if reason == "not yet announced" else reason.removeprefix("no: ")

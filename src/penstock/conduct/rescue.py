@@ -1,0 +1,41 @@
+"""Rescue: who is bailed out, who buys, and what becomes of a firm that failed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+RESTRUCTURING, ACQUISITION, LIQUIDATION = 0, 1, 2
+
+LIQUIDATION_VALUE = 0.15
+"""A failed firm whose plant is below this share of its liabilities is liquidated (assumption, 0.1 to 0.3)."""
+BUYER_CASH_MULTIPLE = 4.0
+"""A buyer needs this many times the price in cash (spike B8.6)."""
+ASSET_PRICE = 0.35
+"""Price of a failed firm's plant in a calm market, share of book (spike B8.6; range 0.2 to 0.6, recovery_gpu_backed)."""
+
+
+def bail_out(shortfall: Array, systemic: Array, budget: Array) -> Array:
+    """Help to systemic firms that expect to fall short, pro rata inside what is left of the budget, (firms, paths)."""
+    wanted = np.where(shortfall > 1e-9, np.maximum(shortfall, 0.0) + 1e-6, 0.0) * systemic
+    total = wanted.sum(axis=0)
+    return wanted * np.minimum(1.0, np.maximum(budget, 0.0) / np.maximum(total, 1e-12))
+
+
+def fire_sale_price(sold: Array, market: Array) -> Array:
+    """Price of plant as a share of book, falling with the amount sold at once relative to the stock of such plant."""
+    return ASSET_PRICE * np.exp(-3.0 * np.minimum(sold / np.maximum(market, 1e-9), 1.0))
+
+
+def choose_buyer(cash: Array, eligible: Array, price: Array) -> Array:
+    """The most liquid eligible firm for each failed firm, or -1; cash (candidates, pairs), price (pairs,)."""
+    able = np.where(eligible[:, None] & (cash > BUYER_CASH_MULTIPLE * price), cash, -np.inf)
+    best = np.argmax(able, axis=0)
+    return np.where(np.isfinite(able[best, np.arange(len(price))]), best, -1)
+
+
+def resolution(plant: Array, liabilities: Array, buyer: Array) -> Array:
+    """What becomes of each failed firm: bought, restructured, or liquidated."""
+    dead = plant < LIQUIDATION_VALUE * liabilities
+    return np.where(buyer >= 0, ACQUISITION, np.where(dead, LIQUIDATION, RESTRUCTURING))

@@ -1,0 +1,310 @@
+"""Begin a block of paths: draw its numbers, open its state, and lay out what its steps look up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.facts import Facts
+from penstock.engine.layout import CAPITAL_CATEGORIES, IT_CATEGORIES, SITE_CATEGORIES, Layout
+from penstock.engine.moment import Block, Scratch
+from penstock.engine.opening.state import CATEGORIES
+from penstock.engine.parameters import draw_parameters
+from penstock.engine.random import draw
+from penstock.engine.state import (
+    AGES,
+    Books,
+    State,
+    opening_economy,
+    opening_firms,
+    opening_fleet,
+    opening_ties,
+)
+from penstock.layers import silicon
+from penstock.money import kernels, valuation
+from penstock.scenarios.program import Program
+
+Array = np.ndarray
+
+TINY = 1e-9
+HEADROOM = 1.25
+"""Compute that a cloud's fleet can carry at the opening over what it sells (assumption, 1.1 to 1.5)."""
+LAB_TRAINING_SHARE = 0.55
+"""Share of a lab's compute bill that is training and research: openai_compute_share_rd_2024 and _final_training, less free research; 0.45 to 0.75."""
+SYSTEMIC_VALUE_USD_BN = 100.0
+"""Market value above which a firm can count on a rescue by rule (assumption, 50 to 300)."""
+LONG_RUN_GROWTH = 0.04
+"""Yearly growth to which a firm's business outside the ties fades over three years (assumption, 0.03 to 0.05)."""
+
+CHIP_PRICE_USD_BN_PER_MILLION = 23.0
+"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central chip_cost."""
+
+BUILDERS = ("developer",)
+FAB_GROUPS = ("foundry", "memory", "packaging", "lithography", "lithography_supplier", "equipment")
+POWER_GROUPS = ("utility", "generator", "turbine_maker")
+
+
+def trend_of(facts: Facts, quarters: int) -> Array:
+    """Business outside the ties relative to the opening, (quarters, firms, 1): own growth fading to the long run."""
+    growth = facts.flows["other_growth"]
+    time = np.arange(1, quarters + 1)[:, None, None] / 4.0
+    fade = 3.0
+    extra = (growth - LONG_RUN_GROWTH) * fade * (1.0 - np.exp(-time / fade))
+    return np.exp(LONG_RUN_GROWTH * time + extra)
+
+
+def begin_block(
+    layout: Layout, facts: Facts, program: Program, *, seed: int, first_path: int, width: int, prior: bool, trend: Array
+) -> tuple[Block, State]:
+    """The block and its state at the as-of date."""
+    draws = draw(seed, range(first_path, first_path + width), program.quarters, layout.firms)
+    theta = draw_parameters(draws.parameters, prior=prior)
+    levers = program.draw(draws.changes[: len(program.changes)])
+    fleet = opening_fleet(facts, theta, width)
+    economy, first = opening_economy(facts, theta, fleet)
+    state = State(
+        economy=economy,
+        fleet=fleet,
+        firms=opening_firms(layout, facts, width),
+        ties=opening_ties(facts, width),
+        books=Books(*(np.zeros((layout.unit_count, width)) for _ in range(3))),
+    )
+    block = Block(
+        layout=layout,
+        facts=facts,
+        theta=theta,
+        opening=first,
+        levers=levers,
+        program=program,
+        draws=draws,
+        trend=trend,
+        scratch=_scratch(layout, width),
+        first_path=first_path,
+        width=width,
+    )
+    _open_books(block, state)
+    _look_up_economy(block, state)
+    _look_up_ties(block, state)
+    _look_up_failures(block, state)
+    _open_values(block, state)
+    return block, state
+
+
+def _scratch(layout: Layout, width: int) -> Scratch:
+    ties, units = layout.ties, layout.unit_count
+    return Scratch(
+        due=np.zeros((ties, width)),
+        paid=np.zeros((ties, width)),
+        billed=np.zeros((layout.operating.stop, width)),
+        flow=np.zeros((layout.flow.stop, width)),
+        received=np.zeros((units, width)),
+        unused=np.zeros((units, width)),
+        driver=np.ones((units, width)),
+        paid_share=np.ones((kernels.CLASSES, units, width)),
+        rounds=np.zeros(width, dtype=np.intp),
+    )
+
+
+def _open_books(block: Block, state: State) -> None:
+    """Cash of firms; the bank sector owes all deposits; net worth is assets less liabilities."""
+    from penstock.engine.checks import net_worth_by_balance
+
+    layout, books = block.layout, state.books
+    books.cash[: layout.firms] = block.facts.sheet["cash"]
+    books.cash[layout.sector["bank_syndicate"]] -= books.cash[: layout.firms].sum(axis=0)
+    kernels.mark_to_market(
+        state.ties.stake, state.firms.value, layout.stake_holder, layout.stake_company, books.stakes
+    )
+    books.net_worth[:] = net_worth_by_balance(block, state)
+
+
+def _base(facts: Facts, names: tuple[str, ...]) -> Array:
+    return np.asarray(sum(facts.category_base[name] for name in names))
+
+
+def _look_up_economy(block: Block, state: State) -> None:
+    layout, facts, theta, cache, first = block.layout, block.facts, block.theta, block.cache, block.opening
+    physical, fleet, economy = facts.physical, state.fleet, state.economy
+    owner = layout.owner_unit
+    installed = np.maximum(physical["h100e_installed"].to_numpy(float)[:, None], 0.0)
+    own_share = physical["own_use_share"].to_numpy(float)[:, None]
+    cache["own_weights"] = installed * own_share / np.maximum((installed * own_share).sum(), TINY)
+    outside = installed * (1.0 - own_share)
+    cache["external_weights"] = outside / np.maximum(outside.sum(), TINY)
+    cache["hurdle"] = first["hurdle"]
+    cache["training"] = first["training"]
+    cache["pay_opening"] = first["price_ratio"] ** (1.0 - theta["price_elasticity"])
+    cache["stock_opening"] = np.maximum(fleet.stock.sum(axis=0), TINY)
+    cache["power_opening"] = np.maximum(fleet.power.sum(axis=0), TINY)
+    cache["halls_opening"] = np.maximum(fleet.halls, TINY)
+    cache["fab_opening"] = economy.chip_stages[0].copy()
+    cache["survival"] = silicon.survival_factor(AGES, theta["economic_life"])
+    cache["token_price_opening"] = theta["token_price"]
+
+    dollars = _base(facts, IT_CATEGORIES)[owner]
+    dollars[:-1] = facts.it_capex[: layout.owners]
+    chip_price = CHIP_PRICE_USD_BN_PER_MILLION
+    deliveries = physical["h100e_per_quarter"].to_numpy(float)[:, None]
+    # an owner whose deliveries are not known gets those that its spending buys
+    deliveries = np.where((deliveries < 1e-6) & (dollars > 0), dollars / chip_price, np.maximum(deliveries, 1e-6))
+    cache["deliveries_opening"] = deliveries
+    cache["delivery_ratio"] = np.ones((len(owner), block.width))
+    cache["chip_dollar"] = np.where(dollars > 0, dollars / deliveries, chip_price)
+    cache["outside_weights"] = dollars / np.maximum(dollars.sum(), TINY)
+    cache["accelerator_base"] = facts.category_base["accelerators"][owner]
+    cache["owner_phase"] = (np.arange(len(owner)) * 0.6180339887498949 % 1.0)[:, None]
+
+    starts = 0.75 * fleet.hall_stages.sum(axis=0) / theta["hall_lead"] + 0.25 * fleet.power_stages.sum(axis=0) / theta["power_lead"]
+    site_dollars = _base(facts, SITE_CATEGORIES)[owner]
+    site_dollars[:-1] = facts.site_capex[: layout.owners]
+    known = starts > 1e-6
+    cache["site_work_opening"] = np.where(known, starts, np.maximum(site_dollars / theta["site_cost"], 1e-6))
+    leased = physical["leased_share"].to_numpy(float)[:, None] * physical["halls_gw"].to_numpy(float)[:, None]
+    cache["leased_weight"] = leased / np.maximum(leased.sum(), TINY)
+    cache["power_starts_opening"] = np.maximum(fleet.power_stages.sum(axis=(0, 1)) / theta["power_lead"], TINY)
+    economy.capex = opening_capex(block) * np.ones(block.width)
+    cache["growth_opening"] = np.zeros(block.width)
+    cache["rate_opening"] = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
+    cache["default_weight"] = np.zeros(block.width)
+
+
+def opening_capex(block: Block) -> float:
+    """AI capital spending of the last quarter: fleet owners, developers and the rest of the world, usd_bn."""
+    layout, facts = block.layout, block.facts
+    spent = facts.it_capex + facts.site_capex
+    builders = layout.members(*BUILDERS)
+    rest = _base(facts, CAPITAL_CATEGORIES)[layout.owner_unit[-1]]
+    return float(spent[: layout.owners].sum() + spent[builders].sum() + rest.sum())
+
+
+def _look_up_ties(block: Block, state: State) -> None:
+    layout, facts, cache = block.layout, block.facts, block.cache
+    width = block.width
+    base = facts.tie_base
+    payer, payee = layout.payer[layout.flow.slice], layout.payee[layout.flow.slice]
+    cache["tie_base"] = np.ascontiguousarray(base[:, 0])
+    so_far = np.zeros((layout.unit_count, 1))
+    so_far[: layout.firms] = facts.flows["other_revenue"]
+    for name in CATEGORIES:
+        cache[f"revenue_before_{name}"] = np.maximum(so_far, 1e-6) * np.ones((1, width))
+        rows = layout.category[name].slice
+        np.add.at(so_far, payee[rows], base[rows])
+    cache["revenue_opening"] = np.maximum(so_far, 1e-6)
+    for name in ("optics", "tools", "eda", "wafers", "memory"):
+        rows = layout.category[name].slice
+        total = np.maximum(facts.category_base[name][payer[rows]], TINY)
+        cache[f"share_{name}"] = np.ascontiguousarray(base[rows] / total * np.ones((1, width)))
+    tools = facts.category_base["tools"][: layout.firms]
+    cache["foundry_share"] = tools / np.maximum(tools.sum(), TINY)
+
+    row_of = np.full(layout.unit_count, -1, dtype=np.int64)
+    row_of[layout.owner_unit] = np.arange(len(layout.owner_unit))
+    block_rows = np.arange(layout.category["accelerators"].start, layout.category["accelerators"].stop)
+    named = block_rows[row_of[payer[block_rows]] >= 0]
+    spent = np.maximum(facts.category_base["accelerators"][payer[named]], TINY)
+    cache["order_share"] = base[named] / spent
+    cache["order_owner"] = np.ascontiguousarray(row_of[payer[named]], dtype=np.intp)
+    cache["order_supplier"] = np.ascontiguousarray(payee[named], dtype=np.intp)
+    sold = np.zeros((layout.unit_count, 1))
+    np.add.at(sold, payee[named], cache["order_share"] * state.fleet.backlog[cache["order_owner"], :1])
+    cache["capacity_share"] = sold / np.maximum(sold.sum(), TINY)
+    unnamed = np.ones((len(layout.owner_unit), 1))
+    unnamed[cache["order_owner"]] = 0.0
+    cache["unnamed_orders"] = unnamed
+
+    for name in ("compute", "lease"):
+        rows = layout.category[name]
+        inside = (facts.schedule_tie >= rows.start) & (facts.schedule_tie < rows.stop)
+        cache[f"schedule_rows_{name}"] = np.flatnonzero(inside)
+    compute = layout.category["compute"].slice
+    asked = np.zeros((layout.unit_count, 1))
+    np.add.at(asked, payee[compute], base[compute])
+    sold_compute = asked[: layout.owners]
+    cache["sells_compute"] = sold_compute > 1e-4
+    cache["compute_opening"] = np.maximum(sold_compute, 1e-4)
+    cache["compute_expected"] = sold_compute * np.ones((1, width))
+    capability = HEADROOM * sold_compute
+    cache["capability_opening"] = np.where(sold_compute > 1e-4, capability, 1e9)
+    labs = layout.members("lab")
+    cache["labs"] = labs
+    cache["lab_revenue_opening"] = cache["revenue_before_compute"][labs]
+    cache["lab_training_share"] = np.full((len(labs), 1), LAB_TRAINING_SHARE)
+    renters = np.unique(payer[compute])
+    cache["renters"] = np.setdiff1d(renters[renters < layout.owners], labs)
+    own = block.opening["own_value"] * cache["own_weights"]
+    external = (block.opening["serving"] + block.opening["training"]) * cache["external_weights"]
+    cache["owner_value_opening"] = np.maximum(own + external, TINY)
+
+    builders = layout.members(*BUILDERS)
+    cache["builders"] = builders
+    buyers = np.unique(np.concatenate([payer[layout.category[name].slice] for name in SITE_CATEGORIES]))
+    inside = buyers[(buyers >= layout.owners) & (buyers < layout.firms)]
+    cache["other_builders"] = np.setdiff1d(inside, builders)
+    cache["builder_mask"] = np.isin(np.arange(layout.firms), np.concatenate([builders, layout.members("neocloud")]))[:, None]
+    cache["fab_firms"] = layout.members(*FAB_GROUPS)
+    cache["power_firms"] = layout.members(*POWER_GROUPS)
+    it_tied = _base(facts, IT_CATEGORIES)[: layout.firms]
+    all_tied = _base(facts, CAPITAL_CATEGORIES)[: layout.firms]
+    cache["it_rest"] = np.maximum(facts.it_capex - it_tied, 0.0)[: layout.owners]
+    site_tied = np.where(np.arange(layout.firms)[:, None] < layout.owners, all_tied - it_tied, all_tied)
+    cache["site_rest"] = np.maximum(facts.site_capex - site_tied, 0.0)
+    rest = facts.core_capex + cache["site_rest"]
+    rest[: layout.owners] += cache["it_rest"]
+    cache["capital_rest_opening"] = rest
+    cache["extend"] = np.ones((layout.firms, width))
+    cache["arrears"] = np.zeros((layout.firms, width))
+
+
+def _look_up_failures(block: Block, state: State) -> None:
+    layout, facts, cache = block.layout, block.facts, block.cache
+    firms = range(layout.firms)
+    per_firm = np.zeros((layout.firms, 1))
+    np.add.at(per_firm, layout.borrower, facts.draw_share)
+    cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
+    cache["can_borrow"] = (per_firm > TINY).astype(float)
+    rounds = np.zeros((layout.unit_count, 1))
+    np.add.at(rounds, layout.stake_company, facts.round_share)
+    cache["round_share"] = facts.round_share / np.maximum(rounds[layout.stake_company], TINY)
+    cache["can_issue"] = (rounds[: layout.firms] > TINY).astype(float)
+    cache["called"] = np.zeros_like(state.ties.guarantee)
+    cache["debts_of"] = [np.flatnonzero(layout.borrower == firm) for firm in firms]
+    operating_payer = layout.payer[layout.operating.slice]
+    cache["bills_of"] = [np.flatnonzero(operating_payer == firm) for firm in firms]
+    cache["called_of"] = [np.flatnonzero(facts.guarantee_beneficiary == firm) for firm in firms]
+    contracts = np.concatenate(
+        [np.arange(layout.category[name].start, layout.category[name].stop) for name in ("compute", "lease", "energy")]
+    )
+    payer = layout.payer[contracts]
+    cache["contracts_of"] = [contracts[payer == firm] for firm in firms]
+    lab = np.isin(np.arange(layout.firms), cache["labs"])
+    cache["contract_left"] = np.where(lab, 0.3, 0.5)
+    sound = facts.market_value[:, 0] > SYSTEMIC_VALUE_USD_BN
+    cache["systemic"] = sound[:, None].astype(float)
+    hyperscalers = layout.members("hyperscaler")
+    cache["buyers"] = hyperscalers
+    cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
+    cache["core_firms"] = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))[:, None]
+    cache["intensity_scale"] = np.ones((layout.firms, 1))
+    rent = np.zeros((layout.unit_count, 1))
+    lease = layout.category["lease"]
+    schedule = np.zeros(len(facts.tie_base))
+    np.maximum.at(schedule, facts.schedule_tie, facts.schedule_due.max(axis=1) if len(facts.schedule_tie) else 0.0)
+    rows = slice(lease.start, lease.stop)
+    np.add.at(rent, layout.payer[rows], np.maximum(schedule[rows], facts.tie_base[rows, 0])[:, None])
+    backers = np.bincount(facts.guarantee_beneficiary, minlength=layout.unit_count)[:, None]
+    share = rent / np.maximum(backers, 1)
+    cache["guaranteed_rent"] = share[facts.guarantee_beneficiary] * np.ones((1, block.width))
+
+
+def _open_values(block: Block, state: State) -> None:
+    """Multiples, distances and debt at the opening, so that values start at the market's."""
+    layout, facts, cache, firms = block.layout, block.facts, block.cache, state.firms
+    debt = np.zeros((layout.unit_count, block.width))
+    kernels.accumulate(state.ties.debt, layout.borrower, debt)
+    cache["debt_owed"] = debt[: layout.firms]
+    net = state.books.cash[: layout.firms] + state.books.stakes[: layout.firms] - cache["debt_owed"]
+    operations = np.maximum(firms.value - net, 0.5 * firms.value)
+    power = valuation.earnings_power(4.0 * firms.ebitda, 4.0 * firms.revenue)
+    firms.value_scale = operations / np.maximum(power, 1e-6)
+    cache["value_shift"] = operations + net - firms.value
+    firms.distance = valuation.distance_to_default(firms.value, cache["debt_owed"], facts.equity_volatility)
+    firms.distance_opening = firms.distance.copy()

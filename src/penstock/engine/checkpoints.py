@@ -1,0 +1,199 @@
+"""The directory of a run while it grows: what is finished is recorded, so that the same call goes on.
+
+`run.json` says which run the directory holds; `.work/` keeps a record per finished chunk and the arrays
+that the bands need. Both go when the manifest, written last, says that the run is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock.engine.bands import ChunkArrays
+from penstock.engine.chunks import Array, Chunk
+from penstock.engine.manifest import MANIFEST, damaged_files, identity_hash, read_json
+from penstock.engine.storage import (
+    placing,
+    remove_parts,
+    sha256_of,
+    write_atomically,
+    write_json,
+    write_table,
+)
+from penstock.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STARTED = "run.json"
+WORK = ".work"
+
+
+@dataclass(frozen=True)
+class ChunkRecord:
+    """A finished chunk: its files with rows and hashes, the hashes of its arrays, its checks."""
+
+    files: list[dict[str, Any]]
+    arrays: dict[str, str]
+    checks: dict[str, Any]
+
+
+class RunDirectory:
+    """One run on disk. Raises OutputError where the place holds something else or cannot be written."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        self.path = path
+        self.identity = identity
+        self.finished = self._refuse_other_run()
+
+    def _refuse_other_run(self) -> bool:
+        """Whether the wanted run is complete here; writes nothing."""
+        with placing(self.path):
+            if not self.path.exists():
+                return False
+            if not self.path.is_dir():
+                raise OutputError(f"{self.path}: found a file; expected a directory for the run")
+            names = {entry.name for entry in self.path.iterdir()}
+        for name in (MANIFEST, STARTED):
+            if name in names:
+                stored = read_json(self.path / name)
+                if not _is(stored, self.identity):
+                    raise OutputError(
+                        f"{self.path}: found another run ({_label(stored)}); "
+                        f"expected {_label(self.identity)}: give another --out"
+                    )
+                if name == MANIFEST:
+                    self._refuse_damage(stored)
+                return name == MANIFEST
+        if names - {WORK}:
+            raise OutputError(f"{self.path}: found other files; expected an empty directory or this run")
+        return False
+
+    def _refuse_damage(self, manifest: Mapping[str, Any]) -> None:
+        if damage := damaged_files(self.path, manifest):
+            raise OutputError(f"{self.path}/{damage[0]}: remove the directory and run again")
+
+    @contextmanager
+    def working(self, started: str) -> Iterator[str]:
+        """Hold the directory for writing; yields the time at which the run was first started (ISO)."""
+        created = not self.path.exists()
+        with placing(self.path):
+            (self.path / WORK).mkdir(parents=True, exist_ok=True)
+            lock = (self.path / WORK / "lock").open("w")
+        try:
+            with lock:
+                self._take(lock.fileno())
+                remove_parts(self.path)
+                yield self._begin(started)
+        finally:
+            with suppress(OSError):
+                remove_parts(self.path)
+            if created and not (self.path / STARTED).exists() and not (self.path / MANIFEST).exists():
+                shutil.rmtree(self.path, ignore_errors=True)
+
+    def _take(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{self.path}: found a process writing this run; expected to be alone"
+            ) from error
+
+    def _begin(self, started: str) -> str:
+        note = self.path / STARTED
+        if note.exists():
+            return str(read_json(note)["started"])
+        write_json(note, {**self.identity, "started": started})
+        return started
+
+    def finish(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, then drop what only an unfinished run needs."""
+        write_json(self.path / MANIFEST, manifest)
+        with placing(self.path):
+            (self.path / STARTED).unlink(missing_ok=True)
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+
+
+def _is(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    try:
+        return identity_hash(stored) == identity_hash(wanted)
+    except (KeyError, TypeError):
+        return False
+
+
+def _label(run: Mapping[str, Any]) -> str:
+    names = ", ".join(scenario["name"] for scenario in run.get("scenarios", []))
+    return f"{names}, {run.get('paths')} paths, {run.get('quarters')} quarters, seed {run.get('seed')}"
+
+
+def table_file(table: str, stem: str) -> str:
+    """Path of a table inside the directory."""
+    return f"{table}/{stem}.parquet"
+
+
+def save_table(directory: Path, table: str, stem: str, content: pd.DataFrame) -> dict[str, Any]:
+    """Write one table; returns its entry for the manifest."""
+    path = table_file(table, stem)
+    return {"path": path, "rows": len(content), "sha256": write_table(directory / path, content)}
+
+
+def save_chunk(
+    directory: Path,
+    chunk: Chunk,
+    tables: Mapping[str, pd.DataFrame],
+    arrays: ChunkArrays,
+    checks: Mapping[str, Any],
+) -> ChunkRecord:
+    """Write a chunk; its record, written last, makes it count as finished."""
+    work = directory / WORK
+    hashes = {}
+    for name in ("company", "economy"):
+        array = getattr(arrays, name)
+        write_atomically(_array_file(directory, chunk, name), partial(np.save, arr=array))
+        hashes[name] = _array_hash(array)
+    record = ChunkRecord(
+        files=[save_table(directory, name, chunk.stem, table) for name, table in tables.items()],
+        arrays=hashes,
+        checks=dict(checks),
+    )
+    write_json(work / f"{chunk.stem}.json", vars(record))
+    return record
+
+
+def finished_chunk(directory: Path, chunk: Chunk) -> ChunkRecord | None:
+    """The record of a chunk whose files are all there with the bytes that were written, else None."""
+    note = directory / WORK / f"{chunk.stem}.json"
+    if not note.is_file():
+        return None
+    record = ChunkRecord(**read_json(note))
+    if any(sha256_of(directory / entry["path"]) != entry["sha256"] for entry in record.files):
+        return None
+    for name, digest in record.arrays.items():
+        path = _array_file(directory, chunk, name)
+        if not path.is_file() or _array_hash(np.load(path, mmap_mode="r")) != digest:
+            return None
+    return record
+
+
+def load_arrays(directory: Path, chunk: Chunk) -> ChunkArrays:
+    """The arrays of a finished chunk, mapped from disk."""
+    return ChunkArrays(
+        *(np.load(_array_file(directory, chunk, name), mmap_mode="r") for name in ("company", "economy"))
+    )
+
+
+def _array_file(directory: Path, chunk: Chunk, name: str) -> Path:
+    return directory / WORK / f"{chunk.stem}-{name}.npy"
+
+
+def _array_hash(array: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

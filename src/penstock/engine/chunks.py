@@ -1,0 +1,234 @@
+"""A chunk: some consecutive paths of one scenario, simulated and turned into tables.
+
+A chunk is a pure function of world, scenario, seed and path range. Its size depends on the number of paths
+alone, so that files do not depend on how many processes wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from penstock.engine.opening.state import LAYERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK_PATHS = 128
+LARGE_CHUNK_PATHS = 4096
+LARGE_RUN_PATHS = 16384
+
+KEYS = {
+    "economy": ("scenario", "path", "quarter", "region"),
+    "layers": ("scenario", "path", "quarter", "layer"),
+    "outcomes": ("scenario", "path", "company_id", "instrument"),
+    "events": ("scenario", "path", "quarter", "sequence"),
+    "company": ("scenario", "path", "quarter", "company_id"),
+}
+"""The unique sort key of each table of a chunk; `company` is kept by keep="full" only."""
+
+ECONOMY_MEASURES = (
+    "tokens_demanded",
+    "tokens_served",
+    "price_usd_per_mtok",
+    "price_usd_per_h100e_hour",
+    "h100e",
+    "it_mw",
+    "facility_mw",
+    "energy_mwh",
+    "co2_t",
+    "water_m3",
+    "utilisation",
+    "binding",
+    "capex_usd_bn",
+    "ai_revenue_usd_bn",
+    "surplus_usd_bn",
+    "stranded_usd_bn",
+)
+LAYER_MEASURES = (
+    "revenue_usd_bn",
+    "profit_usd_bn",
+    "capex_usd_bn",
+    "debt_usd_bn",
+    "market_value_usd_bn",
+    "financed_revenue_usd_bn",
+    "defaults",
+)
+COMPANY_MEASURES = (
+    "revenue_usd_bn",
+    "capex_usd_bn",
+    "profit_usd_bn",
+    "cash_usd_bn",
+    "debt_usd_bn",
+    "market_value_usd_bn",
+    "failed",
+)
+OUTCOME_WORDS = ("first_distress", "default_quarter", "stage_end", "rescuer_id")
+OUTCOME_NUMBERS = ("loss_fraction", "recovery", "value_start_usd_bn", "value_min_usd_bn", "value_end_usd_bn")
+EVENT_WORDS = ("company_id", "stage", "cause_kind", "cause_id", "counterparty_id", "tie_id")
+BINDING = ("chips", "halls", "power", "funding", "demand")
+WORLD_REGION = "world"
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class PathBlock(Protocol):
+    """What the engine returns for `count` consecutive paths; the last axis of every array is the path."""
+
+    @property
+    def economy(self) -> Mapping[str, Array]:
+        """(quarters, count) per column; `binding` as codes into BINDING."""
+
+    @property
+    def layers(self) -> Mapping[str, Array]:
+        """(quarters, layers, count) per column, layers in the order of LAYERS."""
+
+    @property
+    def company(self) -> Mapping[str, Array]:
+        """(quarters, firms, count) per measure."""
+
+    @property
+    def outcomes(self) -> Mapping[str, Array]:
+        """Long form, one array per column, paths counted from the run's first."""
+
+    @property
+    def events(self) -> Mapping[str, Array]:
+        """Long form, one array per column, paths counted from the run's first."""
+
+    @property
+    def checks(self) -> Mapping[str, Any]:
+        """conservation_max_rel, nonconverged, nan."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Paths first_path to first_path + count - 1 of one scenario."""
+
+    scenario: str
+    number: int
+    first_path: int
+    count: int
+
+    @property
+    def stem(self) -> str:
+        """Name of the chunk's files."""
+        return f"{self.scenario}-{self.number:06d}"
+
+
+def chunk_paths(paths: int) -> int:
+    """Paths in a chunk of a run of `paths` paths."""
+    return LARGE_CHUNK_PATHS if paths > LARGE_RUN_PATHS else CHUNK_PATHS
+
+
+def plan_chunks(scenario: str, paths: int, size: int) -> list[Chunk]:
+    """All chunks of a scenario, in order."""
+    return [
+        Chunk(scenario, number, first, min(size, paths - first))
+        for number, first in enumerate(range(0, paths, size))
+    ]
+
+
+def chunk_tables(
+    chunk: Chunk, block: PathBlock, quarters: Sequence[str], firms: Sequence[str], *, full: bool = False
+) -> dict[str, pd.DataFrame]:
+    """The tables of one chunk, sorted by their keys; `full` adds the `company` table."""
+    tables = {
+        "economy": _economy(chunk, block, quarters),
+        "layers": _grid(chunk, "layers", quarters, LAYERS, block.layers, LAYER_MEASURES, np.float64),
+        "outcomes": _outcomes(chunk, block.outcomes, quarters),
+        "events": _events(chunk, block.events, quarters),
+    }
+    if full:
+        tables["company"] = _grid(
+            chunk, "company", quarters, firms, block.company, COMPANY_MEASURES, np.float32
+        )
+    return tables
+
+
+def _economy(chunk: Chunk, block: PathBlock, quarters: Sequence[str]) -> pd.DataFrame:
+    columns = {name: values[:, None, :] for name, values in block.economy.items()}
+    return _grid(chunk, "economy", quarters, (WORLD_REGION,), columns, ECONOMY_MEASURES, np.float64)
+
+
+def _grid(
+    chunk: Chunk,
+    table: str,
+    quarters: Sequence[str],
+    members: Sequence[str],
+    columns: Mapping[str, Array],
+    measures: Sequence[str],
+    dtype: type[np.floating[Any]],
+) -> pd.DataFrame:
+    """A table of path x quarter x member, members in alphabetical order, from (quarters, members, count)."""
+    import pandas as pd
+
+    order = np.argsort(np.array(members))
+    shape = (chunk.count, len(quarters), len(members))
+    paths = np.arange(chunk.first_path, chunk.first_path + chunk.count, dtype=np.int32)
+    scenario, path, quarter, member = KEYS[table]
+    data: dict[str, Any] = {
+        scenario: _words(np.zeros(shape, np.int8), (chunk.scenario,)),
+        path: np.broadcast_to(paths[:, None, None], shape).ravel(),
+        quarter: _words(np.broadcast_to(np.arange(len(quarters))[:, None], shape), quarters),
+        member: _words(np.broadcast_to(order, shape), members),
+    }
+    for name in measures:
+        values = np.moveaxis(columns[name][:, order, :], -1, 0)
+        data[name] = _words(values, BINDING) if name == "binding" else values.astype(dtype).ravel()
+    return pd.DataFrame(data)
+
+
+def _outcomes(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    data: dict[str, Any] = {
+        "scenario": _words(np.zeros(len(columns["path"]), np.int8), (chunk.scenario,)),
+        "path": np.asarray(columns["path"], np.int32),
+        "company_id": _text(columns["company_id"], quarters),
+        "instrument": _text(columns["instrument"], quarters),
+    }
+    data |= {name: _text(columns[name], quarters) for name in OUTCOME_WORDS}
+    data |= {name: np.asarray(columns[name], np.float32) for name in OUTCOME_NUMBERS}
+    return pd.DataFrame(data).sort_values(list(KEYS["outcomes"]), ignore_index=True)
+
+
+def _events(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    data: dict[str, Any] = {
+        "scenario": _words(np.zeros(len(columns["path"]), np.int8), (chunk.scenario,)),
+        "path": np.asarray(columns["path"], np.int32),
+        "quarter": _text(columns["quarter"], quarters),
+        "sequence": np.asarray(columns["sequence"], np.int32),
+    }
+    data |= {name: _text(columns[name], quarters) for name in EVENT_WORDS}
+    data["amount_usd_bn"] = np.asarray(columns["amount_usd_bn"], np.float64)
+    return pd.DataFrame(data).sort_values(list(KEYS["events"]), ignore_index=True)
+
+
+def _words(codes: Array, words: Sequence[str]) -> pd.Categorical:
+    """Text column from codes into `words`; -1 is empty."""
+    import pandas as pd
+
+    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), list(words))
+
+
+def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical:
+    """Text column; "" and None are empty; whole numbers count quarters from 0, negative ones are empty."""
+    import pandas as pd
+
+    values = np.asarray(values)
+    if values.dtype.kind in "iu":
+        return _words(np.where(values < 0, -1, values), quarters)
+    texts = [value or None for value in values.tolist()]
+    # one category at least, so that a column without any text is still one of text
+    return pd.Categorical(texts, sorted({text for text in texts if text}) or [""])
+
+
+def plain_text(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with plain text instead of categories, also in columns that are empty throughout."""
+    words = [name for name in table.columns if table[name].dtype in ("category", "object")]
+    return table.astype(dict.fromkeys(words, "str"))

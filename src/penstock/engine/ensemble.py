@@ -1,0 +1,223 @@
+"""An ensemble: many paths of one or several scenarios, simulated chunk by chunk and kept as tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.engine import checkpoints
+from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
+from penstock.engine.chunks import Chunk, chunk_paths, chunk_tables, plan_chunks
+from penstock.engine.executors import executor_for, require_main_guard
+from penstock.engine.interface import Engine, penstock_engine
+from penstock.engine.manifest import identity, merge_checks, software
+from penstock.engine.progress import OnProgress, silent
+from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
+from penstock.errors import UsageError
+from penstock.scenarios import load_scenario
+from penstock.scenarios import quarters as calendar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_QUARTERS = 60
+"""Contracted dues of the opening state are laid out for so many quarters."""
+
+KEEP = ("summary", "full")
+
+
+def simulate(
+    world: Any,
+    scenario: Any = "baseline",
+    *,
+    paths: int = 1000,
+    quarters: int = 40,
+    seed: int = 7,
+    jobs: int = 1,
+    keep: str = "summary",
+    out: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    prior: bool = False,
+    engine: Engine | None = None,
+) -> Run:
+    """Simulate `paths` futures of `world` under one scenario, or several on common random numbers.
+
+    `scenario` is a name, a file, a scenario, or a list of these. With `out` the run lies in that directory,
+    and the same call resumes or reads it; without, it stays in memory and nothing is written. keep="full"
+    adds a table of every company on every path. jobs=1 works in this process; jobs > 1 spawns processes and
+    needs a main guard in a script. `prior` draws from the prior instead of the posterior. Results depend on
+    neither `jobs` nor interruptions, bit for bit.
+
+    Raises UsageError for a bad value, InputError for a bad scenario or world, OutputError for a place that
+    cannot be used; warns with ModelWarning where a check of the model fails. Ctrl-C leaves a run that can be
+    resumed.
+    """
+    if jobs > 1:
+        require_main_guard()
+    _check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
+    engine = engine or penstock_engine()
+    scenarios = load_scenarios(scenario, world, engine.load_scenario)
+    wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep=keep)
+    directory = checkpoints.RunDirectory(Path(out), wanted) if out is not None else None
+    if directory and directory.finished:
+        run = open_run(directory.path, world=world, engine=engine)
+    else:
+        models = {
+            s.name: engine.prepare(world, s, quarters=quarters, seed=seed, prior=prior) for s in scenarios
+        }
+        ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent)
+        run = ensemble.run()
+    for problem in run.problems():
+        warnings.warn(problem, ModelWarning, stacklevel=2)
+    return run
+
+
+def load_scenarios(scenario: Any, world: Any, load: Callable[[Any, Any], Any] = load_scenario) -> list[Any]:
+    """Scenarios from names, files, scenarios, or a list of these; names must differ."""
+    given = list(scenario) if isinstance(scenario, list | tuple) else [scenario]
+    if not given:
+        raise UsageError("scenario: found none; expected at least one name or file")
+    scenarios = [load(s, world) for s in given]
+    names = [s.name for s in scenarios]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"scenario: found {name!r} twice; expected scenarios with different names")
+    return scenarios
+
+
+def _check_values(*, paths: int, quarters: int, seed: int, jobs: int, keep: str) -> None:
+    limits = {
+        "paths": (paths, 1, 2**31 - 1),
+        "quarters": (quarters, 1, MAX_QUARTERS),
+        "seed": (seed, 0, 2**63 - 1),
+        "jobs": (jobs, 1, 4096),
+    }
+    for name, (value, low, high) in limits.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise UsageError(f"{name}: found {value!r}; expected a whole number from {low} to {high}")
+    if keep not in KEEP:
+        raise UsageError(f"keep: found {keep!r}; expected one of {', '.join(KEEP)}")
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A chunk as it comes back from its worker: its record, or in memory its tables and arrays."""
+
+    chunk: Chunk
+    checks: dict[str, Any]
+    files: list[dict[str, Any]]
+    tables: dict[str, pd.DataFrame] | None = None
+    arrays: ChunkArrays | None = None
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """Simulates chunks; travels once to each process."""
+
+    engine: Engine
+    models: dict[str, Any]
+    quarters: tuple[str, ...]
+    full: bool
+    directory: Path | None
+
+    def __call__(self, chunk: Chunk) -> _Finished:
+        model = self.models[chunk.scenario]
+        block = self.engine.simulate_paths(model, chunk.first_path, chunk.count)
+        tables = chunk_tables(chunk, block, self.quarters, model.opening.firms, full=self.full)
+        arrays = chunk_arrays(block)
+        checks = merge_checks([block.checks])
+        if self.directory is None:
+            return _Finished(chunk, checks, [], tables, arrays)
+        record = checkpoints.save_chunk(self.directory, chunk, tables, arrays, checks)
+        return _Finished(chunk, record.checks, record.files)
+
+
+@dataclass(frozen=True)
+class _Ensemble:
+    world: Any
+    engine: Engine
+    identity: dict[str, Any]
+    models: dict[str, Any]
+    directory: checkpoints.RunDirectory | None
+    jobs: int
+    on_progress: OnProgress
+
+    def run(self) -> Run:
+        begun = time.monotonic()
+        started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        with ExitStack() as stack:
+            if self.directory:
+                started = stack.enter_context(self.directory.working(started))
+            finished = self._chunks()
+            bands = {name: self._bands(name, finished) for name in self.models}
+            files = [entry for f in finished for entry in f.files]
+            if self.directory:
+                path = self.directory.path
+                files += [checkpoints.save_table(path, "bands", name, bands[name]) for name in self.models]
+            manifest = {
+                **self.identity,
+                **software(),
+                "chunk_paths": chunk_paths(self.identity["paths"]),
+                "started": started,
+                "wall_s": round(time.monotonic() - begun, 3),
+                "checks": merge_checks([f.checks for f in finished]),
+                "files": files,
+            }
+            if self.directory:
+                self.directory.finish(manifest)
+        if self.directory:
+            return open_run(self.directory.path, world=self.world, engine=self.engine, models=self.models)
+        tables = MemoryTables.of([f.tables or {} for f in finished], list(bands.values()))
+        return Run(manifest, tables, world=self.world, engine=self.engine, models=self.models)
+
+    def _chunks(self) -> list[_Finished]:
+        """All chunks in order of scenario and path; those on disk already are not simulated again."""
+        paths = self.identity["paths"]
+        size = chunk_paths(paths)
+        chunks = [chunk for name in self.models for chunk in plan_chunks(name, paths, size)]
+        finished: dict[Chunk, _Finished] = {}
+        if self.directory:
+            for chunk in chunks:
+                if record := checkpoints.finished_chunk(self.directory.path, chunk):
+                    finished[chunk] = _Finished(chunk, record.checks, record.files)
+        total = paths * len(self.models)
+        done = sum(chunk.count for chunk in finished)
+        self.on_progress(done, total, "resumed" if done else "started")
+        missing = [chunk for chunk in chunks if chunk not in finished]
+        worker = _Worker(
+            self.engine,
+            self.models,
+            quarter_names(self.world.as_of, self.identity["quarters"]),
+            self.identity["keep"] == "full",
+            self.directory.path if self.directory else None,
+        )
+        with closing(executor_for(self.jobs, len(missing)).map(worker, missing)) as results:
+            for result in results:
+                finished[result.chunk] = result
+                done += result.chunk.count
+                self.on_progress(done, total, result.chunk.scenario)
+        return [finished[chunk] for chunk in chunks]
+
+    def _bands(self, scenario: str, finished: Sequence[_Finished]) -> pd.DataFrame:
+        arrays = []
+        for result in finished:
+            if result.chunk.scenario != scenario:
+                continue
+            if self.directory:
+                arrays.append(checkpoints.load_arrays(self.directory.path, result.chunk))
+            elif result.arrays is not None:
+                arrays.append(result.arrays)
+        quarters = quarter_names(self.world.as_of, self.identity["quarters"])
+        return band_table(scenario, quarters, self.models[scenario].opening.firms, arrays)
+
+
+def quarter_names(as_of: dt.date, quarters: int) -> tuple[str, ...]:
+    """Names of the quarters of a run of a world as of that date: 2026Q1 is the first after 2025-12-31."""
+    first = calendar.ordinal(calendar.first_quarter(as_of))
+    return tuple(calendar.text(first + number) for number in range(quarters))

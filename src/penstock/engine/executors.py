@@ -1,0 +1,138 @@
+"""Where chunks are worked on: in this process, or in a pool of spawned processes.
+
+An executor maps one function over small tasks and yields results in any order; results never depend on
+which executor ran them. A cluster plugs in by satisfying `Executor`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.process
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from penstock.errors import ModelError, UsageError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+GUARD_ADVICE = (
+    "jobs: a script that calls with jobs > 1 starts new processes that read the script again; "
+    "put the call under `if __name__ == '__main__':`, or use jobs=1"
+)
+
+
+class Executor(Protocol):
+    """Maps a picklable function over tasks, yielding results as they come; closing it stops the work."""
+
+    def map(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[Result, None, None]: ...
+
+
+class Serial:
+    """Work in the calling process, one task after the other."""
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        for task in tasks:
+            yield function(task)
+
+
+class ProcessPool:
+    """Work in `jobs` spawned processes, each with single-threaded linear algebra."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        require_main_guard()
+        with _single_threaded_children():
+            pool = ProcessPoolExecutor(
+                min(self.jobs, len(tasks)),
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start_worker,
+                initargs=(function,),
+            )
+            try:
+                futures: list[Future[Result]] = [pool.submit(_work, task) for task in tasks]
+                for future in as_completed(futures):
+                    yield future.result()
+            except BrokenProcessPool as error:
+                raise ModelError(
+                    "jobs: a worker process ended before its work was done, often for lack of memory; "
+                    f"finished chunks are kept: call again with fewer jobs. {GUARD_ADVICE}"
+                ) from error
+            finally:
+                _stop(pool)
+
+
+def executor_for(jobs: int, tasks: int) -> Executor:
+    """The executor for `jobs` workers: no process is started where one piece of work is left."""
+    return Serial() if min(jobs, tasks) <= 1 else ProcessPool(jobs)
+
+
+def require_main_guard() -> None:
+    """Refuse, before any process starts, a script without a main guard: each worker would run it again."""
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        sys.exit(1)  # this is a worker that reads an unguarded script: the parent tells the person
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None or not str(script).endswith(".py") or not Path(script).is_file():
+        return
+    if "__main__" not in Path(script).read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(GUARD_ADVICE)
+
+
+_function: Callable[[Any], Any] | None = None
+
+
+def _start_worker(function: Callable[[Any], Any]) -> None:
+    """Receive the function once; leave Ctrl-C to the parent, which stops its workers."""
+    global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _function = function
+
+
+def _work(task: Any) -> Any:
+    assert _function is not None
+    return _function(task)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End the pool now: what is half done is thrown away, what is finished is on disk."""
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    unfinished = bool(getattr(pool, "_pending_work_items", None))
+    pool.shutdown(wait=False, cancel_futures=True)
+    if unfinished:
+        for process in processes:
+            process.terminate()
+    for process in processes:
+        process.join()
+
+
+@contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Spawned processes read these variables when they first load NumPy; ours are put back after."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,207 @@
+"""Constants of each firm and tie that a run reads: opening amounts and the conduct of its group.
+
+All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) so that they broadcast over paths.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from penstock.engine.layout import CAPITAL_CATEGORIES, IT_CATEGORIES, RATINGS, SEGMENTS, SITE_CATEGORIES, Layout
+from penstock.engine.opening.state import CATEGORIES, Opening
+
+GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
+BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
+"""Share of a contracted due that is believed in, by how binding the contract is (assumption, MODEL page)."""
+
+Column = np.ndarray
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stays fixed during a run."""
+
+    conduct: dict[str, Column]
+    """columns of group_conduct.csv, (firms, 1)"""
+    flows: dict[str, Column]
+    sheet: dict[str, Column]
+    market_value: Column
+    equity_volatility: Column
+    investment_grade: Column
+    rating_spread: Column
+    rating_default_rate: Column
+    tie_base: np.ndarray
+    """opening flow of each flow tie, (flow ties, 1)"""
+    tie_share: np.ndarray
+    category_base: dict[str, np.ndarray]
+    """opening spending of each unit by category, (units, 1)"""
+    tie_in: Column
+    it_capex: Column
+    site_capex: Column
+    core_capex: Column
+    collection: np.ndarray
+    """share of what is owed on an operating tie that falls due in a quarter, (operating ties, 1)"""
+    receivable: np.ndarray
+    """opening receivable on each operating tie, (operating ties, 1)"""
+    schedule_tie: np.ndarray
+    schedule_due: np.ndarray
+    """contracted dues after the haircut of their binding, (schedules, quarters)"""
+    schedule_additive: np.ndarray
+    debt_balance: np.ndarray
+    amortisation: np.ndarray
+    bullet: np.ndarray
+    draw_share: np.ndarray
+    secured: np.ndarray
+    interest_rate: Column
+    credit_line: Column
+    stake_share: np.ndarray
+    round_share: np.ndarray
+    strategic: np.ndarray
+    guarantee_cap: np.ndarray
+    guarantee_beneficiary: np.ndarray
+    physical: pd.DataFrame
+    opening_spending: np.ndarray
+    """user spending by segment, usd_bn per year, (3, 1)"""
+
+
+def group_conduct() -> pd.DataFrame:
+    """Conduct of each group: one row a group, assumptions with their ranges in the notes."""
+    with GROUP_CONDUCT.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    frame = pd.DataFrame(rows).set_index("group").drop(columns=["note"])
+    return frame.astype(float)
+
+
+def column(values: pd.Series) -> Column:
+    return np.ascontiguousarray(values.to_numpy(float)[:, None])
+
+
+def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -> Facts:
+    """Facts of an opening state; `parameter` holds central values of cited parameters (spreads, default rates)."""
+    firms = list(opening.firms)
+    profile = opening.profile.loc[firms]
+    flows = {name: column(opening.flows.loc[firms, name]) for name in opening.flows.columns}
+    sheet = {name: column(opening.sheet.loc[firms, name]) for name in opening.sheet.columns}
+    conduct_table = group_conduct().loc[list(profile["group"])]
+    conduct = {name: column(conduct_table[name]) for name in conduct_table.columns}
+
+    ties = opening.flow_ties
+    base = ties["base"].to_numpy(float)[:, None]
+    payer, payee = layout.payer[layout.flow.slice], layout.payee[layout.flow.slice]
+    category_base: dict[str, np.ndarray] = {}
+    for name in CATEGORIES:
+        block = layout.category[name]
+        total = np.zeros((layout.unit_count, 1))
+        np.add.at(total, payer[block.slice], base[block.slice])
+        category_base[name] = total
+    tie_in = np.zeros((layout.unit_count, 1))
+    np.add.at(tie_in, payee, base)
+
+    def bought(names: tuple[str, ...]) -> Column:
+        return sum((category_base[name][: layout.firms] for name in names), np.zeros((layout.firms, 1)))
+
+    tie_capital = bought(CAPITAL_CATEGORIES)
+    ai_capex = np.maximum(flows["capex"] * flows["ai_capex_share"], tie_capital)
+    owner = np.zeros((layout.firms, 1))
+    owner[: layout.owners] = 1.0
+    it_ties, site_ties = bought(IT_CATEGORIES), bought(SITE_CATEGORIES)
+    unnamed = ai_capex - tie_capital
+    it_share = np.where(it_ties + site_ties > 0, it_ties / np.maximum(it_ties + site_ties, 1e-12), 0.72)
+    it_capex = owner * (it_ties + unnamed * it_share)
+    site_capex = owner * (site_ties + unnamed * (1.0 - it_share)) + (1.0 - owner) * ai_capex
+    core_capex = np.maximum(flows["capex"] - it_capex - site_capex, 0.0)
+
+    operating, receivable = opening_receivables(layout, flows, sheet, base, core_capex + it_capex + site_capex - tie_capital)
+    schedules = opening.schedules
+    quarters = [name for name in schedules.columns if name.startswith("q") and name[1:].isdigit()]
+    number = {tie: position for position, tie in enumerate(ties["tie_id"])}
+    haircut = schedules["binding"].map(BINDING_HAIRCUT).fillna(0.5).to_numpy(float)[:, None]
+    debt = opening.debt_ties
+    debt_total = np.zeros((layout.firms, 1))
+    interest = np.zeros((layout.firms, 1))
+    np.add.at(debt_total, layout.borrower, debt["balance"].to_numpy(float)[:, None])
+    np.add.at(interest, layout.borrower, (debt["balance"] * debt["rate"]).to_numpy(float)[:, None])
+    rating_spread = np.array([parameter[f"spread_{name.lower()}"] / 1e4 for name in RATINGS])
+    rating_rate = np.array([parameter[f"pd_1y_{name.lower()}"] / 100.0 for name in RATINGS])
+    floor = rating_rate[RATINGS.index("AA")] / 4
+    spending = np.zeros((len(SEGMENTS), 1))
+    np.add.at(spending, layout.segment, 4.0 * base[layout.category["models"].slice])
+    return Facts(
+        conduct=conduct,
+        flows=flows,
+        sheet=sheet,
+        market_value=column(profile["market_value"]),
+        equity_volatility=column(profile["equity_volatility"]),
+        investment_grade=(layout.rating <= 3).astype(float)[:, None],
+        rating_spread=rating_spread[layout.rating][:, None],
+        rating_default_rate=np.maximum(rating_rate, floor)[layout.rating][:, None],
+        tie_base=base,
+        tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
+        category_base=category_base,
+        tie_in=tie_in,
+        it_capex=it_capex,
+        site_capex=site_capex,
+        core_capex=core_capex,
+        collection=operating / np.maximum(receivable + operating, 1e-12),
+        receivable=receivable,
+        schedule_tie=schedules["tie_id"].map(number).to_numpy(np.int64),
+        schedule_due=np.ascontiguousarray(schedules[quarters].to_numpy(float) * haircut),
+        schedule_additive=schedules["additive"].to_numpy(bool),
+        debt_balance=debt["balance"].to_numpy(float)[:, None],
+        amortisation=debt["amortisation"].to_numpy(float)[:, None],
+        bullet=debt["bullet_quarter"].to_numpy(np.int64),
+        draw_share=debt["draw_share"].to_numpy(float)[:, None],
+        secured=debt["secured"].to_numpy(bool),
+        interest_rate=np.where(debt_total > 0, interest / np.maximum(debt_total, 1e-12), 0.06),
+        credit_line=column(opening.credit_lines.reindex(firms).fillna(0.0)),
+        stake_share=opening.stakes["share"].to_numpy(float)[:, None],
+        round_share=opening.stakes["round_share"].to_numpy(float)[:, None],
+        strategic=opening.stakes["strategic"].to_numpy(bool),
+        guarantee_cap=opening.guarantees["cap"].to_numpy(float)[:, None],
+        guarantee_beneficiary=np.array([layout.units.index(text) for text in opening.guarantees["beneficiary"]], dtype=np.int64),
+        physical=opening.physical,
+        opening_spending=spending,
+    )
+
+
+def opening_receivables(
+    layout: Layout, flows: dict[str, Column], sheet: dict[str, Column], base: np.ndarray, capital_rest: Column
+) -> tuple[np.ndarray, np.ndarray]:
+    """Opening flow and receivable of each operating tie, (operating ties, 1) each.
+
+    A firm's receivables are spread over its sales by amount; what its customers among the firms cannot owe by
+    their payables is owed by customers outside the ties. Payables left over are owed to outside suppliers.
+    """
+    flow = np.zeros((layout.operating.stop, 1))
+    flow[layout.flow.slice] = base
+    flow[layout.sales.slice] = np.maximum(flows["other_revenue"], 0.0)
+    flow[layout.wages.slice] = 0.5 * flows["other_cost"]
+    flow[layout.suppliers.slice] = 0.5 * flows["other_cost"]
+    flow[layout.capital.slice] = np.maximum(capital_rest, 0.0)
+    flow[layout.tax.slice] = np.maximum(flows["tax"], 0.0)
+
+    payer, payee = layout.payer[layout.flow.slice], layout.payee[layout.flow.slice]
+    sold, bought = np.zeros((layout.unit_count, 1)), np.zeros((layout.unit_count, 1))
+    np.add.at(sold, payee, base)
+    np.add.at(bought, payer, base)
+    own_sales = np.zeros((layout.unit_count, 1))
+    own_sales[: layout.firms] = sold[: layout.firms] + flow[layout.sales.slice]
+    own_costs = np.zeros((layout.unit_count, 1))
+    own_costs[: layout.firms] = bought[: layout.firms] + flow[layout.suppliers.slice] + flow[layout.capital.slice]
+    sell_days = np.ones((layout.unit_count, 1))
+    sell_days[: layout.firms] = sheet["receivables"] / np.maximum(own_sales[: layout.firms], 1e-9)
+    buy_days = np.ones((layout.unit_count, 1))
+    buy_days[: layout.firms] = sheet["payables"] / np.maximum(own_costs[: layout.firms], 1e-9)
+    receivable = np.zeros_like(flow)
+    receivable[layout.flow.slice] = base * np.minimum(sell_days[payee], buy_days[payer])
+    taken, owed = np.zeros((layout.unit_count, 1)), np.zeros((layout.unit_count, 1))
+    np.add.at(taken, payee, receivable[layout.flow.slice])
+    np.add.at(owed, payer, receivable[layout.flow.slice])
+    receivable[layout.sales.slice] = np.maximum(sheet["receivables"] - taken[: layout.firms], 0.0)
+    receivable[layout.suppliers.slice] = np.maximum(sheet["payables"] - owed[: layout.firms], 0.0)
+    return flow, receivable

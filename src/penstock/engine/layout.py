@@ -1,0 +1,204 @@
+"""The fixed structure of a run: who stands where in the arrays, and which ties join whom.
+
+Cut once from the opening state. Ties that carry dues stand in blocks, in this order: flow ties (sorted by
+category), sales to customers outside the model, wages, outside suppliers, capital spending outside the
+ties, tax, interest, principal, called guarantees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penstock.engine.opening.state import CATEGORIES, GROUPS, LAYERS, SECTORS, Opening
+
+CAPITAL_CATEGORIES = ("accelerators", "servers", "network", "construction", "power_cooling", "tools", "generation")
+"""Purchases that become plant and equipment of a firm; all other categories are its cost."""
+
+IT_CATEGORIES = ("accelerators", "servers", "network")
+SITE_CATEGORIES = ("construction", "power_cooling")
+
+CUSTOMERS = {
+    "lab": "households",
+    "hyperscaler": "enterprises",
+    "device_maker": "households",
+    "utility": "households",
+    "generator": "row_customers",
+    "holding": "row_customers",
+}
+"""Sector that buys a group's business outside the ties; `row_customers` for all others."""
+
+INVESTMENT_GRADE = ("AAA", "AA", "A", "BBB")
+RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC")
+
+SECURED, OPERATING, UNSECURED = 0, 1, 2
+"""Seniority classes of dues: secured project debt, operating dues, unsecured debt."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A contiguous block of ties."""
+
+    start: int
+    stop: int
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.stop)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Index arrays of a world; all model code addresses firms, units and ties through it."""
+
+    units: tuple[str, ...]
+    firms: int
+    unit_count: int
+    layer: np.ndarray
+    group: np.ndarray
+    rating: np.ndarray
+    unlimited: np.ndarray
+    sector: dict[str, int]
+    owners: int
+    """Compute owners are the first `owners` firms (layers ai and platform); row `owners` of owner arrays is the rest of the world."""
+    owner_unit: np.ndarray
+    tie_id: tuple[str, ...]
+    contract_id: tuple[str, ...]
+    payer: np.ndarray
+    payee: np.ndarray
+    seniority: np.ndarray
+    category: dict[str, Block]
+    flow: Block
+    sales: Block
+    wages: Block
+    suppliers: Block
+    capital: Block
+    tax: Block
+    interest: Block
+    principal: Block
+    guarantee: Block
+    operating: Block
+    """flow .. tax: dues that leave a receivable while unpaid"""
+    borrower: np.ndarray
+    lender: np.ndarray
+    instrument: np.ndarray
+    debt_id: tuple[str, ...]
+    stake_holder: np.ndarray
+    stake_company: np.ndarray
+    stake_id: tuple[str, ...]
+    segment: np.ndarray
+    """of the ties in category models: 0 consumer, 1 enterprise, 2 agents"""
+
+    @property
+    def ties(self) -> int:
+        return len(self.payer)
+
+    def members(self, *groups: str) -> np.ndarray:
+        """Indices of the firms in these groups."""
+        return np.flatnonzero(np.isin(self.group, [GROUPS.index(group) for group in groups]))
+
+    def firm(self, company_id: str) -> int:
+        return self.units.index(company_id)
+
+
+SEGMENTS = ("consumer", "enterprise", "agents")
+
+
+def build_layout(opening: Opening) -> Layout:
+    """Index arrays of an opening state."""
+    units = opening.units
+    index = {unit: number for number, unit in enumerate(units)}
+    firms = len(opening.firms)
+    profile = opening.profile.loc[list(opening.firms)]
+    sector = {name: index[name] for name in SECTORS}
+    owners = int(profile["layer"].isin(["ai", "platform"]).sum())
+    flow = opening.flow_ties
+    debt = opening.debt_ties
+    guarantees = opening.guarantees
+
+    firm_index = np.arange(firms)
+    customers = np.array([sector[CUSTOMERS.get(group, "row_customers")] for group in profile["group"]])
+
+    def sector_column(name: str) -> np.ndarray:
+        return np.full(firms, sector[name])
+
+    borrower = debt["borrower"].map(index).to_numpy(np.int64)
+    lender = debt["lender"].map(index).to_numpy(np.int64)
+    debt_class = np.where(debt["secured"].to_numpy(bool), SECURED, UNSECURED)
+    guarantor = guarantees["guarantor"].map(index).to_numpy(np.int64)
+    landlord = guarantees["landlord"].map(lambda text: index.get(text, sector["row_rest"])).to_numpy(np.int64)
+
+    pieces = [
+        ("flow", flow["payer"].map(index), flow["payee"].map(index), OPERATING),
+        ("sales", customers, firm_index, OPERATING),
+        ("wages", firm_index, sector_column("workers"), OPERATING),
+        ("suppliers", firm_index, sector_column("row_suppliers"), OPERATING),
+        ("capital", firm_index, sector_column("row_suppliers"), OPERATING),
+        ("tax", firm_index, sector_column("tax_office"), OPERATING),
+        ("interest", borrower, lender, debt_class),
+        ("principal", borrower, lender, debt_class),
+        ("guarantee", guarantor, landlord, OPERATING),
+    ]
+    blocks: dict[str, Block] = {}
+    payer, payee, seniority = [], [], []
+    start = 0
+    for name, payers, payees, rank in pieces:
+        count = len(payers)
+        blocks[name] = Block(start, start + count)
+        payer.append(np.asarray(payers, dtype=np.int64))
+        payee.append(np.asarray(payees, dtype=np.int64))
+        seniority.append(np.broadcast_to(np.asarray(rank, dtype=np.int64), (count,)))
+        start += count
+
+    ids = list(flow["tie_id"])
+    for name in ("sales", "wages", "suppliers", "capital", "tax"):
+        ids += [f"{name}:{firm}" for firm in opening.firms]
+    ids += [f"interest:{tie}" for tie in debt["tie_id"]]
+    ids += [f"principal:{tie}" for tie in debt["tie_id"]]
+    ids += list(guarantees["contract_id"])
+    contracts = [text if isinstance(text, str) else "" for text in flow["contract_id"]]
+    contracts += [""] * (len(ids) - len(contracts))
+
+    categories: dict[str, Block] = {}
+    names = flow["category"].to_numpy(str)
+    for name in CATEGORIES:
+        where = np.flatnonzero(names == name)
+        first = int(where[0]) if len(where) else 0
+        categories[name] = Block(first, first + len(where))
+
+    models = categories["models"]
+    segment = np.array([SEGMENTS.index(text) for text in flow["segment"].iloc[models.slice]], dtype=np.int64)
+    unlimited = np.zeros(len(units), dtype=bool)
+    unlimited[firms:] = True
+    return Layout(
+        units=units,
+        firms=firms,
+        unit_count=len(units),
+        layer=np.array([LAYERS.index(text) for text in profile["layer"]], dtype=np.int64),
+        group=np.array([GROUPS.index(text) for text in profile["group"]], dtype=np.int64),
+        rating=np.array([RATINGS.index(text) for text in profile["rating"]], dtype=np.int64),
+        unlimited=unlimited,
+        sector=sector,
+        owners=owners,
+        owner_unit=np.append(np.arange(owners), sector["other_ai_buyers"]).astype(np.int64),
+        tie_id=tuple(ids),
+        contract_id=tuple(contracts),
+        payer=np.concatenate(payer),
+        payee=np.concatenate(payee),
+        seniority=np.concatenate(seniority),
+        category=categories,
+        operating=Block(0, blocks["tax"].stop),
+        borrower=borrower,
+        lender=lender,
+        instrument=debt["instrument"].to_numpy(str),
+        debt_id=tuple(debt["tie_id"]),
+        stake_holder=opening.stakes["holder"].map(index).to_numpy(np.int64),
+        stake_company=opening.stakes["company"].map(index).to_numpy(np.int64),
+        stake_id=tuple(opening.stakes["tie_id"]),
+        segment=segment,
+        **blocks,
+    )

@@ -1,0 +1,165 @@
+"""The model: a world and a scenario made ready to run, and the paths of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penstock.engine.begin import begin_block, trend_of
+from penstock.engine.checks import conservation_error
+from penstock.engine.facts import Facts, build_facts
+from penstock.engine.layout import RATINGS, Layout, build_layout
+from penstock.engine.moment import Block, Moment
+from penstock.engine.opening.assemble import open_world
+from penstock.engine.opening.state import Opening
+from penstock.engine.quarter import quarter
+from penstock.engine.record import Recorder, sales_of
+from penstock.engine.state import State
+from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
+from penstock.world import World
+
+Array = np.ndarray
+
+WIDTH = 64
+"""Paths in a block: the arrays of a quarter stay in cache (measured; results do not depend on it)."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that all paths of a run share. Picklable."""
+
+    world_name: str
+    opening: Opening
+    layout: Layout
+    facts: Facts
+    program: Program
+    first_quarter: str
+    seed: int
+    prior: bool
+    trend: Array
+
+    @property
+    def firms(self) -> tuple[str, ...]:
+        return self.opening.firms
+
+
+@dataclass(frozen=True)
+class PathBlock:
+    """Results of consecutive paths."""
+
+    economy: dict[str, Array]
+    layers: dict[str, Array]
+    company: dict[str, Array]
+    outcomes: dict[str, Array]
+    events: dict[str, Array]
+    checks: dict[str, float]
+    chain: Array
+    """(paths,) length of the longest chain of defaults"""
+
+
+def prepare(
+    world: World, scenario: Scenario | str = "baseline", *, quarters: int = 40, seed: int = 7, prior: bool = False
+) -> Model:
+    """A model ready to run: the scenario's edits made, the opening state built, the program compiled.
+
+    Raises InputError for a scenario that does not fit the world.
+    """
+    plan = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, world)
+    edited, removed = edit_world(world, plan)
+    opening = open_world(edited, removed_pairs=removed)
+    first = first_quarter(world.as_of)
+    layout = build_layout(opening)
+    facts = build_facts(opening, layout, cited_parameters(edited))
+    program = compile_program(plan, first, quarters)
+    return Model(
+        world_name=world.name,
+        opening=opening,
+        layout=layout,
+        facts=facts,
+        program=program,
+        first_quarter=first,
+        seed=seed,
+        prior=prior,
+        trend=trend_of(facts, quarters),
+    )
+
+
+def cited_parameters(world: World) -> dict[str, float]:
+    """Central values of the spreads (basis points) and default rates (percent) by rating."""
+    names = [f"spread_{rating.lower()}" for rating in RATINGS] + [f"pd_1y_{rating.lower()}" for rating in RATINGS]
+    return {name: float(world.parameter(name).central) for name in names}
+
+
+def simulate_paths(model: Model, first_path: int, count: int) -> PathBlock:
+    """Results of `count` paths from `first_path` on, in blocks of fixed width.
+
+    Blocks are aligned to multiples of the width, so that a path is computed alike whatever it is asked with.
+    """
+    blocks = []
+    start = first_path - first_path % WIDTH
+    while start < first_path + count:
+        blocks.append((max(start, first_path), min(start + WIDTH, first_path + count), run_block(model, start, WIDTH)))
+        start += WIDTH
+    return _join(blocks)
+
+
+def run_block(model: Model, first_path: int, width: int) -> tuple[Recorder, dict[str, Array]]:
+    """One block of paths through all quarters."""
+    block, state = begin_block(
+        model.layout, model.facts, model.program, seed=model.seed, first_path=first_path, width=width,
+        prior=model.prior, trend=model.trend,
+    )
+    block.cache["sales_of"] = sales_of(model.layout)
+    recorder = Recorder.begin(block, state, model.first_quarter)
+    for number in range(model.program.quarters):
+        now = Moment(block, state, number)
+        quarter(now)
+        recorder.record(now)
+        worst, _ = conservation_error(now)
+        np.maximum(recorder.conservation, worst, out=recorder.conservation)
+    return recorder, recorder.finish(state)
+
+
+def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> PathBlock:
+    """Cut the asked paths out of whole blocks and put them side by side."""
+    economy: dict[str, list[Array]] = {}
+    layers: dict[str, list[Array]] = {}
+    company: dict[str, list[Array]] = {}
+    outcomes: dict[str, list[Array]] = {}
+    events: dict[str, list[Array]] = {}
+    chain, worst, lost, broken = [], 0.0, 0, 0
+    for first, last, (recorder, ended) in blocks:
+        lanes = slice(first - recorder.block.first_path, last - recorder.block.first_path)
+        for target, source in ((economy, recorder.economy), (layers, recorder.layers), (company, recorder.company)):
+            for name, values in source.items():
+                target.setdefault(name, []).append(values[..., lanes])
+        keep = (ended["path"] >= first) & (ended["path"] < last)
+        for name, values in ended.items():
+            outcomes.setdefault(name, []).append(values[keep])
+        paths = np.array(recorder.events.columns["path"], dtype=np.int64)
+        inside = (paths >= first) & (paths < last)
+        for name, column in recorder.events.columns.items():
+            kind = np.int64 if name == "path" else float if name == "amount_usd_bn" else object
+            events.setdefault(name, []).append(np.array(column, dtype=kind)[inside])
+        chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
+        worst = max(worst, float(recorder.conservation[lanes].max()))
+        lost += int(recorder.nonconverged[lanes].sum())
+        broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
+        broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.company.values()))
+    joined_events = {name: np.concatenate(parts) for name, parts in events.items()}
+    order = np.argsort(joined_events["path"], kind="stable")
+    joined_outcomes = {name: np.concatenate(parts) for name, parts in outcomes.items()}
+    keys = np.lexsort((joined_outcomes["instrument"].astype(str), joined_outcomes["company_id"].astype(str), joined_outcomes["path"]))
+    return PathBlock(
+        economy={name: np.concatenate(parts, axis=-1) for name, parts in economy.items()},
+        layers={name: np.concatenate(parts, axis=-1) for name, parts in layers.items()},
+        company={name: np.concatenate(parts, axis=-1) for name, parts in company.items()},
+        outcomes={name: values[keys] for name, values in joined_outcomes.items()},
+        events={name: values[order] for name, values in joined_events.items()},
+        checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
+        chain=np.concatenate(chain),
+    )
+
+
+__all__ = ["Block", "Model", "PathBlock", "State", "prepare", "simulate_paths"]

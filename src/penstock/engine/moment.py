@@ -1,0 +1,94 @@
+"""What a step of a quarter can see: the model, the state, the random numbers of the quarter, and the steps before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from penstock.engine.facts import Facts
+from penstock.engine.layout import Layout
+from penstock.engine.random import Draws
+from penstock.engine.state import State
+from penstock.scenarios.program import LeverTable, Program
+
+Array = np.ndarray
+
+
+@dataclass
+class Scratch:
+    """Buffers of a block, allocated once."""
+
+    due: Array
+    paid: Array
+    billed: Array
+    flow: Array
+    received: Array
+    unused: Array
+    driver: Array
+    paid_share: Array
+    rounds: Array
+
+
+@dataclass
+class Block:
+    """A block of paths on its way: everything that does not change from quarter to quarter."""
+
+    layout: Layout
+    facts: Facts
+    theta: dict[str, Array]
+    opening: dict[str, Array]
+    levers: LeverTable
+    program: Program
+    draws: Draws
+    trend: Array
+    """(quarters, firms, 1) own business outside the ties relative to the opening"""
+    scratch: Scratch
+    first_path: int
+    width: int
+    cache: dict[str, Array] = field(default_factory=dict)
+    journal: list[object] | None = None
+    """every posting of a path, when it is replayed"""
+
+
+@dataclass
+class Moment:
+    """One quarter of a block. Steps read `block`, change `state` and hand results on by name."""
+
+    block: Block
+    state: State
+    quarter: int
+    results: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def years(self) -> float:
+        """Years since the as-of date at the end of this quarter."""
+        return (self.quarter + 1) / 4.0
+
+    def lever(self, knob: str, base: Array | float = 1.0, entity: str = "") -> Array | float:
+        """A parameter or input after what the scenario does to it in this quarter."""
+        return self.block.levers.value(knob, self.quarter, base, entity=entity)
+
+    def on(self, switch: str) -> bool:
+        return bool(getattr(self.block.program.switches, switch))
+
+    def shock(self, number: int) -> Array:
+        """Standard normal number of the economy, (paths,); zero where noise is switched off."""
+        noise = self.block.draws.economy_normal[self.quarter, number]
+        return noise if self.on("noise") else np.zeros_like(noise)
+
+    def chance(self, number: int) -> Array:
+        return self.block.draws.economy_uniform[self.quarter, number]
+
+    def firm_shock(self) -> Array:
+        noise = self.block.draws.firm_normal[self.quarter]
+        return noise if self.on("noise") else np.zeros_like(noise)
+
+    def firm_chance(self) -> Array:
+        return self.block.draws.firm_uniform[self.quarter]
+
+
+ADOPTION_NOISE, MOOD_NOISE, CYCLE_NOISE = 0, 1, 2
+"""Rows of the economy's normal numbers."""
+SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
+"""Rows of the economy's uniform numbers."""

@@ -1,0 +1,56 @@
+"""One quarter of the economy. Read it as the table of contents of the model: each line is one step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.moment import Moment
+from penstock.engine.steps import close, earn, fund, mend, order, payoff, plan, serve, settle, spend, value, want
+
+
+def quarter(now: Moment) -> None:
+    """Moves a block of paths from the end of one quarter to the end of the next."""
+    want.want(now)  # 1  what users spend, platforms use and labs train
+    serve.serve(now)  # 2  capacity, price and utilisation of compute
+    earn.earn(now)  # 3  revenue outside the ties, and whom users pay
+    plan.plan(now)  # 5  what owners expect, want and order
+    order.supply_chain(now)  # 6  lasers and mirrors, scanners, fabs, memory, chips
+    order.ship(now)
+
+    everything = np.ones_like(now.results["shipped"])
+    now.state.firms.capex_scale[:] = 1.0
+    spend.spend_down(now, everything)  # 4  payments down the stack, as planned
+    fund.operate(now)
+    fund.fund(now)  # 7  cash, lines, debt, equity, vendors, cuts
+    spend.spend_down(now, affordable(now))  # 4  again, with what can be afforded
+    fund.operate(now, again=True)
+    fund.bring_money_in(now)
+
+    order.deliver(now)  # 6  chips, halls and power into service
+    settle.settle(now)  # 8  dues clear with limited liability
+    close.close_books(now)  # 9  income, plant, net worth
+    value.value(now)  # 10 mood, values, stakes, spreads
+    mend.mend(now)  # 11 failures, rescue, black swans
+    payoff.payoff(now)  # 12 surplus, stranded capital
+    remember(now)
+
+
+def affordable(now: Moment) -> np.ndarray:
+    """Share of its orders that each owner accepts, (owners + 1, paths); the rest of the world follows the mean."""
+    layout = now.block.layout
+    scale = now.state.firms.capex_scale[: layout.owners]
+    weight = now.block.cache["external_weights"][: layout.owners]
+    world = (scale * weight).sum(axis=0) / weight.sum()
+    return np.concatenate([scale, world[None]])
+
+
+def remember(now: Moment) -> None:
+    """What the next quarter needs of this one."""
+    r, cache, e = now.results, now.block.cache, now.state.economy
+    cache["hurdle"] = r["hurdle"]
+    cache["training"] = r["training"]
+    cache["delivery_ratio"] = r["delivery_ratio"]
+    cache["default_weight"] = r["default_weight_next"]
+    e.spending_last = r["spending"].sum(axis=0)
+    builders = cache["builder_mask"]
+    cache["extend"] = np.where((e.freeze > 0) & builders, 0.25, 1.0)

@@ -1,0 +1,56 @@
+"""Counter-based random numbers: the same path is the same future, whatever the block, chunk or worker.
+
+Each path has its own Philox key (seed, path); each purpose its own counter block. Inside a purpose the
+numbers stand in order of quarters, so a shorter run sees the first part of a longer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PARAMETERS = 128
+ECONOMY = 16
+FIRM_STEP = 256
+"""Firm columns are drawn in multiples of this, so that a company added at the end moves no other draw."""
+
+_STREAMS = {"parameters": 1, "economy_normal": 2, "economy_uniform": 3, "firm_normal": 4, "firm_uniform": 5, "changes": 6}
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers of a block of paths; the last axis is the path."""
+
+    parameters: np.ndarray
+    changes: np.ndarray
+    economy_normal: np.ndarray
+    economy_uniform: np.ndarray
+    firm_normal: np.ndarray
+    firm_uniform: np.ndarray
+
+
+def stream(seed: int, path: int, purpose: str) -> np.random.Generator:
+    """The generator of one path and purpose."""
+    counter = np.array([0, 0, 0, _STREAMS[purpose]], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=np.array([seed, path], dtype=np.uint64), counter=counter))
+
+
+def draw(seed: int, paths: range, quarters: int, firms: int) -> Draws:
+    """All random numbers of `paths`; firm arrays are cut to `firms` rows."""
+    columns = -(-firms // FIRM_STEP) * FIRM_STEP
+    count = len(paths)
+    parameters = np.empty((PARAMETERS, count))
+    changes = np.empty((PARAMETERS, count))
+    economy_normal = np.empty((quarters, ECONOMY, count))
+    economy_uniform = np.empty((quarters, ECONOMY, count))
+    firm_normal = np.empty((quarters, firms, count))
+    firm_uniform = np.empty((quarters, firms, count))
+    for lane, path in enumerate(paths):
+        parameters[:, lane] = stream(seed, path, "parameters").random(PARAMETERS)
+        changes[:, lane] = stream(seed, path, "changes").random(PARAMETERS)
+        economy_normal[:, :, lane] = stream(seed, path, "economy_normal").standard_normal((quarters, ECONOMY))
+        economy_uniform[:, :, lane] = stream(seed, path, "economy_uniform").random((quarters, ECONOMY))
+        firm_normal[:, :, lane] = stream(seed, path, "firm_normal").standard_normal((quarters, columns))[:, :firms]
+        firm_uniform[:, :, lane] = stream(seed, path, "firm_uniform").random((quarters, columns))[:, :firms]
+    return Draws(parameters, changes, economy_normal, economy_uniform, firm_normal, firm_uniform)

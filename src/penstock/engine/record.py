@@ -1,0 +1,316 @@
+"""What a run keeps of each quarter: the columns of its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from penstock.conduct import rescue
+from penstock.engine.layout import Layout
+from penstock.engine.moment import Block, Moment
+from penstock.engine.opening.state import LAYERS
+from penstock.engine.state import GONE, RESTRUCTURED, State
+from penstock.layers import energy
+from penstock.money import kernels
+from penstock.scenarios import quarters as calendar
+
+Array = np.ndarray
+
+BINDING = ("chips", "halls", "power", "funding", "demand")
+BINDS = 0.05
+"""A limit binds where it takes more than this share of what was wanted."""
+
+MEASURES = (
+    "revenue_usd_bn", "capex_usd_bn", "profit_usd_bn", "cash_usd_bn", "debt_usd_bn", "market_value_usd_bn", "failed",
+)
+ECONOMY = (
+    "tokens_demanded", "tokens_served", "price_usd_per_mtok", "price_usd_per_h100e_hour", "h100e", "it_mw", "facility_mw",
+    "energy_mwh", "co2_t", "water_m3", "utilisation", "binding", "capex_usd_bn", "ai_revenue_usd_bn", "surplus_usd_bn",
+    "stranded_usd_bn",
+)
+LAYER_COLUMNS = (
+    "revenue_usd_bn", "profit_usd_bn", "capex_usd_bn", "debt_usd_bn", "market_value_usd_bn", "financed_revenue_usd_bn",
+    "defaults",
+)
+STAGES = ("distress", "standstill", "restructuring", "rescue", "acquisition", "liquidation")
+FATES = {rescue.RESTRUCTURING: "restructuring", rescue.ACQUISITION: "acquisition", rescue.LIQUIDATION: "liquidation"}
+SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
+CHAIN_LOSS_SHARE = 0.05
+"""A failure belongs to a chain where failed customers had bought at least this share of the firm's opening revenue."""
+
+
+@dataclass
+class Events:
+    """Events of a block in long form, in order of quarter."""
+
+    columns: dict[str, list[object]] = field(
+        default_factory=lambda: {
+            name: []
+            for name in (
+                "path", "quarter", "company_id", "stage", "cause_kind", "cause_id", "counterparty_id", "tie_id", "amount_usd_bn"
+            )
+        }
+    )
+
+    def add(self, **values: object) -> None:
+        for name, column in self.columns.items():
+            column.append(values[name])
+
+
+@dataclass
+class Recorder:
+    """Collects the results of a block of paths."""
+
+    block: Block
+    economy: dict[str, Array]
+    layers: dict[str, Array]
+    company: dict[str, Array]
+    events: Events
+    first_distress: Array
+    default_quarter: Array
+    loss: Array
+    claims: Array
+    rescuer: Array
+    depth: Array
+    value_start: Array
+    value_min: Array
+    conservation: Array
+    nonconverged: Array
+    quarters: tuple[str, ...]
+
+    @classmethod
+    def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
+        quarters, width, firms = block.program.quarters, block.width, block.layout.firms
+        origin = calendar.ordinal(first_quarter)
+        return cls(
+            block=block,
+            economy={name: np.zeros((quarters, width)) for name in ECONOMY},
+            layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_COLUMNS},
+            company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in MEASURES},
+            events=Events(),
+            first_distress=np.full((firms, width), -1),
+            default_quarter=np.full((firms, width), -1),
+            loss=np.zeros((firms, width)),
+            claims=np.zeros((firms, width)),
+            rescuer=np.full((firms, width), -1),
+            depth=np.zeros((firms, width), dtype=np.int64),
+            value_start=state.firms.value.copy(),
+            value_min=state.firms.value.copy(),
+            conservation=np.zeros(width),
+            nonconverged=np.zeros(width, dtype=np.int64),
+            quarters=tuple(calendar.text(origin + number) for number in range(quarters)),
+        )
+
+    def record(self, now: Moment) -> None:
+        """Keep a finished quarter."""
+        self._economy(now)
+        self._firms(now)
+        self._layers(now)
+        self._failures(now)
+        self.nonconverged += now.results["nonconverged"]
+
+    def _economy(self, now: Moment) -> None:
+        t, r, e = now.quarter, now.results, self.economy
+        fleet, theta = now.state.fleet, now.block.theta
+        pue = now.block.facts.physical["pue"].to_numpy(float)[:, None]
+        power = fleet.power.sum(axis=0)
+        it_gw = power.sum(axis=0)
+        facility = (power * pue).sum(axis=0)
+        load = theta["server_load"] * (0.35 + 0.65 * r["utilisation"] / theta["utilisation_opening"])
+        energy_mwh = energy.energy_mwh(facility, 1.0) * np.minimum(load, 1.0)
+        paid = r["spending"].sum(axis=0) * 0.25
+        tokens = paid / r["token_price"] * 1e15
+        e["tokens_demanded"][t], e["tokens_served"][t] = tokens, tokens * r["served"]
+        e["price_usd_per_mtok"][t], e["price_usd_per_h100e_hour"][t] = r["token_price"], r["price"]
+        e["h100e"][t] = fleet.stock.sum(axis=(0, 1)) * 1e6
+        e["it_mw"][t], e["facility_mw"][t] = it_gw * 1e3, facility * 1e3
+        e["energy_mwh"][t] = energy_mwh
+        e["co2_t"][t] = energy_mwh * energy.CARBON_T_PER_MWH
+        e["water_m3"][t] = energy_mwh * it_gw / np.maximum(facility, 1e-9) * energy.WATER_M3_PER_MWH
+        e["utilisation"][t] = r["utilisation"]
+        e["binding"][t] = binding(now)
+        e["capex_usd_bn"][t] = r["ai_capex"]
+        e["ai_revenue_usd_bn"][t] = paid * r["served"]
+        e["surplus_usd_bn"][t], e["stranded_usd_bn"][t] = r["surplus"], r["stranded"]
+
+    def _firms(self, now: Moment) -> None:
+        t, r, f, c = now.quarter, now.results, now.state.firms, self.company
+        firms = now.block.layout.firms
+        c["revenue_usd_bn"][t] = r["revenue"]
+        c["capex_usd_bn"][t] = r["capex"]
+        c["profit_usd_bn"][t] = r["profit"]
+        c["cash_usd_bn"][t] = now.state.books.cash[:firms]
+        c["debt_usd_bn"][t] = r["debt"]
+        c["market_value_usd_bn"][t] = f.value
+        c["failed"][t] = f.stage >= RESTRUCTURED
+        np.minimum(self.value_min, f.value, out=self.value_min)
+
+    def _layers(self, now: Moment) -> None:
+        t, r, layout = now.quarter, now.results, now.block.layout
+        financed = financed_revenue(now)
+        rows = {
+            "revenue_usd_bn": r["revenue"], "profit_usd_bn": r["profit"], "capex_usd_bn": r["capex"], "debt_usd_bn": r["debt"],
+            "market_value_usd_bn": now.state.firms.value, "financed_revenue_usd_bn": financed,
+            "defaults": r["failed_now"].astype(float),
+        }
+        starts = np.searchsorted(layout.layer, np.arange(len(LAYERS)))
+        present = np.isin(np.arange(len(LAYERS)), layout.layer)
+        for name, values in rows.items():
+            self.layers[name][t][present] = np.add.reduceat(values, starts[present], axis=0)
+
+    def _failures(self, now: Moment) -> None:
+        r, layout = now.results, now.block.layout
+        for firm, lane in zip(*np.nonzero(r["distress_now"]), strict=True):
+            if self.first_distress[firm, lane] < 0:
+                self.first_distress[firm, lane] = now.quarter
+            self._event(now, firm, lane, "distress", float(r["dues"][firm, lane] * (1.0 - r["paid_share"][firm, lane])))
+        for firm, lane in zip(*np.nonzero(r["bailed"] > 1e-9), strict=True):
+            self._event(now, firm, lane, "rescue", float(r["bailed"][firm, lane]), counterparty=layout.sector["governments"])
+        if "resolved" in r:
+            for pair in range(r["resolved"].shape[1]):
+                self._default(now, pair)
+        if "liquidated" in r:
+            for firm, lane in r["liquidated"].T:
+                self._event(now, int(firm), int(lane), "liquidation", 0.0)
+
+    def _default(self, now: Moment, pair: int) -> None:
+        r = now.results
+        firm, lane, fate, buyer = (int(value) for value in r["resolved"][:, pair])
+        loss, claims = float(r["resolved_loss"][pair]), float(r["resolved_claims"][pair])
+        if self.first_distress[firm, lane] < 0:
+            self.first_distress[firm, lane] = now.quarter
+        self.default_quarter[firm, lane] = now.quarter
+        self.loss[firm, lane], self.claims[firm, lane] = loss, claims
+        self._event(now, firm, lane, "standstill", claims)
+        if buyer >= 0:
+            self.rescuer[firm, lane] = buyer
+        self._event(now, firm, lane, FATES[fate], loss, counterparty=buyer)
+
+    def _event(self, now: Moment, firm: int, lane: int, stage: str, amount: float, counterparty: int = -1) -> None:
+        layout = now.block.layout
+        kind, cause, tie = self._cause(now, firm, lane)
+        if counterparty < 0 and tie >= 0:
+            counterparty = int(layout.payer[tie])
+        self.events.add(
+            path=now.block.first_path + lane,
+            quarter=self.quarters[now.quarter],
+            company_id=layout.units[firm],
+            stage=stage,
+            cause_kind=kind,
+            cause_id=cause,
+            counterparty_id=layout.units[counterparty] if counterparty >= 0 else "",
+            tie_id=layout.tie_id[tie] if tie >= 0 else "",
+            amount_usd_bn=amount,
+        )
+
+    def _cause(self, now: Moment, firm: int, lane: int) -> tuple[str, str, int]:
+        """Why a firm is in trouble: a failed customer, a shock, a maturity it cannot roll, or the market."""
+        r, e, layout = now.results, now.state.economy, now.block.layout
+        ties = self.block.cache["sales_of"][firm]
+        payers = layout.payer[ties]
+        inside = payers < layout.firms
+        lost = np.zeros(len(ties))
+        failed = now.state.firms.stage[payers[inside], lane] >= RESTRUCTURED
+        lost[inside] = now.block.facts.tie_base[ties[inside], 0] * failed
+        earlier = self.default_quarter[payers[inside], lane] >= 0
+        lost[inside] *= earlier
+        revenue = max(float(now.block.cache["revenue_opening"][firm, 0]), 1e-9)
+        if len(ties) and lost.sum() > CHAIN_LOSS_SHARE * revenue:
+            worst = int(ties[np.argmax(lost)])
+            parent = int(layout.payer[worst])
+            self.depth[firm, lane] = max(self.depth[firm, lane], self.depth[parent, lane] + 1)
+            return "tie", layout.tie_id[worst], worst
+        if r["own_cause"][firm, lane]:
+            return "market", "own_cause", -1
+        for name in ("freeze", "chip_cut", "power_cut"):
+            if getattr(e, name)[lane] > 0:
+                return "shock", name, -1
+        if r["principal"][firm, lane] > 0.5 * max(r["unfunded"][firm, lane], 1e-9):
+            return "rollover", "maturity", -1
+        return "market", "demand" if e.mood[lane] < 0.4 else "cash", -1
+
+    def finish(self, state: State) -> dict[str, Array]:
+        """Outcomes in long form: equity and debt of each firm that got into trouble, equity of all."""
+        firms, width = self.first_distress.shape
+        text = np.array([*self.quarters, ""], dtype=object)
+        names = np.array([*self.block.layout.units, ""], dtype=object)
+        stage = np.full((firms, width), "", dtype=object)
+        stage[self.first_distress >= 0] = "distress"
+        stage[state.firms.stage >= RESTRUCTURED] = "restructuring"
+        stage[self.rescuer >= 0] = "acquisition"
+        stage[state.firms.stage >= GONE] = "liquidation"
+        path = np.broadcast_to(self.block.first_path + np.arange(width), (firms, width))
+        company = np.broadcast_to(np.arange(firms)[:, None], (firms, width))
+        failed = self.default_quarter >= 0
+        loss_fraction = np.where(self.claims > 0, self.loss / np.maximum(self.claims, 1e-12), 0.0)
+        equity_loss = np.where(failed, 1.0 - np.minimum(state.firms.value / np.maximum(self.value_start, 1e-9), 1.0), 0.0)
+        pieces = [("equity", np.ones_like(failed), equity_loss), ("loan", failed & (self.claims > 0), loss_fraction)]
+        out: dict[str, list[Array]] = {}
+        for instrument, keep, lost in pieces:
+            rows = np.nonzero(keep.T)
+            pick = (rows[1], rows[0])
+            columns = {
+                "path": path[pick],
+                "company_id": names[company[pick]],
+                "instrument": np.full(len(rows[0]), instrument, dtype=object),
+                "first_distress": text[self.first_distress[pick]],
+                "default_quarter": text[self.default_quarter[pick]],
+                "stage_end": stage[pick],
+                "loss_fraction": lost[pick].astype(np.float32),
+                "recovery": np.where(failed[pick], 1.0 - lost[pick], np.nan).astype(np.float32),
+                "rescuer_id": names[self.rescuer[pick]],
+                "value_start_usd_bn": self.value_start[pick].astype(np.float32),
+                "value_min_usd_bn": self.value_min[pick].astype(np.float32),
+                "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
+            }
+            for name, values in columns.items():
+                out.setdefault(name, []).append(values)
+        return {name: np.concatenate(parts) for name, parts in out.items()}
+
+
+def binding(now: Moment) -> Array:
+    """Code of the limit that takes most of what was wanted, (paths,)."""
+    r = now.results
+    waiting = now.state.fleet.waiting
+    total = np.maximum(waiting.sum(axis=0), 1e-9)
+    stuck = np.clip(total / np.maximum(r["stock"], 1e-9) / 0.1, 0.0, 1.0)
+    by_halls = (waiting * r["hall_binding"]).sum(axis=0) / total * stuck
+    by_power = (waiting * r["power_binding"]).sum(axis=0) / total * stuck
+    scores = np.stack(
+        [
+            np.clip(r["chip_shortage"], 0.0, 1.0),
+            np.maximum(np.clip(r["hall_shortage"], 0.0, 1.0) * 0.5, by_halls),
+            np.maximum(np.clip(r["power_shortage"], 0.0, 1.0) * 0.5, by_power),
+            np.clip(1.0 - r["funded_share"], 0.0, 1.0),
+            np.full(now.block.width, BINDS),
+        ]
+    )
+    return scores.argmax(axis=0)
+
+
+def financed_revenue(now: Moment) -> Array:
+    """Revenue paid out of money that came from the seller's side: equity rounds by suppliers and vendor credit.
+
+    A firm's share of strategic money in all its money of the quarter goes with each dollar it pays, (firms, paths).
+    """
+    r, layout, block = now.results, now.block.layout, now.block
+    strategic = block.facts.strategic[:, None] * r["stake_paid"]
+    invested = np.zeros((layout.unit_count, block.width))
+    kernels.accumulate(np.ascontiguousarray(strategic), layout.stake_company, invested)
+    invested[: layout.firms] += r["vendor_credit"]
+    money = np.maximum(r["revenue"] + r["equity_raised"] + r["new_debt"], 1e-9)
+    share = np.zeros((layout.unit_count, block.width))
+    share[: layout.firms] = np.minimum(invested[: layout.firms] / money, 1.0)
+    flow = np.empty_like(block.scratch.flow)
+    received = np.zeros_like(share)
+    kernels.ration(
+        block.scratch.flow, layout.payer[: layout.flow.stop], layout.payee[: layout.flow.stop], share, flow, received
+    )
+    return received[: layout.firms]
+
+
+def sales_of(layout: Layout) -> list[Array]:
+    """Flow ties by payee, for each firm."""
+    payee = layout.payee[layout.flow.slice]
+    return [np.flatnonzero(payee == firm) for firm in range(layout.firms)]

@@ -1,0 +1,363 @@
+"""State of a block of paths between two quarters. The last axis of every array is the path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from penstock.engine.facts import Facts
+from penstock.engine.layout import IT_CATEGORIES, Layout
+from penstock.layers import ai, data, energy, facilities, platform
+
+Array = np.ndarray
+
+AGES = 34
+"""Age classes of a fleet in quarters; the last one retires."""
+
+EQUIPMENT_LIFE = 24
+"""Book life of compute equipment in quarters: parameters depreciation_life_servers_* centre on six years."""
+
+SHIPMENTS = (4.37, 3.59, 2.80, 2.44, 1.89, 1.27, 0.99, 0.78, 0.54, 0.40, 0.25, 0.13, 0.10)
+"""Million H100e shipped per quarter, newest first, from series h100e_shipped_cumulative: ages of the opening fleet."""
+
+OLDER_SHIPMENTS = 0.75
+"""Million H100e shipped before the series begins, spread over two years (assumption 0.45 to 1.1)."""
+
+SOUND, DISTRESS, RESTRUCTURED, GONE = 0.0, 1.0, 2.0, 3.0
+
+
+@dataclass
+class Economy:
+    """State of the whole economy, (paths,) unless said."""
+
+    adoption: Array
+    """(segments, paths) share of the ceiling reached"""
+    own_adoption: Array
+    noise: Array
+    ceiling_shock: Array
+    readiness: Array
+    quality: Array
+    cycle: Array
+    """index of the business cycle, 1 in normal times"""
+    mood: Array
+    expected_growth: Array
+    capex_growth: Array
+    log_value: Array
+    price: Array
+    capex: Array
+    """AI capital spending of the last quarter, usd_bn"""
+    chip_capacity: Array
+    chip_stages: Array
+    """(3, paths)"""
+    hall_limit: Array
+    power_limit: Array
+    efficiency: Array
+    """value of compute wanted relative to no efficiency shock"""
+    compute_per_token: Array
+    rate_shock: Array
+    freeze: Array
+    chip_cut: Array
+    power_cut: Array
+    fragility: Array
+    surprise: Array
+    lender_losses: Array
+    rescue_spent: Array
+    spending_last: Array
+    contract_price: Array
+    """rent in contracts: the spot price, smoothed over two years"""
+
+
+@dataclass
+class Fleet:
+    """State of compute owners, (owners + 1, paths); the last row is the rest of the world. GW are IT power."""
+
+    stock: Array
+    """(ages, owners + 1, paths) million H100e in service"""
+    power: Array
+    """(ages, owners + 1, paths) IT power that the stock draws"""
+    waiting: Array
+    backlog: Array
+    halls: Array
+    firm_power: Array
+    hall_stages: Array
+    power_stages: Array
+    delivered: Array
+    """million H100e delivered since the opening, opening stock included"""
+    retired: Array
+    failed: Array
+    own_chips: Array
+    """share of accelerators from own designs"""
+    project: Array
+    """quarters to the end of an own-chip project, 0 none"""
+    external: Array
+    """smoothed expected compute sales relative to the opening"""
+
+
+@dataclass
+class Firms:
+    """State of firms, (firms, paths), usd_bn."""
+
+    compute_equipment: Array
+    equipment_gross: Array
+    equipment_entries: Array
+    """(EQUIPMENT_LIFE, firms, paths) gross additions by quarter"""
+    buildings: Array
+    construction: Array
+    inventory: Array
+    goodwill: Array
+    other_assets: Array
+    other_liabilities: Array
+    cost: Array
+    """other operating cost of a quarter, follows revenue with a lag (jobs)"""
+    franchise: Array
+    """own business outside the ties relative to trend"""
+    activity: Array
+    """1 sound; lower after default"""
+    stage: Array
+    missed: Array
+    revenue: Array
+    ebitda: Array
+    """smoothed"""
+    ebitda_opening: Array
+    line: Array
+    rate: Array
+    spread: Array
+    distance: Array
+    distance_opening: Array
+    value: Array
+    value_scale: Array
+    value_peak: Array
+    no_access: Array
+    attraction: Array
+    training_index: Array
+    supply: Array
+    """share of normal capacity that a supplier can deliver"""
+    expected_revenue: Array
+    capex_scale: Array
+    capex: Array
+
+
+@dataclass
+class Ties:
+    """State of ties, (ties, paths), usd_bn."""
+
+    receivable: Array
+    """operating ties: billed and not yet paid"""
+    activity: Array
+    """flow ties: share of the contract still in force"""
+    debt: Array
+    stake: Array
+    """share of the company held"""
+    guarantee: Array
+    """cap left"""
+    called: Array
+    """claim of the guarantor on the firm whose rent it paid"""
+
+
+@dataclass
+class Books:
+    """Accounts of all units, (units, paths), usd_bn: cash, and net worth as income, revaluation and issuance make it."""
+
+    cash: Array
+    net_worth: Array
+    stakes: Array
+    """stakes at market of the last quarter"""
+
+
+@dataclass
+class State:
+    economy: Economy
+    fleet: Fleet
+    firms: Firms
+    ties: Ties
+    books: Books
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by dotted name."""
+        found: dict[str, Array] = {}
+        for part in fields(self):
+            group = getattr(self, part.name)
+            for item in fields(group):
+                found[f"{part.name}.{item.name}"] = getattr(group, item.name)
+        return found
+
+
+def _rows(values: Array, count: int) -> Array:
+    return np.repeat(np.asarray(values, dtype=float).reshape(-1, 1), count, axis=1)
+
+
+def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tuple[Economy, dict[str, Array]]:
+    """Economy at the as-of date, and the opening constants that later steps compare with."""
+    count = len(theta["chip_cost"])
+    ones = np.ones(count)
+    spending = facts.opening_spending * ones
+    ceilings = np.stack([theta["ceiling_consumer"], theta["ceiling_enterprise"], theta["ceiling_agents"]])
+    ceilings = np.maximum(ceilings, 1.6 * spending)
+    cost = theta["chip_cost"] + theta["site_cost"] * theta["power_per_h100e"]
+    rate = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
+    running = platform.running_cost(theta["power_per_h100e"], 65.0)
+    hurdle = platform.hurdle_price(
+        cost, rate, theta["perceived_decline"] * theta["chip_cost_decline"], theta["economic_life"],
+        theta["utilisation_target"], running,
+    )
+    stock = fleet.stock.sum(axis=(0, 1))
+    price = theta["price_opening"]
+    value = 8.76 * hurdle * theta["utilisation_opening"] * stock * (price / hurdle) ** theta["price_elasticity"]
+    total = spending.sum(axis=0)
+    serving = theta["inference_share"] * total
+    training = ai.training_value(total, theta["training_ratio"], theta["training_horizon"], theta["opening_growth"], theta["opening_mood"])
+    own = np.maximum(value - serving - training, 0.2 * value)
+    own_adoption = np.minimum(own / np.maximum(theta["own_use_ceiling"] * OPENING_CASH_FLOW, 1e-9), 0.9)
+    capacity = theta["chip_capacity"]
+    growth = theta["chip_capacity_growth"]
+    economy = Economy(
+        adoption=spending / ceilings,
+        own_adoption=own_adoption,
+        noise=0.0 * ones,
+        ceiling_shock=ones.copy(),
+        readiness=data.OPENING_READINESS * ones,
+        quality=0.0 * ones,
+        cycle=ones.copy(),
+        mood=theta["opening_mood"].copy(),
+        expected_growth=theta["opening_growth"].copy(),
+        capex_growth=theta["opening_capex_growth"].copy(),
+        log_value=np.log(serving + training + own),
+        price=price.copy(),
+        capex=ones.copy(),
+        chip_capacity=capacity.copy(),
+        chip_stages=np.repeat((capacity * growth * 0.25 * theta["fab_lead"] / 3.0)[None], 3, axis=0),
+        hall_limit=theta["hall_starts"].copy(),
+        power_limit=theta["power_starts"].copy(),
+        efficiency=ones.copy(),
+        compute_per_token=ones.copy(),
+        rate_shock=0.0 * ones,
+        freeze=0.0 * ones,
+        chip_cut=0.0 * ones,
+        power_cut=0.0 * ones,
+        fragility=0.0 * ones,
+        surprise=0.0 * ones,
+        lender_losses=0.0 * ones,
+        rescue_spent=0.0 * ones,
+        spending_last=total.copy(),
+        contract_price=price.copy(),
+    )
+    opening = {
+        "ceilings": ceilings,
+        "own_value": own,
+        "own_adoption": own_adoption,
+        "training": training,
+        "serving": serving,
+        "hurdle": hurdle,
+        "stock": stock,
+        "spending": total,
+        "price": price,
+        "price_ratio": price / hurdle,
+    }
+    return economy, opening
+
+
+def _power_by_age(ages: Array) -> Array:
+    """Share of the opening fleet's power by age: an older H100e draws more (26 % a year, power_decline)."""
+    weight = ages * np.exp(0.26 * 0.25 * np.arange(AGES))
+    return np.asarray(weight / weight.sum())
+
+
+OPENING_CASH_FLOW = 588.0
+"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows)."""
+
+
+def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
+    """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
+    physical = facts.physical
+    installed = _rows(physical["h100e_installed"], count)
+    ages = np.zeros(AGES)
+    ages[: len(SHIPMENTS)] = SHIPMENTS
+    ages[len(SHIPMENTS) : len(SHIPMENTS) + 8] = OLDER_SHIPMENTS / 8
+    ages /= ages.sum()
+    waiting = _rows(physical["h100e_waiting"], count)
+    hall_pipeline = _rows(physical["halls_pipeline_gw"], count)
+    power_pipeline = _rows(physical["power_pipeline_gw"], count)
+    zero = np.zeros_like(installed)
+    return Fleet(
+        stock=np.ascontiguousarray(ages[:, None, None] * installed[None]),
+        power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * _rows(physical["it_power_in_use_gw"], count)[None]),
+        waiting=waiting,
+        backlog=_rows(physical["h100e_on_order"], count),
+        halls=_rows(physical["halls_gw"], count),
+        firm_power=_rows(physical["power_gw"], count),
+        hall_stages=np.repeat(hall_pipeline[None] / facilities.STAGES, facilities.STAGES, axis=0),
+        power_stages=np.repeat(power_pipeline[None] / energy.STAGES, energy.STAGES, axis=0),
+        delivered=installed + waiting,
+        retired=zero.copy(),
+        failed=zero.copy(),
+        own_chips=zero.copy(),
+        project=zero.copy(),
+        external=np.ones_like(zero),
+    )
+
+
+def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
+    """Firms at the as-of date: sheets, conduct and the age of their equipment."""
+    ones = np.ones((layout.firms, count))
+    flows, sheet = facts.flows, facts.sheet
+    # the slot of the first quarter holds the oldest entry, which has one quarter of depreciation left
+    age = np.arange(EQUIPMENT_LIFE)[::-1][:, None, None]
+    weight = np.exp(-0.12 * age)
+    left = 1.0 - age / EQUIPMENT_LIFE
+    scale = sheet["compute_equipment"][None] / (weight * left).sum(axis=0)
+    entries = np.ascontiguousarray(np.broadcast_to(weight * scale, (EQUIPMENT_LIFE, layout.firms, 1)) * np.ones((1, 1, count)))
+    revenue = flows["revenue"]
+    ebitda = revenue - flows["tie_cost"] - flows["other_cost"]
+    attraction = np.zeros_like(ones)
+    return Firms(
+        compute_equipment=sheet["compute_equipment"] * ones,
+        equipment_gross=entries.sum(axis=0),
+        equipment_entries=entries,
+        buildings=sheet["buildings"] * ones,
+        construction=sheet["construction"] * ones,
+        inventory=sheet["inventory"] * ones,
+        goodwill=sheet["goodwill"] * ones,
+        other_assets=sheet["other_assets"] * ones,
+        other_liabilities=sheet["other_liabilities"] * ones,
+        cost=flows["other_cost"] * ones,
+        franchise=ones.copy(),
+        activity=ones.copy(),
+        stage=np.zeros_like(ones),
+        missed=np.zeros_like(ones),
+        revenue=revenue * ones,
+        ebitda=ebitda * ones,
+        ebitda_opening=ebitda * ones,
+        line=facts.credit_line * ones,
+        rate=facts.interest_rate * ones,
+        spread=facts.rating_spread * ones,
+        distance=np.zeros_like(ones),
+        distance_opening=np.zeros_like(ones),
+        value=facts.market_value * ones,
+        value_scale=ones.copy(),
+        value_peak=facts.market_value * ones,
+        no_access=np.zeros_like(ones),
+        attraction=attraction,
+        training_index=np.zeros_like(ones),
+        supply=ones.copy(),
+        expected_revenue=revenue * ones,
+        capex_scale=ones.copy(),
+        capex=flows["capex"] * ones,
+    )
+
+
+def opening_ties(facts: Facts, count: int) -> Ties:
+    ones = np.ones((1, count))
+    return Ties(
+        receivable=facts.receivable * ones,
+        activity=np.ones((len(facts.tie_base), count)),
+        debt=facts.debt_balance * ones,
+        stake=facts.stake_share * ones,
+        guarantee=facts.guarantee_cap * ones,
+        called=np.zeros((len(facts.guarantee_cap), count)),
+    )
+
+
+def it_base(facts: Facts) -> np.ndarray:
+    """Opening spending on accelerators, servers and networks by unit."""
+    return np.asarray(sum(facts.category_base[name] for name in IT_CATEGORIES))

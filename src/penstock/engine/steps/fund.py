@@ -1,0 +1,164 @@
+"""Step 7, fund: what each firm needs, where it comes from, and what is cut when nothing comes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.layout import IT_CATEGORIES
+from penstock.engine.moment import Moment
+from penstock.engine.steps.plan import debt_room
+from penstock.engine.steps.serve import RATE_DEFAULT
+from penstock.money import funding, kernels
+
+Array = np.ndarray
+
+TAX_RATE = 0.15
+"""Cash tax on profit before tax (assumption, 0.12 to 0.21; effective rates of the large firms)."""
+
+
+def operate(now: Moment, again: bool = False) -> None:
+    """Sets expenses along ties, other cost, depreciation, interest, tax and principal due of the quarter.
+
+    Again, after funding: with the orders that go ahead, and costs as they were cut.
+    """
+    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
+    bought = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(now.block.scratch.flow, layout.payer[: layout.flow.stop], bought)
+    expense = bought[: layout.firms] - r["tied_capital"]
+    # what a unit outside the firms buys is its own spending whatever it is
+    r["tie_expense"] = expense
+    scale = np.maximum(r["revenue"] / now.block.cache["revenue_opening"][: layout.firms], 1e-6)
+    target = facts.flows["other_cost"] * scale ** facts.conduct["cost_elasticity"]
+    target = np.where(f.stage >= 3.0, 0.0, target * np.where(f.stage >= 2.0, 0.85, 1.0))
+    cost = f.cost + 0.35 * (target - f.cost)
+    cost[: layout.owners] += r["project_cost"][: layout.owners]
+    cut = r["cost_cut"] if again else 0.0
+    r["other_cost"] = np.maximum(cost - cut, 0.0)
+    r["depreciation"] = f.equipment_gross / 24.0
+    r["depreciation"] = np.minimum(r["depreciation"], f.compute_equipment) + f.buildings / 80.0
+    if not now.on("close"):
+        r["depreciation"] = np.zeros_like(r["depreciation"])
+    debt = now.state.ties.debt
+    rate = f.rate[layout.borrower]
+    r["interest_due"] = debt * rate * 0.25
+    share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
+    r["principal_due"] = debt * share * now.block.cache["extend"][layout.borrower]
+    sums = np.zeros((2, layout.unit_count, now.block.width))
+    kernels.accumulate(r["interest_due"], layout.borrower, sums[0])
+    kernels.accumulate(r["principal_due"], layout.borrower, sums[1])
+    r["interest"], r["principal"] = sums[0, : layout.firms], sums[1, : layout.firms]
+    r["ebitda"] = r["revenue"] - r["tie_expense"] - r["other_cost"]
+    taxable = r["ebitda"] - r["depreciation"] - r["interest"]
+    r["tax"] = TAX_RATE * np.maximum(taxable, 0.0)
+
+
+def fund(now: Moment) -> None:
+    """Sets the sources of each firm's need; capex_scale of firms is what goes ahead."""
+    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
+    e, th = now.state.economy, now.block.theta
+    cash = now.state.books.cash[: layout.firms]
+    costs = r["tie_expense"] + r["other_cost"]
+    wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"])
+    outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
+    need = outflow - r["ebitda"] + now.block.cache["arrears"] - (cash - wanted)
+    lose_access(now)
+    mood_lever = now.lever("finance.sentiment")
+    losses = e.lender_losses / LENDER_SCALE_USD_BN
+    own_loss = f.no_access + (f.stage >= 2.0)
+    open_share = funding.access(e.mood * mood_lever, e.freeze, facts.investment_grade, own_loss, losses)
+    open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
+    # maturing debt of firms in good standing is rolled over beside what the room allows
+    room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * open_share
+    room = room * now.block.cache["can_borrow"]
+    equity = facts.conduct["equity_share"] * f.value * np.clip(2.0 * e.mood * mood_lever, 0.0, 1.6) ** 2
+    equity = equity * now.block.cache["can_issue"]
+    equity = equity * np.where(e.freeze > 0, 0.4, 1.0) * now.lever("finance.equity_access") * (f.stage < 2.0)
+    vendor = vendor_room(now)
+    planned = np.maximum(r["capex"], 1e-9)
+    flexible = np.clip(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
+    if not now.on("fund"):
+        room = 1e9 * now.block.cache["can_borrow"] * np.ones_like(need)
+    sources = funding.cover(
+        need, debt_room=room, line_room=f.line, equity_room=equity, vendor_room=vendor,
+        capex=planned, flexible=flexible, cost=r["other_cost"],
+    )
+    r.update(
+        need=need, new_debt=sources.debt + sources.line, line_drawn=sources.line, equity_raised=sources.equity,
+        vendor_credit=sources.vendor, unfunded=sources.unfunded, cost_cut=sources.cost_cut,
+    )
+    r["surplus_cash"] = np.maximum(-need, 0.0)
+    f.capex_scale = sources.capex_share
+
+
+LENDER_SCALE_USD_BN = 120.0
+"""Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250: spike B10.23)."""
+
+
+def lose_access(now: Moment) -> None:
+    """Some firms below investment grade lose the market for a year, for reasons of their own."""
+    f, facts, th = now.state.firms, now.block.facts, now.block.theta
+    chance = now.firm_chance()
+    struck = (chance < th["access_loss"]) & (facts.investment_grade < 0.5) & now.on("noise") & now.on("fund")
+    f.no_access = np.where(struck, 4.0, np.maximum(f.no_access - 1.0, 0.0))
+    for event in now.block.program.events:
+        if event.kind in ("withdrawal", "rating_cut") and event.first <= now.quarter <= event.last:
+            row = now.block.layout.units.index(event.target) if event.target in now.block.layout.units else -1
+            if 0 <= row < now.block.layout.firms:
+                f.no_access[row] = np.maximum(f.no_access[row], 1.0)
+
+
+def vendor_room(now: Moment) -> Array:
+    """Share of the accelerator and server bill that suppliers let stand when the buyer is short."""
+    layout, th = now.block.layout, now.block.theta
+    bill = np.zeros((layout.unit_count, now.block.width))
+    for name in IT_CATEGORIES:
+        block = layout.category[name]
+        kernels.accumulate_range(now.block.scratch.flow, layout.payer, block.start, block.stop, bill)
+    share = np.clip(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
+    share = np.minimum(share, now.lever("policy.vendor_finance_cap", 1.0))
+    if not now.on("vendor_financing"):
+        share = np.zeros_like(share)
+    now.results["it_bill"] = bill[: layout.firms]
+    return share * bill[: layout.firms] * (now.state.firms.stage < 2.0)
+
+
+def bring_money_in(now: Moment) -> None:
+    """Posts loans drawn and equity rounds: cash to the firm, claims to lenders and holders."""
+    draw_debt(now)
+    sell_equity(now)
+
+
+def draw_debt(now: Moment) -> None:
+    layout, r, f, ties, books = now.block.layout, now.results, now.state.firms, now.state.ties, now.state.books
+    drawn = r["new_debt"][layout.borrower] * now.block.cache["draw_share"]
+    owed = np.maximum(now.block.cache["debt_owed"], 1e-9)
+    market = new_rate(now)
+    total = r["new_debt"]
+    f.rate = (f.rate * owed + market * total) / (owed + total)
+    f.line = f.line - r["line_drawn"]
+    ties.debt = ties.debt + drawn
+    kernels.post(drawn, layout.lender, layout.borrower, books.cash)
+    now.results["drawn"] = drawn
+
+
+def new_rate(now: Moment) -> Array:
+    """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze."""
+    e, f = now.state.economy, now.state.firms
+    risk_free = now.lever("finance.risk_free_rate", RATE_DEFAULT) + e.rate_shock
+    return np.clip(risk_free + f.spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
+
+
+def sell_equity(now: Moment) -> None:
+    """A round: new shares a / (V + a) go to the holders who pay; all others are diluted by V / (V + a)."""
+    layout, r, f, ties, books = now.block.layout, now.results, now.state.firms, now.state.ties, now.state.books
+    raised = r["equity_raised"]
+    value = np.maximum(f.value, 1e-6)
+    new = raised / (value + raised)
+    paid = raised[layout.stake_company] * now.block.cache["round_share"]
+    ties.stake = ties.stake * (1.0 - new[layout.stake_company]) + new[layout.stake_company] * now.block.cache["round_share"]
+    kernels.post(paid, layout.stake_holder, layout.stake_company, books.cash)
+    books.net_worth[: layout.firms] += raised
+    # a share of the company at the old value grows by the cash that came in
+    f.value = f.value + raised
+    r["stake_paid"] = paid
+

@@ -1,0 +1,167 @@
+"""Step 6, order and deliver: chips, halls and power move down their lines and into service."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.moment import Moment
+from penstock.layers import energy, facilities, silicon
+from penstock.money import kernels
+
+Array = np.ndarray
+
+FRESH_SHARE_AT_RISK = 0.15
+"""Share of a fab's output that hangs on tools and spare parts of the same quarter (assumption, 0.05 to 0.3)."""
+
+
+def supply_chain(now: Moment) -> None:
+    """Sets availability of inputs along the chain, optics first: what each supplier can deliver, (units, paths).
+
+    A shortfall is carried as 1 - sum(share x (1 - supply)), which is exactly one where nobody falls short.
+    """
+    f, layout = now.state.firms, now.block.layout
+    supply = np.ones((layout.unit_count, now.block.width))
+    supply[: layout.firms] = f.supply * np.where(f.stage >= 3.0, 0.0, np.where(f.stage >= 2.0, 0.8, 1.0))
+    levers = now.block.levers
+    for entity in levers.entities("silicon.capacity"):
+        row = layout.units.index(entity)
+        supply[row] = supply[row] * now.lever("silicon.capacity", 1.0, entity=entity)
+    for event in now.block.program.events:
+        if event.kind == "outage" and event.target in layout.units and event.first <= now.quarter <= event.last:
+            row = layout.units.index(event.target)
+            if row < layout.firms:
+                supply[row] = supply[row] * (1.0 - event.size)
+    supply = np.minimum(supply, 1.5)
+    for category in ("optics", "tools", "eda", "wafers", "memory"):
+        missing = np.maximum(_missing(now, category, supply), 0.0)
+        now.results[f"missing_{category}"] = missing
+        if category == "optics":
+            supply = supply * (1.0 - missing)
+        elif category == "tools":
+            supply = supply * (1.0 - FRESH_SHARE_AT_RISK * missing)
+        elif category == "eda":
+            supply = supply * (1.0 - 0.05 * missing)
+    short = np.maximum(now.results["missing_wafers"], now.results["missing_memory"])
+    now.results["supply"] = supply * (1.0 - short)
+
+
+def _missing(now: Moment, category: str, supply: Array) -> Array:
+    """Share of its input in a category that each buyer misses, (units, paths)."""
+    layout = now.block.layout
+    block = layout.category[category]
+    out = np.zeros((layout.unit_count, now.block.width))
+    if len(block):
+        share = now.block.cache[f"share_{category}"]
+        delivered = np.empty_like(share)
+        rows = block.slice
+        kernels.ration(share, layout.payee[rows], layout.payer[rows], 1.0 - supply, delivered, out)
+    return out
+
+
+def ship(now: Moment) -> None:
+    """Sets shipped (owners + 1, paths) from order books: each designer fills its book pro rata."""
+    e, fleet, th, r, layout = now.state.economy, now.state.fleet, now.block.theta, now.results, now.block.layout
+    cache = now.block.cache
+    product = np.exp(th["chip_product_growth"] * now.years)
+    capacity = e.chip_capacity * product * np.where(e.chip_cut > 0, 0.6, 1.0) * now.lever("silicon.capacity")
+    r["chip_capacity"] = capacity
+    lead = r["chip_lead"]
+    if not now.on("order"):
+        r["shipped"] = fleet.backlog.copy()
+        r["chip_shortage"] = np.zeros_like(capacity)
+        return
+    orders = cache["order_share"] * fleet.backlog[cache["order_owner"]]
+    book = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(orders, cache["order_supplier"], book)
+    fill = silicon.fill_rate(book, capacity * cache["capacity_share"] * r["supply"], lead)
+    shipped = np.zeros_like(fleet.backlog)
+    delivered = np.empty_like(orders)
+    kernels.ration(orders, cache["order_supplier"], cache["order_owner"], fill, delivered, shipped)
+    total = fleet.backlog.sum(axis=0)
+    mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
+    r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill
+    r["chip_shortage"] = 1.0 - r["shipped"].sum(axis=0) / np.maximum(total / lead, 1e-12)
+
+
+def deliver(now: Moment) -> None:
+    """Chips accepted and installed, fleets aged, halls and power finished, capacity of the chain moved on."""
+    fleet, r = now.state.fleet, now.results
+    grow_old(now)
+    accepted = r["shipped"] * r["accept"]
+    fleet.backlog = np.maximum(fleet.backlog - accepted, 0.0)
+    fleet.waiting = fleet.waiting + accepted
+    fleet.delivered = fleet.delivered + accepted
+    r["accepted"] = accepted
+    build(now)
+    put_in_service(now)
+    fleet.backlog = np.maximum(fleet.backlog + r["chip_orders"], 0.0)
+    expand_supply(now)
+
+
+def grow_old(now: Moment) -> None:
+    fleet = now.state.fleet
+    factor = now.block.cache["survival"]
+    fleet.stock, retired, failed = silicon.age_fleet(fleet.stock, factor)
+    fleet.power, _, _ = silicon.age_fleet(fleet.power, factor)
+    fleet.retired = fleet.retired + retired
+    fleet.failed = fleet.failed + failed
+
+
+def build(now: Moment) -> None:
+    """Halls and firm power: starts within what trades can take on, then the stages."""
+    e, fleet, th, r = now.state.economy, now.state.fleet, now.block.theta, now.results
+    halls, hall_share = facilities.limit_starts(r["hall_wanted"] * r["accept"], e.hall_limit)
+    permitted = e.power_limit * np.where(e.power_cut > 0, 0.5, 1.0)
+    power, power_share = facilities.limit_starts(r["power_wanted"] * r["accept"], permitted)
+    if not now.on("order"):
+        halls, power = r["hall_wanted"] * r["accept"], r["power_wanted"] * r["accept"]
+    r["hall_starts"], r["power_starts"] = halls, power
+    r["hall_shortage"], r["power_shortage"] = 1.0 - hall_share, 1.0 - power_share
+    e.hall_limit = facilities.grow_limit(e.hall_limit, hall_share, th["hall_starts_growth"])
+    e.power_limit = facilities.grow_limit(e.power_limit, power_share, th["power_starts_growth"])
+    fleet.hall_stages, r["hall_done"] = facilities.advance_stages(fleet.hall_stages, halls, r["hall_lead"])
+    fleet.power_stages, done = facilities.advance_stages(fleet.power_stages, power, r["power_lead"])
+    # a frozen permit holds half of what would be connected for a later quarter
+    held = done * np.where(e.power_cut > 0, 0.5, 0.0)
+    fleet.power_stages[-1] += held
+    r["power_done"] = done - held
+    fleet.halls = fleet.halls + r["hall_done"]
+    fleet.firm_power = fleet.firm_power + r["power_done"]
+
+
+def put_in_service(now: Moment) -> None:
+    """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
+    fleet, r = now.state.fleet, now.results
+    power = fleet.power.sum(axis=0)
+    # what an owner may draw is the smaller of its halls and its firm power
+    headroom = np.minimum(fleet.halls, fleet.firm_power) - power
+    installed = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
+    if not now.on("order"):
+        installed = fleet.waiting.copy()
+    fleet.waiting = fleet.waiting - installed
+    fleet.stock[0] = installed
+    fleet.power[0] = installed * r["power_per_h100e"]
+    crowded = fleet.waiting > 0.05 * np.maximum(r["owner_stock"], 1e-9)
+    keep = np.where(crowded, 0.88, 1.0)
+    old = fleet.stock[11:]
+    fleet.retired = fleet.retired + old.sum(axis=0) * (1.0 - keep)
+    fleet.stock[11:] = old * keep
+    fleet.power[11:] *= keep
+    r["installed"] = installed
+    r["hall_binding"] = crowded & (fleet.halls <= fleet.firm_power)
+    r["power_binding"] = crowded & (fleet.halls > fleet.firm_power)
+
+
+def expand_supply(now: Moment) -> None:
+    """Package capacity follows orders through fab lead times; missing tools slow it."""
+    e, th, r, cache = now.state.economy, now.block.theta, now.results, now.block.cache
+    product = np.exp(th["chip_product_growth"] * now.years)
+    fleet = now.state.fleet
+    asked = 0.5 * (fleet.backlog.sum(axis=0) / r["chip_lead"] + np.maximum(r["chip_orders"].sum(axis=0), 0.0)) / product
+    tools = 1.0 - (cache["foundry_share"] * r["missing_tools"][: now.block.layout.firms]).sum(axis=0)
+    growth = th["chip_capacity_growth"] * np.clip(tools, 0.0, 1.0)
+    stages, capacity = silicon.advance_capacity(
+        e.chip_stages, e.chip_capacity, asked * 1.05, th["fab_lead"], growth, th["chip_capacity"], 0.33, 0.015
+    )
+    r["fab_starts"] = stages[0]
+    e.chip_stages, e.chip_capacity = stages, capacity

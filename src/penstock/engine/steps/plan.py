@@ -1,0 +1,204 @@
+"""Step 5, plan: what fleet owners expect, want and order, within what they can pay; make or buy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.conduct import integration, investment
+from penstock.engine.moment import PROJECT, Moment
+from penstock.layers import energy, facilities
+from penstock.money import kernels
+
+Array = np.ndarray
+
+
+def plan(now: Moment) -> None:
+    """Sets chip_orders (million H100e), hall_starts and power_starts (GW) of the quarter, (owners + 1, paths)."""
+    e, th, r = now.state.economy, now.block.theta, now.results
+    observed = 4.0 * (np.log(r["value"]) - e.log_value)
+    e.log_value = np.log(r["value"])
+    e.surprise = np.clip(observed - e.expected_growth, -1.5, 1.5)
+    e.expected_growth = investment.update_expectation(e.expected_growth, observed, th["expectation_speed"])
+    extrapolation = np.clip(now.lever("conduct.extrapolation", th["extrapolation"]), 0.0, 1.2)
+    arms = now.lever("conduct.arms_race", th["arms_race"])
+    growing = now.on("demand_growth")
+    anchor = th["growth_anchor"] if growing else 0.0
+    growth = investment.planned_growth(e.expected_growth, extrapolation, anchor, arms, e.mood, e.capex_growth)
+    r["growth"] = growth if now.on("plan") else np.zeros_like(growth)
+    r["chip_capacity_last"] = e.chip_capacity * np.exp(th["chip_product_growth"] * now.years)
+    r["delivery_ratio_last"] = now.block.cache["delivery_ratio"]
+    foresee_sales(now)
+    weights = external_weights(now)
+    r["owner_value"] = r["own_value"] + (r["serving"] + r["training"]) * weights
+    chips = wanted_chips(now)
+    halls, power = wanted_sites(now)
+    limit_by_money(now, chips, halls, power)
+    integrate(now)
+
+
+def external_weights(now: Moment) -> Array:
+    """Share of compute sold that each owner expects to sell: opening fleets, moved by contracted sales ahead."""
+    weight = now.block.cache["external_weights"] * now.state.fleet.external
+    return weight / weight.sum(axis=0)
+
+
+def foresee_sales(now: Moment) -> None:
+    """Compute sales that each owner sees coming: what was asked last quarter and what contracts add in five quarters."""
+    facts, layout, cache = now.block.facts, now.block.layout, now.block.cache
+    rows = cache["schedule_rows_compute"]
+    added = np.zeros((layout.unit_count, now.block.width))
+    if len(rows):
+        last = facts.schedule_due.shape[1] - 1
+        ties = facts.schedule_tie[rows]
+        coming = facts.schedule_due[rows, min(now.quarter + 5, last)] - facts.schedule_due[rows, min(now.quarter, last)]
+        kernels.accumulate(
+            np.maximum(coming, 0.0)[:, None] * now.state.ties.activity[ties], layout.payee[ties], added
+        )
+    owners = layout.owners
+    expected = (cache["compute_expected"] + added[:owners]) / cache["compute_opening"]
+    target = np.where(cache["sells_compute"], np.clip(expected, 0.05, 60.0), 1.0)
+    target = target * (now.block.opening["price"] / now.state.economy.contract_price)
+    world = (target * cache["external_weights"][:owners]).sum(axis=0) / cache["external_weights"][:owners].sum()
+    full = np.concatenate([target, world[None]])
+    now.state.fleet.external = now.state.fleet.external + 0.35 * (full - now.state.fleet.external)
+
+
+def leads(now: Moment) -> tuple[Array, Array, Array]:
+    """Lead times of chips, halls and power in quarters, never below the stages of their delay lines."""
+    th = now.block.theta
+    chips = np.maximum(now.lever("silicon.lead_time_quarters", th["chip_lead"]), 1.0)
+    halls = np.maximum(by_owner(now, "facilities.build_time_quarters", th["hall_lead"]), facilities.STAGES)
+    delay = by_owner(now, "energy.power_delay_quarters", np.zeros(now.block.width))
+    power = np.maximum(th["power_lead"] + delay, energy.STAGES)
+    if not now.on("order"):
+        return np.ones_like(chips), np.full_like(halls, facilities.STAGES), np.full_like(power, energy.STAGES)
+    return chips, halls, power
+
+
+def by_owner(now: Moment, knob: str, base: Array) -> Array:
+    """A quantity of all owners under a knob, with a row an owner where the scenario names some."""
+    common = np.asarray(now.lever(knob, base))
+    named = now.block.levers.entities(knob)
+    if not named:
+        return common
+    layout = now.block.layout
+    rows = np.repeat(common[None], layout.owners + 1, axis=0)
+    for entity in named:
+        row = layout.units.index(entity)
+        if row < layout.owners:
+            rows[row] = now.lever(knob, rows[row], entity=entity)
+    return rows
+
+
+def _wanted(now: Moment, years: Array, response: Array | float) -> Array:
+    """Million H100e wanted in `years`, (owners + 1, paths)."""
+    th, r = now.block.theta, now.results
+    ahead = investment.growth_over(r["growth"], _fade(now), years)
+    ratio = r["price"] / r["hurdle"]
+    return investment.wanted_stock(
+        r["owner_value"], ahead, r["hurdle"], r["decline"], years, r["target"], ratio, response
+    )
+
+
+def _fade(now: Moment) -> Array:
+    return np.maximum(now.lever("conduct.fade_per_year", now.block.theta["extrapolation_fade"]), 0.02)
+
+
+def wanted_chips(now: Moment) -> Array:
+    """Orders of chips in million H100e a quarter; negative orders cancel at most 30 % of the backlog."""
+    fleet, th, r = now.state.fleet, now.block.theta, now.results
+    chip_lead, _, _ = leads(now)
+    r["chip_lead"] = chip_lead
+    waiting_time = np.minimum(fleet.backlog.sum(axis=0) / r["chip_capacity_last"], 4.0)
+    years = (chip_lead + 1.0 + waiting_time) / 4.0
+    stock = r["owner_stock"]
+    power = r["owner_power"]
+    room = np.minimum(fleet.halls + fleet.hall_stages.sum(axis=0), fleet.firm_power + fleet.power_stages.sum(axis=0))
+    feasible = stock + np.maximum(room - power, 0.0) / r["power_per_h100e"]
+    wanted = _wanted(now, years, th["price_response"])
+    r["wanted_stock"] = wanted
+    gap = np.minimum(wanted, feasible) - stock - fleet.waiting - fleet.backlog
+    adjustment = now.lever("conduct.adjustment_quarters", th["adjustment_time"])
+    replacement = 0.15 * stock / th["economic_life"]
+    if not now.on("plan"):
+        return replacement
+    orders = investment.order_rate(stock, r["growth"], _fade(now), r["decline"], years, replacement, gap, adjustment)
+    largest = 6.0 * r["chip_capacity_last"] * stock / stock.sum(axis=0) - fleet.backlog
+    return np.clip(orders, -0.3 * fleet.backlog, np.maximum(largest, 0.0))
+
+
+def wanted_sites(now: Moment) -> tuple[Array, Array]:
+    """Starts of halls and of firm power in GW a quarter, before the limits of trades and money."""
+    fleet, th, r = now.state.fleet, now.block.theta, now.results
+    _, hall_lead, power_lead = leads(now)
+    r["hall_lead"], r["power_lead"] = hall_lead, power_lead
+    if not now.on("plan"):
+        return 0.01 * fleet.halls, 0.01 * fleet.firm_power
+    adjustment = now.lever("conduct.adjustment_quarters", th["adjustment_time"])
+    halls_years, power_years = (hall_lead + 1.0) / 4.0, (power_lead + 1.0) / 4.0
+    starts = []
+    for years, ready, stages, response in (
+        (halls_years, fleet.halls, fleet.hall_stages, 0.5 * th["price_response"]),
+        (power_years, fleet.firm_power, fleet.power_stages, 0.0),
+    ):
+        later_power = r["power_per_h100e"] * np.exp(-0.5 * th["power_decline"] * years)
+        target = 1.05 * (r["owner_power"] + (_wanted(now, years, response) - r["owner_stock"]) * later_power)
+        gap = target - ready - stages.sum(axis=0)
+        net_growth = r["growth"] * np.exp(-_fade(now) * years) + r["decline"] - th["power_decline"]
+        forward = r["owner_power"] * np.maximum(net_growth, 0.0) / 4.0
+        starts.append(np.maximum(forward + gap / adjustment, 0.0))
+    halls, power = starts
+    # halls are built only where power is secured
+    secured = 1.03 * (fleet.firm_power + fleet.power_stages.sum(axis=0)) - fleet.halls - fleet.hall_stages.sum(axis=0)
+    return np.minimum(halls, np.maximum(secured, 0.0)), power
+
+
+def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> None:
+    """Orders that owners can pay: free cash flow, outside money by mood, and room for debt."""
+    e, th, r, f, facts = now.state.economy, now.block.theta, now.results, now.state.firms, now.block.facts
+    owners = now.block.layout.owners
+    cost = np.maximum(chips, 0.0) * now.block.cache["chip_dollar"] * r["chip_index"]
+    cost = cost + r["site_cost"] * (0.75 * halls + 0.25 * power)
+    free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
+    own = th["cash_share"] * np.maximum(free, 0.0)
+    open_markets = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access") * now.lever("finance.sentiment")
+    growth = np.exp(np.clip(e.expected_growth, 0.0, 1.2))
+    outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
+    outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
+    room = 0.06 * e.mood * np.maximum(debt_room(now)[:owners], 0.0) * open_markets
+    budget = (own + room + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
+    share = np.ones_like(cost)
+    if now.on("fund"):
+        named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
+        share[:owners] = np.where(f.stage[:owners] >= 2.0, 0.15, named)
+        total = np.maximum(cost[:owners].sum(axis=0), 1e-9)
+        share[owners] = (share[:owners] * cost[:owners]).sum(axis=0) / total
+    r["hall_expected"] = now.state.fleet.hall_stages[-1] * np.minimum(3.0 / r["hall_lead"], 1.0)
+    r["power_expected"] = now.state.fleet.power_stages[-1] * np.minimum(4.0 / r["power_lead"], 1.0)
+    r["leased_halls"] = (now.state.fleet.halls / now.block.cache["halls_opening"] * now.block.cache["leased_weight"]).sum(axis=0)
+    r["funded_share"] = (share * cost).sum(axis=0) / np.maximum(cost.sum(axis=0), 1e-9)
+    r["chip_orders"] = np.where(chips > 0, chips * share, chips)
+    r["hall_wanted"], r["power_wanted"] = halls * share, power * share
+
+
+def debt_room(now: Moment) -> Array:
+    """Debt that lenders would still give by earnings and by assets, (firms, paths), usd_bn; may be negative."""
+    f, c, th = now.state.firms, now.block.facts.conduct, now.block.theta
+    yearly = 4.0 * np.maximum(f.ebitda, 0.0)
+    assets = f.compute_equipment + f.buildings + f.construction
+    limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
+    return limit - now.block.cache["debt_owed"]
+
+
+def integrate(now: Moment) -> None:
+    """Own-chip projects of fleet owners: start, run, succeed or fail."""
+    fleet, th, r = now.state.fleet, now.block.theta, now.results
+    if not (now.on("integration") and now.on("plan")):
+        r["project_cost"] = np.zeros_like(fleet.project)
+        return
+    yearly = 4.0 * now.block.cache["accelerator_base"] * r["delivery_ratio_last"] * r["chip_index"]
+    worth = integration.worth_making(yearly, th["integration_margin"], r["rate"])
+    chance = (now.chance(PROJECT) + now.block.cache["owner_phase"]) % 1.0
+    fleet.project, fleet.own_chips, r["project_cost"] = integration.advance_projects(
+        fleet.project, fleet.own_chips, worth, chance, th["integration_success"]
+    )

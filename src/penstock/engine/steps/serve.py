@@ -1,0 +1,81 @@
+"""Step 2, serve: how much of the compute wanted is served, at which price and utilisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.moment import Moment
+from penstock.layers import energy, platform
+
+RATE_DEFAULT = 0.04
+"""Riskless rate at the opening per year; the default of the knob finance.risk_free_rate (assumption, 0.035 to 0.045)."""
+POWER_PRICE_USD_PER_MWH = 65.0
+"""Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
+
+
+def serve(now: Moment) -> None:
+    """Sets cost, hurdle, price, wanted, busy, served, utilisation and the capacity picture of the quarter."""
+    e, th, fleet, r = now.state.economy, now.block.theta, now.state.fleet, now.results
+    r["owner_stock"] = fleet.stock.sum(axis=0)
+    r["owner_power"] = fleet.power.sum(axis=0)
+    unit_costs(now)
+    floor = 1.15 * r["running"]
+    stock = r["owner_stock"].sum(axis=0)
+    target = np.clip(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, 0.95)
+    r["target"] = target
+    if now.on("serve"):
+        clearing = platform.clearing_price(r["value"], r["hurdle"], target, stock, r["elasticity"], floor)
+        e.price = platform.adjust_price(e.price, clearing, th["price_adjustment"])
+        wanted = platform.wanted_compute(r["value"], r["hurdle"], e.price, r["elasticity"])
+        busy, served = platform.serve(wanted, stock)
+    else:
+        e.price = r["hurdle"] * now.block.opening["price_ratio"]
+        wanted = platform.wanted_compute(r["value"], r["hurdle"], e.price, r["elasticity"])
+        busy, served = wanted, np.ones_like(wanted)
+    r.update(price=e.price, wanted=wanted, busy=busy, served=served, utilisation=busy / stock, stock=stock)
+    e.contract_price = e.contract_price + 0.125 * (e.price - e.contract_price)
+    owners = now.block.layout.owners
+    carried = r["owner_stock"][:owners] / now.block.cache["stock_opening"][:owners]
+    r["capability"] = now.block.cache["capability_opening"] * carried * (e.contract_price / now.block.opening["price"])
+    r["token_price"] = token_price(now)
+    r["pay_ratio"] = (e.price / r["hurdle"]) ** (1.0 - r["elasticity"]) / now.block.cache["pay_opening"]
+
+
+def token_price(now: Moment) -> np.ndarray:
+    """Blended price of a million paid tokens in usd: compute per token times its price; algorithms save a part a year."""
+    e, th = now.state.economy, now.block.theta
+    per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-ALGORITHMIC_GAIN * now.years)
+    return th["token_price"] * per_token * (e.price / now.block.opening["price"]) ** 0.8
+
+
+ALGORITHMIC_GAIN = 0.35
+"""Yearly log fall of compute per token at equal quality passed on in prices (assumption, 0.2 to 0.7; Epoch's trend)."""
+
+
+def unit_costs(now: Moment) -> None:
+    """Cost of an H100e and of an H100e-hour now; falls with each generation of chips."""
+    e, th, r = now.state.economy, now.block.theta, now.results
+    years = now.years
+    r["chip_index"] = np.exp(-th["chip_cost_decline"] * years) * now.lever("silicon.price")
+    r["power_per_h100e"] = th["power_per_h100e"] * np.exp(-th["power_decline"] * years)
+    gas = now.lever("energy.gas_price_usd_per_mmbtu", energy.GAS_PRICE_USD_PER_MMBTU)
+    r["gas_index"] = gas / energy.GAS_PRICE_USD_PER_MMBTU
+    fleet = now.state.fleet
+    tightness = r["owner_power"].sum(axis=0) / np.maximum(fleet.firm_power.sum(axis=0), 1e-9)
+    r["power_price_index"] = energy.power_price_index(gas, tightness) * now.lever("energy.power_price")
+    r["running"] = platform.running_cost(r["power_per_h100e"], POWER_PRICE_USD_PER_MWH * r["power_price_index"])
+    site = th["site_cost"] * now.lever("facilities.cost") * np.exp(0.02 * years)
+    r["site_cost"] = site
+    r["cost"] = th["chip_cost"] * r["chip_index"] + site * r["power_per_h100e"]
+    r["rate"] = (
+        th["cost_of_capital"]
+        + 0.05 * (0.5 - e.mood)
+        + e.rate_shock
+        + now.lever("finance.risk_free_rate", RATE_DEFAULT)
+        - RATE_DEFAULT
+    )
+    decline = th["chip_cost_decline"]
+    r["decline"] = th["perceived_decline"] * decline
+    arguments = (th["economic_life"], th["utilisation_target"], r["running"])
+    r["hurdle"] = platform.hurdle_price(r["cost"], r["rate"], r["decline"], *arguments)
+    r["full_cost"] = platform.hurdle_price(r["cost"], r["rate"], decline, *arguments)

@@ -1,0 +1,120 @@
+"""Step 8, settle: dues clear with limited liability, in order of seniority; who cannot pay misses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.layout import IT_CATEGORIES
+from penstock.engine.moment import Moment
+from penstock.money import kernels
+
+Array = np.ndarray
+
+PAID_IN_FULL = 0.99
+"""A firm that pays less than this share of its dues has missed."""
+
+
+def bill(now: Moment) -> None:
+    """Bills of the quarter on operating ties, and what falls due of them and of what stood before."""
+    layout, r, scratch, ties = now.block.layout, now.results, now.block.scratch, now.state.ties
+    billed = scratch.billed
+    billed[layout.flow.slice] = scratch.flow
+    billed[layout.sales.slice] = r["sales"]
+    billed[layout.wages.slice] = 0.5 * r["other_cost"]
+    billed[layout.suppliers.slice] = 0.5 * r["other_cost"]
+    billed[layout.capital.slice] = r["capital_rest"]
+    billed[layout.tax.slice] = r["tax"]
+    due = scratch.due
+    operating = due[layout.operating.slice]
+    np.add(ties.receivable, billed, out=operating)
+    operating *= now.block.facts.collection
+    defer = r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12)
+    if defer.any():
+        for name in IT_CATEGORIES:
+            rows = layout.category[name].slice
+            payer = layout.payer[rows]
+            inside = payer < layout.firms
+            due[rows][inside] *= 1.0 - np.minimum(defer, 1.0)[payer[inside]]
+    due[layout.interest.slice] = r["interest_due"]
+    due[layout.principal.slice] = r["principal_due"]
+    due[layout.guarantee.slice] = now.block.cache["called"]
+
+
+def settle(now: Moment) -> None:
+    """Sets paid by tie, the share of its dues that each firm paid, and posts the cash."""
+    layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
+    bill(now)
+    width = now.block.width
+    dues = np.zeros((layout.unit_count, width))
+    income = np.zeros((layout.unit_count, width))
+    kernels.accumulate(scratch.due, layout.payer, dues)
+    kernels.accumulate(scratch.due, layout.payee, income)
+    gap = books.cash + income - dues
+    short = (gap[: layout.firms] < -1e-9).any(axis=0)
+    rescue_before(now, gap)
+    if not (now.on("settle") and now.on("contagion")):
+        make_whole(now, gap)
+        short[:] = False
+    needs = np.ascontiguousarray(short)
+    kernels.clear_dues(
+        books.cash, scratch.due, layout.payer, layout.payee, layout.seniority, layout.unlimited, needs,
+        scratch.paid_share, scratch.rounds,
+    )
+    r["nonconverged"] = scratch.rounds < 0
+    kernels.pay_dues(scratch.due, layout.payer, layout.seniority, scratch.paid_share, scratch.paid)
+    kernels.post(scratch.paid, layout.payer, layout.payee, books.cash)
+    paid = np.zeros((layout.unit_count, width))
+    kernels.accumulate(scratch.paid, layout.payer, paid)
+    r["dues"] = dues[: layout.firms]
+    share = np.where(dues > 1e-9, paid / np.maximum(dues, 1e-12), 1.0)[: layout.firms]
+    r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
+    book_payments(now)
+
+
+def make_whole(now: Moment, gap: Array) -> None:
+    """Without contagion the government pays what a firm cannot, so that no creditor loses."""
+    books, layout, r = now.state.books, now.block.layout, now.results
+    missing = np.maximum(-gap[: layout.firms] + 1e-9, 0.0) * (gap[: layout.firms] < -1e-9)
+    due = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(now.block.scratch.due, layout.payer, due)
+    r["whole_share"] = 1.0 - np.minimum(missing / np.maximum(due[: layout.firms], 1e-12), 1.0)
+    grant(now, missing)
+
+
+def rescue_before(now: Moment, gap: Array) -> None:
+    """A bail-out by rule and budget: the government fills the expected shortfall of large firms."""
+    from penstock.conduct.rescue import bail_out
+
+    e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
+    budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
+    if not now.on("mend"):
+        budget = np.zeros_like(budget)
+    share = now.lever("policy.bailout_share", policy.bailout_share)
+    help_given = bail_out(-gap[: layout.firms], now.block.cache["systemic"] * share, budget - e.rescue_spent)
+    now.results["bailed"] = help_given
+    if help_given.any():
+        grant(now, help_given)
+        gap[: layout.firms] += help_given
+        e.rescue_spent = e.rescue_spent + help_given.sum(axis=0)
+
+
+def grant(now: Moment, amount: Array) -> None:
+    """Posts a transfer from the government to firms."""
+    books, layout = now.state.books, now.block.layout
+    books.cash[: layout.firms] += amount
+    books.net_worth[: layout.firms] += amount
+    government = layout.sector["governments"]
+    total = amount.sum(axis=0)
+    books.cash[government] -= total
+    books.net_worth[government] -= total
+
+
+def book_payments(now: Moment) -> None:
+    """Receivables and loans after what was paid; unpaid interest is added to the loan."""
+    layout, r, scratch, ties = now.block.layout, now.results, now.block.scratch, now.state.ties
+    ties.receivable += scratch.billed
+    ties.receivable -= scratch.paid[layout.operating.slice]
+    interest_paid = scratch.paid[layout.interest.slice]
+    principal_paid = scratch.paid[layout.principal.slice]
+    ties.debt = ties.debt + (r["interest_due"] - interest_paid) - principal_paid
+

@@ -1,0 +1,89 @@
+"""Step 10, value: earnings, cost of capital and mood make values; values make spreads and the price of equity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.moment import MOOD_NOISE, Moment
+from penstock.money import kernels, valuation
+
+Array = np.ndarray
+
+
+def value(now: Moment) -> None:
+    """Moves mood, values, marks stakes to market, and sets distance to default and spreads."""
+    e, f, r, facts = now.state.economy, now.state.firms, now.results, now.block.facts
+    move_mood(now)
+    if now.on("value"):
+        f.value = company_value(now)
+    mark_stakes(now)
+    debt = debt_by_firm(now)
+    now.block.cache["debt_owed"] = debt
+    r["debt"] = debt
+    f.distance = valuation.distance_to_default(f.value, debt, facts.equity_volatility)
+    if now.on("value"):
+        f.spread = valuation.spread(facts.rating_spread, f.distance, f.distance_opening)
+    r["mood"] = e.mood
+
+
+def debt_by_firm(now: Moment) -> Array:
+    total = np.zeros((now.block.layout.unit_count, now.block.width))
+    kernels.accumulate(now.state.ties.debt, now.block.layout.borrower, total)
+    return total[: now.block.layout.firms]
+
+
+def company_value(now: Moment) -> Array:
+    """Equity value: operations plus cash and stakes less debt, never below the option on a failed firm."""
+    e, f, facts, r, layout = (
+        now.state.economy, now.state.firms, now.block.facts, now.results, now.block.layout,
+    )
+    power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue)
+    c = facts.conduct
+    mood = (0.4 + 0.6 * e.mood / now.block.theta["opening_mood"]) ** c["value_elasticity"]
+    mood = mood * now.lever("finance.sentiment") ** c["value_elasticity"]
+    outlook = np.exp(c["ai_exposure"] * 0.6 * np.clip(r["growth"] - now.block.cache["growth_opening"], -1.0, 0.5))
+    rate_change = r["rate"] - now.block.cache["rate_opening"]
+    discount = np.clip(1.0 - 8.0 * rate_change, 0.4, 1.6)
+    operations = valuation.operating_value(power, f.value_scale, mood * outlook, discount)
+    net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
+    target = operations + net - now.block.cache["value_shift"]
+    target = np.maximum(target, valuation.FLOOR * 4.0 * f.revenue + 1e-3)
+    target = target * np.where(f.stage >= 3.0, 0.001, np.where(f.stage >= 2.0, 0.3, 1.0))
+    # values move at most by a factor of two a quarter, but fall freely with failure
+    smooth = f.value * np.clip(target / np.maximum(f.value, 1e-9), 0.45, 2.0)
+    return np.maximum(np.where(f.stage >= 2.0, target, smooth), 1e-6)
+
+
+def move_mood(now: Moment) -> None:
+    """Mood of investors: returns against hurdle, surprise, rivals, fragility; mean reversion; bounded steps."""
+    e, th, r = now.state.economy, now.block.theta, now.results
+    capex = r["ai_capex"]
+    growth = 4.0 * np.log(np.maximum(capex, 1e-9) / np.maximum(e.capex, 1e-9))
+    e.capex_growth = 0.65 * e.capex_growth + 0.35 * np.clip(growth, -2.0, 2.0)
+    e.capex = capex
+    if not (now.on("sentiment") and now.on("value")):
+        return
+    target = now.block.theta["utilisation_target"]
+    earned = np.log(e.price * np.minimum(r["utilisation"], 1.15 * target) / (r["hurdle"] * target))
+    pull = (
+        0.6 * np.tanh(earned / 0.35)
+        + 0.8 * np.tanh(e.surprise / 0.4)
+        + 0.3 * np.tanh(e.capex_growth / 0.5)
+        - 0.5 * e.fragility
+    )
+    step = th["mood_gain"] * pull + th["mood_reversion"] * (0.55 - e.mood) + 0.03 * now.shock(MOOD_NOISE)
+    if now.on("contagion"):
+        step = step - th["default_mood"] * now.block.cache["default_weight"]
+    step = np.clip(step, -0.45, 0.45)
+    e.mood = np.clip(e.mood + np.where(step > 0, 2.0 * step * (1.0 - e.mood), 2.0 * step * e.mood), 0.01, 0.99)
+
+
+def mark_stakes(now: Moment) -> None:
+    """Marks every stake to market; the change beyond what was paid is a revaluation of the holder."""
+    layout, books, ties, r = now.block.layout, now.state.books, now.state.ties, now.results
+    marked = np.zeros_like(books.stakes)
+    kernels.mark_to_market(ties.stake, now.state.firms.value, layout.stake_holder, layout.stake_company, marked)
+    bought = np.zeros_like(marked)
+    kernels.accumulate(r["stake_paid"], layout.stake_holder, bought)
+    books.net_worth += marked - books.stakes - bought
+    books.stakes = marked

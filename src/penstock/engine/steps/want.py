@@ -1,0 +1,100 @@
+"""Step 1, want: what users spend on AI, what platforms use themselves, and what labs train."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.layout import SEGMENTS
+from penstock.engine.moment import ADOPTION_NOISE, Moment
+from penstock.layers import ai, data
+
+Array = np.ndarray
+
+REAL_GROWTH = 0.03
+"""Yearly growth of the ceilings in money: prices and incomes (assumption, 0.02 to 0.04)."""
+
+
+def want(now: Moment) -> None:
+    """Sets spending (segments, paths), own_value, training, serving and value (usd_bn per year at full cost)."""
+    e, th, first = now.state.economy, now.block.theta, now.block.opening
+    growing = now.on("want") and now.on("demand_growth")
+    growth = 1.0 if growing else 0.0
+    e.noise = ai.demand_noise(e.noise, now.shock(ADOPTION_NOISE), th["demand_noise"])
+    if growing:
+        advance_context(now)
+    ceiling = _ceilings(now)
+    speeds = np.stack([th[f"speed_{name}"] * now.lever("demand.speed", 1.0, entity=name) for name in SEGMENTS])
+    speeds = speeds * now.lever("demand.speed")
+    e.adoption = ai.adopt(e.adoption, speeds, e.mood, ceiling, th["richards_shape"], e.noise, growth)
+    years = now.years if growing else 0.0
+    elasticity = _elasticity(now)
+    price_ratio = (e.price / now.block.cache["hurdle"]) / first["price_ratio"]
+    dearer = price_ratio ** ((1.0 - elasticity) * th["inference_share"]) if now.on("serve") else 1.0
+    spending = first["ceilings"] * e.adoption * np.exp(REAL_GROWTH * years) * e.cycle * dearer
+    e.own_adoption = ai.own_use(e.own_adoption, th["own_use_speed"], e.mood, e.noise, growth)
+    own_ratio = e.own_adoption / first["own_adoption"] * now.lever("demand.own_use")
+    own = first["own_value"] * own_ratio * _own_weights(now, growing)
+    total = spending.sum(axis=0)
+    if growing:
+        training = ai.training_value(total, th["training_ratio"], th["training_horizon"], e.expected_growth, e.mood)
+    else:
+        training = first["training"]
+    training = training * now.lever("ai.training_growth") * now.lever("demand.training")
+    serving = th["inference_share"] * total
+    e.efficiency = _efficiency(now, elasticity)
+    now.results.update(
+        spending=spending,
+        own_value=own * e.efficiency,
+        training=training * e.efficiency,
+        serving=serving * e.efficiency,
+        value=(own.sum(axis=0) + training + serving) * e.efficiency,
+        elasticity=elasticity,
+    )
+
+
+def _elasticity(now: Moment) -> Array:
+    return np.clip(now.lever("demand.price_elasticity", now.block.theta["price_elasticity"]), 0.3, 3.0)
+
+
+def _efficiency(now: Moment, elasticity: Array) -> Array:
+    """Value of compute wanted after efficiency shocks: gain^(elasticity - 1), Jevons' condition."""
+    e = now.state.economy
+    gain = 1.0 / (e.compute_per_token * now.lever("ai.compute_per_token"))
+    return np.clip(gain ** (elasticity - 1.0), 0.05, 20.0)
+
+
+def advance_context(now: Moment) -> None:
+    """Readiness of enterprises and quality of models, from last quarter's spending and training."""
+    e, th, first = now.state.economy, now.block.theta, now.block.opening
+    spent = e.spending_last / first["spending"]
+    e.readiness = data.advance_readiness(e.readiness, th["readiness_speed"], spent)
+    trained = now.block.cache["training"]
+    trend = first["training"] * np.exp(th["growth_anchor"] * now.years)
+    e.quality = ai.quality_index(e.quality, trained, trend)
+
+
+def _ceilings(now: Moment) -> Array:
+    """Ceiling of each segment relative to the opening, (segments, paths)."""
+    e, th = now.state.economy, now.block.theta
+    quality = np.exp(th["quality_elasticity"] * e.quality)
+    ready = data.ceiling_factor(e.readiness, now.lever("data.readiness"))
+    base = e.ceiling_shock * quality * now.lever("demand.ceiling")
+    rows = []
+    for name in SEGMENTS:
+        row = base * now.lever("demand.ceiling", 1.0, entity=name)
+        rows.append(row * ready if name == "enterprise" else row)
+    return np.stack(rows)
+
+
+def _own_weights(now: Moment, growing: bool) -> Array:
+    """Own use of each owner relative to the opening total: it follows what the owner's business earns."""
+    weights = now.block.cache["own_weights"]
+    if not growing:
+        return weights
+    f = now.state.firms
+    owners = now.block.layout.owners
+    earned = np.clip(f.ebitda[:owners] / np.maximum(f.ebitda_opening[:owners], 1e-6), 0.2, 4.0)
+    business = now.block.trend[now.quarter, :owners] * f.franchise[:owners]
+    index = np.where(f.ebitda_opening[:owners] > 0.0, 0.5 * earned + 0.5 * business, business)
+    world = index.mean(axis=0, keepdims=True)
+    return weights * np.concatenate([index * (f.stage[:owners] < 2.0), world])

@@ -1,0 +1,133 @@
+"""Files of a run: whole or absent. Each is written under a temporary name, synced, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from penstock.errors import OutputError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+PART = ".part"
+"""Ending of a file that is being written."""
+
+PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
+READ_BLOCK = 1 << 20
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a file that appears at `path` only when it is whole and on disk.
+
+    Raises OutputError when the place is not writable or full; nothing half-written stays behind.
+    """
+
+    def fill(part: Path) -> None:
+        with part.open("wb") as file:
+            write(file)
+
+    _write(path, fill)
+
+
+def _write(path: Path, fill: Callable[[Path], None]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    with placing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fill(part)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def placing(path: Path) -> Iterator[None]:
+    """Turn what the system says about an output place into an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{path}: found {reason.lower()}; expected a place with room that can be written"
+        ) from error
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> str:
+    """Write a file atomically; returns the SHA-256 of its bytes."""
+    write_atomically(path, lambda file: file.write(data))
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, readable by people."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_table(path: Path, table: pd.DataFrame) -> str:
+    """Write a Parquet file atomically; returns its SHA-256. Equal tables give equal bytes."""
+    import duckdb
+
+    def copy(part: Path) -> None:
+        connection = _database()
+        connection.register("content", table)
+        try:
+            connection.execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.unregister("content")
+
+    _write(path, copy)
+    return sha256_of(path)
+
+
+def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
+    """Parquet files one below the other. Raises OSError where one cannot be read."""
+    import duckdb
+
+    files = ", ".join(_quoted(path) for path in paths)
+    try:
+        return _database().execute(f"SELECT * FROM read_parquet([{files}])").df()
+    except duckdb.Error as error:
+        raise OSError(str(error)) from error
+
+
+@lru_cache(maxsize=1)
+def _database() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    # with several threads the layout of a file, and so its bytes, would depend on their timing
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, or "" where there is none."""
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove what a killed process had half-written."""
+    for part in directory.rglob(f".*{PART}"):
+        part.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""The AI layer: demand for AI by segment, own use by platforms, training, and labs' market shares.
+
+Arrays end in the paths axis. Money is usd_bn per year unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+QUARTER = 0.25
+"""Length of a step in years."""
+
+
+def demand_noise(noise: Array, shock: Array, volatility: Array) -> Array:
+    """Common growth noise of all demands, per year: autoregressive with coefficient 0.6 per quarter."""
+    return 0.6 * noise + volatility * shock
+
+
+def adopt(
+    adoption: Array, speed: Array, mood: Array, ceiling: Array, shape: Array, noise: Array, growth: float = 1.0
+) -> Array:
+    """Share of the ceiling that users reach: one quarter of a Richards curve.
+
+    `dA/dt = g A (1 + 0.35 (s - 1/2)) (1 - (A/h)^nu) + y A`, Richards (1959), J. Exp. Bot. 10.
+    adoption (segments, paths); ceiling `h` is 1 where no shock lowers it; growth 0 freezes demand.
+    """
+    pull = speed * (1.0 + 0.35 * (mood - 0.5)) * (1.0 - (adoption / ceiling) ** shape)
+    step = np.clip((pull + noise) * QUARTER * growth, -0.5, 1.0)
+    return np.clip(adoption * (1.0 + step), 1e-6, 1.5)
+
+
+def own_use(adoption: Array, speed: Array, mood: Array, noise: Array, growth: float = 1.0) -> Array:
+    """Share of the own-use ceiling that platforms reach (logistic, faster in a good mood)."""
+    step = (speed * (1.0 - adoption) * (0.5 + mood) + 0.5 * noise) * QUARTER * growth
+    return np.clip(adoption * (1.0 + np.clip(step, -0.5, 1.0)), 1e-4, 1.2)
+
+
+def training_value(spending: Array, ratio: Array, horizon: Array, expected_growth: Array, mood: Array) -> Array:
+    """Compute wanted for training at full cost: labs buy against the revenue that they expect.
+
+    Falls when growth expectations fall; usd_bn per year.
+    """
+    ahead = np.exp(np.minimum(horizon * np.maximum(expected_growth, -0.5), 1.2))
+    return spending * ratio * ahead * (0.75 + 0.5 * mood)
+
+
+def market_shares(base: Array, attraction: Array, segment: Array, segments: int) -> Array:
+    """Share of each seller in its segment's spending: base share times attraction, adding up to one.
+
+    base (ties,), attraction (ties, paths), segment (ties,) -> (ties, paths). Multinomial logit in logs.
+    """
+    weight = base[:, None] * attraction
+    shares = np.empty_like(weight)
+    for number in range(segments):
+        rows = segment == number
+        shares[rows] = weight[rows] / weight[rows].sum(axis=0)
+    return shares
+
+
+def attraction_step(
+    log_attraction: Array, log_training: Array, stickiness: Array, shock: Array, talent: Array | float = 1.0
+) -> Array:
+    """A lab's pull on users after a quarter: it grows with training compute relative to the other labs.
+
+    log_training is each lab's log training compute relative to its opening; the mean over labs is taken out,
+    so that scale in common moves no share. Talent scales what compute buys (algorithmic progress).
+    """
+    relative = log_training - log_training.mean(axis=0)
+    pull = stickiness * QUARTER * np.clip(relative, -2.0, 2.0) * talent
+    return np.clip(0.995 * log_attraction + pull + 0.03 * shock, -3.0, 3.0)
+
+
+def quality_index(quality: Array, training: Array, trend: Array) -> Array:
+    """Log effective training compute relative to the path that was expected, smoothed over a year."""
+    return 0.75 * quality + 0.25 * np.clip(np.log(np.maximum(training, 1e-9) / trend), -2.0, 2.0)

@@ -1,0 +1,39 @@
+"""The energy layer: firm power, energy used, its carbon and water.
+
+Power in GW of IT load unless a name says facility; prices in usd per MWh.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+STAGES = 4
+HOURS_PER_QUARTER = 2190.0
+
+CARBON_T_PER_MWH = 0.36
+"""Carbon of supplied electricity: between the US grid mean (about 0.37) and gas plants; assumption, 0.25 to 0.45."""
+
+WATER_M3_PER_MWH = 0.9
+"""Water at the site per MWh of IT energy: mean of parameters wue_microsoft, wue_aws, wue_meta, wue_google, wue_industry; 0.2 to 1.8."""
+
+GAS_PRICE_USD_PER_MMBTU = 3.5
+"""Gas price at which opening power prices stand (Henry Hub, 2025 mean); assumption, 3.0 to 4.5."""
+
+GAS_SHARE_OF_PRICE = 0.35
+"""Pass-through of the gas price into the price of power; assumption, 0.2 to 0.5."""
+
+
+def power_price_index(gas_price: Array | float, tightness: Array) -> Array:
+    """Price of power relative to the opening: gas pass-through and scarcity of firm power.
+
+    tightness: IT power in use over firm power, (paths,).
+    """
+    fuel = 1.0 + GAS_SHARE_OF_PRICE * (gas_price / GAS_PRICE_USD_PER_MMBTU - 1.0)
+    return fuel * (1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25)
+
+
+def energy_mwh(it_gw: Array, pue: Array | float) -> Array:
+    """Facility energy of a quarter in MWh from average IT load in GW."""
+    return it_gw * pue * 1000.0 * HOURS_PER_QUARTER

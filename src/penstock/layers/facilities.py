@@ -1,0 +1,37 @@
+"""The facilities layer: halls through land, permit, shell and fit-out, as stages of a delay line.
+
+Arrays are (stages, owners, paths), GW of IT power.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+STAGES = 3
+
+
+def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tuple[Array, Array]:
+    """A delay line of equal stages (Erlang) after a quarter: the new pipeline and what was finished.
+
+    The last stage moves first. Needs lead_quarters >= stages, else a stage would empty twice in a quarter.
+    """
+    stages = pipeline.shape[0]
+    out = pipeline * np.minimum(stages / lead_quarters, 1.0)
+    moved = pipeline - out
+    moved[0] += starts
+    moved[1:] += out[:-1]
+    return moved, out[-1].copy()
+
+
+def limit_starts(wanted: Array, limit: Array) -> tuple[Array, Array]:
+    """Starts that building trades can take on, pro rata, and the share of what was wanted, (paths,)."""
+    total = wanted.sum(axis=0)
+    share = np.minimum(1.0, limit / np.maximum(total, 1e-12))
+    return wanted * share, share
+
+
+def grow_limit(limit: Array, share: Array, growth: Array) -> Array:
+    """The limit grows while it binds (at most `growth` a year), and by 3 % a year otherwise."""
+    return limit * np.where(share < 0.999, 1.0 + 0.25 * growth, 1.0075)

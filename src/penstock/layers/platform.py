@@ -1,0 +1,62 @@
+"""The platform layer: price and use of compute.
+
+`8.76` converts: usd_bn per year = million H100e x usd per H100e-hour x 8.76.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+HOURS = 8.76
+"""Thousand hours of a year: million H100e x usd per hour x 8.76 = usd_bn per year."""
+
+MOST_BUSY = 0.95
+"""Largest share of the installed fleet that can be busy (maintenance, failures); assumption, 0.9 to 0.98."""
+
+
+def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
+    """Yearly payment per unit of capital whose rent falls by `decline` a year over its life."""
+    total = rate + decline
+    return total / (1.0 - np.exp(-total * life_years))
+
+
+def running_cost(power_kw: Array, energy_price: Array | float) -> Array:
+    """Operating cost of an H100e-hour in usd: staff and maintenance, and energy.
+
+    At 65 usd per MWh and PUE 1.2 the energy part is 0.08 usd per kWh of IT load.
+    """
+    return power_kw * (0.012 + 1.2 * energy_price / 1000.0) + 0.06
+
+
+def hurdle_price(
+    cost: Array, rate: Array, decline: Array, life_years: Array, utilisation: Array, running: Array
+) -> Array:
+    """Rent of an H100e-hour in usd at which new capacity earns the cost of capital.
+
+    cost: usd thousand per H100e with its share of the site; decline: the yearly fall of the rent that is counted with.
+    """
+    return running + cost * annuity(rate, decline, life_years) / (HOURS * utilisation)
+
+
+def clearing_price(value: Array, hurdle: Array, utilisation: Array, stock: Array, elasticity: Array, floor: Array) -> Array:
+    """Rent that fills the installed stock to the target utilisation, not below variable cost."""
+    tightness = value / (HOURS * hurdle * utilisation * np.maximum(stock, 1e-9))
+    return np.maximum(hurdle * tightness ** (1.0 / elasticity), floor)
+
+
+def adjust_price(price: Array, clearing: Array, speed: Array) -> Array:
+    """The spot price moves a part of the way to the clearing price, in logs."""
+    return np.exp((1.0 - speed) * np.log(price) + speed * np.log(clearing))
+
+
+def wanted_compute(value: Array, hurdle: Array, price: Array, elasticity: Array) -> Array:
+    """Million H100e that users want at a price; `value` is what they would pay at the hurdle price."""
+    return value / (HOURS * hurdle) * (price / hurdle) ** -elasticity
+
+
+def serve(wanted: Array, stock: Array) -> tuple[Array, Array]:
+    """Busy million H100e and the share of what was wanted that is served."""
+    busy = np.minimum(wanted, MOST_BUSY * stock)
+    return busy, busy / np.maximum(wanted, 1e-12)

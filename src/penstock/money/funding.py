@@ -1,0 +1,76 @@
+"""Funding: how a firm covers what its operations do not, in a fixed order.
+
+Cash above a reserve, committed lines, debt, equity, vendor credit, less capital spending, lower costs; the rest is missed.
+All arrays (firms, paths), usd_bn per quarter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+LEAST_CAPEX = 0.03
+"""Share of planned capital spending that cannot be stopped (assumption, 0.02 to 0.1)."""
+COST_CUT = 0.25
+"""Share of other operating cost that a firm can cut at once (assumption, 0.1 to 0.3)."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What covers the need of a quarter."""
+
+    debt: Array
+    line: Array
+    equity: Array
+    vendor: Array
+    capex_cut: Array
+    cost_cut: Array
+    unfunded: Array
+    capex_share: Array
+    """share of planned capital spending that goes ahead"""
+
+
+def cover(
+    need: Array,
+    *,
+    debt_room: Array,
+    line_room: Array,
+    equity_room: Array,
+    vendor_room: Array,
+    capex: Array,
+    flexible: Array,
+    cost: Array,
+) -> Sources:
+    """Fill a need (negative = surplus) from each source in order, each at most its room."""
+    left = np.maximum(need, 0.0)
+    debt = np.minimum(left, np.maximum(debt_room, 0.0))
+    left = left - debt
+    line = np.minimum(left, np.maximum(line_room, 0.0))
+    left = left - line
+    equity = np.minimum(left, np.maximum(equity_room, 0.0))
+    left = left - equity
+    vendor = np.minimum(left, np.maximum(vendor_room, 0.0))
+    left = left - vendor
+    capex_cut = np.minimum(left, np.maximum(capex, 0.0) * np.minimum(flexible, 1.0 - LEAST_CAPEX))
+    left = left - capex_cut
+    cost_cut = np.minimum(left, COST_CUT * cost)
+    share = 1.0 - capex_cut / np.maximum(capex, 1e-9)
+    return Sources(debt, line, equity, vendor, capex_cut, cost_cut, left - cost_cut, share)
+
+
+def reserve(quarter_cost: Array, interest: Array, quarters: Array) -> Array:
+    """Cash that a firm wants to keep: some quarters of its costs and half a year of interest."""
+    return quarters * quarter_cost + 2.0 * interest
+
+
+def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
+    """Share of its debt room that a firm can use this quarter, by the mood of lenders and its own standing.
+
+    In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
+    """
+    general = np.clip(0.35 + 0.9 * mood, 0.2, 1.0) * np.clip(1.0 - losses, 0.25, 1.0)
+    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
+    return general * frozen * (own_loss <= 0.0)

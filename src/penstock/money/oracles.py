@@ -1,0 +1,116 @@
+"""The kernels once more in plain NumPy: slow, short and easy to trust. Tests hold the two equal.
+
+Arguments and meaning are those of `kernels.py`; each function changes the same arrays in place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+
+def post(amount: Floats, payer: Index, payee: Index, account: Floats) -> None:
+    """Move each amount from payer to payee."""
+    np.subtract.at(account, payer, amount)
+    np.add.at(account, payee, amount)
+
+
+def accumulate(amount: Floats, index: Index, out: Floats) -> None:
+    """Sum amounts by index."""
+    np.add.at(out, index, amount)
+
+
+def accumulate_range(amount: Floats, index: Index, start: int, stop: int, out: Floats) -> None:
+    """Sum the amounts of ties start to stop by index."""
+    np.add.at(out, index[start:stop], amount[start:stop])
+
+
+def spread(
+    spending: Floats,
+    payer: Index,
+    share: Floats,
+    start: int,
+    stop: int,
+    flow: Floats,
+    payee: Index,
+    received: Floats,
+) -> None:
+    """Spread spending over the ties of one category."""
+    part = share if share.ndim == 2 else share[:, None]
+    flow[start:stop] = spending[payer[start:stop]] * part[start:stop]
+    np.add.at(received, payee[start:stop], flow[start:stop])
+
+
+def ration(
+    order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats
+) -> None:
+    """Fill orders by the share that each supplier can fill."""
+    delivered[:] = order * fill[supplier]
+    np.add.at(received, buyer, delivered)
+
+
+def shift_claims(amount: Floats, creditor: Index, debtor: Index, claims: Floats, owed: Floats) -> None:
+    """Book one change on the creditor's and the debtor's side."""
+    np.add.at(claims, creditor, amount)
+    np.add.at(owed, debtor, amount)
+
+
+def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, out: Floats) -> None:
+    """Value of stakes by holder."""
+    np.add.at(out, holder, share * value[company])
+
+
+def pay_dues(due: Floats, payer: Index, seniority: Index, paid_share: Floats, paid: Floats) -> None:
+    """What each tie carries after clearing."""
+    paid[:] = due * paid_share[seniority, payer]
+
+
+def clear_dues(
+    available: Floats,
+    due: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    unlimited: Flags,
+    needs: Flags,
+    paid_share: Floats,
+    rounds: Index,
+    *,
+    tolerance_usd_bn: float = 1e-9,
+    converged_relative: float = 1e-12,
+    max_rounds: int = 10_000,
+) -> None:
+    """Greatest clearing payments, every unit recomputed from scratch in every round."""
+    paid_share[:] = 1.0
+    rounds[:] = 0
+    for n in np.flatnonzero(needs):
+        owed = np.zeros(paid_share.shape[:2])
+        np.add.at(owed, (seniority, payer), due[:, n])
+        share = np.ones_like(owed)
+        rounds[n] = -1
+        for step in range(max_rounds + 1):
+            wealth = available[:, n].copy()
+            np.add.at(wealth, payee, due[:, n] * share[seniority, payer])
+            after = _shares(wealth, owed, tolerance_usd_bn)
+            after[:, unlimited] = 1.0
+            moved = ((share - after) * owed).sum(axis=0) / np.maximum(owed.sum(axis=0), tolerance_usd_bn)
+            share = np.minimum(share, after)
+            if moved.max(initial=0.0) <= converged_relative:
+                rounds[n] = step
+                break
+        paid_share[:, :, n] = share
+
+
+def _shares(wealth: Floats, owed: Floats, tolerance: float) -> Floats:
+    """Share of each class that each unit's wealth pays, senior classes first."""
+    left = np.maximum(wealth, 0.0)
+    share = np.ones_like(owed)
+    for c, dues in enumerate(owed):
+        full = left >= dues - tolerance
+        share[c] = np.where(full, 1.0, left / np.where(full, 1.0, dues))
+        left = np.where(full, np.maximum(left - dues, 0.0), 0.0)
+    return share

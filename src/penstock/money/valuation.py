@@ -1,0 +1,58 @@
+"""Valuation: what a firm is worth from what it is expected to earn, and how far that is from default.
+
+Arrays (firms, paths), usd_bn; earnings per year. Stakes in other firms are marked to market by fixed point.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+Array = np.ndarray
+
+LEAST_MARGIN = 0.08
+"""Earnings power of a firm that earns less: this share of its revenue (assumption, 0.05 to 0.12).
+
+A firm that loses money today is valued on the margin that its business could have.
+"""
+FLOOR = 0.01
+"""Value of the option on a failed firm, share of its yearly revenue (assumption, 0.005 to 0.05)."""
+
+
+def earnings_power(ebitda_yearly: Array, revenue_yearly: Array) -> Array:
+    """Yearly earnings that a value rests on."""
+    return np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly)
+
+
+def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
+    """Value of operations: earnings times the opening multiple, times sentiment, at today's cost of capital.
+
+    scale: multiple at the opening (from the opening market value); discount: opening over present cost of capital.
+    """
+    return scale * power * mood_factor * discount
+
+
+def distance_to_default(value: Array, debt: Array, volatility: Array) -> Array:
+    """Distance to default over a year in standard deviations, from equity value and its volatility.
+
+    Asset value is equity plus debt, asset volatility equity volatility times their ratio (Merton 1974, J. Finance 29;
+    the firm-value proxy of Bharath and Shumway 2008, Rev. Financ. Stud. 21, without iteration).
+    """
+    assets = value + debt
+    sigma = np.maximum(volatility * value / np.maximum(assets, 1e-9), 0.04)
+    return (np.log(np.maximum(assets, 1e-9) / np.maximum(debt, 1e-6)) - 0.5 * sigma**2) / sigma
+
+
+def default_probability(distance: Array) -> Array:
+    """One-year default probability of a distance to default."""
+    return ndtr(-distance)
+
+
+def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
+    """Spread over the risk-free rate per year: the rating's, moved by the change of distance to default.
+
+    A distance shorter by one standard deviation costs 42 % more (assumption, 25 to 60 %; the slope of spreads over
+    rating classes against their distances).
+    """
+    move = np.clip(distance_opening - distance, -2.0, 7.0)
+    return np.minimum(base * np.exp(0.35 * move), 0.25)

@@ -1,0 +1,265 @@
+"""The inside of clearing: liabilities by class, and the greatest payments of one network on one path.
+
+`settlement.py` is the entrance; it states the problem, the sources and the method. A debtor's total payment
+runs through its classes like water down steps: `paid[c]` fills up before `paid[c + 1]` gets a drop. Where a
+debtor has defaulted, one more dollar paid goes to the creditors of the class that is being filled.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.linalg import MatrixRankWarning, spsolve
+
+Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+DENSE_LIMIT = 1_500
+"""Systems up to this many defaulters are solved densely; larger sparse ones by iteration, then sparse
+factors."""
+
+SWEEPS = 3_000
+"""Sweeps of iteration in a large sparse system before it is factorised."""
+
+RESIDUAL = 1e-10
+"""Payments count as converged if they reproduce themselves to this part of obligations plus assets."""
+
+
+def is_sparse(matrix: Any) -> bool:
+    """Whether a matrix is one of SciPy's sparse ones."""
+    return bool(sparse.issparse(matrix))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Greatest payments of one path; see `settlement.Clearing`."""
+
+    payments: Floats
+    equity: Floats
+    defaults: Flags
+    rounds: int
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Network:
+    """Liabilities by class, most senior first."""
+
+    ties: tuple[Any, ...]
+    """per class an `(n, n)` array or CSR array: what i owes to j in it"""
+    owed: Floats
+    """(classes, n): what i owes in the class, external liabilities included"""
+    filled: Floats
+    """(classes + 1, n): what i owes in all classes above"""
+
+    @classmethod
+    def of(
+        cls,
+        liabilities: Any,
+        outside: Floats,
+        ranks: npt.NDArray[np.int64] | None,
+        outside_ranks: npt.NDArray[np.int64],
+    ) -> Network:
+        """Split `(n, n)` liabilities by rank; `ranks` None puts all into rank 0."""
+        if ranks is None:
+            ranked, used = {0: liabilities}, np.array([0])
+        elif is_sparse(liabilities):
+            coo = liabilities.tocoo()
+            tie_ranks = ranks[coo.row, coo.col]
+            used = np.union1d(tie_ranks, outside_ranks)
+            ranked = {
+                int(rank): sparse.csr_array(
+                    (
+                        coo.data[tie_ranks == rank],
+                        (coo.row[tie_ranks == rank], coo.col[tie_ranks == rank]),
+                    ),
+                    shape=coo.shape,
+                )
+                for rank in used
+            }
+        else:
+            used = np.union1d(ranks[liabilities > 0.0], outside_ranks)
+            ranked = {int(rank): np.where(ranks == rank, liabilities, 0.0) for rank in used}
+        ties = tuple(ranked[int(rank)] for rank in used)
+        owed = np.array(
+            [
+                np.asarray(matrix.sum(axis=1)).ravel() + np.where(outside_ranks == rank, outside, 0.0)
+                for matrix, rank in zip(ties, used, strict=True)
+            ]
+        )
+        filled = np.concatenate([np.zeros((1, owed.shape[1])), np.cumsum(owed, axis=0)])
+        return cls(ties, owed, filled)
+
+    @property
+    def obligations(self) -> Floats:
+        due: Floats = self.filled[-1]
+        return due
+
+    def shares(self, payments: Floats) -> Floats:
+        """(classes, n): the part of each class that a total payment fills; 1 where nothing is owed."""
+        paid = np.clip(payments - self.filled[:-1], 0.0, self.owed)
+        return np.where(self.owed > 0.0, paid / np.where(self.owed > 0.0, self.owed, 1.0), 1.0)
+
+    def received(self, payments: Floats) -> Floats:
+        """What each gets from the others when all pay these totals."""
+        shares = self.shares(payments)
+        total = np.zeros(self.owed.shape[1])
+        for matrix, share in zip(self.ties, shares, strict=True):
+            total += matrix.T @ share
+        return total
+
+    def divide(self, payments: Floats) -> Any:
+        """(n, n): what i pays to j when all pay these totals."""
+        shares = self.shares(payments)
+        parts = [
+            sparse.diags_array(share) @ matrix if is_sparse(matrix) else matrix * share[:, None]
+            for matrix, share in zip(self.ties, shares, strict=True)
+        ]
+        return sum(parts[1:], parts[0])
+
+    def filling(self, payments: Floats) -> Index:
+        """The class that the last dollar of each payment went to."""
+        below = self.filled[1:] < payments
+        classes: Index = np.minimum(below.sum(axis=0), len(self.ties) - 1)
+        return classes
+
+    def slopes(self, debtors: Index, classes: Index) -> Any:
+        """A[j, i]: what debtor j gets of one more dollar paid by debtor i in the class it is filling."""
+        dense = not is_sparse(self.ties[0])
+        slopes: Any = np.zeros((debtors.size, debtors.size)) if dense else None
+        for c, matrix in enumerate(self.ties):
+            chosen = (classes == c) & (self.owed[c, debtors] > 0.0)
+            rate = np.where(chosen, 1.0 / np.where(chosen, self.owed[c, debtors], 1.0), 0.0)
+            if dense:
+                rows = np.flatnonzero(chosen)
+                slopes[:, rows] = (matrix[np.ix_(debtors[rows], debtors)] * rate[rows, None]).T
+            else:
+                part = (sparse.diags_array(rate) @ matrix[debtors][:, debtors]).T
+                slopes = part if slopes is None else slopes + part
+        return slopes if dense else sparse.csr_array(slopes)
+
+
+def greatest_payments(
+    network: Network, assets: Floats, alpha: float, beta: float, rounding: float
+) -> Solution:
+    """Greatest clearing payments, from full payment downwards."""
+    due = network.obligations
+    scale = due + assets
+    payments = due.copy()
+    received = network.received(payments)
+    defaults = assets + received < due - rounding * (due + assets + received)
+    limit = due.size * (len(network.ties) + 1) + 1
+    rounds = 0
+    while defaults.any() and rounds < limit:
+        rounds += 1
+        target = np.where(defaults, alpha * assets + beta * received, due)
+        falling = defaults & (target < payments - rounding * scale)
+        if falling.any():
+            payments = _lower(network, payments, target, defaults, falling, beta)
+            received = network.received(payments)
+        more = defaults | (assets + received < due - rounding * (due + assets + received))
+        if not falling.any() and np.array_equal(more, defaults):
+            break
+        defaults = more
+    at_hand = np.where(defaults, alpha * assets + beta * received, assets + received)
+    wanted = np.where(defaults, np.minimum(at_hand, due), due)
+    converged = bool(np.all(np.abs(wanted - payments) <= RESIDUAL * (scale + received)))
+    equity = np.where(defaults, 0.0, np.maximum(at_hand - payments, 0.0))
+    return Solution(payments, equity, defaults, rounds, converged)
+
+
+def _lower(
+    network: Network, payments: Floats, target: Floats, defaults: Flags, falling: Flags, beta: float
+) -> Floats:
+    """Greatest payments while defaulters and the classes they fill stay as they are, not below the classes'
+    floors.
+
+    Only defaulters that fall, or that a falling one pays to, are unknowns: others keep what they pay. That
+    matters where a ring of debtors could pay each other any amount: it goes on paying the greatest.
+    """
+    filling = network.filling(payments)
+    everybody = np.flatnonzero(defaults)
+    slopes = network.slopes(everybody, filling[everybody]) * beta
+    reached = _downstream(slopes, falling[everybody])
+    chosen = everybody[reached]
+    slopes = slopes[reached][:, reached]
+    change = (target - payments)[chosen]
+    floor = (network.filled[filling[chosen], chosen] - payments[chosen]).clip(max=0.0)
+    step = _fixed_point(slopes, change, floor)
+    lowered = payments.copy()
+    # at the floor the sum of the classes above is exact, so that the next round fills the class above
+    lowered[chosen] = np.where(
+        step <= floor, network.filled[filling[chosen], chosen], payments[chosen] + np.minimum(step, 0.0)
+    )
+    return lowered
+
+
+def _downstream(slopes: Any, falling: Flags) -> Flags:
+    """Flag the defaulters that fall and those that they pay to, directly or not."""
+    reached = falling.copy()
+    while True:
+        wider = reached | (slopes @ reached.astype(np.float64) > 0.0)
+        if np.array_equal(wider, reached):
+            return reached
+        reached = wider
+
+
+def _fixed_point(slopes: Any, change: Floats, floor: Floats) -> Floats:
+    """Solve `step = max(change + slopes @ step, floor)`: free where that is enough, else by choosing who
+    stops.
+
+    With all at their floors to begin with, those that would rise are freed until none would. Payments only
+    rise on the way, so each choice is made once, and no freed group can be a closed ring, whose equations
+    have no solution.
+    """
+    free = _solve(slopes, change)
+    if free is not None and np.all(free >= floor):
+        return free
+    step = floor.copy()
+    freed = np.zeros(floor.size, dtype=np.bool_)
+    while True:
+        rising = change + slopes @ step > step + 1e-15 * (np.abs(step) + np.abs(change))
+        wider = freed | rising
+        if np.array_equal(wider, freed):
+            return step
+        rows = np.flatnonzero(wider)
+        inside = _solve(slopes[rows][:, rows], (change + slopes @ np.where(wider, 0.0, step))[rows])
+        if inside is None:
+            # one plain step of iteration is always safe, only slow
+            return np.maximum(floor, np.minimum(change, 0.0))
+        freed = wider
+        step = step.copy()
+        step[rows] = np.maximum(inside, step[rows])
+
+
+def _solve(slopes: Any, change: Floats) -> Floats | None:
+    """Solve `step = change + slopes @ step`; None where the equations have no usable solution."""
+    step: Floats
+    if not is_sparse(slopes) or change.size <= DENSE_LIMIT:
+        dense = slopes.toarray() if is_sparse(slopes) else slopes
+        try:
+            step = np.linalg.solve(np.eye(change.size) - dense, change)
+        except np.linalg.LinAlgError:
+            return None
+    else:
+        step = change.copy()
+        for _ in range(SWEEPS):
+            following = change + slopes @ step
+            moved = np.abs(following - step).max()
+            step = following
+            if moved <= 1e-15 * np.abs(step).max():
+                return step
+        with warnings.catch_warnings():
+            # a singular matrix shows in the solution, which is tested below
+            warnings.simplefilter("ignore", MatrixRankWarning)
+            step = spsolve(sparse.csc_array(sparse.eye_array(change.size) - slopes), change)
+    # a payment that should fall but rises comes from equations that are singular to rounding
+    if not np.isfinite(step).all() or step.max(initial=0.0) > 1e-9 * np.abs(step).max(initial=0.0):
+        return None
+    return step

@@ -1,0 +1,88 @@
+// Intervals with a dot: one row per category, low to high, the dot at the estimate where there is one.
+
+import { percent, plain, tick } from "./format.js";
+import { LAYER_SHAPES, layerColour, layerOutline } from "./theme.js";
+import { tooltipBase, tooltipBody } from "./tooltip.js";
+
+const ROW = 28;
+
+export function whiskersHeight(width, figure, rows) {
+  return Math.max(1, rows.length) * ROW + 46;
+}
+
+export function whiskersOption(view) {
+  const { rows, colours, figure, width, unit } = view;
+  const { category, low, value, high, layer, zero } = figure.options;
+  const share = Boolean(figure.options.percent);
+  const names = rows.map((row) => String(row[category]).replaceAll("_", " "));
+  const longest = Math.max(0, ...names.map((name) => name.length)) * 7.2 + 14;
+  const left = Math.min(Math.round(width * 0.42), 260, Math.max(70, longest));
+  const text = { color: colours.muted, fontFamily: colours.font, fontSize: 13 };
+  const write = (number) => (share ? percent(number) : plain(number));
+  const colourOf = (row) => (layer ? layerColour(row[layer], colours) : colours.accent);
+  const outlineOf = (row) => (layer ? layerOutline(row[layer], colours) : colours.accent);
+  return {
+    animation: false,
+    textStyle: { fontFamily: colours.font },
+    grid: { left, right: 24, top: 8, bottom: 34 },
+    xAxis: {
+      type: "value",
+      min: share ? 0 : undefined,
+      splitNumber: width < 520 ? 3 : 6,
+      axisLabel: {
+        ...text,
+        formatter: (number) => (share ? `${tick(Math.round(1000 * number) / 10)}%` : tick(number)),
+        hideOverlap: true,
+      },
+      splitLine: { lineStyle: { color: colours.line } },
+    },
+    yAxis: {
+      type: "category",
+      data: names,
+      inverse: true,
+      axisLine: { show: Boolean(zero), onZero: true, lineStyle: { color: colours.strongLine } },
+      axisTick: { show: false },
+      axisLabel: { ...text, color: colours.ink, width: left - 12, overflow: "truncate", margin: 10 },
+      position: "left",
+    },
+    tooltip: {
+      ...tooltipBase(colours),
+      formatter: (item) => {
+        const row = rows[item.dataIndex];
+        const lines = [`${write(row[low])} to ${write(row[high])} (90%)`, unit];
+        if (row[value] !== null) lines.unshift(write(row[value]));
+        if (row.share_text) lines.splice(0, lines.length, row.share_text, unit);
+        return tooltipBody(names[item.dataIndex], lines);
+      },
+    },
+    series: [
+      {
+        type: "custom",
+        clip: false,
+        data: rows.map((row, index) => [row[low], index, row[high]]),
+        encode: { x: [0, 2], y: 1 },
+        renderItem: (params, api) => {
+          const row = rows[params.dataIndex];
+          const [x0, y] = api.coord([row[low], params.dataIndex]);
+          const [x1] = api.coord([row[high], params.dataIndex]);
+          return {
+            type: "rect",
+            shape: { x: x0, y: y - 4, width: Math.max(2, x1 - x0), height: 8, r: 2 },
+            style: { fill: colourOf(row), opacity: 0.55, stroke: outlineOf(row), lineWidth: 1 },
+          };
+        },
+        z: 2,
+      },
+      {
+        type: "scatter",
+        data: rows.map((row, index) => ({
+          value: [row[value] === null ? NaN : row[value], index],
+          symbol: layer ? (LAYER_SHAPES[row[layer]] || "circle").replace("emptyCircle", "circle") : "circle",
+          itemStyle: { color: colourOf(row), borderColor: colours.ink, borderWidth: 1 },
+        })),
+        symbolSize: 10,
+        z: 3,
+      },
+    ],
+  };
+}

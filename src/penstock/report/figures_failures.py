@@ -1,0 +1,379 @@
+"""The figures of a run that show who fails, when, and where the money goes."""
+
+from __future__ import annotations
+
+from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
+from penstock.report.source import LAYER_NAMES, LAYERS, ReportData
+from penstock.report.spec import Column, Facet, Figure, scenario_facet
+from penstock.report.tables import company_failures, default_timeline, layer_failures
+
+COMPANIES_SHOWN = 25
+
+LEFT_NODES = (
+    "households",
+    "enterprises",
+    "governments",
+    "other_ai_buyers",
+    "row_customers",
+    "users",
+    "demand",
+)
+"""Payers at the left end of the stack."""
+RIGHT_NODES = ("workers", "tax_office", "row_suppliers", "lessors", "oem_vendors", "suppliers", "row_rest")
+"""Payees at the right end of the stack."""
+FUNDING_NODES = (
+    "finance",
+    "bond_market",
+    "private_credit",
+    "bank_syndicate",
+    "public_equity",
+    "private_investors",
+)
+"""Funders: what they pay in is drawn forward, what is paid back to them is a return flow."""
+
+NODE_NAMES = {
+    **LAYER_NAMES,
+    "households": "Households",
+    "enterprises": "Enterprises",
+    "governments": "Governments",
+    "other_ai_buyers": "Other AI buyers",
+    "row_customers": "Other customers",
+    "users": "Users",
+    "demand": "Users",
+    "workers": "Workers",
+    "tax_office": "Tax office",
+    "row_suppliers": "Other suppliers",
+    "lessors": "Lessors",
+    "oem_vendors": "Equipment vendors",
+    "row_rest": "Rest of the world",
+    "bond_market": "Bond market",
+    "private_credit": "Private credit",
+    "bank_syndicate": "Banks",
+    "public_equity": "Public equity",
+    "private_investors": "Private investors",
+    "suppliers": "Suppliers",
+}
+
+STACK_RANK = {"ai": 1, "data": 2, "platform": 3, "facilities": 4, "silicon": 5, "energy": 6}
+LEFT_RANK, RIGHT_RANK = 0, 7
+
+
+def who_fails(data: ReportData) -> Figure:
+    """Share of paths on which each company defaults, the most frequent first, with its 90 % interval."""
+    rows: list[list[object]] = []
+    findings: dict[str, str] = {}
+    for scenario in data.scenarios:
+        failures = company_failures(data, scenario)
+        for row in failures.head(COMPANIES_SHOWN).to_dict("records"):
+            company, count = str(row["company_id"]), int(row["count"])
+            weak = data.weak_grade_of(company)
+            low, high = wilson_interval(count, data.paths)
+            known = data.company_evidence.get(company)
+            rows.append(
+                [
+                    scenario,
+                    company,
+                    data.name_of(company),
+                    LAYER_NAMES.get(str(row["layer"]), str(row["layer"])),
+                    str(row["layer"]),
+                    probability_text(count, data.paths, weak),
+                    low,
+                    # no single number where the sheet does not support one
+                    None if weak else count / data.paths,
+                    high,
+                    str(row["median_quarter"]),
+                    f"{row['p05_quarter']} to {row['p95_quarter']}",
+                    known.weak_share if known else None,
+                ]
+            )
+        findings[scenario] = _who_fails_sentence(data, scenario)
+    return Figure(
+        id="who-fails",
+        kind="whiskers",
+        title="Who fails",
+        unit="% of paths on which the company defaults",
+        columns=(
+            Column("scenario", "Scenario", "text"),
+            Column("company_id", "Company id", "text", hidden=True),
+            Column("company", "Company", "text"),
+            Column("layer_name", "Layer", "text"),
+            Column("layer", "Layer id", "text", hidden=True),
+            Column("share_text", "Paths with a default", "text"),
+            Column("p05", "90% interval, low", "share", hidden=True),
+            Column("estimate", "Share of paths", "share", hidden=True),
+            Column("p95", "90% interval, high", "share", hidden=True),
+            Column("median_quarter", "Median quarter", "text"),
+            Column("quarters", "9 of 10 defaults fall in", "text"),
+            Column("weak_share", "Sheet at grade E or F", "share"),
+        ),
+        rows=rows,
+        findings=findings,
+        facets=(scenario_facet(data.scenarios),),
+        options={
+            "category": "company",
+            "layer": "layer",
+            "low": "p05",
+            "value": "estimate",
+            "high": "p95",
+            "percent": True,
+        },
+        python=_outcomes_python(data),
+        table_open=True,
+        note=(
+            f"At most {COMPANIES_SHOWN} companies. A share below 10%, below twice its "
+            "standard error, or of a "
+            "company with more than half of its balance sheet at grade E or F is a range, with that grade; "
+            "a bar without a dot marks the latter."
+        ),
+    )
+
+
+def _outcomes_python(data: ReportData) -> str:
+    return (
+        f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        'defaults = run.outcomes[run.outcomes["default_quarter"].fillna("") != ""]\n'
+        'paths = defaults.groupby(["scenario", "company_id"])["path"].nunique()\n'
+        'print((paths / run.manifest["paths"]).sort_values(ascending=False))\n'
+    )
+
+
+def _who_fails_sentence(data: ReportData, scenario: str) -> str:
+    failures = company_failures(data, scenario)
+    if failures.empty:
+        return f"No company defaults on any of the {data.paths:,} paths."
+    named = [
+        f"{data.name_of(str(row['company_id']))} "
+        f"{probability_text(int(row['count']), data.paths, data.weak_grade_of(str(row['company_id'])))}"
+        for row in failures.head(3).to_dict("records")
+    ]
+    listed = named[0] if len(named) == 1 else "; ".join(named[:-1]) + "; and " + named[-1]
+    return f"{len(failures)} companies default on at least one path, most often {listed}."
+
+
+def layer_defaults(data: ReportData) -> Figure:
+    """Share of paths with a default in each layer."""
+    rows: list[list[object]] = []
+    findings: dict[str, str] = {}
+    for scenario in data.scenarios:
+        table = layer_failures(data, scenario)
+        for row in table.to_dict("records"):
+            count, layer = int(row["count"]), str(row["layer"])
+            low, high = wilson_interval(count, data.paths)
+            rows.append(
+                [
+                    scenario,
+                    LAYER_NAMES[layer],
+                    layer,
+                    probability_text(count, data.paths),
+                    low,
+                    count / data.paths,
+                    high,
+                    float(row["mean_defaults"]),
+                    int(row["companies"]),
+                ]
+            )
+        top = table.sort_values("count", ascending=False).iloc[0]
+        findings[scenario] = (
+            f"{LAYER_NAMES[str(top['layer'])]} see a default most often: "
+            f"{probability_text(int(top['count']), data.paths)} of paths, "
+            f"{plain(float(top['mean_defaults']), 2)} companies per path."
+            if int(top["count"])
+            else f"No layer sees a default on any of the {data.paths:,} paths."
+        )
+    return Figure(
+        id="layer-defaults",
+        kind="whiskers",
+        title="Which layers see a default",
+        unit="% of paths with at least one default",
+        columns=(
+            Column("scenario", "Scenario", "text"),
+            Column("layer_name", "Layer", "text"),
+            Column("layer", "Layer id", "text", hidden=True),
+            Column("share_text", "Paths with a default", "text"),
+            Column("p05", "90% interval, low", "share", hidden=True),
+            Column("estimate", "Share of paths", "share", hidden=True),
+            Column("p95", "90% interval, high", "share", hidden=True),
+            Column("mean_defaults", "Defaults per path"),
+            Column("companies", "Companies that ever default"),
+        ),
+        rows=rows,
+        findings=findings,
+        facets=(scenario_facet(data.scenarios),),
+        options={
+            "category": "layer_name",
+            "layer": "layer",
+            "low": "p05",
+            "value": "estimate",
+            "high": "p95",
+            "percent": True,
+        },
+        python=_outcomes_python(data),
+    )
+
+
+def timeline(data: ReportData) -> Figure:
+    """When the companies that fail most often fail: share of paths by quarter of first default."""
+    rows: list[list[object]] = []
+    findings: dict[str, str] = {}
+    order: list[str] = []
+    groups: dict[str, str] = {}
+    periods = sorted({str(q) for q in data.economy["quarter"].unique()})
+    for scenario in data.scenarios:
+        failures = company_failures(data, scenario).head(COMPANIES_SHOWN)
+        table = default_timeline(data, scenario, failures["company_id"].tolist())
+        for company, quarter, count in zip(
+            table["company_id"], table["quarter"], table["count"], strict=True
+        ):
+            name = data.name_of(str(company))
+            groups[name] = data.company_layers.get(str(company), "")
+            rows.append([scenario, name, str(quarter), count / data.paths])
+            if name not in order:
+                order.append(name)
+        if table.empty:
+            findings[scenario] = "No company defaults, so there is no quarter of default to show."
+            continue
+        by_year = table.groupby(table["quarter"].str[:4])["count"].sum()
+        peak = str(by_year.idxmax())
+        findings[scenario] = (
+            "Among the companies that fail most often, "
+            f"{percent(float(by_year.max() / by_year.sum()))} of the "
+            f"defaults fall in {peak}, more than in any other year."
+        )
+    rank = {layer: index for index, layer in enumerate(LAYERS)}
+    order.sort(key=lambda name: (rank.get(groups[name], len(rank)), name))
+    return Figure(
+        id="default-timeline",
+        kind="heat",
+        title="When they fail",
+        unit="% of paths whose first default of the company falls in the quarter",
+        columns=(
+            Column("scenario", "Scenario", "text"),
+            Column("company", "Company", "text"),
+            Column("quarter", "Quarter", "text"),
+            Column("share", "Share of paths", "share"),
+        ),
+        rows=rows,
+        findings=findings,
+        facets=(scenario_facet(data.scenarios),),
+        options={
+            "x": "quarter",
+            "x_order": periods,
+            "y": "company",
+            "y_order": order,
+            "y_groups": {name: LAYER_NAMES.get(layer, layer) for name, layer in groups.items()},
+            "value": "share",
+            "labels": False,
+        },
+        python=(
+            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+            'defaults = run.outcomes[run.outcomes["default_quarter"].fillna("") != ""]\n'
+            'print(defaults.groupby(["scenario", "company_id", "default_quarter"])["path"].nunique())\n'
+        ),
+    )
+
+
+def money_sankey(data: ReportData) -> Figure | None:
+    """Mean yearly payments between layers and sectors; None when the run carries no flows.
+
+    A Sankey needs a graph without cycles. Payments that run against the stack, inside one layer or back to
+    funders are `return` flows: drawn as arcs beneath, listed in the same table.
+    """
+    if data.flows is None:
+        return None
+    flows = data.flows
+    ranks = _node_ranks(flows["payer"].astype(str).tolist(), flows["payee"].astype(str).tolist())
+    rows: list[list[object]] = []
+    findings: dict[str, str] = {}
+    years = sorted({str(year) for year in flows["year"].unique()})
+    for scenario in data.scenarios:
+        part = flows[flows["scenario"].astype(str) == scenario]
+        for year in years:
+            now = part[part["year"].astype(str) == year].sort_values("usd_bn_mean", ascending=False)
+            total = returned = 0.0
+            largest = ""
+            for row in now.to_dict("records"):
+                payer, payee, mean = str(row["payer"]), str(row["payee"]), float(row["usd_bn_mean"])
+                if not mean > 0.0:
+                    continue
+                back = ranks[payer] >= ranks[payee]
+                total += mean
+                returned += mean if back else 0.0
+                if not largest:
+                    largest = f"{node_name(payer)} to {node_name(payee)}, {money(mean)}"
+                rows.append(
+                    [
+                        scenario,
+                        year,
+                        node_name(payer),
+                        node_name(payee),
+                        "return" if back else "forward",
+                        mean,
+                        float(row["p05"]),
+                        float(row["p95"]),
+                    ]
+                )
+            findings[f"{scenario}|{year}"] = (
+                f"In {year}, {money(total)} moves between layers and sectors on average over the paths; "
+                f"{percent(returned / total)} of it flows back or stays inside a layer, and the "
+                "largest flow is "
+                f"{largest}."
+                if total > 0
+                else f"No payments between layers are recorded for {year}."
+            )
+    nodes = sorted(ranks, key=lambda node: (ranks[node], node))
+    return Figure(
+        id="money",
+        kind="sankey",
+        title="Where the money goes",
+        unit="$bn per year, nominal, mean over paths",
+        columns=(
+            Column("scenario", "Scenario", "text"),
+            Column("year", "Year", "text"),
+            Column("payer", "Payer", "text"),
+            Column("payee", "Payee", "text"),
+            Column("direction", "Direction", "text"),
+            Column("usd_bn", "Mean, $bn per year"),
+            Column("p05", "5th percentile, $bn per year"),
+            Column("p95", "95th percentile, $bn per year"),
+        ),
+        rows=rows,
+        findings=findings,
+        facets=(scenario_facet(data.scenarios), Facet("year", "Year", tuple((y, y) for y in years))),
+        options={
+            "source": "payer",
+            "target": "payee",
+            "value": "usd_bn",
+            "direction": "direction",
+            "nodes": [[node_name(node), node if node in LAYERS else "", ranks[node]] for node in nodes],
+        },
+        python=(
+            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+            'print(run.flows.sort_values(["scenario", "year", "usd_bn_mean"], '
+            "ascending=[True, True, False]))\n"
+        ),
+        note=(
+            "Bands run from payer (left) to payee (right). Dashed arcs beneath are return "
+            "flows: payments up the "
+            "stack, inside a layer, or back to funders."
+        ),
+    )
+
+
+def node_name(node: str) -> str:
+    """Display name of a layer or sector."""
+    return NODE_NAMES.get(node, node.replace("_", " ").capitalize())
+
+
+def _node_ranks(payers: list[str], payees: list[str]) -> dict[str, int]:
+    """Column of each node. An unknown node stands left when it mostly pays, right when it is mostly paid."""
+    ranks: dict[str, int] = {}
+    for node in dict.fromkeys([*payers, *payees]):
+        if node in STACK_RANK:
+            ranks[node] = STACK_RANK[node]
+        elif node in LEFT_NODES or node in FUNDING_NODES:
+            ranks[node] = LEFT_RANK
+        elif node in RIGHT_NODES:
+            ranks[node] = RIGHT_RANK
+        else:
+            ranks[node] = LEFT_RANK if payers.count(node) > payees.count(node) else RIGHT_RANK
+    return ranks

@@ -1,0 +1,33 @@
+"""The notice that goes with every output that names a company."""
+
+from __future__ import annotations
+
+from penstock.report.numbers import percent
+from penstock.report.source import GRADES, ReportData
+
+CONDITIONAL = (
+    "Conditional on the scenario and assumptions shown; not a forecast, rating or advice about any company."
+)
+
+
+def notice(data: ReportData) -> str:
+    """What the result is not, its inputs by evidence grade, version and vintage."""
+    world = data.manifest.get("world", {})
+    version = data.manifest.get("penstock", "unknown version")
+    return (
+        f"{CONDITIONAL} {grade_sentence(data)} Penstock {version}, world {world.get('name', 'unknown')} "
+        f"as of {world.get('as_of', 'unknown date')}."
+    )
+
+
+def grade_sentence(data: ReportData) -> str:
+    """Shares of the inputs by grade, on the first basis that the run knows."""
+    frame = data.evidence
+    if frame.empty:
+        return "The run does not carry the evidence grades of its inputs."
+    basis = str(frame["basis"].iloc[0])
+    shares = frame[frame["basis"] == basis].set_index("grade")["share"]
+    listed = ", ".join(
+        f"{grade} {percent(float(shares[grade]))}" for grade in GRADES if grade in shares.index
+    )
+    return f"Inputs by evidence grade ({basis.lower()}): {listed}."

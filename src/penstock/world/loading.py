@@ -1,0 +1,150 @@
+"""Load a world: a bundled one by name or a folder, as of a date, with an overlay laid over it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from penstock.errors import InputError, UsageError
+from penstock.world.checking import find_defects
+from penstock.world.defects import DefectsError
+from penstock.world.frames import build_frames, cell_texts, known_tables, with_grades
+from penstock.world.model import World
+from penstock.world.naming import nearest_name
+from penstock.world.overlay import lay_over
+from penstock.world.reading import RawWorld, read_folder, unknown_files
+from penstock.world.schema import SCHEMA
+
+BUNDLED = {"ai-2025": Path(__file__).parent / "data"}
+"""Worlds that come with the package, by name."""
+
+ANNOUNCED = ("ai-2024", "ai-2022", "telecom-1999", "telecom")
+"""Names that are kept for worlds which this version does not bundle."""
+
+BASELINE = dt.date(2025, 12, 31)
+DESCRIPTOR = "datapackage.json"
+MAX_DESCRIPTOR_BYTES = 4 * 1024 * 1024
+
+
+def load_world(
+    name: str | Path = "ai-2025",
+    *,
+    as_of: str | dt.date | None = None,
+    overlay: str | Path | None = None,
+) -> World:
+    """The world of this name or folder.
+
+    Args:
+        name: a bundled world (`ai-2025`) or a folder of the same schema.
+        as_of: date of the facts; without one, the `as_of` of the folder's `datapackage.json`, else
+            2025-12-31.
+        overlay: a folder with only some rows, laid over the world by their keys.
+
+    Raises:
+        UsageError: no such world or folder, or a date that is none.
+        InputError: files with defects; the message is a line for each of them.
+    """
+    folder = find_folder(name)
+    raw = read_checked(folder, overlay)
+    day = _parse_day(as_of) if as_of is not None else folder_as_of(folder)
+    frames = known_tables(build_frames(raw))
+    kinds = dict(zip(frames["sources"]["id"], frames["sources"]["kind"], strict=True))
+    graded = {key: with_grades(frame, kinds) for key, frame in frames.items()}
+    label = str(name) + (f"+{Path(overlay).name}" if overlay is not None else "")
+    return World(label, day, content_hash(frames, day), graded, raw.messages)
+
+
+def find_folder(name: str | Path) -> Path:
+    """Folder of a world.
+
+    Raises:
+        UsageError: neither a bundled world nor a folder.
+    """
+    if str(name) in BUNDLED:
+        return BUNDLED[str(name)]
+    if Path(name).is_dir():
+        return Path(name)
+    bundled = ", ".join(BUNDLED)
+    if str(name) in ANNOUNCED:
+        raise UsageError(
+            f"--world: found {str(name)!r}, which this version does not bundle yet; "
+            f"expected {bundled} or a folder"
+        )
+    near = nearest_name(str(name), BUNDLED)
+    hint = f"; nearest {near}" if near else ""
+    raise UsageError(f"--world: found {str(name)!r}; expected {bundled} or a folder of CSV files{hint}")
+
+
+def read_checked(folder: Path, overlay: str | Path | None = None) -> RawWorld:
+    """Files of a folder, overlay laid over, without defects.
+
+    Raises:
+        DefectsError: every defect of the files, in one go.
+        UsageError: the overlay is not a folder.
+    """
+    raw = read_folder(folder)
+    raw.defects.extend(unknown_files(folder))
+    if overlay is not None:
+        if not Path(overlay).is_dir():
+            raise UsageError(f"--overlay: found {str(overlay)!r}; expected a folder of CSV files")
+        raw = lay_over(raw, Path(overlay))
+    defects = find_defects(raw)
+    if defects:
+        raise DefectsError(defects)
+    return raw
+
+
+def content_hash(frames: Mapping[str, pd.DataFrame], as_of: dt.date) -> str:
+    """SHA-256 of all cells in schema order and the date.
+
+    Separator, byte order mark, column order, the way a number is written and the place of the folder do not
+    change it; any fact and the order of rows do.
+    """
+    digest = hashlib.sha256(as_of.isoformat().encode())
+    for name, table in SCHEMA.items():
+        columns = [cell_texts(frames[name][column.name], column) for column in table.columns]
+        digest.update(json.dumps([name, *columns], ensure_ascii=True, separators=(",", ":")).encode())
+    return digest.hexdigest()
+
+
+def folder_as_of(folder: Path) -> dt.date:
+    """Date of the facts of a folder: `as_of` of its `datapackage.json`, else the baseline 2025-12-31.
+
+    Raises:
+        InputError: the descriptor is not JSON, or its `as_of` is not a date.
+    """
+    path = folder / DESCRIPTOR
+    if not path.is_file():
+        return BASELINE
+    if path.stat().st_size > MAX_DESCRIPTOR_BYTES:
+        raise InputError(f"{DESCRIPTOR}: size: found {path.stat().st_size:,} bytes; expected at most 4 MiB")
+    try:
+        descriptor = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{DESCRIPTOR}: file: found text that is not JSON ({error}); expected JSON"
+        ) from None
+    found: Any = descriptor.get("as_of", BASELINE.isoformat()) if isinstance(descriptor, dict) else None
+    try:
+        return dt.date.fromisoformat(found)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{DESCRIPTOR}: as_of: found {found!r}; expected an ISO date, as 2025-12-31"
+        ) from None
+
+
+def _parse_day(text: str | dt.date) -> dt.date:
+    if isinstance(text, dt.datetime):
+        return text.date()
+    if isinstance(text, dt.date):
+        return text
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of: found {text!r}; expected an ISO date, as 2025-12-31") from None

@@ -1,0 +1,183 @@
+"""Commands, flags and functions of `docs/reference/contract.md` exist with these parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import penstock as ps
+from penstock.cli.main import COMMANDS, load_command
+
+COMMON = {
+    "--world",
+    "--overlay",
+    "--as-of",
+    "--format",
+    "--quiet",
+    "-q",
+    "--verbose",
+    "-v",
+    "--no-progress",
+    "--version",
+}
+SIMULATING = {"--paths", "-n", "--quarters", "--seed", "--jobs", "-j", "--prior", "--out", "-o"}
+MANY = -1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many arguments a command must and may take, and the options of its own."""
+
+    required: int = 0
+    optional: int = 0
+    options: frozenset[str] = frozenset()
+
+
+def shape(required: int = 0, optional: int = 0, options: set[str] | None = None) -> Shape:
+    return Shape(required, optional, frozenset(options or ()))
+
+
+EXPECTED = {
+    "world check": shape(),
+    "world show": shape(1),
+    "world ties": shape(1),
+    "world concentration": shape(),
+    "world sources": shape(1),
+    "world export": shape(options={"--out", "-o"}),
+    "world opening": shape(options={"--check"}),
+    "world new": shape(1, options={"--from"}),
+    "world diff": shape(2),
+    "scenario list": shape(),
+    "scenario show": shape(1),
+    "scenario knobs": shape(0, 1),
+    "scenario new": shape(1),
+    "scenario check": shape(1),
+    "scenario diff": shape(2),
+    "run": shape(0, MANY, options=SIMULATING),
+    "path": shape(2),
+    "report": shape(1),
+    "steps": shape(options=SIMULATING | {"--scenario"}),
+    "runs list": shape(),
+    "runs verify": shape(),
+}
+FREE_ARGUMENTS = {"runs list", "runs verify"}
+"""The contract names the command and leaves its arguments open."""
+
+DEFAULTS = {
+    ("run", "paths"): 1000,
+    ("run", "quarters"): 40,
+    ("run", "seed"): 7,
+    ("steps", "paths"): 256,
+    ("steps", "quarters"): 40,
+    ("steps", "seed"): 7,
+    ("steps", "scenario"): "baseline",
+}
+LATER = ("stress", "reverse", "circularity", "contagion", "portfolio", "calibrate", "fleet", "studio")
+
+
+def command(path: str) -> Any:
+    first, *rest = path.split()
+    found: Any = load_command(first)
+    for name in rest:
+        assert name in found.commands, f"{path}: found only {sorted(found.commands)}"
+        found = found.commands[name]
+    return found
+
+
+def options_of(found: Any) -> set[str]:
+    return {
+        name
+        for parameter in found.params
+        if parameter.param_type_name == "option"
+        for name in [*parameter.opts, *parameter.secondary_opts]
+    }
+
+
+def test_the_top_level_lists_the_commands_of_this_version() -> None:
+    assert set(COMMANDS) == {path.split()[0] for path in EXPECTED}
+    assert not set(COMMANDS) & set(LATER)
+
+
+@pytest.mark.parametrize("path", EXPECTED)
+def test_a_command_has_its_arguments(path: str) -> None:
+    arguments = [p for p in command(path).params if p.param_type_name == "argument"]
+    if path in FREE_ARGUMENTS:
+        return
+    expected = EXPECTED[path]
+    assert sum(a.required for a in arguments) == expected.required
+    if expected.optional == MANY:
+        assert [a.nargs for a in arguments if not a.required] == [-1]
+    else:
+        assert len(arguments) == expected.required + expected.optional
+        assert all(a.nargs == 1 for a in arguments)
+
+
+@pytest.mark.parametrize("path", EXPECTED)
+def test_a_command_has_its_options_and_those_of_every_command(path: str) -> None:
+    missing = (COMMON | EXPECTED[path].options) - options_of(command(path))
+    assert not missing
+
+
+@pytest.mark.parametrize("path", EXPECTED)
+def test_a_command_says_what_it_answers(path: str) -> None:
+    assert len((command(path).help or "").split()) >= 3
+
+
+@pytest.mark.parametrize(("path", "name"), DEFAULTS, ids=lambda value: str(value))
+def test_defaults(path: str, name: str) -> None:
+    by_name = {parameter.name: parameter.default for parameter in command(path).params}
+    assert str(by_name[name]) == str(DEFAULTS[path, name])
+
+
+REQUIRED = inspect.Parameter.empty
+
+
+@pytest.mark.parametrize(
+    ("function", "positional", "keyword"),
+    [
+        ("load_world", {"name": "ai-2025"}, {"as_of": None, "overlay": None}),
+        (
+            "simulate",
+            {"world": REQUIRED, "scenario": "baseline"},
+            {
+                "paths": 1000,
+                "quarters": 40,
+                "seed": 7,
+                "jobs": 1,
+                "keep": "summary",
+                "out": None,
+                "on_progress": None,
+            },
+        ),
+        ("open_run", {"dir": REQUIRED}, {}),
+    ],
+)
+def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:
+    call: Callable[..., Any] = getattr(ps, function)
+    parameters = inspect.signature(call).parameters
+    first = list(parameters.values())[: len(positional)]
+    assert [(p.name, p.default) for p in first] == list(positional.items())
+    assert all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in first)
+    for name, default in keyword.items():
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY, name
+        assert parameters[name].default == default, name
+    rest = set(parameters) - set(positional) - set(keyword)
+    assert all(parameters[name].default is not REQUIRED for name in rest), "what is added must be optional"
+
+
+def test_what_a_run_offers() -> None:
+    for name in ("layers", "economy", "events", "outcomes", "company", "path", "to_xarray", "manifest"):
+        assert hasattr(ps.Run, name) or name in ps.Run.__init__.__code__.co_names, name
+    assert list(inspect.signature(ps.Run.company).parameters)[1:2], "company(ID)"
+    assert list(inspect.signature(ps.Run.path).parameters)[1:2] == ["n"]
+
+
+def test_names_of_python_are_listed() -> None:
+    assert {"load_world", "simulate", "open_run"} <= set(ps.__all__)
+    assert set(ps.__all__) <= set(dir(ps))
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = ps.nonsense
