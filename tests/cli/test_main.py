@@ -72,9 +72,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_common_options_hold_wherever_they_stand(line: str) -> None:
     assert main(line.split()) == 0
-    expected = Settings(
-        world="X", as_of="2024-12-31", format=Format.JSON, quiet=True, verbose=1, progress=False
-    )
+    expected = Settings(world="X", as_of="2024-12-31", format=Format.JSON, quiet=True, verbose=1, progress=False)
     assert [expected] == SEEN
 
 
@@ -114,9 +112,7 @@ def test_each_failure_has_its_exit_code(kind: str, code: int, capsys: pytest.Cap
         ("--quiet", "Missing command"),
     ],
 )
-def test_a_mistake_of_usage_is_one_line_and_exit_2(
-    line: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_of_usage_is_one_line_and_exit_2(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line.split()) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -173,7 +169,5 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_the_package_runs_as_a_module() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "penstock", "--version"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "penstock", "--version"], capture_output=True, text=True, check=False)
     assert done.stdout == f"penstock {__version__}\n"

@@ -153,8 +153,6 @@ def test_without_shares_the_notice_takes_those_of_the_tables() -> None:
 
 
 def test_no_line_of_a_piped_table_ends_in_spaces(capsys: pytest.CaptureFixture[str]) -> None:
-    out, _ = shown(
-        [Section("a", "A", FRAME, note="A note."), Section("b", "B", {"k": 1})], Format.TABLE, capsys
-    )
+    out, _ = shown([Section("a", "A", FRAME, note="A note."), Section("b", "B", {"k": 1})], Format.TABLE, capsys)
     assert out == "".join(f"{line.rstrip()}\n" for line in out.splitlines())
     assert "A note." in out

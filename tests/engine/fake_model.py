@@ -83,9 +83,7 @@ class FakeBlock:
     company: dict[str, np.ndarray]
     outcomes: dict[str, np.ndarray]
     events: dict[str, np.ndarray]
-    checks: dict[str, Any] = field(
-        default_factory=lambda: {"conservation_max_rel": 1e-15, "nonconverged": 0, "nan": 0}
-    )
+    checks: dict[str, Any] = field(default_factory=lambda: {"conservation_max_rel": 1e-15, "nonconverged": 0, "nan": 0})
 
 
 def prepare(
@@ -98,9 +96,7 @@ def prepare(
 def _draws(model: FakeModel, path: int) -> np.ndarray:
     """(quarters, numbers) of one path: quarter by quarter from one counter-based stream."""
     generator = np.random.Generator(np.random.Philox(key=np.array([model.seed, path], np.uint64)))
-    width = (
-        len(ECONOMY_MEASURES) + len(LAYERS) * len(LAYER_MEASURES) + len(model.firms) * len(COMPANY_MEASURES)
-    )
+    width = len(ECONOMY_MEASURES) + len(LAYERS) * len(LAYER_MEASURES) + len(model.firms) * len(COMPANY_MEASURES)
     return generator.random((model.quarters, width)) + model.shift
 
 
@@ -156,7 +152,6 @@ def _events(model: FakeModel, outcomes: dict[str, np.ndarray]) -> dict[str, np.n
     return {
         "path": path,
         "quarter": outcomes["default_quarter"][chosen],
-        "sequence": np.arange(len(path)),
         "company_id": company,
         "stage": np.full(len(path), "distress", object),
         "cause_kind": np.where(caused, "tie", "market").astype(object),

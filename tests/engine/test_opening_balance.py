@@ -148,9 +148,7 @@ def test_required_private_firms_are_simulated(universe: Universe) -> None:
 
 
 def test_banks_and_funds_hold_but_do_not_fail(universe: Universe) -> None:
-    assert {"jpmorgan", "blackrock", "brookfield", "digitalbridge", "mbzuai", "spacex"} <= set(
-        universe.holders
-    )
+    assert {"jpmorgan", "blackrock", "brookfield", "digitalbridge", "mbzuai", "spacex"} <= set(universe.holders)
     assert not set(universe.holders) & set(universe.firms)
 
 
@@ -341,9 +339,7 @@ def test_what_cannot_meet_is_one_signed_plug(world: World, universe: Universe, f
     assert grades.loc[firm, "plug"] in "ABCDEF"
 
 
-def test_marks_of_stakes_raise_assets_and_equity_alike(
-    world: World, universe: Universe, figures: Figures
-) -> None:
+def test_marks_of_stakes_raise_assets_and_equity_alike(world: World, universe: Universe, figures: Figures) -> None:
     fair = pd.Series({"microsoft": 135.0})
     plain, _ = opening_sheet(world, universe, figures=figures)
     marked, grades = opening_sheet(world, universe, stakes_fair_value=fair, figures=figures)

@@ -63,9 +63,7 @@ CONTRACTS = (
     contract("bond", "loan", "bond_market", "cloud", amount_usd_bn=10.0, end="2031-06-30"),
     contract("line", "loan", "bank", "lab", amount_usd_bn=2.0, status="undrawn"),
     contract("holding", "equity", "cloud", "lab", amount_usd_bn=3.0, share=0.27),
-    contract(
-        "promise", "equity", "chips", "lab", amount_usd_bn=5.0, binding="conditional", status="announced"
-    ),
+    contract("promise", "equity", "chips", "lab", amount_usd_bn=5.0, binding="conditional", status="announced"),
     contract("cost", "equity", "bank", "lab", amount_usd_bn=1.0, note="Fair value 4.0bn at year end"),
     contract("backing", "guarantee", "cloud", "builder", amount_usd_bn=1.5, note="landlord protected: halls"),
 )
@@ -238,9 +236,7 @@ def test_a_named_tie_is_cut_only_by_its_own_limit_and_the_cut_is_reported() -> N
 
 
 def test_a_removed_pair_is_never_filled_again_and_its_flow_goes_to_the_slacks(network: Network) -> None:
-    without = build_network(
-        tiny_world(), tiny_universe(), tiny_inputs(), removed_pairs=[("chips", "cloud", "supply")]
-    )
+    without = build_network(tiny_world(), tiny_universe(), tiny_inputs(), removed_pairs=[("chips", "cloud", "supply")])
     assert base(network, "cloud", "chips", "accelerators") >= 2.0
     assert base(without, "cloud", "chips", "accelerators") == 0.0
     gained = base(without, "cloud", "row_suppliers", "accelerators")
@@ -260,9 +256,7 @@ def test_the_chip_inside_a_server_is_paid_once(network: Network) -> None:
     sold = network.flow_ties
     assert not ((sold["payer"] == "boxes") & (sold["category"] == "accelerators")).any()
     boxes = float(sold.loc[(sold["payee"] == "boxes"), "base"].sum())
-    assert (
-        boxes <= 10.0 * assumed("ai_revenue_share", "boxes", "server") * assumed("server_value_added") + 1e-9
-    )
+    assert boxes <= 10.0 * assumed("ai_revenue_share", "boxes", "server") * assumed("server_value_added") + 1e-9
 
 
 def test_an_amount_is_spread_over_its_term_with_a_ramp(network: Network) -> None:
@@ -288,9 +282,7 @@ def test_a_contract_without_money_power_or_dates_has_no_path() -> None:
 
 def test_back_to_back_contracts_carry_one_haircut() -> None:
     rows = (
-        contract(
-            "rents", "lease", "halls", "builder", annual_usd_bn=2.0, start="2025-01-01", end="2035-01-01"
-        ),
+        contract("rents", "lease", "halls", "builder", annual_usd_bn=2.0, start="2025-01-01", end="2035-01-01"),
         contract("hope", "compute", "builder", "lab", amount_usd_bn=5.0, binding="intent"),
     )
     made = build_network(tiny_world(rows), tiny_universe(), tiny_inputs()).schedules.set_index("contract_id")
@@ -405,9 +397,7 @@ def test_fill_and_slacks_meet_both_margins(sell: list[float], buy: list[float], 
 
 
 def test_the_fill_places_all_that_can_be_placed() -> None:
-    cells, rest_sell, rest_buy = proportional_fill(
-        np.array([3.0, 1.0]), np.array([2.0, 6.0]), np.ones((2, 2))
-    )
+    cells, rest_sell, rest_buy = proportional_fill(np.array([3.0, 1.0]), np.array([2.0, 6.0]), np.ones((2, 2)))
     assert rest_sell == pytest.approx([0.0, 0.0], abs=1e-9) and rest_buy.sum() == pytest.approx(4.0)
     assert cells[0, 1] / cells[0, 0] == pytest.approx(3.0)
     with pytest.raises(ValueError, match="expected"):
@@ -441,7 +431,7 @@ def test_the_bundled_network_is_small_and_named_where_it_matters(bundled: Networ
 
 def test_the_bundled_dues_are_of_the_size_found_in_the_spike(bundled: Network) -> None:
     openai = yearly_dues(bundled.schedules, bundled.flow_ties, "openai", "compute")
-    # 21, 55, 106, 128, 127 bn; the first year held contracts announced after the as-of date
+    # 21, 55, 106, 128, 127 bn there; the first year falls short here and is only held to its order of size
     assert openai[1:5] == pytest.approx([55.0, 106.0, 128.0, 127.0], rel=0.1)
     assert 8.0 < openai[0] < 25.0
     oracle = yearly_dues(bundled.schedules, bundled.flow_ties, "oracle", "lease", beyond_base=False)
@@ -455,6 +445,4 @@ def test_the_opening_meets_the_cited_figures() -> None:
     table, ok = check_table(load_world())
     assert list(table.columns) == CHECK_COLUMNS
     assert ok, table[~table["ok"]].to_string()
-    assert {"capex of 5 hyperscalers, year", "debt by borrower = claims by lender, usd_bn"} <= set(
-        table["quantity"]
-    )
+    assert {"capex of 5 hyperscalers, year", "debt by borrower = claims by lender, usd_bn"} <= set(table["quantity"])

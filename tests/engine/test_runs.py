@@ -61,10 +61,7 @@ def test_tables_do_not_depend_on_how_paths_are_grouped() -> None:
             chunk_tables(chunk, simulate_paths(model, chunk.first_path, chunk.count), quarters, FIRMS)
             for chunk in plan_chunks("baseline", 70, size)
         ]
-        return {
-            name: pd.concat([plain_text(part[name]) for part in parts], ignore_index=True)
-            for name in parts[0]
-        }
+        return {name: pd.concat([plain_text(part[name]) for part in parts], ignore_index=True) for name in parts[0]}
 
     whole, pieces = all_tables(70), all_tables(32)
     for name in ("economy", "layers", "outcomes"):

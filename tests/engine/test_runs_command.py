@@ -21,15 +21,11 @@ def data() -> ReportData:
 
 def test_headlines_are_medians_and_ranges_of_paths(data: ReportData) -> None:
     table = summary.headline_table(data).set_index(["scenario", "output", "year"])
-    economy = data.economy[
-        (data.economy["scenario"] == "shock") & data.economy["quarter"].str.startswith("2027")
-    ]
+    economy = data.economy[(data.economy["scenario"] == "shock") & data.economy["quarter"].str.startswith("2027")]
     energy = economy.groupby("path")["energy_mwh"].sum() * 1e-6
     row = table.loc[("shock", "Energy used", "2027")]
     assert row["unit"] == "TWh a year"
-    np.testing.assert_allclose(
-        row[["p05", "median", "p95"]].astype(float), energy.quantile([0.05, 0.5, 0.95])
-    )
+    np.testing.assert_allclose(row[["p05", "median", "p95"]].astype(float), energy.quantile([0.05, 0.5, 0.95]))
     power = economy[economy["quarter"] == "2027Q4"]["it_mw"].median() / 1000
     assert table.loc[("shock", "IT power in use", "2027"), "median"] == pytest.approx(power)
 
@@ -70,9 +66,7 @@ def test_the_check_line_says_whether_all_hold() -> None:
     assert "do not use these numbers" in summary.check_sentence(broken)
 
 
-def test_verify_passes_a_whole_run_and_fails_a_damaged_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_verify_passes_a_whole_run_and_fails_a_damaged_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_fake(tmp_path / "run", paths=5)
     assert main(["runs", "verify", str(tmp_path / "run")]) == 0
     file = tmp_path / "run" / "bands" / "baseline.parquet"

@@ -78,9 +78,7 @@ def test_the_same_call_reads_a_finished_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("finished", [True, False])
 @pytest.mark.parametrize("change", [{"seed": 8}, {"paths": 301}, {"quarters": 5}, {"scenario": "shock"}])
-def test_a_directory_with_another_run_is_refused(
-    tmp_path: Path, change: dict[str, Any], finished: bool
-) -> None:
+def test_a_directory_with_another_run_is_refused(tmp_path: Path, change: dict[str, Any], finished: bool) -> None:
     if finished:
         run(tmp_path / "run")
     else:

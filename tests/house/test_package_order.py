@@ -48,9 +48,7 @@ def imported_packages(module: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, parts[1]
 
 
-MODULES = sorted(
-    path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.name not in FRONT_DOOR
-)
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.name not in FRONT_DOOR)
 
 
 def test_every_package_has_its_place() -> None:

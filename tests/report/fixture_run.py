@@ -123,9 +123,7 @@ def fixture_run(
     )
 
 
-def _scenario_tables(
-    name: str, booms: list[dict[str, np.ndarray]], defaults: bool
-) -> dict[str, pd.DataFrame]:
+def _scenario_tables(name: str, booms: list[dict[str, np.ndarray]], defaults: bool) -> dict[str, pd.DataFrame]:
     factor = SCENARIO_FACTOR.get(name, 1.0)
     ramp = 1.0 + (factor - 1.0) * np.clip((np.arange(len(QUARTERS)) - 6) / 6.0, 0.0, 1.0)
     economy, layers, events, outcomes = [], [], [], []
@@ -141,9 +139,7 @@ def _scenario_tables(
                 for a, b in ((0.3, 0.1), (0.2, 0.12), (0.35, 0.38), (0.1, 0.2), (0.05, 0.2))
             ]
         )
-        binding = np.array(BINDING)[
-            (rng.random(len(QUARTERS)) > np.cumsum(weights, axis=0)).sum(axis=0).clip(0, 4)
-        ]
+        binding = np.array(BINDING)[(rng.random(len(QUARTERS)) > np.cumsum(weights, axis=0)).sum(axis=0).clip(0, 4)]
         economy.append(
             pd.DataFrame(
                 {
@@ -280,7 +276,7 @@ FLOWS = (
     ("silicon", "workers", 70.0),
     ("platform", "workers", 85.0),
     ("ai", "workers", 12.0),
-    ("energy", "row_suppliers", 18.0),
+    ("energy", "other_suppliers", 18.0),
 )
 
 
@@ -320,9 +316,7 @@ def _opening() -> Any:
         index=ids,
     )
     flows = pd.DataFrame({"ltm_revenue": np.linspace(5.0, 200.0, len(ids))}, index=ids)
-    flow_grades = pd.DataFrame(
-        {"ltm_revenue": [("A", "A", "B", "C", "E")[k % 5] for k in range(len(ids))]}, index=ids
-    )
+    flow_grades = pd.DataFrame({"ltm_revenue": [("A", "A", "B", "C", "E")[k % 5] for k in range(len(ids))]}, index=ids)
     ties = pd.DataFrame({"base": [2.0, 5.0, 1.0, 3.0], "grade": ["A", "C", "F", "F"]})
     return SimpleNamespace(
         profile=profile,

@@ -79,6 +79,10 @@ def test_none_of_the_paths_is_an_upper_bound_and_not_zero() -> None:
     assert numbers.probability_text(0, 1000).startswith("under 0.3%")
 
 
+def test_all_of_the_paths_is_a_lower_bound_and_not_certainty() -> None:
+    assert numbers.probability_text(1000, 1000).startswith("over 99")
+
+
 @pytest.mark.parametrize(("count", "total"), [(0, 10), (3, 10), (10, 10), (1, 1)])
 def test_wilson_interval_holds_the_share_inside_zero_and_one(count: int, total: int) -> None:
     low, high = numbers.wilson_interval(count, total)

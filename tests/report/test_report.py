@@ -1,4 +1,4 @@
-"""What a report says: findings from the tables, ranges where the notice asks for them, nothing from outside."""
+"""What a report says: findings from tables, ranges where the notice asks for them, nothing from outside."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def test_findings_change_with_the_tables() -> None:
 
 def test_the_growth_sentence_holds_the_median_of_the_paths() -> None:
     run = fixture_run(200)
-    yearly = (
-        run.economy.groupby(["path", run.economy["quarter"].str[:4]])["ai_revenue_usd_bn"].sum().unstack()
-    )
+    yearly = run.economy.groupby(["path", run.economy["quarter"].str[:4]])["ai_revenue_usd_bn"].sum().unstack()
     data = read_run(run)
     figure = fan(data, SPENDING)
     sentence = figure.finding()

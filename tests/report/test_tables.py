@@ -19,7 +19,7 @@ def capex(*path: float) -> tables.Grid:
 
 
 def with_failures(outcomes: list[tuple[int, str, str]], ties: list[tuple[int, str, str, str]]) -> FixtureRun:
-    """outcomes: path, company, default quarter; ties: path, company, quarter, the company that pulled it down."""
+    """outcomes: path, company, default quarter; ties: path, company, quarter, who pulled it down."""
     run = fixture_run(4, defaults=False)
     outcome = [
         ["baseline", path, company, "bond", quarter, quarter, "liquidation", 0.5, 0.5, "", 1.0, 0.1, 0.1]

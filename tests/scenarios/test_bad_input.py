@@ -103,8 +103,7 @@ CASES = {
     ),
     "factor of what is zero": (
         change(what="energy.power_delay_quarters", apply="*2"),
-        ':4: change 1 apply: found \'*2\'; expected "+" or "=", since energy.power_delay_quarters is 0 in '
-        "the baseline",
+        ':4: change 1 apply: found \'*2\'; expected "+" or "=", since energy.power_delay_quarters is 0 in the baseline',
     ),
     "before the baseline": (
         change(start="2025Q4"),

@@ -219,9 +219,7 @@ def test_a_child_follows_its_parents(tmp_path: Path) -> None:
 
 def test_a_removed_tie_may_be_written_anew() -> None:
     tie = {"id": "d_vf_nvda_openai", "kind": "vendor_financing", "provider_id": "nvidia"}
-    loaded = scenario(
-        remove=[{"tie": "d_vf_nvda_openai"}], tie=[tie | {"receiver_id": "openai", "amount_usd_bn": 10}]
-    )
+    loaded = scenario(remove=[{"tie": "d_vf_nvda_openai"}], tie=[tie | {"receiver_id": "openai", "amount_usd_bn": 10}])
     assert [entry.tie for entry in loaded.removals] == ["d_vf_nvda_openai"]
     assert loaded.ties[0].amount_usd_bn == 10
 
@@ -268,9 +266,7 @@ def test_the_json_schema_takes_the_library_and_refuses_unknown_keys() -> None:
         raw = dict(read_path(language.LIBRARY / f"{name}.toml").raw) | {"date": "2025-12-31"}
         assert list(validator.iter_errors(raw)) == []
     assert not validator.is_valid({"name": "x", "titel": "y"})
-    assert not validator.is_valid(
-        {"name": "x", "event": [{"kind": "outge", "target": "t", "from": "2026Q1"}]}
-    )
+    assert not validator.is_valid({"name": "x", "event": [{"kind": "outge", "target": "t", "from": "2026Q1"}]})
 
 
 def test_switches_of_file_and_engine_are_the_same() -> None:

@@ -121,9 +121,7 @@ def test_paths_are_the_last_axis() -> None:
 
 
 def test_an_entity_has_its_own_changes() -> None:
-    levers = table(
-        change("silicon.capacity", "*0.5", "2026Q1"), change("silicon.capacity.zeiss_smt", "*0.1", "2026Q1")
-    )
+    levers = table(change("silicon.capacity", "*0.5", "2026Q1"), change("silicon.capacity.zeiss_smt", "*0.1", "2026Q1"))
     assert levers.entities("silicon.capacity") == ("zeiss_smt",)
     assert levers.entities("demand.ceiling") == ()
     assert series(levers, "silicon.capacity", 10.0, 1) == [5.0]

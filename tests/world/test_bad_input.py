@@ -102,8 +102,7 @@ SPOILED = {
         "financials.csv",
         "derived,derived,s_filing,",
         "derived,derived,,",
-        "financials.csv:2: source_id: found nothing; "
-        "expected an id of sources.csv, so that the row can be traced",
+        "financials.csv:2: source_id: found nothing; expected an id of sources.csv, so that the row can be traced",
     ),
     "unknown source": (
         "financials.csv",
@@ -115,8 +114,7 @@ SPOILED = {
         "financials.csv",
         "derived,derived,s_filing,",
         "derived,,s_filing,",
-        "financials.csv:2: evidence: found nothing; "
-        "expected page, derived or memory, so that the row can be graded",
+        "financials.csv:2: evidence: found nothing; expected page, derived or memory, so that the row can be graded",
     ),
     "bad date": (
         "contracts.csv",
@@ -152,15 +150,13 @@ SPOILED = {
         "financials.csv",
         "cloudy,FY2024,2024-12-31",
         "cloudy,FY2024,2025-12-31",
-        "financials.csv:4: period_end: found '2025-12-31'; "
-        "expected a day from 2024-04-01 to 2025-03-31 for FY2024",
+        "financials.csv:4: period_end: found '2025-12-31'; expected a day from 2024-04-01 to 2025-03-31 for FY2024",
     ),
     "quarter of another date": (
         "financials.csv",
         "cloudy,2025Q4,2025-12-31,revenue",
         "cloudy,2025Q4,2025-09-29,revenue",
-        "financials.csv:8: period_end: found '2025-09-29'; "
-        "expected a day from 2025-10-01 to 2026-01-31 for 2025Q4",
+        "financials.csv:8: period_end: found '2025-09-29'; expected a day from 2025-10-01 to 2026-01-31 for 2025Q4",
     ),
     "self tie": (
         "contracts.csv",
@@ -255,9 +251,7 @@ def test_a_missing_column(small_world: Path, capfd: pytest.CaptureFixture[str]) 
         "id,title,publisher,published,url\ns_filing,T,P,2025,\ns_press,T,P,2025,\ns_news,T,P,2025,\n"
     )
     expected = "kind of source; it sets the grade"
-    assert (
-        refused(small_world, capfd) == f"sources.csv:1: header: found no column 'kind'; expected {expected}"
-    )
+    assert refused(small_world, capfd) == f"sources.csv:1: header: found no column 'kind'; expected {expected}"
 
 
 def test_a_missing_file_is_told_once(small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -286,18 +280,14 @@ def test_text_that_is_not_utf8(small_world: Path, capfd: pytest.CaptureFixture[s
     assert refused(small_world, capfd) == message
 
 
-def test_a_file_of_200_mb_is_refused_by_its_size(
-    small_world: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_of_200_mb_is_refused_by_its_size(small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with (small_world / "series.csv").open("ab") as file:
         file.truncate(200_000_000)  # sparse: its bytes are never written, nor read
     message = f"series.csv: size: found 200,000,000 bytes; expected at most {MAX_FILE_BYTES:,} bytes"
     assert refused(small_world, capfd) == message
 
 
-def test_all_defects_are_told_at_once_across_files(
-    small_world: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_all_defects_are_told_at_once_across_files(small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for name in ("negative stock", "unknown company", "wrong enum", "low above high", "bad date"):
         file, old, new, _ = SPOILED[name]
         text = (small_world / file).read_text(encoding="utf-8")
@@ -313,9 +303,7 @@ def test_all_defects_are_told_at_once_across_files(
 
 
 def test_defects_are_kept_whole_on_the_error(small_world: Path) -> None:
-    rows = "".join(
-        f"nobody{n},FY2025,2025-12-31,revenue,1,usd_bn,reported,page,s_news,\n" for n in range(600)
-    )
+    rows = "".join(f"nobody{n},FY2025,2025-12-31,revenue,1,usd_bn,reported,page,s_news,\n" for n in range(600))
     with (small_world / "financials.csv").open("a", encoding="utf-8") as file:
         file.write(rows)
     with pytest.raises(DefectsError) as caught:
@@ -326,9 +314,7 @@ def test_defects_are_kept_whole_on_the_error(small_world: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["semicolons", "byte order mark"])
-def test_another_form_is_taken_with_a_remark(
-    name: str, small_world: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_another_form_is_taken_with_a_remark(name: str, small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     plain = load_world(small_world)
     path = small_world / "parameters.csv"
     text = path.read_text(encoding="utf-8")
@@ -348,8 +334,7 @@ def test_a_world_not_bundled_yet_says_so(name: str, capfd: pytest.CaptureFixture
     assert main(["world", "check", "--world", name]) == 2
     told = capfd.readouterr().err
     assert told == (
-        f"penstock: --world: found {name!r}, which this version does not bundle yet; "
-        "expected ai-2025 or a folder\n"
+        f"penstock: --world: found {name!r}, which this version does not bundle yet; expected ai-2025 or a folder\n"
     )
 
 

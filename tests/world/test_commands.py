@@ -50,9 +50,7 @@ def test_ties_of_a_company_and_one_tie(small_world: Path, capfd: pytest.CaptureF
     assert result_of(capfd, "ties", "gpus", "--world", str(small_world))["provider_id"] == "nvidia"
 
 
-def test_sources_behind_a_thing_and_rows_on_a_source(
-    small_world: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_sources_behind_a_thing_and_rows_on_a_source(small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     behind = result_of(capfd, "sources", "cloudy", "--world", str(small_world))["sources"]
     assert {row["source"]: row["rows"] for row in behind} == {"s_filing": 7, "s_news": 8}
     rows = result_of(capfd, "sources", "s_press", "--world", str(small_world))["rows"]
@@ -137,9 +135,7 @@ def test_diff_tells_rows_and_cells(small_world: Path, capfd: pytest.CaptureFixtu
     ]
 
 
-def test_export_needs_out_and_reads_back(
-    small_world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_export_needs_out_and_reads_back(small_world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["world", "export", "--world", str(small_world)]) == 2
     out, as_of = tmp_path / "out", "2025-06-30"
     arguments = ["world", "export", "--world", str(small_world), "--as-of", as_of]

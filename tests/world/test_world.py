@@ -220,9 +220,7 @@ def test_overlay_changes_adds_and_keeps(small_world: Path, tmp_path: Path) -> No
         ("id,share\nrent,0\nrent,1\n", "m/contracts.csv:3: id: found 'rent' again; expected a key not used"),
     ],
 )
-def test_defects_of_an_overlay_name_its_own_rows(
-    small_world: Path, tmp_path: Path, text: str, message: str
-) -> None:
+def test_defects_of_an_overlay_name_its_own_rows(small_world: Path, tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "contracts.csv").write_text(text)
     with pytest.raises(InputError) as caught:
@@ -258,9 +256,7 @@ def test_the_weakest_input_names_a_sum(grades: list[str]) -> None:
 def test_evidence_beats_the_kind_of_source(kind: str, recalled: bool) -> None:
     evidence = "memory" if recalled else "derived"
     assert grade_of(evidence, "a;b", {"a": kind}) == ("E" if recalled else "D")
-    assert grade_of("page", "a;b", {"a": kind, "b": "filing"}) == {"filing": "A", "press_release": "B"}.get(
-        kind, "C"
-    )
+    assert grade_of("page", "a;b", {"a": kind, "b": "filing"}) == {"filing": "A", "press_release": "B"}.get(kind, "C")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -109,9 +109,7 @@ def run(
             raise UsageError("--run: found a scenario beside it; expected one of the two")
         result = open_run(run, world=_given_world(settings))
     else:
-        result = _simulate(
-            settings, scenario or ["baseline"], paths, quarters, read_seed(seed), jobs, prior, out
-        )
+        result = _simulate(settings, scenario or ["baseline"], paths, quarters, read_seed(seed), jobs, prior, out)
     _summarise(result, settings)
     if problems := result.problems():
         raise ModelError("; ".join(problems))
@@ -135,9 +133,7 @@ def _simulate(
 
     world = settings.load_world()
     scenarios = load_scenarios(scenario, world)
-    wanted = identity(
-        world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep="summary"
-    )
+    wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep="summary")
     directory = out if out is not None else default_directory(wanted)
     try:
         with progress_bar(settings) as on_progress, warnings.catch_warnings():
@@ -216,9 +212,7 @@ def _summarise(result: Run, settings: Settings) -> None:
         sections += [
             Section("chains", "Default chains", summary.chain_table(data)),
             Section("checks", "Checks", {**manifest["checks"], "hold": not result.problems()}),
-            Section(
-                "run", "Run", {"id": result.id, "directory": str(result.directory), "seed": manifest["seed"]}
-            ),
+            Section("run", "Run", {"id": result.id, "directory": str(result.directory), "seed": manifest["seed"]}),
         ]
     emit(sections, settings, notice=notice(data))
 

@@ -80,9 +80,7 @@ def difference_table(data: ReportData) -> pd.DataFrame:
                 d = difference[:, column]
                 half = INTERVAL_95 * d.std(ddof=1) / np.sqrt(len(d)) if len(d) > 1 else np.nan
                 p05, p95 = np.quantile(d, [0.05, 0.95])
-                rows.append(
-                    (scenario, output, unit, year, d.mean(), d.mean() - half, d.mean() + half, p05, p95)
-                )
+                rows.append((scenario, output, unit, year, d.mean(), d.mean() - half, d.mean() + half, p05, p95))
     columns = ["scenario", "output", "unit", "year", "mean", "low95", "high95", "p05", "p95"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -108,9 +106,7 @@ def failure_table(data: ReportData) -> pd.DataFrame:
             grade = data.weak_grade_of(company)
             text = probability_text(count, data.paths, grade)
             layer = LAYER_NAMES.get(str(row.layer), str(row.layer))
-            rows.append(
-                (scenario, data.name_of(company), layer, text, low, high, grade, str(row.median_quarter))
-            )
+            rows.append((scenario, data.name_of(company), layer, text, low, high, grade, str(row.median_quarter)))
     columns = [
         "scenario",
         "company",

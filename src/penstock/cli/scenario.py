@@ -40,9 +40,7 @@ def list_scenarios(settings: Settings) -> None:
             # its companies or quarters are not those of the world asked for
             rows.append({"name": name, "title": "", "touches": "does not fit this world", "hash": ""})
             continue
-        rows.append(
-            {"name": name, "title": scenario.title, "touches": scenario.summary(), "hash": scenario.hash8}
-        )
+        rows.append({"name": name, "title": scenario.title, "touches": scenario.summary(), "hash": scenario.hash8})
     emit(pd.DataFrame(rows), settings, title="Scenarios", notice=notice(world))
 
 
@@ -60,9 +58,7 @@ def show(settings: Settings, scenario: ScenarioArgument) -> None:
 @common
 def knobs(
     settings: Settings,
-    text: Annotated[
-        str, typer.Argument(metavar="[TEXT]", help="Only knobs with this in name, meaning or step.")
-    ] = "",
+    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Only knobs with this in name, meaning or step.")] = "",
 ) -> None:
     """The knobs that a scenario may change."""
     import pandas as pd

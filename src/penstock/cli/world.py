@@ -24,9 +24,7 @@ PARTS = ("figures", "ties in", "ties out", "sites", "power projects")
 
 app = typer.Typer(help="The cited world: check it, read a company, make your own.")
 
-CompanyArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id, ticker, name, or a unique part of one.")
-]
+CompanyArgument = Annotated[str, typer.Argument(metavar="ID", help="Id, ticker, name, or a unique part of one.")]
 
 
 @app.command()
@@ -139,9 +137,7 @@ def concentration(settings: Settings) -> None:
     sections = [Section("answer", "", {"answer": answer.sentence})]
     if settings.format is Format.TABLE:
         print(layout.wrapped(answer.sentence) + "\n")
-        lines = {
-            str(name): f"{row['numerator']}; of: {row['denominator']}" for name, row in measures.iterrows()
-        }
+        lines = {str(name): f"{row['numerator']}; of: {row['denominator']}" for name, row in measures.iterrows()}
         numbers = layout.shares_as_percent(measures, ["share", "share_on_a_to_c"])
         numbers = numbers.drop(columns=["numerator", "denominator"])
         numbers = numbers.rename(columns={"mag7": "the seven", "share_on_a_to_c": "of all on A-C"})
@@ -209,19 +205,24 @@ def export(settings: Settings, out: OutOption = None) -> None:
 def opening(
     settings: Settings,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare opening totals with cited figures; exit 1 if one is off.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Hold opening totals against cited figures and the first year against its anchors;"
+            " exit 1 if one is off.",
+        ),
     ] = False,
 ) -> None:
-    """The opening state: on what evidence its dollars rest, and its plugs; --check against cited totals."""
+    """The opening state: on what evidence its dollars rest, and its plugs; --check against cited totals.
+
+    --check simulates 128 paths of the first two years as well: medians of the first year stand beside ranges
+    built from backlog, guidance and growth on record, and a last line tells how far AI capital spending falls
+    when demand stops growing. Exit 1 when an opening total is off or more than five medians lie outside
+    their range without an explanation.
+    """
     world = _load(settings)
     if check:
-        from penstock.engine.opening.check import check_table
-
-        table, passed = check_table(world)
-        title = f"Opening totals against cited figures, {world.as_of}"
-        emit([Section("check", title, table)], settings, notice=notice(world))
-        if not passed:
-            raise typer.Exit(1)
+        _check_opening(world, settings)
         return
     from penstock.engine.opening.summary import opening_tables
 
@@ -232,6 +233,35 @@ def opening(
         shown = layout.shares_as_percent(frame, grades) if people else frame
         sections.append(Section(_key(title), title, shown))
     emit(sections, settings, notice=notice(world))
+
+
+def _check_opening(world: World, settings: Settings) -> None:
+    from penstock.analysis.anchors import EXCEPTIONS_ALLOWED, first_year_check, target_quarters, unexplained
+    from penstock.engine.opening.check import check_table
+
+    opened, passed = check_table(world)
+    year, switch = first_year_check(world)
+    quarters = target_quarters(world)
+    people = settings.format is Format.TABLE
+    title = f"Model medians of {quarters[0]} to {quarters[-1]} against ranges from the tables, usd_bn"
+    without = "AI capital spending when demand stops growing, medians, usd_bn per quarter"
+    sections = [
+        Section("check", f"Opening totals against cited figures, {world.as_of}", opened),
+        Section(
+            "anchors",
+            title,
+            layout.anchors_for_people(year) if people else year,
+            layout.anchors_in_words(year),
+        ),
+        Section(
+            "growth_switch",
+            without,
+            layout.switch_for_people(switch) if people else switch.to_dict(),
+        ),
+    ]
+    emit(sections, settings, notice=notice(world))
+    if not passed or unexplained(year) > EXCEPTIONS_ALLOWED:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -311,9 +341,7 @@ def _any_thing(world: World, name: str) -> tuple[str, str]:
         except UsageError as error:
             if kind == "company" and "which names" in str(error):
                 raise
-    raise UsageError(
-        f"ID: found {name!r}; expected a source, company, site, chip, tie, power project or parameter"
-    )
+    raise UsageError(f"ID: found {name!r}; expected a source, company, site, chip, tie, power project or parameter")
 
 
 def _graded_notice(world: World, *frames: pd.DataFrame) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from penstock.analysis.anchors import GrowthSwitch
+
 WIDE = 140
 """Columns of a terminal from which ids, dates and full names are shown too."""
 
@@ -42,9 +44,7 @@ def ties_for_people(ties: pd.DataFrame, other: str) -> pd.DataFrame:
         share=percents(table["share"]), state=state, announced=table["announced"], grade=table["grade"]
     )
     shown["counts"] = [_short_reason(str(reason)) for reason in table["counts"]]
-    shown = shown.rename(
-        columns={"other_party": other, "amount_usd_bn": "usd_bn", "annual_usd_bn": "usd_bn/yr"}
-    )
+    shown = shown.rename(columns={"other_party": other, "amount_usd_bn": "usd_bn", "annual_usd_bn": "usd_bn/yr"})
     if is_wide():
         shown["counts"] = table["counts"]
         return shown.set_index("id")
@@ -90,6 +90,57 @@ def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
     kept = power[["kind", "part", "site_id", "capacity_mw", "status", "commercial_operation", "grade"]]
     renamed = kept.rename(columns={"site_id": "site", "capacity_mw": "MW", "commercial_operation": "from"})
     return renamed if is_wide() else renamed.drop(columns=["site"])
+
+
+BRANCHES = {"quarters": "quarters", "two years": "two years", "one year": "borrowed", "guidance": "guidance"}
+"""First words of the rule of a range, and how a narrow table names that branch."""
+
+
+def anchors_for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """The comparison of the first year without rule texts and sources; how far outside as percent."""
+    inside = ["" if within is None else within for within in table["inside"]]
+    beyond = [f"{100.0 * value:+.0f} %" if value == value and value != 0.0 else "" for value in table["beyond"]]
+    numbers = {
+        "last year": table["base_usd_bn"],
+        "low": table["low_usd_bn"],
+        "model": table["model_usd_bn"],
+        "high": table["high_usd_bn"],
+    }
+    shown = table[["company", "metric"]].assign(**numbers)
+    branch = [
+        next((short for words, short in BRANCHES.items() if rule.startswith(words)), "no range")
+        for rule in table["rule"]
+    ]
+    shown = shown.assign(inside=inside, beyond=beyond, growth=branch, grade=table["grade"])
+    return shown.assign(reason=table["reason"]) if (table["reason"] != "").any() else shown
+
+
+def anchors_in_words(table: pd.DataFrame) -> str:
+    """How many medians lie inside, and which do not."""
+    known = [within for within in table["inside"] if within is not None]
+    outside = table[[within is False for within in table["inside"]]]
+    text = f"{sum(known)} of {len(known)} inside"
+    if len(outside):
+        names = [f"{row.company} {row.metric}" for row in outside.itertuples()]
+        explained = int((outside["reason"] != "").sum())
+        text += f"; {len(outside)} outside, {explained} of them explained: {', '.join(names)}"
+    without = len(table) - len(known)
+    text += f"; {without} without a range." if without else "."
+    return f"{text} --format json or csv tells the rule, inputs and sources of each range."
+
+
+def switch_for_people(switch: GrowthSwitch) -> dict[str, object]:
+    """The test of the growth switch as one card."""
+    lowest = switch.lowest
+    fall = f"{100.0 * switch.fall_from_opening:.0f} % below the opening"
+    fall += f", {100.0 * switch.fall_from_baseline:.0f} % below the baseline of that quarter"
+    return {
+        "opening": switch.opening,
+        f"lowest, {switch.quarters[lowest]}": switch.without_growth[lowest],
+        "fall": fall,
+        "expected": f"at least {100.0 * switch.expected_fall:.0f} % below the opening",
+        "holds": switch.holds,
+    }
 
 
 def percents(values: pd.Series) -> list[str]:

@@ -28,7 +28,9 @@ def worth_making(yearly_spending: Array, margin: Array, rate: Array) -> Array:
     return saving > cost * (1.0 + rate)
 
 
-def advance_projects(project: Array, own: Array, worth: Array, chance: Array, success: Array) -> tuple[Array, Array, Array]:
+def advance_projects(
+    project: Array, own: Array, worth: Array, chance: Array, success: Array
+) -> tuple[Array, Array, Array]:
     """Projects a quarter on: quarters left, share of own chips, and research paid, usd_bn a quarter.
 
     chance: one uniform number an owner and path, used for the start of a project and for its success.

@@ -33,7 +33,14 @@ def growth_over(growth: Array, fade: Array, years: Array) -> Array:
 
 
 def wanted_stock(
-    value: Array, log_growth: Array, hurdle: Array, decline: Array, years: Array, utilisation: Array, price_ratio: Array, response: Array | float
+    value: Array,
+    log_growth: Array,
+    hurdle: Array,
+    decline: Array,
+    years: Array,
+    utilisation: Array,
+    price_ratio: Array,
+    response: Array | float,
 ) -> Array:
     """Million H100e wanted at the end of a lead time, (owners, paths)."""
     reach = np.clip(price_ratio, np.exp(-1.0), np.exp(1.0)) ** response
@@ -41,7 +48,14 @@ def wanted_stock(
 
 
 def order_rate(
-    stock: Array, growth: Array, fade: Array, decline: Array, years: Array, replacement: Array, gap: Array, adjustment: Array
+    stock: Array,
+    growth: Array,
+    fade: Array,
+    decline: Array,
+    years: Array,
+    replacement: Array,
+    gap: Array,
+    adjustment: Array,
 ) -> Array:
     """Orders of a quarter: growth and replacement fed forward, a part of the gap closed.
 

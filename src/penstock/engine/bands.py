@@ -86,9 +86,7 @@ def band_table(
     company = [_statistics([c.company[m] for c in chunks]) for m in range(len(COMPANY_MEASURES))]
     world = [_statistics([c.economy[m][:, None] for c in chunks]) for m in range(len(WORLD_MEASURES))]
     series = {
-        (firm, measure): company[m][:, f]
-        for m, measure in enumerate(COMPANY_MEASURES)
-        for f, firm in enumerate(firms)
+        (firm, measure): company[m][:, f] for m, measure in enumerate(COMPANY_MEASURES) for f, firm in enumerate(firms)
     }
     series |= {(WORLD_REGION, measure): world[m][:, 0] for m, measure in enumerate(WORLD_MEASURES)}
     names = sorted(series)

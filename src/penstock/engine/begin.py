@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.facts import Facts
-from penstock.engine.layout import CAPITAL_CATEGORIES, IT_CATEGORIES, SITE_CATEGORIES, Layout
+from penstock.engine.facts import Facts, capital_ties
+from penstock.engine.layout import SITE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import CATEGORIES
 from penstock.engine.parameters import draw_parameters
@@ -20,7 +20,7 @@ from penstock.engine.state import (
     opening_ties,
 )
 from penstock.layers import silicon
-from penstock.money import kernels, valuation
+from penstock.money import failure, kernels, valuation
 from penstock.scenarios.program import Program
 
 Array = np.ndarray
@@ -53,10 +53,18 @@ def trend_of(facts: Facts, quarters: int) -> Array:
 
 
 def begin_block(
-    layout: Layout, facts: Facts, program: Program, *, seed: int, first_path: int, width: int, prior: bool, trend: Array
+    layout: Layout,
+    facts: Facts,
+    program: Program,
+    *,
+    seed: int,
+    first_path: int,
+    width: int,
+    prior: bool,
+    trend: Array,
 ) -> tuple[Block, State]:
     """The block and its state at the as-of date."""
-    draws = draw(seed, range(first_path, first_path + width), program.quarters, layout.firms)
+    draws = draw(seed, range(first_path, first_path + width), program.quarters, layout.draw_column)
     theta = draw_parameters(draws.parameters, prior=prior)
     levers = program.draw(draws.changes[: len(program.changes)])
     fleet = opening_fleet(facts, theta, width)
@@ -111,14 +119,8 @@ def _open_books(block: Block, state: State) -> None:
     layout, books = block.layout, state.books
     books.cash[: layout.firms] = block.facts.sheet["cash"]
     books.cash[layout.sector["bank_syndicate"]] -= books.cash[: layout.firms].sum(axis=0)
-    kernels.mark_to_market(
-        state.ties.stake, state.firms.value, layout.stake_holder, layout.stake_company, books.stakes
-    )
+    kernels.mark_to_market(state.ties.stake, state.firms.value, layout.stake_holder, layout.stake_company, books.stakes)
     books.net_worth[:] = net_worth_by_balance(block, state)
-
-
-def _base(facts: Facts, names: tuple[str, ...]) -> Array:
-    return np.asarray(sum(facts.category_base[name] for name in names))
 
 
 def _look_up_economy(block: Block, state: State) -> None:
@@ -140,7 +142,8 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["survival"] = silicon.survival_factor(AGES, theta["economic_life"])
     cache["token_price_opening"] = theta["token_price"]
 
-    dollars = _base(facts, IT_CATEGORIES)[owner]
+    capital, equipment = capital_ties(layout, facts.tie_base)
+    dollars = equipment[owner]
     dollars[:-1] = facts.it_capex[: layout.owners]
     chip_price = CHIP_PRICE_USD_BN_PER_MILLION
     deliveries = physical["h100e_per_quarter"].to_numpy(float)[:, None]
@@ -153,8 +156,11 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["accelerator_base"] = facts.category_base["accelerators"][owner]
     cache["owner_phase"] = (np.arange(len(owner)) * 0.6180339887498949 % 1.0)[:, None]
 
-    starts = 0.75 * fleet.hall_stages.sum(axis=0) / theta["hall_lead"] + 0.25 * fleet.power_stages.sum(axis=0) / theta["power_lead"]
-    site_dollars = _base(facts, SITE_CATEGORIES)[owner]
+    starts = (
+        0.75 * fleet.hall_stages.sum(axis=0) / theta["hall_lead"]
+        + 0.25 * fleet.power_stages.sum(axis=0) / theta["power_lead"]
+    )
+    site_dollars = (capital - equipment)[owner]
     site_dollars[:-1] = facts.site_capex[: layout.owners]
     known = starts > 1e-6
     cache["site_work_opening"] = np.where(known, starts, np.maximum(site_dollars / theta["site_cost"], 1e-6))
@@ -172,8 +178,8 @@ def opening_capex(block: Block) -> float:
     layout, facts = block.layout, block.facts
     spent = facts.it_capex + facts.site_capex
     builders = layout.members(*BUILDERS)
-    rest = _base(facts, CAPITAL_CATEGORIES)[layout.owner_unit[-1]]
-    return float(spent[: layout.owners].sum() + spent[builders].sum() + rest.sum())
+    capital, _ = capital_ties(layout, facts.tie_base)
+    return float(spent[: layout.owners].sum() + spent[builders].sum() + capital[layout.owner_unit[-1]].sum())
 
 
 def _look_up_ties(block: Block, state: State) -> None:
@@ -211,6 +217,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     unnamed[cache["order_owner"]] = 0.0
     cache["unnamed_orders"] = unnamed
 
+    cache["equipment_rows"] = np.flatnonzero(layout.equipment_payer < layout.firms)
     for name in ("compute", "lease"):
         rows = layout.category[name]
         inside = (facts.schedule_tie >= rows.start) & (facts.schedule_tie < rows.stop)
@@ -228,6 +235,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["labs"] = labs
     cache["lab_revenue_opening"] = cache["revenue_before_compute"][labs]
     cache["lab_training_share"] = np.full((len(labs), 1), LAB_TRAINING_SHARE)
+    cache["lab_compute_opening"] = facts.category_base["compute"][labs]
     renters = np.unique(payer[compute])
     cache["renters"] = np.setdiff1d(renters[renters < layout.owners], labs)
     own = block.opening["own_value"] * cache["own_weights"]
@@ -239,11 +247,13 @@ def _look_up_ties(block: Block, state: State) -> None:
     buyers = np.unique(np.concatenate([payer[layout.category[name].slice] for name in SITE_CATEGORIES]))
     inside = buyers[(buyers >= layout.owners) & (buyers < layout.firms)]
     cache["other_builders"] = np.setdiff1d(inside, builders)
-    cache["builder_mask"] = np.isin(np.arange(layout.firms), np.concatenate([builders, layout.members("neocloud")]))[:, None]
+    cache["builder_mask"] = np.isin(np.arange(layout.firms), np.concatenate([builders, layout.members("neocloud")]))[
+        :, None
+    ]
     cache["fab_firms"] = layout.members(*FAB_GROUPS)
     cache["power_firms"] = layout.members(*POWER_GROUPS)
-    it_tied = _base(facts, IT_CATEGORIES)[: layout.firms]
-    all_tied = _base(facts, CAPITAL_CATEGORIES)[: layout.firms]
+    capital, equipment = capital_ties(layout, base)
+    it_tied, all_tied = equipment[: layout.firms], capital[: layout.firms]
     cache["it_rest"] = np.maximum(facts.it_capex - it_tied, 0.0)[: layout.owners]
     site_tied = np.where(np.arange(layout.firms)[:, None] < layout.owners, all_tied - it_tied, all_tied)
     cache["site_rest"] = np.maximum(facts.site_capex - site_tied, 0.0)
@@ -256,7 +266,6 @@ def _look_up_ties(block: Block, state: State) -> None:
 
 def _look_up_failures(block: Block, state: State) -> None:
     layout, facts, cache = block.layout, block.facts, block.cache
-    firms = range(layout.firms)
     per_firm = np.zeros((layout.firms, 1))
     np.add.at(per_firm, layout.borrower, facts.draw_share)
     cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
@@ -266,21 +275,26 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["round_share"] = facts.round_share / np.maximum(rounds[layout.stake_company], TINY)
     cache["can_issue"] = (rounds[: layout.firms] > TINY).astype(float)
     cache["called"] = np.zeros_like(state.ties.guarantee)
-    cache["debts_of"] = [np.flatnonzero(layout.borrower == firm) for firm in firms]
-    operating_payer = layout.payer[layout.operating.slice]
-    cache["bills_of"] = [np.flatnonzero(operating_payer == firm) for firm in firms]
-    cache["called_of"] = [np.flatnonzero(facts.guarantee_beneficiary == firm) for firm in firms]
+    cache["debts_of"] = failure.by_firm(layout.borrower, layout.firms)
+    cache["bills_of"] = failure.by_firm(layout.payer[layout.operating.slice], layout.firms)
+    cache["called_of"] = failure.by_firm(facts.guarantee_beneficiary, layout.firms)
+    cache["no_security"] = np.zeros(layout.ties, dtype=bool)
     contracts = np.concatenate(
         [np.arange(layout.category[name].start, layout.category[name].stop) for name in ("compute", "lease", "energy")]
     )
-    payer = layout.payer[contracts]
-    cache["contracts_of"] = [contracts[payer == firm] for firm in firms]
+    # ties other than these belong to no firm here
+    payer = np.full(len(facts.tie_base), layout.unit_count)
+    payer[contracts] = layout.payer[contracts]
+    cache["contracts_of"] = failure.by_firm(payer, layout.firms)
     lab = np.isin(np.arange(layout.firms), cache["labs"])
+    cache["lab_mask"] = lab[:, None]
     cache["contract_left"] = np.where(lab, 0.3, 0.5)
     sound = facts.market_value[:, 0] > SYSTEMIC_VALUE_USD_BN
     cache["systemic"] = sound[:, None].astype(float)
     hyperscalers = layout.members("hyperscaler")
     cache["buyers"] = hyperscalers
+    cache["contracted"] = contracted(facts, block.program.quarters)
+    cache["quarters_to_income"] = quarters_to_income(layout, facts)
     cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
     cache["core_firms"] = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))[:, None]
     cache["intensity_scale"] = np.ones((layout.firms, 1))
@@ -293,6 +307,32 @@ def _look_up_failures(block: Block, state: State) -> None:
     backers = np.bincount(facts.guarantee_beneficiary, minlength=layout.unit_count)[:, None]
     share = rent / np.maximum(backers, 1)
     cache["guaranteed_rent"] = share[facts.guarantee_beneficiary] * np.ones((1, block.width))
+
+
+def contracted(facts: Facts, quarters: int) -> Array:
+    """The larger of opening flow and contracted due of each flow tie, (quarters, flow ties), usd_bn."""
+    amount = np.repeat(facts.tie_base.T, quarters, axis=0)
+    last = facts.schedule_due.shape[1]
+    for row, tie in enumerate(facts.schedule_tie):
+        dues = facts.schedule_due[row, np.minimum(np.arange(quarters), last - 1)]
+        amount[:, tie] = np.maximum(amount[:, tie], dues)
+    return amount
+
+
+def quarters_to_income(layout: Layout, facts: Facts) -> Array:
+    """Quarters until the contracts of a firm without business of its own begin to pay, (firms, 1); 0 for all others.
+
+    A vehicle under construction keeps the interest of these quarters back.
+    """
+    due = np.zeros((layout.firms, facts.schedule_due.shape[1]))
+    payee = layout.payee[facts.schedule_tie]
+    inside = payee < layout.firms
+    np.add.at(due, payee[inside], facts.schedule_due[inside])
+    interest = (facts.sheet["debt"] * facts.interest_rate / 4.0)[:, 0]
+    young = facts.flows["revenue"][:, 0] < interest
+    enough = due > 1.2 * interest[:, None]
+    first = np.where(enough.any(axis=1), enough.argmax(axis=1), 0)
+    return np.where(young, np.minimum(first + 1.0, 16.0), 0.0)[:, None]
 
 
 def _open_values(block: Block, state: State) -> None:

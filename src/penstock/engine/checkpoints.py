@@ -104,9 +104,7 @@ class RunDirectory:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputError(
-                f"{self.path}: found a process writing this run; expected to be alone"
-            ) from error
+            raise OutputError(f"{self.path}: found a process writing this run; expected to be alone") from error
 
     def _begin(self, started: str) -> str:
         note = self.path / STARTED

@@ -23,8 +23,13 @@ def net_worth_by_balance(block: Block, state: State) -> Array:
         kernels.post(ties.called, block.facts.guarantee_beneficiary, layout.payer[layout.guarantee.slice], worth)
     kernels.mark_to_market(ties.stake, firms.value, layout.stake_holder, layout.stake_company, worth)
     own = (
-        firms.compute_equipment + firms.buildings + firms.construction + firms.inventory + firms.goodwill
-        + firms.other_assets - firms.other_liabilities
+        firms.compute_equipment
+        + firms.buildings
+        + firms.construction
+        + firms.inventory
+        + firms.goodwill
+        + firms.other_assets
+        - firms.other_liabilities
     )
     worth[: layout.firms] += own
     worth[layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)

@@ -126,8 +126,7 @@ def chunk_paths(paths: int) -> int:
 def plan_chunks(scenario: str, paths: int, size: int) -> list[Chunk]:
     """All chunks of a scenario, in order."""
     return [
-        Chunk(scenario, number, first, min(size, paths - first))
-        for number, first in enumerate(range(0, paths, size))
+        Chunk(scenario, number, first, min(size, paths - first)) for number, first in enumerate(range(0, paths, size))
     ]
 
 
@@ -142,9 +141,7 @@ def chunk_tables(
         "events": _events(chunk, block.events, quarters),
     }
     if full:
-        tables["company"] = _grid(
-            chunk, "company", quarters, firms, block.company, COMPANY_MEASURES, np.float32
-        )
+        tables["company"] = _grid(chunk, "company", quarters, firms, block.company, COMPANY_MEASURES, np.float32)
     return tables
 
 
@@ -202,21 +199,23 @@ def _events(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str])
         "scenario": _words(np.zeros(len(columns["path"]), np.int8), (chunk.scenario,)),
         "path": np.asarray(columns["path"], np.int32),
         "quarter": _text(columns["quarter"], quarters),
-        "sequence": np.asarray(columns["sequence"], np.int32),
     }
+    # events of a path come in the order in which they happened
+    frame = pd.DataFrame(data)
+    data["sequence"] = frame.groupby(["path", "quarter"], observed=True).cumcount().to_numpy(np.int32)
     data |= {name: _text(columns[name], quarters) for name in EVENT_WORDS}
     data["amount_usd_bn"] = np.asarray(columns["amount_usd_bn"], np.float64)
     return pd.DataFrame(data).sort_values(list(KEYS["events"]), ignore_index=True)
 
 
-def _words(codes: Array, words: Sequence[str]) -> pd.Categorical:
+def _words(codes: Array, words: Sequence[str]) -> pd.Categorical[Any]:
     """Text column from codes into `words`; -1 is empty."""
     import pandas as pd
 
-    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), list(words))
+    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), pd.Index(list(words)))
 
 
-def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical:
+def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical[Any]:
     """Text column; "" and None are empty; whole numbers count quarters from 0, negative ones are empty."""
     import pandas as pd
 

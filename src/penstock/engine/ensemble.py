@@ -68,9 +68,7 @@ def simulate(
     if directory and directory.finished:
         run = open_run(directory.path, world=world, engine=engine)
     else:
-        models = {
-            s.name: engine.prepare(world, s, quarters=quarters, seed=seed, prior=prior) for s in scenarios
-        }
+        models = {s.name: engine.prepare(world, s, quarters=quarters, seed=seed, prior=prior) for s in scenarios}
         ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent)
         run = ensemble.run()
     for problem in run.problems():

@@ -39,9 +39,7 @@ GUARD_ADVICE = (
 class Executor(Protocol):
     """Maps a picklable function over tasks, yielding results as they come; closing it stops the work."""
 
-    def map(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
-    ) -> Generator[Result, None, None]: ...
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]: ...
 
 
 class Serial:

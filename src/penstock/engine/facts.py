@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from penstock.engine.layout import CAPITAL_CATEGORIES, IT_CATEGORIES, RATINGS, SEGMENTS, SITE_CATEGORIES, Layout
+from penstock.engine.layout import RATINGS, SEGMENTS, Layout
 from penstock.engine.opening.state import CATEGORIES, Opening
 
 GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
@@ -102,21 +102,21 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -
     tie_in = np.zeros((layout.unit_count, 1))
     np.add.at(tie_in, payee, base)
 
-    def bought(names: tuple[str, ...]) -> Column:
-        return sum((category_base[name][: layout.firms] for name in names), np.zeros((layout.firms, 1)))
-
-    tie_capital = bought(CAPITAL_CATEGORIES)
+    tie_capital, tie_equipment = capital_ties(layout, base)
+    tie_capital, tie_equipment = tie_capital[: layout.firms], tie_equipment[: layout.firms]
     ai_capex = np.maximum(flows["capex"] * flows["ai_capex_share"], tie_capital)
     owner = np.zeros((layout.firms, 1))
     owner[: layout.owners] = 1.0
-    it_ties, site_ties = bought(IT_CATEGORIES), bought(SITE_CATEGORIES)
+    it_ties, site_ties = tie_equipment, tie_capital - tie_equipment
     unnamed = ai_capex - tie_capital
     it_share = np.where(it_ties + site_ties > 0, it_ties / np.maximum(it_ties + site_ties, 1e-12), 0.72)
     it_capex = owner * (it_ties + unnamed * it_share)
     site_capex = owner * (site_ties + unnamed * (1.0 - it_share)) + (1.0 - owner) * ai_capex
     core_capex = np.maximum(flows["capex"] - it_capex - site_capex, 0.0)
 
-    operating, receivable = opening_receivables(layout, flows, sheet, base, core_capex + it_capex + site_capex - tie_capital)
+    operating, receivable = opening_receivables(
+        layout, flows, sheet, base, core_capex + it_capex + site_capex - tie_capital
+    )
     schedules = opening.schedules
     quarters = [name for name in schedules.columns if name.startswith("q") and name[1:].isdigit()]
     number = {tie: position for position, tie in enumerate(ties["tie_id"])}
@@ -163,10 +163,20 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -
         round_share=opening.stakes["round_share"].to_numpy(float)[:, None],
         strategic=opening.stakes["strategic"].to_numpy(bool),
         guarantee_cap=opening.guarantees["cap"].to_numpy(float)[:, None],
-        guarantee_beneficiary=np.array([layout.units.index(text) for text in opening.guarantees["beneficiary"]], dtype=np.int64),
+        guarantee_beneficiary=np.array(
+            [layout.units.index(text) for text in opening.guarantees["beneficiary"]], dtype=np.int64
+        ),
         physical=opening.physical,
         opening_spending=spending,
     )
+
+
+def capital_ties(layout: Layout, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Capital purchases along ties by payer, and the part that is compute equipment, (units + 1, 1) each."""
+    capital, equipment = np.zeros((layout.unit_count + 1, 1)), np.zeros((layout.unit_count + 1, 1))
+    np.add.at(capital, layout.capital_payer, flow)
+    np.add.at(equipment, layout.equipment_payer, flow)
+    return capital, equipment
 
 
 def opening_receivables(

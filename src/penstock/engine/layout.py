@@ -7,16 +7,17 @@ ties, tax, interest, principal, called guarantees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from penstock.engine.opening.contracts import is_capex
 from penstock.engine.opening.state import CATEGORIES, GROUPS, LAYERS, SECTORS, Opening
 
-CAPITAL_CATEGORIES = ("accelerators", "servers", "network", "construction", "power_cooling", "tools", "generation")
-"""Purchases that become plant and equipment of a firm; all other categories are its cost."""
-
 IT_CATEGORIES = ("accelerators", "servers", "network")
+EQUIPMENT_CATEGORIES = (*IT_CATEGORIES, "wafers", "memory")
+"""Categories whose capital purchases become compute equipment; other capital purchases become plant."""
 SITE_CATEGORIES = ("construction", "power_cooling")
 
 CUSTOMERS = {
@@ -83,6 +84,8 @@ class Layout:
     guarantee: Block
     operating: Block
     """flow .. tax: dues that leave a receivable while unpaid"""
+    draw_column: np.ndarray
+    """place of each firm among all companies of the world: keys its random numbers"""
     borrower: np.ndarray
     lender: np.ndarray
     instrument: np.ndarray
@@ -90,6 +93,11 @@ class Layout:
     stake_holder: np.ndarray
     stake_company: np.ndarray
     stake_id: tuple[str, ...]
+    capital_payer: np.ndarray
+    """payer of each flow tie that buys plant or equipment, else `unit_count`: whether a purchase is capital or cost
+    hangs on category and payer (a server maker's chips are cost)"""
+    equipment_payer: np.ndarray
+    """the same for compute equipment"""
     segment: np.ndarray
     """of the ties in category models: 0 consumer, 1 enterprise, 2 agents"""
 
@@ -108,8 +116,8 @@ class Layout:
 SEGMENTS = ("consumer", "enterprise", "agents")
 
 
-def build_layout(opening: Opening) -> Layout:
-    """Index arrays of an opening state."""
+def build_layout(opening: Opening, companies: Sequence[str] = ()) -> Layout:
+    """Index arrays of an opening state; `companies` lists all of the world, new ones last (else the firms' own order)."""
     units = opening.units
     index = {unit: number for number, unit in enumerate(units)}
     firms = len(opening.firms)
@@ -170,6 +178,14 @@ def build_layout(opening: Opening) -> Layout:
         first = int(where[0]) if len(where) else 0
         categories[name] = Block(first, first + len(where))
 
+    groups = profile["group"].to_dict()
+    place = {name: number for number, name in enumerate(companies or opening.firms)}
+    capital = np.array(
+        [is_capex(kind, groups.get(who, "")) for kind, who in zip(flow["category"], flow["payer"], strict=True)],
+        dtype=bool,
+    )
+    equipment = capital & np.isin(names, EQUIPMENT_CATEGORIES)
+    flow_payer = payer[0]
     models = categories["models"]
     segment = np.array([SEGMENTS.index(text) for text in flow["segment"].iloc[models.slice]], dtype=np.int64)
     unlimited = np.zeros(len(units), dtype=bool)
@@ -199,6 +215,9 @@ def build_layout(opening: Opening) -> Layout:
         stake_holder=opening.stakes["holder"].map(index).to_numpy(np.int64),
         stake_company=opening.stakes["company"].map(index).to_numpy(np.int64),
         stake_id=tuple(opening.stakes["tie_id"]),
+        draw_column=np.array([place[firm] for firm in opening.firms], dtype=np.int64),
+        capital_payer=np.where(capital, flow_payer, len(units)).astype(np.intp),
+        equipment_payer=np.where(equipment, flow_payer, len(units)).astype(np.intp),
         segment=segment,
         **blocks,
     )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from penstock.engine.begin import begin_block, trend_of
 from penstock.engine.checks import conservation_error
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.layout import RATINGS, Layout, build_layout
+from penstock.engine.ledger_view import GROUP_NAMES, group_of_units, pair_index, postings
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
 from penstock.engine.quarter import quarter
-from penstock.engine.record import Recorder, sales_of
+from penstock.engine.record import BINDING, Recorder
 from penstock.engine.state import State
+from penstock.money.failure import by_firm
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
 from penstock.world import World
 
@@ -56,10 +60,17 @@ class PathBlock:
     checks: dict[str, float]
     chain: Array
     """(paths,) length of the longest chain of defaults"""
+    flows: Array
+    """(years, groups, groups, paths) usd_bn paid by the first group to the second, groups as in `GROUP_NAMES`"""
 
 
 def prepare(
-    world: World, scenario: Scenario | str = "baseline", *, quarters: int = 40, seed: int = 7, prior: bool = False
+    world: World,
+    scenario: Scenario | str = "baseline",
+    *,
+    quarters: int = 40,
+    seed: int = 7,
+    prior: bool = False,
 ) -> Model:
     """A model ready to run: the scenario's edits made, the opening state built, the program compiled.
 
@@ -69,7 +80,7 @@ def prepare(
     edited, removed = edit_world(world, plan)
     opening = open_world(edited, removed_pairs=removed)
     first = first_quarter(world.as_of)
-    layout = build_layout(opening)
+    layout = build_layout(opening, companies_in_order(world, edited))
     facts = build_facts(opening, layout, cited_parameters(edited))
     program = compile_program(plan, first, quarters)
     return Model(
@@ -83,6 +94,13 @@ def prepare(
         prior=prior,
         trend=trend_of(facts, quarters),
     )
+
+
+def companies_in_order(world: World, edited: World) -> list[str]:
+    """Companies of the world before the scenario's edits, then those that it adds."""
+    before = [str(name) for name in world.every_row("companies")["id"]]
+    known = set(before)
+    return before + [str(name) for name in edited.every_row("companies")["id"] if str(name) not in known]
 
 
 def cited_parameters(world: World) -> dict[str, float]:
@@ -104,18 +122,33 @@ def simulate_paths(model: Model, first_path: int, count: int) -> PathBlock:
     return _join(blocks)
 
 
-def run_block(model: Model, first_path: int, width: int) -> tuple[Recorder, dict[str, Array]]:
-    """One block of paths through all quarters."""
+def run_block(
+    model: Model, first_path: int, width: int, *, on_quarter: Callable[[Moment, str], None] | None = None
+) -> tuple[Recorder, dict[str, Array]]:
+    """One block of paths through all quarters; `on_quarter` sees each finished quarter."""
     block, state = begin_block(
-        model.layout, model.facts, model.program, seed=model.seed, first_path=first_path, width=width,
-        prior=model.prior, trend=model.trend,
+        model.layout,
+        model.facts,
+        model.program,
+        seed=model.seed,
+        first_path=first_path,
+        width=width,
+        prior=model.prior,
+        trend=model.trend,
     )
-    block.cache["sales_of"] = sales_of(model.layout)
+    group = group_of_units(model.layout)
+    if on_quarter is not None:
+        block.journal = []
+    block.cache["group"] = group
+    block.cache["pairs"] = pair_index(model.layout, group)
+    block.cache["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     for number in range(model.program.quarters):
         now = Moment(block, state, number)
         quarter(now)
         recorder.record(now)
+        if on_quarter is not None:
+            on_quarter(now, recorder.quarters[number])
         worst, _ = conservation_error(now)
         np.maximum(recorder.conservation, worst, out=recorder.conservation)
     return recorder, recorder.finish(state)
@@ -129,9 +162,14 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
     outcomes: dict[str, list[Array]] = {}
     events: dict[str, list[Array]] = {}
     chain, worst, lost, broken = [], 0.0, 0, 0
+    flows = []
     for first, last, (recorder, ended) in blocks:
         lanes = slice(first - recorder.block.first_path, last - recorder.block.first_path)
-        for target, source in ((economy, recorder.economy), (layers, recorder.layers), (company, recorder.company)):
+        for target, source in (
+            (economy, recorder.economy),
+            (layers, recorder.layers),
+            (company, recorder.company),
+        ):
             for name, values in source.items():
                 target.setdefault(name, []).append(values[..., lanes])
         keep = (ended["path"] >= first) & (ended["path"] < last)
@@ -142,6 +180,7 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         for name, column in recorder.events.columns.items():
             kind = np.int64 if name == "path" else float if name == "amount_usd_bn" else object
             events.setdefault(name, []).append(np.array(column, dtype=kind)[inside])
+        flows.append(recorder.flows[..., lanes])
         chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
         worst = max(worst, float(recorder.conservation[lanes].max()))
         lost += int(recorder.nonconverged[lanes].sum())
@@ -150,7 +189,13 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
     joined_events = {name: np.concatenate(parts) for name, parts in events.items()}
     order = np.argsort(joined_events["path"], kind="stable")
     joined_outcomes = {name: np.concatenate(parts) for name, parts in outcomes.items()}
-    keys = np.lexsort((joined_outcomes["instrument"].astype(str), joined_outcomes["company_id"].astype(str), joined_outcomes["path"]))
+    keys = np.lexsort(
+        (
+            joined_outcomes["instrument"].astype(str),
+            joined_outcomes["company_id"].astype(str),
+            joined_outcomes["path"],
+        )
+    )
     return PathBlock(
         economy={name: np.concatenate(parts, axis=-1) for name, parts in economy.items()},
         layers={name: np.concatenate(parts, axis=-1) for name, parts in layers.items()},
@@ -159,7 +204,51 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         events={name: values[order] for name, values in joined_events.items()},
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
         chain=np.concatenate(chain),
+        flows=_square(np.concatenate(flows, axis=-1)),
     )
 
 
-__all__ = ["Block", "Model", "PathBlock", "State", "prepare", "simulate_paths"]
+def _square(flows: Array) -> Array:
+    """Pairs of groups as two axes."""
+    groups = len(GROUP_NAMES)
+    return flows.reshape(flows.shape[0], groups, groups, flows.shape[-1])
+
+
+@dataclass(frozen=True)
+class PathDetail:
+    """One path in full."""
+
+    economy: pd.DataFrame
+    """a row a quarter, columns of the table `economy`"""
+    company: pd.DataFrame
+    """company_id, quarter and the measures of `bands`"""
+    events: pd.DataFrame
+    ledger: pd.DataFrame
+    """every posting: quarter, instrument, debit, credit, amount_usd_bn, tie_id"""
+    checks: dict[str, float]
+
+
+def replay(model: Model, path: int) -> PathDetail:
+    """One path again, bit for bit as the run saw it, with every posting of its ledger."""
+    first = path - path % WIDTH
+    lane = path - first
+    rows: list[tuple[str, str, str, str, float, str]] = []
+
+    def note(now: Moment, quarter_name: str) -> None:
+        rows.extend(postings(now, lane, quarter_name))
+
+    recorder, _ = run_block(model, first, WIDTH, on_quarter=note)
+    economy = pd.DataFrame({name: values[:, lane] for name, values in recorder.economy.items()})
+    economy["binding"] = [BINDING[int(code)] for code in economy["binding"]]
+    economy.insert(0, "quarter", list(recorder.quarters))
+    pieces = {name: values[:, :, lane].ravel() for name, values in recorder.company.items()}
+    quarters = np.repeat(np.array(recorder.quarters, dtype=object), len(model.firms))
+    company = pd.DataFrame({"company_id": list(model.firms) * len(recorder.quarters), "quarter": quarters, **pieces})
+    events = pd.DataFrame(recorder.events.columns)
+    events = events[events["path"] == path].reset_index(drop=True)
+    columns = ["quarter", "instrument", "debit", "credit", "amount_usd_bn", "tie_id"]
+    checks = {"conservation_max_rel": float(recorder.conservation[lane])}
+    return PathDetail(economy, company, events, pd.DataFrame(rows, columns=columns), checks)
+
+
+__all__ = ["Block", "Model", "PathBlock", "PathDetail", "State", "prepare", "replay", "simulate_paths"]

@@ -47,8 +47,8 @@ class Block:
     first_path: int
     width: int
     cache: dict[str, Array] = field(default_factory=dict)
-    journal: list[object] | None = None
-    """every posting of a path, when it is replayed"""
+    journal: list[tuple[str, Array]] | None = None
+    """claims written down in the quarter, when a path is replayed"""
 
 
 @dataclass

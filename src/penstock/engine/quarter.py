@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.moment import Moment
-from penstock.engine.steps import close, earn, fund, mend, order, payoff, plan, serve, settle, spend, value, want
+from penstock.engine.steps import (
+    close,
+    earn,
+    fund,
+    mend,
+    order,
+    payoff,
+    plan,
+    serve,
+    settle,
+    spend,
+    value,
+    want,
+)
 
 
 def quarter(now: Moment) -> None:

@@ -15,7 +15,14 @@ ECONOMY = 16
 FIRM_STEP = 256
 """Firm columns are drawn in multiples of this, so that a company added at the end moves no other draw."""
 
-_STREAMS = {"parameters": 1, "economy_normal": 2, "economy_uniform": 3, "firm_normal": 4, "firm_uniform": 5, "changes": 6}
+_STREAMS = {
+    "parameters": 1,
+    "economy_normal": 2,
+    "economy_uniform": 3,
+    "firm_normal": 4,
+    "firm_uniform": 5,
+    "changes": 6,
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,13 @@ def stream(seed: int, path: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, path], dtype=np.uint64), counter=counter))
 
 
-def draw(seed: int, paths: range, quarters: int, firms: int) -> Draws:
-    """All random numbers of `paths`; firm arrays are cut to `firms` rows."""
-    columns = -(-firms // FIRM_STEP) * FIRM_STEP
+def draw(seed: int, paths: range, quarters: int, columns: np.ndarray) -> Draws:
+    """All random numbers of `paths`; `columns` is the place of each firm in the list of all companies of the world.
+
+    The place stays when a scenario adds companies (at the end) or takes some out, so the others keep their luck.
+    """
+    firms = len(columns)
+    drawn = -(-(int(columns.max(initial=0)) + 1) // FIRM_STEP) * FIRM_STEP
     count = len(paths)
     parameters = np.empty((PARAMETERS, count))
     changes = np.empty((PARAMETERS, count))
@@ -51,6 +62,6 @@ def draw(seed: int, paths: range, quarters: int, firms: int) -> Draws:
         changes[:, lane] = stream(seed, path, "changes").random(PARAMETERS)
         economy_normal[:, :, lane] = stream(seed, path, "economy_normal").standard_normal((quarters, ECONOMY))
         economy_uniform[:, :, lane] = stream(seed, path, "economy_uniform").random((quarters, ECONOMY))
-        firm_normal[:, :, lane] = stream(seed, path, "firm_normal").standard_normal((quarters, columns))[:, :firms]
-        firm_uniform[:, :, lane] = stream(seed, path, "firm_uniform").random((quarters, columns))[:, :firms]
+        firm_normal[:, :, lane] = stream(seed, path, "firm_normal").standard_normal((quarters, drawn))[:, columns]
+        firm_uniform[:, :, lane] = stream(seed, path, "firm_uniform").random((quarters, drawn))[:, columns]
     return Draws(parameters, changes, economy_normal, economy_uniform, firm_normal, firm_uniform)

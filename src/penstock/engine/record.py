@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from penstock.conduct import rescue
-from penstock.engine.layout import Layout
+from penstock.engine.ledger_view import GROUP_NAMES, add_flows
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
 from penstock.layers import energy
-from penstock.money import kernels
+from penstock.money import failure, kernels
 from penstock.scenarios import quarters as calendar
 
 Array = np.ndarray
@@ -22,19 +22,47 @@ BINDS = 0.05
 """A limit binds where it takes more than this share of what was wanted."""
 
 MEASURES = (
-    "revenue_usd_bn", "capex_usd_bn", "profit_usd_bn", "cash_usd_bn", "debt_usd_bn", "market_value_usd_bn", "failed",
+    "revenue_usd_bn",
+    "capex_usd_bn",
+    "profit_usd_bn",
+    "cash_usd_bn",
+    "debt_usd_bn",
+    "market_value_usd_bn",
+    "failed",
 )
 ECONOMY = (
-    "tokens_demanded", "tokens_served", "price_usd_per_mtok", "price_usd_per_h100e_hour", "h100e", "it_mw", "facility_mw",
-    "energy_mwh", "co2_t", "water_m3", "utilisation", "binding", "capex_usd_bn", "ai_revenue_usd_bn", "surplus_usd_bn",
+    "tokens_demanded",
+    "tokens_served",
+    "price_usd_per_mtok",
+    "price_usd_per_h100e_hour",
+    "h100e",
+    "it_mw",
+    "facility_mw",
+    "energy_mwh",
+    "co2_t",
+    "water_m3",
+    "utilisation",
+    "binding",
+    "capex_usd_bn",
+    "ai_revenue_usd_bn",
+    "surplus_usd_bn",
     "stranded_usd_bn",
 )
 LAYER_COLUMNS = (
-    "revenue_usd_bn", "profit_usd_bn", "capex_usd_bn", "debt_usd_bn", "market_value_usd_bn", "financed_revenue_usd_bn",
+    "revenue_usd_bn",
+    "profit_usd_bn",
+    "capex_usd_bn",
+    "debt_usd_bn",
+    "market_value_usd_bn",
+    "financed_revenue_usd_bn",
     "defaults",
 )
 STAGES = ("distress", "standstill", "restructuring", "rescue", "acquisition", "liquidation")
-FATES = {rescue.RESTRUCTURING: "restructuring", rescue.ACQUISITION: "acquisition", rescue.LIQUIDATION: "liquidation"}
+FATES = {
+    rescue.RESTRUCTURING: "restructuring",
+    rescue.ACQUISITION: "acquisition",
+    rescue.LIQUIDATION: "liquidation",
+}
 SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
 CHAIN_LOSS_SHARE = 0.05
 """A failure belongs to a chain where failed customers had bought at least this share of the firm's opening revenue."""
@@ -48,7 +76,15 @@ class Events:
         default_factory=lambda: {
             name: []
             for name in (
-                "path", "quarter", "company_id", "stage", "cause_kind", "cause_id", "counterparty_id", "tie_id", "amount_usd_bn"
+                "path",
+                "quarter",
+                "company_id",
+                "stage",
+                "cause_kind",
+                "cause_id",
+                "counterparty_id",
+                "tie_id",
+                "amount_usd_bn",
             )
         }
     )
@@ -78,6 +114,8 @@ class Recorder:
     conservation: Array
     nonconverged: Array
     quarters: tuple[str, ...]
+    flows: Array
+    """(years, pairs of groups, paths) usd_bn paid in a year"""
 
     @classmethod
     def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
@@ -100,6 +138,7 @@ class Recorder:
             conservation=np.zeros(width),
             nonconverged=np.zeros(width, dtype=np.int64),
             quarters=tuple(calendar.text(origin + number) for number in range(quarters)),
+            flows=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
         )
 
     def record(self, now: Moment) -> None:
@@ -108,6 +147,7 @@ class Recorder:
         self._firms(now)
         self._layers(now)
         self._failures(now)
+        add_flows(now, self.flows[now.quarter // 4])
         self.nonconverged += now.results["nonconverged"]
 
     def _economy(self, now: Moment) -> None:
@@ -150,8 +190,12 @@ class Recorder:
         t, r, layout = now.quarter, now.results, now.block.layout
         financed = financed_revenue(now)
         rows = {
-            "revenue_usd_bn": r["revenue"], "profit_usd_bn": r["profit"], "capex_usd_bn": r["capex"], "debt_usd_bn": r["debt"],
-            "market_value_usd_bn": now.state.firms.value, "financed_revenue_usd_bn": financed,
+            "revenue_usd_bn": r["revenue"],
+            "profit_usd_bn": r["profit"],
+            "capex_usd_bn": r["capex"],
+            "debt_usd_bn": r["debt"],
+            "market_value_usd_bn": now.state.firms.value,
+            "financed_revenue_usd_bn": financed,
             "defaults": r["failed_now"].astype(float),
         }
         starts = np.searchsorted(layout.layer, np.arange(len(LAYERS)))
@@ -161,74 +205,91 @@ class Recorder:
 
     def _failures(self, now: Moment) -> None:
         r, layout = now.results, now.block.layout
-        for firm, lane in zip(*np.nonzero(r["distress_now"]), strict=True):
-            if self.first_distress[firm, lane] < 0:
-                self.first_distress[firm, lane] = now.quarter
-            self._event(now, firm, lane, "distress", float(r["dues"][firm, lane] * (1.0 - r["paid_share"][firm, lane])))
-        for firm, lane in zip(*np.nonzero(r["bailed"] > 1e-9), strict=True):
-            self._event(now, firm, lane, "rescue", float(r["bailed"][firm, lane]), counterparty=layout.sector["governments"])
+        firms, lanes = mask_pairs(r["distress_now"])
+        new = self.first_distress[firms, lanes] < 0
+        self.first_distress[firms[new], lanes[new]] = now.quarter
+        self._events(now, firms, lanes, "distress", r["dues"][firms, lanes] * (1.0 - r["paid_share"][firms, lanes]))
+        firms, lanes = mask_pairs(r["bailed"] > 1e-9)
+        government = np.full(len(firms), layout.sector["governments"])
+        self._events(now, firms, lanes, "rescue", r["bailed"][firms, lanes], government)
         if "resolved" in r:
-            for pair in range(r["resolved"].shape[1]):
-                self._default(now, pair)
+            self._defaults(now)
         if "liquidated" in r:
-            for firm, lane in r["liquidated"].T:
-                self._event(now, int(firm), int(lane), "liquidation", 0.0)
+            firms, lanes = r["liquidated"]
+            self._events(now, firms, lanes, "liquidation", np.zeros(len(firms)))
 
-    def _default(self, now: Moment, pair: int) -> None:
+    def _defaults(self, now: Moment) -> None:
         r = now.results
-        firm, lane, fate, buyer = (int(value) for value in r["resolved"][:, pair])
-        loss, claims = float(r["resolved_loss"][pair]), float(r["resolved_claims"][pair])
-        if self.first_distress[firm, lane] < 0:
-            self.first_distress[firm, lane] = now.quarter
-        self.default_quarter[firm, lane] = now.quarter
-        self.loss[firm, lane], self.claims[firm, lane] = loss, claims
-        self._event(now, firm, lane, "standstill", claims)
-        if buyer >= 0:
-            self.rescuer[firm, lane] = buyer
-        self._event(now, firm, lane, FATES[fate], loss, counterparty=buyer)
+        firms, lanes, fate, buyer = r["resolved"]
+        new = self.first_distress[firms, lanes] < 0
+        self.first_distress[firms[new], lanes[new]] = now.quarter
+        self._events(now, firms, lanes, "standstill", r["resolved_claims"], chain=True)
+        self.default_quarter[firms, lanes] = now.quarter
+        self.loss[firms, lanes], self.claims[firms, lanes] = r["resolved_loss"], r["resolved_claims"]
+        self.rescuer[firms, lanes] = buyer
+        for code, stage in FATES.items():
+            rows = fate == code
+            self._events(now, firms[rows], lanes[rows], stage, r["resolved_loss"][rows], buyer[rows])
 
-    def _event(self, now: Moment, firm: int, lane: int, stage: str, amount: float, counterparty: int = -1) -> None:
+    def _events(
+        self,
+        now: Moment,
+        firms: Array,
+        lanes: Array,
+        stage: str,
+        amount: Array,
+        counterparty: Array | None = None,
+        chain: bool = False,
+    ) -> None:
+        """Add one event a pair, with its cause."""
+        if not len(firms):
+            return
         layout = now.block.layout
-        kind, cause, tie = self._cause(now, firm, lane)
-        if counterparty < 0 and tie >= 0:
-            counterparty = int(layout.payer[tie])
-        self.events.add(
-            path=now.block.first_path + lane,
-            quarter=self.quarters[now.quarter],
-            company_id=layout.units[firm],
-            stage=stage,
-            cause_kind=kind,
-            cause_id=cause,
-            counterparty_id=layout.units[counterparty] if counterparty >= 0 else "",
-            tie_id=layout.tie_id[tie] if tie >= 0 else "",
-            amount_usd_bn=amount,
-        )
+        kinds, causes, ties = self._causes(now, firms, lanes, chain)
+        other = np.full(len(firms), -1) if counterparty is None else counterparty
+        other = np.where((other < 0) & (ties >= 0), layout.payer[np.maximum(ties, 0)], other)
+        for pair in range(len(firms)):
+            tie = int(ties[pair])
+            self.events.add(
+                path=now.block.first_path + int(lanes[pair]),
+                quarter=self.quarters[now.quarter],
+                company_id=layout.units[firms[pair]],
+                stage=stage,
+                cause_kind=kinds[pair],
+                cause_id=layout.tie_id[tie] if tie >= 0 else causes[pair],
+                counterparty_id=layout.units[other[pair]] if other[pair] >= 0 else "",
+                tie_id=layout.tie_id[tie] if tie >= 0 else "",
+                amount_usd_bn=float(amount[pair]),
+            )
 
-    def _cause(self, now: Moment, firm: int, lane: int) -> tuple[str, str, int]:
-        """Why a firm is in trouble: a failed customer, a shock, a maturity it cannot roll, or the market."""
-        r, e, layout = now.results, now.state.economy, now.block.layout
-        ties = self.block.cache["sales_of"][firm]
-        payers = layout.payer[ties]
-        inside = payers < layout.firms
-        lost = np.zeros(len(ties))
-        failed = now.state.firms.stage[payers[inside], lane] >= RESTRUCTURED
-        lost[inside] = now.block.facts.tie_base[ties[inside], 0] * failed
-        earlier = self.default_quarter[payers[inside], lane] >= 0
-        lost[inside] *= earlier
-        revenue = max(float(now.block.cache["revenue_opening"][firm, 0]), 1e-9)
-        if len(ties) and lost.sum() > CHAIN_LOSS_SHARE * revenue:
-            worst = int(ties[np.argmax(lost)])
-            parent = int(layout.payer[worst])
-            self.depth[firm, lane] = max(self.depth[firm, lane], self.depth[parent, lane] + 1)
-            return "tie", layout.tie_id[worst], worst
-        if r["own_cause"][firm, lane]:
-            return "market", "own_cause", -1
-        for name in ("freeze", "chip_cut", "power_cut"):
-            if getattr(e, name)[lane] > 0:
-                return "shock", name, -1
-        if r["principal"][firm, lane] > 0.5 * max(r["unfunded"][firm, lane], 1e-9):
-            return "rollover", "maturity", -1
-        return "market", "demand" if e.mood[lane] < 0.4 else "cash", -1
+    def _causes(self, now: Moment, firms: Array, lanes: Array, chain: bool) -> tuple[Array, Array, Array]:
+        """Why firms are in trouble: a failed customer, a cause of their own, a shock, a maturity, or the market."""
+        r, e, cache, layout = now.results, now.state.economy, self.block.cache, now.block.layout
+        lost, worst = np.zeros(len(firms)), np.full(len(firms), -1, dtype=np.intp)
+        failed = self.default_quarter >= 0
+        failure.failed_customers(
+            firms,
+            lanes,
+            *cache["sales_of"],
+            layout.payer,
+            cache["contracted"][now.quarter],
+            failed,
+            lost,
+            worst,
+        )
+        revenue = np.maximum(now.state.firms.revenue[firms, lanes] + lost, 1e-9)
+        by_tie = lost > CHAIN_LOSS_SHARE * revenue
+        worst = np.where(by_tie, worst, -1)
+        if chain and by_tie.any():
+            parent = layout.payer[worst[by_tie]]
+            deeper = self.depth[parent, lanes[by_tie]] + 1
+            self.depth[firms[by_tie], lanes[by_tie]] = np.maximum(self.depth[firms[by_tie], lanes[by_tie]], deeper)
+        maturity = r["principal"][firms, lanes] > 0.5 * np.maximum(r["unfunded"][firms, lanes], 1e-9)
+        frozen, chips, power = e.freeze[lanes] > 0, e.chip_cut[lanes] > 0, e.power_cut[lanes] > 0
+        tests = [by_tie, r["own_cause"][firms, lanes], frozen, chips, power, maturity, e.mood[lanes] < 0.4]
+        kinds = np.select(tests, ["tie", "market", "shock", "shock", "shock", "rollover", "market"], "market")
+        causes = np.select(tests, ["", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood"], "cash")
+        return kinds.astype(object), causes.astype(object), worst
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity and debt of each firm that got into trouble, equity of all."""
@@ -244,8 +305,13 @@ class Recorder:
         company = np.broadcast_to(np.arange(firms)[:, None], (firms, width))
         failed = self.default_quarter >= 0
         loss_fraction = np.where(self.claims > 0, self.loss / np.maximum(self.claims, 1e-12), 0.0)
-        equity_loss = np.where(failed, 1.0 - np.minimum(state.firms.value / np.maximum(self.value_start, 1e-9), 1.0), 0.0)
-        pieces = [("equity", np.ones_like(failed), equity_loss), ("loan", failed & (self.claims > 0), loss_fraction)]
+        equity_loss = np.where(
+            failed, 1.0 - np.minimum(state.firms.value / np.maximum(self.value_start, 1e-9), 1.0), 0.0
+        )
+        pieces = [
+            ("equity", np.ones_like(failed), equity_loss),
+            ("loan", failed & (self.claims > 0), loss_fraction),
+        ]
         out: dict[str, list[Array]] = {}
         for instrument, keep, lost in pieces:
             rows = np.nonzero(keep.T)
@@ -305,12 +371,16 @@ def financed_revenue(now: Moment) -> Array:
     flow = np.empty_like(block.scratch.flow)
     received = np.zeros_like(share)
     kernels.ration(
-        block.scratch.flow, layout.payer[: layout.flow.stop], layout.payee[: layout.flow.stop], share, flow, received
+        block.scratch.flow,
+        layout.payer[: layout.flow.stop],
+        layout.payee[: layout.flow.stop],
+        share,
+        flow,
+        received,
     )
     return received[: layout.firms]
 
 
-def sales_of(layout: Layout) -> list[Array]:
-    """Flow ties by payee, for each firm."""
-    payee = layout.payee[layout.flow.slice]
-    return [np.flatnonzero(payee == firm) for firm in range(layout.firms)]
+def mask_pairs(mask: Array) -> tuple[Array, Array]:
+    firms, lanes = np.nonzero(mask)
+    return np.ascontiguousarray(firms, dtype=np.intp), np.ascontiguousarray(lanes, dtype=np.intp)

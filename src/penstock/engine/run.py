@@ -47,8 +47,7 @@ class MemoryTables:
         import pandas as pd
 
         tables = {
-            name: pd.concat([plain_text(chunk[name]) for chunk in chunks], ignore_index=True)
-            for name in chunks[0]
+            name: pd.concat([plain_text(chunk[name]) for chunk in chunks], ignore_index=True) for name in chunks[0]
         }
         return cls({**tables, "bands": pd.concat(list(bands), ignore_index=True)})
 
@@ -68,9 +67,7 @@ class DirectoryTables:
         try:
             return plain_text(read_tables(paths))
         except OSError as error:
-            raise InputError(
-                f"{self.directory}: {name}: found {error}; see `penstock runs verify`"
-            ) from error
+            raise InputError(f"{self.directory}: {name}: found {error}; see `penstock runs verify`") from error
 
 
 @dataclass(frozen=True)
@@ -231,9 +228,7 @@ class Run:
                 f"expected at most {CONSERVATION_LIMIT:.0e}"
             )
         if checks["nonconverged"]:
-            found.append(
-                f"convergence: found {checks['nonconverged']} fixed points not reached; expected none"
-            )
+            found.append(f"convergence: found {checks['nonconverged']} fixed points not reached; expected none")
         if checks["nan"]:
             found.append(f"numbers: found {checks['nan']} that are not finite; expected none")
         return found
@@ -297,12 +292,8 @@ def open_run(
     try:
         files = [entry["path"] for entry in manifest["files"]]
     except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path / MANIFEST}: files: found no list of files; expected what a run writes"
-        ) from error
-    return Run(
-        manifest, DirectoryTables(path, files), directory=path, world=world, engine=engine, models=models
-    )
+        raise InputError(f"{path / MANIFEST}: files: found no list of files; expected what a run writes") from error
+    return Run(manifest, DirectoryTables(path, files), directory=path, world=world, engine=engine, models=models)
 
 
 def _load_world(stored: Mapping[str, Any]) -> Any:

@@ -60,9 +60,7 @@ def fan_svg(rows: pd.DataFrame, title: str) -> str:
         f"{title}. In {last['quarter']} the median is {last['p50']:.3g}; "
         f"9 of 10 paths lie between {last['p05']:.3g} and {last['p95']:.3g}."
     )
-    labels = "".join(
-        f'<text x="{MARGIN - 4}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>' for v in (low, high)
-    )
+    labels = "".join(f'<text x="{MARGIN - 4}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>' for v in (low, high))
     labels += "".join(
         f'<text x="{x(i):.1f}" y="{HEIGHT - 4}" text-anchor="{anchor}">{escape(quarters[i])}</text>'
         for i, anchor in ((0, "start"), (len(quarters) - 1, "end"))

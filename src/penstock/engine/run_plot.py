@@ -46,9 +46,7 @@ class RunPlot:
         try:
             plt = importlib.import_module("matplotlib.pyplot")
         except ImportError as error:
-            raise UsageError(
-                "plot: found no matplotlib; expected it: pip install 'penstock[plot]'"
-            ) from error
+            raise UsageError("plot: found no matplotlib; expected it: pip install 'penstock[plot]'") from error
         rows = fan_rows(self._run, measure, company, scenario)
         axes = ax if ax is not None else plt.subplots(figsize=(7, 4))[1]
         x = range(len(rows))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from penstock.engine.facts import Facts
-from penstock.engine.layout import IT_CATEGORIES, Layout
+from penstock.engine.layout import Layout
 from penstock.layers import ai, data, energy, facilities, platform
 
 Array = np.ndarray
@@ -198,15 +198,25 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
     rate = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
     running = platform.running_cost(theta["power_per_h100e"], 65.0)
     hurdle = platform.hurdle_price(
-        cost, rate, theta["perceived_decline"] * theta["chip_cost_decline"], theta["economic_life"],
-        theta["utilisation_target"], running,
+        cost,
+        rate,
+        theta["perceived_decline"] * theta["chip_cost_decline"],
+        theta["economic_life"],
+        theta["utilisation_target"],
+        running,
     )
     stock = fleet.stock.sum(axis=(0, 1))
     price = theta["price_opening"]
     value = 8.76 * hurdle * theta["utilisation_opening"] * stock * (price / hurdle) ** theta["price_elasticity"]
     total = spending.sum(axis=0)
     serving = theta["inference_share"] * total
-    training = ai.training_value(total, theta["training_ratio"], theta["training_horizon"], theta["opening_growth"], theta["opening_mood"])
+    training = ai.training_value(
+        total,
+        theta["training_ratio"],
+        theta["training_horizon"],
+        theta["opening_growth"],
+        theta["opening_mood"],
+    )
     own = np.maximum(value - serving - training, 0.2 * value)
     own_adoption = np.minimum(own / np.maximum(theta["own_use_ceiling"] * OPENING_CASH_FLOW, 1e-9), 0.9)
     capacity = theta["chip_capacity"]
@@ -281,7 +291,9 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     zero = np.zeros_like(installed)
     return Fleet(
         stock=np.ascontiguousarray(ages[:, None, None] * installed[None]),
-        power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * _rows(physical["it_power_in_use_gw"], count)[None]),
+        power=np.ascontiguousarray(
+            _power_by_age(ages)[:, None, None] * _rows(physical["it_power_in_use_gw"], count)[None]
+        ),
         waiting=waiting,
         backlog=_rows(physical["h100e_on_order"], count),
         halls=_rows(physical["halls_gw"], count),
@@ -306,7 +318,9 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
     weight = np.exp(-0.12 * age)
     left = 1.0 - age / EQUIPMENT_LIFE
     scale = sheet["compute_equipment"][None] / (weight * left).sum(axis=0)
-    entries = np.ascontiguousarray(np.broadcast_to(weight * scale, (EQUIPMENT_LIFE, layout.firms, 1)) * np.ones((1, 1, count)))
+    entries = np.ascontiguousarray(
+        np.broadcast_to(weight * scale, (EQUIPMENT_LIFE, layout.firms, 1)) * np.ones((1, 1, count))
+    )
     revenue = flows["revenue"]
     ebitda = revenue - flows["tie_cost"] - flows["other_cost"]
     attraction = np.zeros_like(ones)
@@ -356,8 +370,3 @@ def opening_ties(facts: Facts, count: int) -> Ties:
         guarantee=facts.guarantee_cap * ones,
         called=np.zeros((len(facts.guarantee_cap), count)),
     )
-
-
-def it_base(facts: Facts) -> np.ndarray:
-    """Opening spending on accelerators, servers and networks by unit."""
-    return np.asarray(sum(facts.category_base[name] for name in IT_CATEGORIES))

@@ -57,9 +57,7 @@ def placing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(
-            f"{path}: found {reason.lower()}; expected a place with room that can be written"
-        ) from error
+        raise OutputError(f"{path}: found {reason.lower()}; expected a place with room that can be written") from error
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> str:

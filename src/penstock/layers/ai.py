@@ -19,7 +19,13 @@ def demand_noise(noise: Array, shock: Array, volatility: Array) -> Array:
 
 
 def adopt(
-    adoption: Array, speed: Array, mood: Array, ceiling: Array, shape: Array, noise: Array, growth: float = 1.0
+    adoption: Array,
+    speed: Array,
+    mood: Array,
+    ceiling: Array,
+    shape: Array,
+    noise: Array,
+    growth: float = 1.0,
 ) -> Array:
     """Share of the ceiling that users reach: one quarter of a Richards curve.
 

@@ -40,7 +40,9 @@ def hurdle_price(
     return running + cost * annuity(rate, decline, life_years) / (HOURS * utilisation)
 
 
-def clearing_price(value: Array, hurdle: Array, utilisation: Array, stock: Array, elasticity: Array, floor: Array) -> Array:
+def clearing_price(
+    value: Array, hurdle: Array, utilisation: Array, stock: Array, elasticity: Array, floor: Array
+) -> Array:
     """Rent that fills the installed stock to the target utilisation, not below variable cost."""
     tightness = value / (HOURS * hurdle * utilisation * np.maximum(stock, 1e-9))
     return np.maximum(hurdle * tightness ** (1.0 / elasticity), floor)

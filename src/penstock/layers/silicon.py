@@ -45,7 +45,14 @@ def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:
 
 
 def advance_capacity(
-    stages: Array, capacity: Array, wanted: Array, lead: Array, growth: Array, reference: Array, exponent: float, decay: float
+    stages: Array,
+    capacity: Array,
+    wanted: Array,
+    lead: Array,
+    growth: Array,
+    reference: Array,
+    exponent: float,
+    decay: float,
 ) -> tuple[Array, Array]:
     """Shipping capacity after a quarter: three delay stages, bounded growth that slows with size, slow decay.
 

@@ -109,7 +109,7 @@ def _solve(equity: Floats, target: Floats) -> tuple[Floats, Floats]:
     width = target.copy()
     low, high = target * (equity / (1.0 + equity)), target.copy()
     active = np.arange(target.size)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         e, x = equity[active], width[active]
         log_ratio = np.log(_assets(e, x))
         d2 = log_ratio / x - 0.5 * x
@@ -122,16 +122,15 @@ def _solve(equity: Floats, target: Floats) -> tuple[Floats, Floats]:
         slope_d2 = -density / (exposure * x) - log_ratio / x**2 - 0.5
         slope = (exposure + x * density * slope_d2) / e
         newton = x - gap / np.where(slope > 0.0, slope, 1.0)
-        inside = (slope > 0.0) & (newton > low[active]) & (newton < high[active])
+        # where rounding keeps Newton creeping, bisection ends it
+        inside = (step < STEPS // 4) & (slope > 0.0) & (newton > low[active]) & (newton < high[active])
         following = np.where(inside, newton, 0.5 * (low[active] + high[active]))
         width[active] = np.where(gap == 0.0, x, following)
         settled = (np.abs(following - x) <= PRECISION * x) | (high[active] - low[active] <= PRECISION * x)
         active = active[~(settled | (gap == 0.0))]
         if active.size == 0:
             return width, _assets(equity, width)
-    raise ModelError(
-        f"merton_calibrate: found no asset volatility for {active.size} firms; expected one each"
-    )
+    raise ModelError(f"merton_calibrate: found no asset volatility for {active.size} firms; expected one each")
 
 
 def _assets(equity: Floats, width: Floats) -> Floats:
@@ -212,9 +211,7 @@ def rating_bands(pd_1y: Mapping[str, float]) -> RatingBands:
         raise InputError(f"pd_1y: found {len(names)} ratings; expected at least two")
     rising = np.isfinite(levels).all() and np.all(np.diff(levels) > 0.0)
     if not (rising and levels[0] >= 0.0 and levels[-1] <= 1.0):
-        raise InputError(
-            f"pd_1y: found {dict(pd_1y)}; expected frequencies from 0 to 1 that rise from best to worst"
-        )
+        raise InputError(f"pd_1y: found {dict(pd_1y)}; expected frequencies from 0 to 1 that rise from best to worst")
     better, worse = levels[:-1], levels[1:]
     return RatingBands(names, np.where(better > 0.0, np.sqrt(better * worse), 0.5 * worse))
 

@@ -61,9 +61,9 @@ def cover(
     return Sources(debt, line, equity, vendor, capex_cut, cost_cut, left - cost_cut, share)
 
 
-def reserve(quarter_cost: Array, interest: Array, quarters: Array) -> Array:
-    """Cash that a firm wants to keep: some quarters of its costs and half a year of interest."""
-    return quarters * quarter_cost + 2.0 * interest
+def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
+    """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
+    return quarters * quarter_cost + interest_quarters * interest
 
 
 def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
@@ -74,3 +74,31 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     general = np.clip(0.35 + 0.9 * mood, 0.2, 1.0) * np.clip(1.0 - losses, 0.25, 1.0)
     frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
     return general * frozen * (own_loss <= 0.0)
+
+
+RESTING_MOOD = 0.55
+"""Mood to which investors return (MODEL_NOTES A2.19)."""
+
+
+def round_room(
+    share: Array,
+    value: Array,
+    value_opening: Array,
+    mood: Array,
+    revenue: Array,
+    revenue_expected: Array,
+    promised: Array,
+    patience: Array,
+) -> Array:
+    """Largest equity round of a quarter.
+
+    A share of value, with value taken half way (in logs) between now and the opening: the money that looks for
+    such firms does not grow as fast as their price. It falls with the cube of mood (spike B7: 24 S^3 a quarter for
+    OpenAI) and with growth: revenue_expected is revenue smoothed over about a year and a half, promised is
+    contracted income to come, patience the part of a round that a firm without growth still gets.
+    """
+    depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
+    spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
+    yearly = 4.0 * np.log(np.maximum(revenue, 1e-9) / np.maximum(revenue_expected, 1e-9)) / 1.5
+    coming = promised / np.maximum(revenue + promised, 1e-9)
+    return depth * spirits * np.clip(patience + 1.5 * (yearly + coming), patience, 1.0)

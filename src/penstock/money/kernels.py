@@ -142,9 +142,7 @@ def spread(
 
 
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))
-def ration(
-    order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats
-) -> None:
+def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:
     """Fill each order by the share that its supplier can fill, the same for all its buyers.
 
     `delivered[t] = order[t] * fill[supplier[t]]` is set; `received[buyer[t]]` is added to.

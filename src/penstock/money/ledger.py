@@ -11,6 +11,10 @@ each from one number that is written to both sides:
 - `exchange(buyer, seller, instrument, amount, against=...)` swaps two instruments of equal value, such as a
   loan granted, a bill bought, a debt repaid. Nobody's net worth changes.
 
+Two payments that an identity makes equal (a bank passes on the interest that it earns) are posted from one
+number as well: computed twice they differ by rounding, and a difference that earns interest grows as (1 + r)
+** t.
+
 Machines, buildings and inventories are real assets: nobody owes them. Name them in `real`; they are made with
 `post(sector, None, ...)` and wear out with `post(None, sector, ...)`. Only there may a side be None.
 
@@ -33,6 +37,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,9 +72,7 @@ class Ledger:
     entries.
     """
 
-    def __init__(
-        self, sectors: Iterable[str], instruments: Iterable[str], *, real: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, sectors: Iterable[str], instruments: Iterable[str], *, real: Iterable[str] = ()) -> None:
         self.sectors = _names("sector", sectors)
         self.instruments = _names("instrument", instruments)
         self._column = {name: column for column, name in enumerate(self.sectors)}
@@ -110,9 +113,7 @@ class Ledger:
         entries[to] += value
         entries[source] -= value
 
-    def exchange(
-        self, buyer: str, seller: str, instrument: str, amount: npt.ArrayLike, *, against: str
-    ) -> None:
+    def exchange(self, buyer: str, seller: str, instrument: str, amount: npt.ArrayLike, *, against: str) -> None:
         """Swap `amount` of `instrument`, which goes to the buyer, for as much of `against`, which goes to
         the seller.
 
@@ -120,9 +121,7 @@ class Ledger:
         amount. Selling a machine second-hand is an exchange; making one is a `post` with no credit side.
         """
         if instrument == against:
-            raise InputError(
-                f"exchange: against: found {against}; expected another instrument than {instrument}"
-            )
+            raise InputError(f"exchange: against: found {against}; expected another instrument than {instrument}")
         value = self._amount(amount)
         to, source, row = self._sides(buyer, seller, instrument)
         _, _, price = self._sides(seller, buyer, against)
@@ -140,14 +139,12 @@ class Ledger:
         self._opening = self._position.copy()
         self._flow = {}
 
-    def position(self, sector: str, instrument: str) -> float | Floats:
+    def position(self, sector: str, instrument: str) -> Any:
         """What `sector` holds (positive) or owes (negative): a number, or an array over paths."""
-        found = self._position[
-            _find("instrument", instrument, self._row), _find("sector", sector, self._column)
-        ]
+        found = self._position[_find("instrument", instrument, self._row), _find("sector", sector, self._column)]
         return float(found[0]) if self._paths is None else found.copy()
 
-    def net_worth(self, sector: str) -> float | Floats:
+    def net_worth(self, sector: str) -> Any:
         """All that `sector` holds less all that it owes: a number, or an array over paths."""
         found = self._position[:, _find("sector", sector, self._column)].sum(axis=0)
         return float(found[0]) if self._paths is None else found
@@ -238,9 +235,7 @@ class Ledger:
     def _sides(self, debit: str | None, credit: str | None, instrument: str) -> tuple[int, int, int]:
         row = _find("instrument", instrument, self._row)
         if (debit is None or credit is None) and instrument not in self.real:
-            raise InputError(
-                f"{instrument}: found one side only; expected a debit and a credit, or a real asset"
-            )
+            raise InputError(f"{instrument}: found one side only; expected a debit and a credit, or a real asset")
         if debit == credit:
             raise InputError(f"{instrument}: found {debit} on both sides; expected two sectors")
         to = -1 if debit is None else _find("sector", debit, self._column)

@@ -45,9 +45,7 @@ def spread(
     np.add.at(received, payee[start:stop], flow[start:stop])
 
 
-def ration(
-    order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats
-) -> None:
+def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:
     """Fill orders by the share that each supplier can fill."""
     delivered[:] = order * fill[supplier]
     np.add.at(received, buyer, delivered)

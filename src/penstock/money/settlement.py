@@ -84,14 +84,15 @@ def clear(
     defaults = np.empty(payments.shape, dtype=np.bool_)
     rounds = np.zeros(payments.shape[1], dtype=np.int64)
     converged = np.ones(payments.shape[1], dtype=np.bool_)
-    shared = None if not is_sparse(matrix) and matrix.ndim == 3 else matrix
+    shared = None if matrix.ndim == 3 else matrix
     network: Network | None = None
     for path in range(payments.shape[1]):
-        owed_outside = _path(outside, path)
+        owed_outside = _path(outside, path) if outside.ndim == 2 else outside
         if network is None or shared is None or outside.ndim == 2:
-            liabilities = matrix[..., path] if shared is None else matrix
+            liabilities = _path(matrix, path) if shared is None else matrix
             network = Network.of(liabilities, owed_outside, ranks, outside_ranks)
-        solution = greatest_payments(network, _path(assets, path), float(alpha), float(beta), ROUNDING)
+        owned = _path(assets, path) if assets.ndim == 2 else assets
+        solution = greatest_payments(network, owned, float(alpha), float(beta), ROUNDING)
         payments[:, path] = solution.payments
         equity[:, path] = solution.equity
         defaults[:, path] = solution.defaults
@@ -125,15 +126,20 @@ def tie_payments(
         raise InputError("payments: found paths with sparse liabilities; expected one path at a time")
     divided = [
         Network.of(
-            matrix[..., path] if matrix.ndim == 3 else matrix, _path(outside, path), ranks, outside_ranks
-        ).divide(_path(totals, path))
+            _path(matrix, path) if matrix.ndim == 3 else matrix,
+            _path(outside, path) if outside.ndim == 2 else outside,
+            ranks,
+            outside_ranks,
+        ).divide(_path(totals, path) if totals.ndim == 2 else totals)
         for path in range(paths)
     ]
     return np.stack(divided, axis=-1)
 
 
 def _path(values: Floats, path: int) -> Floats:
-    return values[:, path] if values.ndim == 2 else values
+    """One path of `values` whose last axis may be paths; in one layout, so that a path alone has the same
+    bits."""
+    return np.ascontiguousarray(values[..., path])
 
 
 def _liabilities(L: Any) -> tuple[Any, int | None]:
@@ -174,9 +180,7 @@ def _amounts(name: str, given: npt.ArrayLike, n: int, paths: int | None) -> tupl
     return values, paths
 
 
-def _ranks(
-    seniority: npt.ArrayLike | None, n: int
-) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]]:
+def _ranks(seniority: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]]:
     """Check the ranks; returns those of the ties (None: all 0) and those of the external liabilities."""
     if seniority is None:
         return None, np.zeros(n, dtype=np.int64)
@@ -193,9 +197,7 @@ def _array(name: str, given: Any) -> Floats:
     try:
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(
-            f"{name}: found something that is not an array of numbers; expected numbers"
-        ) from None
+        raise InputError(f"{name}: found something that is not an array of numbers; expected numbers") from None
 
 
 def _not_negative(name: str, values: Floats) -> None:

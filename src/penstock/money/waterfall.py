@@ -145,9 +145,7 @@ class Network:
         return slopes if dense else sparse.csr_array(slopes)
 
 
-def greatest_payments(
-    network: Network, assets: Floats, alpha: float, beta: float, rounding: float
-) -> Solution:
+def greatest_payments(network: Network, assets: Floats, alpha: float, beta: float, rounding: float) -> Solution:
     """Greatest clearing payments, from full payment downwards."""
     due = network.obligations
     scale = due + assets
@@ -174,9 +172,7 @@ def greatest_payments(
     return Solution(payments, equity, defaults, rounds, converged)
 
 
-def _lower(
-    network: Network, payments: Floats, target: Floats, defaults: Flags, falling: Flags, beta: float
-) -> Floats:
+def _lower(network: Network, payments: Floats, target: Floats, defaults: Flags, falling: Flags, beta: float) -> Floats:
     """Greatest payments while defaulters and the classes they fill stay as they are, not below the classes'
     floors.
 

@@ -68,9 +68,7 @@ class Measure:
 H100E_SCALE = 1e-6
 """`economy.h100e` is a count of H100 equivalents; readers get millions."""
 
-SPENDING = Measure(
-    "ai_revenue_usd_bn", "Spending on AI", "$bn per quarter, nominal", 1.0, True, "spending on AI"
-)
+SPENDING = Measure("ai_revenue_usd_bn", "Spending on AI", "$bn per quarter, nominal", 1.0, True, "spending on AI")
 CAPEX = Measure("capex_usd_bn", "Capital spending", "$bn per quarter, nominal", 1.0, True, "capital spending")
 COMPUTE = Measure("h100e", "Installed compute", "million H100e", H100E_SCALE, False, "installed compute")
 POWER = Measure("it_mw", "IT power in use", "GW", 1e-3, False, "IT power")
@@ -204,9 +202,7 @@ def bottlenecks(data: ReportData) -> Figure:
             table = binding_shares(data, scenario, by)
             rows += [
                 [scenario, by, str(period), str(binding), float(share)]
-                for period, binding, share in zip(
-                    table["period"], table["binding"], table["share"], strict=True
-                )
+                for period, binding, share in zip(table["period"], table["binding"], table["share"], strict=True)
             ]
             sentence = binding_sentence(table.pivot(index="binding", columns="period", values="share"))
             findings[f"{scenario}|{by}"] = sentence
@@ -309,21 +305,24 @@ def _world_name(data: ReportData) -> str:
 
 
 def evidence_sentence(data: ReportData) -> str:
-    """Shares of dollars at grades A and B, C and D, E and F, on the heaviest basis."""
+    """Shares of dollars by pairs of grades on the first basis, and the basis that rests most on E and F."""
     frame = data.evidence
     if frame.empty:
         return "The run does not carry the evidence grades of its inputs."
-    basis = str(frame["basis"].iloc[0])
-    part = frame[frame["basis"] == basis].set_index("grade")["share"]
-    strong = float(part.reindex(["A", "B"]).fillna(0.0).sum())
-    middle = float(part.reindex(["C", "D"]).fillna(0.0).sum())
-    weak = float(part.reindex(["E", "F"]).fillna(0.0).sum())
-    return (
-        f"{basis}: {percent(strong)} of the dollars rest on filings and parties' "
-        "statements (grades A and B), "
-        f"{percent(middle)} on datasets, press and derivation (C and D), {percent(weak)} on memory and "
-        f"estimates (E and F)."
+    table = frame.pivot_table(index="basis", columns="grade", values="share", aggfunc="sum", fill_value=0.0)
+    table = table.reindex(index=list(dict.fromkeys(frame["basis"])), columns=list(GRADES), fill_value=0.0)
+    shares = table.to_numpy(dtype=float)
+    strong, middle, weak = (shares[:, k : k + 2].sum(axis=1) for k in (0, 2, 4))
+    bases = [str(basis) for basis in table.index]
+    weakest = int(weak.argmax())
+    text = (
+        f"{bases[0]}: {percent(strong[0])} of the dollars rest on filings and parties' statements "
+        f"(grades A and B), {percent(middle[0])} on datasets, press and derivation (C and D), "
+        f"{percent(weak[0])} on memory and estimates (E and F)"
     )
+    if weakest == 0:
+        return f"{text}."
+    return f"{text}; weakest are {bases[weakest][0].lower()}{bases[weakest][1:]}, {percent(weak[weakest])} at E and F."
 
 
 def differences(data: ReportData) -> Figure | None:

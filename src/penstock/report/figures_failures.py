@@ -9,50 +9,14 @@ from penstock.report.tables import company_failures, default_timeline, layer_fai
 
 COMPANIES_SHOWN = 25
 
-LEFT_NODES = (
-    "households",
-    "enterprises",
-    "governments",
-    "other_ai_buyers",
-    "row_customers",
-    "users",
-    "demand",
-)
+LEFT_NODES = ("users", "other_customers", "households", "enterprises", "governments", "other_ai_buyers")
 """Payers at the left end of the stack."""
-RIGHT_NODES = ("workers", "tax_office", "row_suppliers", "lessors", "oem_vendors", "suppliers", "row_rest")
+RIGHT_NODES = ("other_suppliers", "workers", "state")
 """Payees at the right end of the stack."""
-FUNDING_NODES = (
-    "finance",
-    "bond_market",
-    "private_credit",
-    "bank_syndicate",
-    "public_equity",
-    "private_investors",
-)
+FUNDING_NODES = ("lenders", "investors", "finance")
 """Funders: what they pay in is drawn forward, what is paid back to them is a return flow."""
 
-NODE_NAMES = {
-    **LAYER_NAMES,
-    "households": "Households",
-    "enterprises": "Enterprises",
-    "governments": "Governments",
-    "other_ai_buyers": "Other AI buyers",
-    "row_customers": "Other customers",
-    "users": "Users",
-    "demand": "Users",
-    "workers": "Workers",
-    "tax_office": "Tax office",
-    "row_suppliers": "Other suppliers",
-    "lessors": "Lessors",
-    "oem_vendors": "Equipment vendors",
-    "row_rest": "Rest of the world",
-    "bond_market": "Bond market",
-    "private_credit": "Private credit",
-    "bank_syndicate": "Banks",
-    "public_equity": "Public equity",
-    "private_investors": "Private investors",
-    "suppliers": "Suppliers",
-}
+NODE_NAMES = {**LAYER_NAMES, "other_ai_buyers": "Other AI buyers"}
 
 STACK_RANK = {"ai": 1, "data": 2, "platform": 3, "facilities": 4, "silicon": 5, "energy": 6}
 LEFT_RANK, RIGHT_RANK = 0, 7
@@ -175,7 +139,7 @@ def layer_defaults(data: ReportData) -> Figure:
         top = table.sort_values("count", ascending=False).iloc[0]
         findings[scenario] = (
             f"{LAYER_NAMES[str(top['layer'])]} see a default most often: "
-            f"{probability_text(int(top['count']), data.paths)} of paths, "
+            f"{probability_text(int(top['count']), data.paths)}, "
             f"{plain(float(top['mean_defaults']), 2)} companies per path."
             if int(top["count"])
             else f"No layer sees a default on any of the {data.paths:,} paths."
@@ -221,9 +185,7 @@ def timeline(data: ReportData) -> Figure:
     for scenario in data.scenarios:
         failures = company_failures(data, scenario).head(COMPANIES_SHOWN)
         table = default_timeline(data, scenario, failures["company_id"].tolist())
-        for company, quarter, count in zip(
-            table["company_id"], table["quarter"], table["count"], strict=True
-        ):
+        for company, quarter, count in zip(table["company_id"], table["quarter"], table["count"], strict=True):
             name = data.name_of(str(company))
             groups[name] = data.company_layers.get(str(company), "")
             rows.append([scenario, name, str(quarter), count / data.paths])

@@ -72,9 +72,7 @@ def _headline(data: ReportData, measure: Measure) -> Headline:
             f"({growth_percent(rate.p05)} to {growth_percent(rate.p95)}, 90%)"
         )
     per_year = " a year" if measure.flow else ""
-    return Headline(
-        f"{measure.title}, {years[-1]}", measure.text(last) + per_year, measure.range_text(last), growth
-    )
+    return Headline(f"{measure.title}, {years[-1]}", measure.text(last) + per_year, measure.range_text(last), growth)
 
 
 def _yearly_growth(values: Floats) -> Estimate | None:
@@ -131,9 +129,7 @@ def _bust_sentence(data: ReportData) -> str:
     yearly, years = capex.yearly_sum()
     peaks = np.array([int(years[k]) for k in np.argmax(yearly[fallen], axis=1)])
     low, median, high = np.quantile(peaks, [0.05, 0.5, 0.95], method="nearest")
-    return (
-        f"{head}; where it does, the year of highest spending is {median:.0f} ({low:.0f} to {high:.0f}, 90%)."
-    )
+    return f"{head}; where it does, the year of highest spending is {median:.0f} ({low:.0f} to {high:.0f}, 90%)."
 
 
 def _failure_sentence(data: ReportData) -> str:

@@ -109,9 +109,7 @@ def render_report(run: RunTables) -> str:
             + "</li>"
             for item in five_sentences(data)
         ),
-        "contents": "\n".join(
-            f'<li><a href="#{anchor}">{_text(heading)}</a></li>' for anchor, heading, _ in groups
-        ),
+        "contents": "\n".join(f'<li><a href="#{anchor}">{_text(heading)}</a></li>' for anchor, heading, _ in groups),
         "sections": "\n".join(_section(anchor, heading, members) for anchor, heading, members in groups),
         "method": _method(data),
         "rerun": _text(rerun_command(data)),
@@ -152,8 +150,7 @@ def _text(value: str) -> str:
 def _policy(scripts: Sequence[str]) -> str:
     """Only these scripts run, nothing is fetched. Style attributes are allowed: the SVG charts set them."""
     hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
     )
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -206,8 +203,7 @@ def _figure_html(figure: Figure) -> str:
 def _figure_table(figure: Figure) -> str:
     shown = figure.shown_columns()
     head = "".join(
-        f'<th scope="col" class="{_cell_class(column.format)}">{_text(column.label)}</th>'
-        for _, column in shown
+        f'<th scope="col" class="{_cell_class(column.format)}">{_text(column.label)}</th>' for _, column in shown
     )
     body = "".join(
         "<tr>"
@@ -231,9 +227,9 @@ def _what_was_run(data: ReportData) -> str:
     names = ", ".join(name.replace("_", " ") for name in data.scenarios)
     quarters = sorted({str(q) for q in data.economy["quarter"].unique()})
     draws = (
-        "draws from the prior"
+        "parameters drawn from the prior"
         if data.manifest.get("prior")
-        else "draws weighted by history where there are any"
+        else "parameters drawn from the posterior where the world carries one"
     )
     return _text(
         f"{data.paths:,} simulated paths of {data.quarters} quarters ({quarters[0]} to "

@@ -5,9 +5,7 @@ from __future__ import annotations
 from penstock.report.numbers import percent
 from penstock.report.source import GRADES, ReportData
 
-CONDITIONAL = (
-    "Conditional on the scenario and assumptions shown; not a forecast, rating or advice about any company."
-)
+CONDITIONAL = "Conditional on the scenario and assumptions shown; not a forecast, rating or advice about any company."
 
 
 def notice(data: ReportData) -> str:
@@ -27,7 +25,5 @@ def grade_sentence(data: ReportData) -> str:
         return "The run does not carry the evidence grades of its inputs."
     basis = str(frame["basis"].iloc[0])
     shares = frame[frame["basis"] == basis].set_index("grade")["share"]
-    listed = ", ".join(
-        f"{grade} {percent(float(shares[grade]))}" for grade in GRADES if grade in shares.index
-    )
+    listed = ", ".join(f"{grade} {percent(float(shares[grade]))}" for grade in GRADES if grade in shares.index)
     return f"Inputs by evidence grade ({basis.lower()}): {listed}."

@@ -85,9 +85,7 @@ def quantity(value: float, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:
     return text if text == NOT_AVAILABLE else f"{text} {unit}"
 
 
-def quantity_range(
-    low: float, high: float, unit: str, digits: int = SIGNIFICANT_DIGITS, level: str = "90%"
-) -> str:
+def quantity_range(low: float, high: float, unit: str, digits: int = SIGNIFICANT_DIGITS, level: str = "90%") -> str:
     """`3.4–5.1 GW (90%)`."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOT_AVAILABLE
@@ -154,6 +152,8 @@ def probability_text(count: int, total: int, weak_grade: str = "") -> str:
     """
     if count == 0 and not weak_grade:
         return f"under {percent(wilson_interval(0, total)[1])} (none of {total:,} paths)"
+    if count == total and not weak_grade:
+        return _all_paths(total)
     share, se = count / total, share_se(count, total)
     se_points = plain(100.0 * se, 2)
     low, high = wilson_interval(count, total)
@@ -166,16 +166,22 @@ def probability_text(count: int, total: int, weak_grade: str = "") -> str:
     return f"{percent(share)} (se {se_points})"
 
 
+def _all_paths(total: int) -> str:
+    """A lower bound, rounded down: 99.7% must not read as certainty."""
+    low = math.floor(1000.0 * wilson_interval(total, total)[0]) / 10.0
+    return f"over {low:.1f}% (all {total:,} paths)"
+
+
 def in_hundred(count: int, total: int) -> str:
     """`34% (about 34 in 100 paths, se 1.5), about as likely as not`, or a range where the error is large."""
     share, se = count / total, share_se(count, total)
     if count == 0:
         return f"under {percent(wilson_interval(0, total)[1])} (none of {total:,} paths)"
+    if count == total:
+        return _all_paths(total)
     if share < 2.0 * se:
         low, high = wilson_interval(count, total)
-        return (
-            f"{percent(low).removesuffix('%')}{EN_DASH}{percent(high)} (few paths), {likelihood_word(high)}"
-        )
+        return f"{percent(low).removesuffix('%')}{EN_DASH}{percent(high)} (few paths), {likelihood_word(high)}"
     base = 100 if share >= 0.01 else 1000
     return (
         f"{percent(share)} (about {round(base * share)} in {base:,} paths, se {plain(100.0 * se, 2)}), "

@@ -12,6 +12,11 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
+from penstock.engine.opening.figures import opening_figures
+from penstock.engine.opening.state import Opening
+from penstock.engine.opening.summary import assets_by_grade
+from penstock.engine.opening.universe import build_universe
+
 T = TypeVar("T")
 
 LAYERS = ("ai", "platform", "data", "silicon", "facilities", "energy", "finance")
@@ -136,7 +141,7 @@ def read_run(run: RunTables) -> ReportData:
     names, layers = _companies(world, opening)
     evidence = getattr(run, "evidence", None)
     if evidence is None:
-        evidence = _opening_evidence(opening) if opening is not None else _world_evidence(world)
+        evidence = _opening_evidence(opening, world) if opening is not None else _world_evidence(world)
     flows = getattr(run, "flows", None)
     return ReportData(
         manifest=manifest,
@@ -164,10 +169,7 @@ def _with_categories(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFr
 def _scenario_names(manifest: dict[str, Any], economy: pd.DataFrame) -> tuple[str, ...]:
     """Scenario names in the order in which they were asked for."""
     present = [str(name) for name in pd.unique(economy["scenario"])]
-    asked = [
-        str(entry["name"]) if isinstance(entry, dict) else str(entry)
-        for entry in manifest.get("scenarios", [])
-    ]
+    asked = [str(entry["name"]) if isinstance(entry, dict) else str(entry) for entry in manifest.get("scenarios", [])]
     ordered = [name for name in asked if name in present]
     return tuple(ordered + [name for name in present if name not in ordered])
 
@@ -187,31 +189,39 @@ def _companies(world: Any, opening: Any) -> tuple[dict[str, str], dict[str, str]
 
 
 def _graded_dollars(basis: str, dollars: pd.Series, grades: pd.Series) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {"grade": grades.astype(str).to_numpy(), "usd_bn": dollars.abs().astype(float).to_numpy()}
-    )
+    frame = pd.DataFrame({"grade": grades.astype(str).to_numpy(), "usd_bn": dollars.abs().astype(float).to_numpy()})
     frame = frame[frame["grade"].isin(GRADES)]
     total = frame.groupby("grade")["usd_bn"].sum().reset_index()
     total.insert(0, "basis", basis)
     return total
 
 
-def _opening_evidence(opening: Any) -> pd.DataFrame:
-    """Dollars of opening assets, last-twelve-month revenue and ties by grade."""
+def _opening_evidence(opening: Any, world: Any) -> pd.DataFrame:
+    """Dollars of opening assets, sheet lines, last-twelve-month revenue and ties by grade.
+
+    With the world at hand these are the sums that `penstock world opening` prints: a company's assets carry
+    the grade of their total. The lines into which the model splits them are apart, because that split is
+    an estimate for nearly all.
+    """
+    parts = []
     assets = [column for column in ASSET_COLUMNS if column in opening.sheet.columns]
-    parts = [
-        _graded_dollars("Opening assets", opening.sheet[assets].stack(), opening.sheet_grades[assets].stack())
-    ]
-    if "ltm_revenue" in opening.flows.columns:
-        parts.append(
-            _graded_dollars(
-                "Revenue of the last year", opening.flows["ltm_revenue"], opening.flow_grades["ltm_revenue"]
-            )
-        )
+    if isinstance(opening, Opening) and world is not None:
+        total_grade = opening_figures(world, build_universe(world)).grade["total_assets"]
+        parts.append(_from_summary("Opening assets, totals", assets_by_grade(opening, total_grade)))
+    lines = opening.sheet[assets].melt()["value"], opening.sheet_grades[assets].melt()["value"]
+    parts.append(_graded_dollars("Opening assets, line by line", *lines))
+    revenue = opening.flows["ltm_revenue"], opening.flow_grades["ltm_revenue"]
+    parts.append(_graded_dollars("Revenue of the last year", *revenue))
     ties = opening.flow_ties
-    if len(ties):
-        parts.append(_graded_dollars("Payments along ties", ties["base"] * 4.0, ties["grade"]))
+    parts.append(_graded_dollars("Payments along ties", ties["base"] * 4.0, ties["grade"]))
     return pd.concat(parts, ignore_index=True)
+
+
+def _from_summary(basis: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The row over all layers of a table of shares by grade, as dollars."""
+    row = table[table["layer"] == "all"].iloc[0]
+    dollars = [float(row["usd_bn"]) * float(row[grade]) for grade in GRADES]
+    return pd.DataFrame({"basis": basis, "grade": list(GRADES), "usd_bn": dollars})
 
 
 def _world_evidence(world: Any) -> pd.DataFrame:
@@ -239,8 +249,7 @@ def _company_evidence(opening: Any) -> dict[str, CompanyEvidence]:
     dollars = opening.sheet[assets].abs()
     totals = dollars.sum(axis=1)
     by_grade = {
-        grade: dollars.where(opening.sheet_grades[assets] == grade, 0.0).sum(axis=1)
-        / totals.where(totals > 0)
+        grade: dollars.where(opening.sheet_grades[assets] == grade, 0.0).sum(axis=1) / totals.where(totals > 0)
         for grade in WEAK_GRADES
     }
     stated = opening.profile.get("evidence_share_ef")

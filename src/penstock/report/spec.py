@@ -68,9 +68,7 @@ class Figure:
     def opening_rows(self) -> list[list[Any]]:
         """The rows for the opening choice."""
         keys = [column.key for column in self.columns]
-        wanted = [
-            (keys.index(f.column), value) for f, value in zip(self.facets, self.opening_choice(), strict=True)
-        ]
+        wanted = [(keys.index(f.column), value) for f, value in zip(self.facets, self.opening_choice(), strict=True)]
         return [row for row in self.rows if all(row[index] == value for index, value in wanted)]
 
     def shown_columns(self) -> list[tuple[int, Column]]:
@@ -107,15 +105,12 @@ class Figure:
             "kind": self.kind,
             "title": self.title,
             "unit": self.unit,
-            "columns": [
-                {"key": c.key, "label": c.label, "format": c.format, "hidden": c.hidden} for c in self.columns
-            ],
+            "columns": [{"key": c.key, "label": c.label, "format": c.format, "hidden": c.hidden} for c in self.columns],
             "levels": levels,
             "rows": [list(row) for row in zip(*packed, strict=True)],
             "findings": self.findings,
             "facets": [
-                {"column": f.column, "label": f.label, "values": [list(v) for v in f.values]}
-                for f in self.facets
+                {"column": f.column, "label": f.label, "values": [list(v) for v in f.values]} for f in self.facets
             ],
             "options": self.options,
             "python": self.python,

@@ -250,7 +250,7 @@ def _company_failures(data: ReportData, scenario: str) -> pd.DataFrame:
 def layer_failures(data: ReportData, scenario: str) -> pd.DataFrame:
     """layer, companies (that fail anywhere), count (paths with at least one), mean_defaults per path."""
     defaults = first_defaults(data, scenario)
-    layer = defaults["company_id"].map(data.company_layers).fillna("")
+    layer = np.array([data.company_layers.get(str(company), "") for company in defaults["company_id"]])
     rows = []
     for name in LAYERS:
         group = defaults[layer == name]
@@ -269,9 +269,7 @@ def default_timeline(data: ReportData, scenario: str, companies: Sequence[str]) 
     """company_id, quarter, count of paths whose first default of the company falls in the quarter."""
     defaults = first_defaults(data, scenario)
     defaults = defaults[defaults["company_id"].isin(list(companies))]
-    return (
-        defaults.groupby(["company_id", "quarter"], as_index=False).size().rename(columns={"size": "count"})
-    )
+    return defaults.groupby(["company_id", "quarter"], as_index=False).size().rename(columns={"size": "count"})
 
 
 def binding_shares(data: ReportData, scenario: str, by: str) -> pd.DataFrame:

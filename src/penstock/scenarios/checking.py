@@ -74,9 +74,7 @@ def _word(placed: Placed[Any], key: str, allowed: tuple[str, ...], *, empty: boo
     return [placed.defect(key, shown(value), f"one of {', '.join(allowed)}", allowed)]
 
 
-def _resolve(
-    placed: Placed[Any], key: str, text: str, look_up: Callable[[str], str], defects: list[Defect]
-) -> str:
+def _resolve(placed: Placed[Any], key: str, text: str, look_up: Callable[[str], str], defects: list[Defect]) -> str:
     try:
         return look_up(text)
     except UnknownNameError as error:
@@ -92,9 +90,7 @@ def _check_remove(placed: Placed[Remove], names: NamesOf, out: Checked) -> None:
         return
     kind = "tie" if entry.tie else "company"
     before = len(out.defects)
-    name = _resolve(
-        placed, kind, entry.tie or entry.company, lambda text: pool.resolve(text, (kind,))[1], out.defects
-    )
+    name = _resolve(placed, kind, entry.tie or entry.company, lambda text: pool.resolve(text, (kind,))[1], out.defects)
     if len(out.defects) > before:
         return
     if kind == "tie":

@@ -59,9 +59,7 @@ def read_path(path: Path) -> Document:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise InputError(
-                f"{name}: file: found {size / 1e6:.1f} MB; expected at most {MAX_BYTES / 1e6:.1f} MB"
-            )
+            raise InputError(f"{name}: file: found {size / 1e6:.1f} MB; expected at most {MAX_BYTES / 1e6:.1f} MB")
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{name}: file: found nothing; expected a scenario file") from None

@@ -52,9 +52,7 @@ class Change(Entry):
     apply: str = Field(description='"*0.6", "+0.02", "=3", or "0.4 to 0.8": 5-95 % range of a factor')
     start: str = Field(alias="from", description="first quarter in which it acts, 2027Q2")
     until: str = Field(default="", description="last quarter in which it acts; empty: to the end")
-    over: int = Field(
-        default=0, ge=0, description="quarters to phase in: 1/over in the first, all in the last"
-    )
+    over: int = Field(default=0, ge=0, description="quarters to phase in: 1/over in the first, all in the last")
     why: str = Field(default="", description="reason or evidence")
 
 

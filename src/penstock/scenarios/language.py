@@ -102,11 +102,7 @@ def _lineage(leaf: Document) -> tuple[list[Parsed], list[Defect]]:
         line = document.line("", 0, "extends")
         path = _parent_path(parent, document.folder)
         if path is None:
-            names = (
-                [*library(), *(p.stem for p in document.folder.glob("*.toml"))]
-                if document.folder
-                else library()
-            )
+            names = [*library(), *(p.stem for p in document.folder.glob("*.toml"))] if document.folder else library()
             expected = "a bundled scenario or a file beside this one, without .toml"
             return chain, [Defect(document.file, line, "extends", shown(parent), expected, tuple(names))]
         if str(path.resolve()) in seen:

@@ -54,9 +54,7 @@ class Names:
             for row in ties.itertuples(index=False)
         }
         sites = world.table("sites")[["id", "name"]].fillna("")
-        self._sites = {
-            str(row.id): Named("site", str(row.id), str(row.name)) for row in sites.itertuples(index=False)
-        }
+        self._sites = {str(row.id): Named("site", str(row.id), str(row.name)) for row in sites.itertuples(index=False)}
         self.sources = frozenset(world.table("sources")["id"].astype(str))
 
     def has(self, kind: str, name: str) -> bool:
@@ -78,9 +76,7 @@ class Names:
     def remove_company(self, name: str) -> None:
         """Takes the company out with the ties it has."""
         del self._companies[name]
-        self._ties = {
-            tie: ends for tie, ends in self._ties.items() if name not in (ends.provider, ends.receiver)
-        }
+        self._ties = {tie: ends for tie, ends in self._ties.items() if name not in (ends.provider, ends.receiver)}
 
     def resolve(self, text: str, kinds: tuple[str, ...]) -> tuple[str, str]:
         """(kind, id) of what `text` names among companies, ties, sites and layers.

@@ -108,9 +108,7 @@ class Scenario:
         left = "style='text-align:left'"
         rows = [("touches", self.summary()), ("story", self.story), ("evidence", self.evidence)]
         body = "".join(
-            f"<tr><th {left}>{label}</th><td {left}>{html.escape(text)}</td></tr>"
-            for label, text in rows
-            if text
+            f"<tr><th {left}>{label}</th><td {left}>{html.escape(text)}</td></tr>" for label, text in rows if text
         )
         title = html.escape(f"{self.name}: {self.title}" if self.title else self.name)
         return f"<table><caption>{title} <code>{self.hash8}</code></caption><tbody>{body}</tbody></table>"

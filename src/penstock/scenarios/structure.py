@@ -71,9 +71,7 @@ def parse(document: Document) -> Parsed:
     top = _read(ScenarioFile, {k: raw[k] for k in TOP if k in raw}, document, "", 0, defects)
     if top is not None and document.stem and top.name != document.stem:
         line = document.line("", 0, "name")
-        defects.append(
-            FoundDefect(document.file, line, "name", shown(top.name), "the file's name", hint=document.stem)
-        )
+        defects.append(FoundDefect(document.file, line, "name", shown(top.name), "the file's name", hint=document.stem))
     entries: dict[str, tuple[Placed[Any], ...]] = {}
     for table, model in LISTS.items():
         entries[table] = _read_list(model, raw.get(table, []), document, table, defects)
@@ -101,16 +99,12 @@ def _read_list(
     if not isinstance(value, list):
         line = document.line("", 0, table) or document.line(table, 0, "")
         found = f"[{table}]" if isinstance(value, Mapping) else _shown(value)
-        defects.append(
-            FoundDefect(document.file, line, table, found, "a list of tables", hint=f"[[{table}]]")
-        )
+        defects.append(FoundDefect(document.file, line, table, found, "a list of tables", hint=f"[[{table}]]"))
         return ()
     placed: list[Placed[Any]] = []
     for index, item in enumerate(value):
         if not isinstance(item, Mapping):
-            defects.append(
-                Defect(document.file, document.line(table, index, ""), table, _shown(item), "a table")
-            )
+            defects.append(Defect(document.file, document.line(table, index, ""), table, _shown(item), "a table"))
             continue
         entry = _read(model, item, document, table, index, defects)
         if entry is not None:

@@ -64,9 +64,7 @@ def write_new(path: Path, extends: str = "baseline", quarter: str = "2027Q1") ->
     """
     path = path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml")
     if not NAME.fullmatch(path.stem):
-        raise UsageError(
-            f"FILE: found {path.name!r}; expected lower-case letters, digits and _, a letter first"
-        )
+        raise UsageError(f"FILE: found {path.name!r}; expected lower-case letters, digits and _, a letter first")
     if extends not in library():
         nearest = nearest_name(extends, library())
         hint = f"; nearest {nearest}" if nearest else ""
@@ -78,8 +76,7 @@ def write_new(path: Path, extends: str = "baseline", quarter: str = "2027Q1") ->
         raise OutputError(f"{path}: file: found one that exists; expected a new file") from None
     except OSError as error:
         raise OutputError(
-            f"{path}: file: found a place that cannot be written ({error.strerror}); "
-            "expected a folder that can be"
+            f"{path}: file: found a place that cannot be written ({error.strerror}); expected a folder that can be"
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(template(path.stem, extends, quarter))

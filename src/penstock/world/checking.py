@@ -222,9 +222,7 @@ def check_date_order(world: RawWorld) -> Iterator[Defect]:
         for row in world.rows(table):
             start, end = _date(row.cells.get(first, "")), _date(row.cells.get(last, ""))
             if start and end and end < start:
-                yield Defect(
-                    row.file, row.line, last, shown(row.cells[last]), f"a day after {first} = {start}"
-                )
+                yield Defect(row.file, row.line, last, shown(row.cells[last]), f"a day after {first} = {start}")
 
 
 def check_mag7(world: RawWorld) -> Iterator[Defect]:

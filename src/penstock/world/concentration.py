@@ -156,9 +156,7 @@ def _model_equity(world: World) -> _Measure:
     valued = figures.index.get_level_values("metric") == "valuation"
     values = figures[valued].droplevel("metric")
     labs = [
-        str(lab)
-        for lab in values.index
-        if companies.loc[lab, "layer"] == "ai" and companies.loc[lab, "roles"] == "lab"
+        str(lab) for lab in values.index if companies.loc[lab, "layer"] == "ai" and companies.loc[lab, "roles"] == "lab"
     ]
     stakes = world.active_contracts()
     stakes = stakes[

@@ -73,8 +73,7 @@ def find_folder(name: str | Path) -> Path:
     bundled = ", ".join(BUNDLED)
     if str(name) in ANNOUNCED:
         raise UsageError(
-            f"--world: found {str(name)!r}, which this version does not bundle yet; "
-            f"expected {bundled} or a folder"
+            f"--world: found {str(name)!r}, which this version does not bundle yet; expected {bundled} or a folder"
         )
     near = nearest_name(str(name), BUNDLED)
     hint = f"; nearest {near}" if near else ""
@@ -127,16 +126,12 @@ def folder_as_of(folder: Path) -> dt.date:
     try:
         descriptor = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{DESCRIPTOR}: file: found text that is not JSON ({error}); expected JSON"
-        ) from None
+        raise InputError(f"{DESCRIPTOR}: file: found text that is not JSON ({error}); expected JSON") from None
     found: Any = descriptor.get("as_of", BASELINE.isoformat()) if isinstance(descriptor, dict) else None
     try:
         return dt.date.fromisoformat(found)
     except (TypeError, ValueError):
-        raise InputError(
-            f"{DESCRIPTOR}: as_of: found {found!r}; expected an ISO date, as 2025-12-31"
-        ) from None
+        raise InputError(f"{DESCRIPTOR}: as_of: found {found!r}; expected an ISO date, as 2025-12-31") from None
 
 
 def _parse_day(text: str | dt.date) -> dt.date:

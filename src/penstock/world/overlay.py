@@ -47,9 +47,7 @@ def _header_defects(raw: RawTable) -> list[Defect]:
         if key in seen:
             field = ",".join(raw.table.key)
             again = f"{shown(','.join(key))} again"
-            found.append(
-                Defect(row.file, row.line, field, again, f"a key not used before (line {seen[key]})")
-            )
+            found.append(Defect(row.file, row.line, field, again, f"a key not used before (line {seen[key]})"))
         seen.setdefault(key, row.line)
     return found
 

@@ -111,12 +111,8 @@ def _company(name: str, description: str, *, required: bool = True) -> Column:
 
 
 COUNTRY = Column("country", "text", "ISO 3166-1 country code, two letters", pattern="[A-Z]{2}")
-EVIDENCE = _word(
-    "evidence", "how far the row can be trusted: page read, derived, or from memory", words.EVIDENCE
-)
-SOURCE = Column(
-    "source_id", "list", "sources of the row, the main one first", required=True, references="sources"
-)
+EVIDENCE = _word("evidence", "how far the row can be trusted: page read, derived, or from memory", words.EVIDENCE)
+SOURCE = Column("source_id", "list", "sources of the row, the main one first", required=True, references="sources")
 NOTE = _text("note", "what else is known; side figures; how a derived figure was made")
 PROVENANCE = (EVIDENCE, SOURCE, NOTE)
 KNOWN_FROM = _date("known_from", "day from which a person could have known the row", optional=True)

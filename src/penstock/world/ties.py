@@ -21,9 +21,7 @@ def ties_in_force(contracts: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     whose `included_in` is among the rows chosen so far. Two columns are added: `undrawn` (a credit line not
     drawn) and `ended` (its term ended before the date).
     """
-    chosen = contracts[
-        known_by(contracts["announced"], as_of) & ~contracts["status"].isin(STATUSES_WITHOUT_MONEY)
-    ]
+    chosen = contracts[known_by(contracts["announced"], as_of) & ~contracts["status"].isin(STATUSES_WITHOUT_MONEY)]
     kept = chosen[~chosen["included_in"].isin(set(chosen["id"]))]
     ended = kept["end"].notna() & (kept["end"] < as_of.isoformat())
     return kept.assign(undrawn=kept["status"] == "undrawn", ended=ended).reset_index(drop=True)

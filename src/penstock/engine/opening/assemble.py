@@ -95,9 +95,7 @@ def sheet_inputs(
     )
 
 
-def stakes_at_value(
-    stakes: pd.DataFrame, market_value: pd.Series, figures: Figures
-) -> tuple[pd.Series, pd.Series]:
+def stakes_at_value(stakes: pd.DataFrame, market_value: pd.Series, figures: Figures) -> tuple[pd.Series, pd.Series]:
     """Fair value of the stakes each firm holds, usd_bn, and the weakest grade behind it."""
     firms = figures.value.index
     held = stakes[stakes["holder"].isin(firms) & stakes["company"].isin(market_value.index)]

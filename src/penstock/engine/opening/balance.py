@@ -268,9 +268,7 @@ def _sheet_grades(
         if sheet.at[firm, "stake_revaluation"] != 0.0:
             equity += [str(grade.at[firm, "stakes"]), _with_d(book_grade[firm])]
         grade.at[firm, "equity"] = weakest(equity)
-        grade.at[firm, "stake_revaluation"] = weakest(
-            [_with_d(book_grade[firm]), str(grade.at[firm, "stakes"])]
-        )
+        grade.at[firm, "stake_revaluation"] = weakest([_with_d(book_grade[firm]), str(grade.at[firm, "stakes"])])
         named = [str(stated.at[firm, m]) for m in ("total_assets", "total_equity", "total_debt")]
         grade.at[firm, "plug"] = weakest([*named, str(grade.at[firm, "cash"])])
     return grade

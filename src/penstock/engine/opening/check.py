@@ -284,7 +284,5 @@ def _plugs(opening: Opening) -> list[dict[str, object]]:
         )
     total = float(plug.sum())
     share = total / float(assets.sum()) if float(assets.sum()) > 0 else 0.0
-    rows.append(
-        _line("sum of all plugs", total, None, "usd_bn", share, None, True, "share of all assets beside it")
-    )
+    rows.append(_line("sum of all plugs", total, None, "usd_bn", share, None, True, "share of all assets beside it"))
     return rows

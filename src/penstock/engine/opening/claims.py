@@ -78,9 +78,7 @@ def build_credit(
     rating = inputs.rating
     if (rating == "").any():  # unrated firms: by the rule that the profile uses
         rating = ratings(inputs.figures.value, universe.group, rating)
-    loans = contracts[
-        contracts["kind"].isin(["loan", "vendor_financing"]) & contracts["amount_usd_bn"].notna()
-    ]
+    loans = contracts[contracts["kind"].isin(["loan", "vendor_financing"]) & contracts["amount_usd_bn"].notna()]
     by_firm: dict[str, list[tuple[pd.Series, float]]] = defaultdict(list)
     for contract_id, row in loans.iterrows():
         borrower = str(row["receiver_id"])
@@ -126,9 +124,7 @@ def build_credit(
             )  # fmt: skip
         if lease > 0:
             rows.append(
-                _debt_row(
-                    firm, "lessors", "lease", lease, rate, LEASE_AMORTISATION, secured=False, draw_share=0.0
-                )
+                _debt_row(firm, "lessors", "lease", lease, rate, LEASE_AMORTISATION, secured=False, draw_share=0.0)
             )
     return pd.DataFrame(rows, columns=DEBT_COLUMNS), lines, notes
 
@@ -210,9 +206,7 @@ def _named_loan(
     )  # fmt: skip
 
 
-def build_stakes(
-    universe: Universe, inputs: SheetInputs, contracts: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
+def build_stakes(universe: Universe, inputs: SheetInputs, contracts: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Holdings in every firm: named ones, then one residual holder; shares of a firm add to one.
 
     A stated fraction counts as it is; an amount counts over the firm's value up to the assumed
@@ -221,9 +215,7 @@ def build_stakes(
     """
     notes: list[str] = []
     held: dict[str, dict[str, list[tuple[str, float, float, str]]]] = defaultdict(lambda: defaultdict(list))
-    for contract_id, row in contracts[
-        contracts["kind"].isin(["equity", "warrant", "acquisition"])
-    ].iterrows():
+    for contract_id, row in contracts[contracts["kind"].isin(["equity", "warrant", "acquisition"])].iterrows():
         investor, company = str(row["provider_id"]), str(row["receiver_id"])
         if row["kind"] == "warrant":
             investor, company = company, investor
@@ -240,9 +232,7 @@ def build_stakes(
     return pd.DataFrame(rows, columns=STAKE_COLUMNS), notes
 
 
-def _stake(
-    universe: Universe, inputs: SheetInputs, row: pd.Series, company: str
-) -> tuple[float, float, str] | None:
+def _stake(universe: Universe, inputs: SheetInputs, row: pd.Series, company: str) -> tuple[float, float, str] | None:
     """(share held now, weight in a next round, grade) of one equity, warrant or acquisition row."""
     kind, status, binding = str(row["kind"]), str(row["status"]), str(row["binding"])
     value = float(inputs.market_value.get(company, 0.0))
@@ -325,9 +315,7 @@ def build_guarantees(world: World, universe: Universe, contracts: pd.DataFrame) 
     contract that binds only for unsold capacity is a guarantee for its provider.
     """
     everything = world.table("contracts")
-    inside = (
-        everything["included_in"] if "included_in" in everything else pd.Series("", index=everything.index)
-    )
+    inside = everything["included_in"] if "included_in" in everything else pd.Series("", index=everything.index)
     rows: list[dict[str, object]] = []
     chosen = contracts[contracts["kind"] == "guarantee"]
     backstops = contracts[contracts["id"].isin(BACKSTOPS)]

@@ -30,9 +30,7 @@ COMPONENT_BUYERS = frozenset(
 )
 """Groups that buy goods to build them into what they sell: an operating cost, not capex."""
 
-FLEET_GROUPS = frozenset(
-    {"lab", "hyperscaler", "device_maker", "neocloud", "data_platform", "internet_network"}
-)
+FLEET_GROUPS = frozenset({"lab", "hyperscaler", "device_maker", "neocloud", "data_platform", "internet_network"})
 
 SUPPLY_CATEGORY = {
     "chip_designer": "accelerators",

@@ -112,9 +112,7 @@ def _revenue(world: World, draft: Draft) -> None:
     year_ago = world.as_of.replace(year=world.as_of.year - 1).isoformat()
     series = world.table("series")
     rates = series[
-        (series["series"] == "arr_usd_bn")
-        & (series["date"] <= world.as_of.isoformat())
-        & (series["date"] > year_ago)
+        (series["series"] == "arr_usd_bn") & (series["date"] <= world.as_of.isoformat()) & (series["date"] > year_ago)
     ]
     mean_rate = rates.groupby("entity")["value"].mean().reindex(draft.value.index)
     draft.put("revenue", mean_rate[gap].dropna(), "mean run rate of the last year")
@@ -214,7 +212,5 @@ def ratings(value: pd.DataFrame, group: pd.Series, stated: pd.Series) -> pd.Seri
     trade_points = group.map({"utility": 2, "lab": -1, "neocloud": -1}).fillna(0).to_numpy(dtype=int)
     points = size_points + margin_points + leverage_points + trade_points - (value["total_equity"] < 0.0)
     steps = [points >= p for p in (7, 6, 4, 2, 1, -5)]
-    estimated = pd.Series(
-        np.select(steps, RATING_SCALE[:-1], RATING_SCALE[-1]), index=value.index, dtype=object
-    )
+    estimated = pd.Series(np.select(steps, RATING_SCALE[:-1], RATING_SCALE[-1]), index=value.index, dtype=object)
     return stated.where(stated.isin(RATING_SCALE), estimated)

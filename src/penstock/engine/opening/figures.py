@@ -208,9 +208,7 @@ def _carry(world: World, draft: Draft) -> None:
     for firm in more.index:
         draft.value.at[firm, "total_debt"] += more[firm]
         draft.grade.at[firm, "total_debt"] = weakest([str(draft.grade.at[firm, "total_debt"]), "D"])
-        draft.rule.at[firm, "total_debt"] = (
-            f"{draft.rule.at[firm, 'total_debt']!s}; named loans signed since added"
-        )
+        draft.rule.at[firm, "total_debt"] = f"{draft.rule.at[firm, 'total_debt']!s}; named loans signed since added"
     # cash carried past the assets it stands in: the carry stops there
     short = value["cash_and_investments"] > value["total_assets"]
     movable = short & draft.rule["cash_and_investments"].astype(str).str.contains("carried")

@@ -86,9 +86,7 @@ def opening_flows(
     return flows, _flow_grades(figures, flows, revenue_grade, capex_grade)
 
 
-def finish_flows(
-    flows: pd.DataFrame, tie_in: pd.Series, tie_cost: pd.Series, tie_capex: pd.Series
-) -> pd.DataFrame:
+def finish_flows(flows: pd.DataFrame, tie_in: pd.Series, tie_cost: pd.Series, tie_capex: pd.Series) -> pd.DataFrame:
     """Flows with what the ties carry taken out of the unnamed rest.
 
     Args:
@@ -192,9 +190,7 @@ def _quarters(world: World, metric: str) -> pd.DataFrame:
 def _run_rates(world: World) -> pd.DataFrame:
     """Latest fresh run rate by company, as a quarter: value (usd_bn per quarter), grade (at best D)."""
     series = world.table("series")
-    rows = series[series["series"] == "arr_usd_bn"].rename(
-        columns={"entity": "company_id", "date": "period_end"}
-    )
+    rows = series[series["series"] == "arr_usd_bn"].rename(columns={"entity": "company_id", "date": "period_end"})
     rows = rows.assign(value=rows["value"] / 4.0, grade=[weakest([g, "D"]) for g in rows["grade"]])
     return _latest_fresh(world, rows[["company_id", "period_end", "value", "grade"]])
 

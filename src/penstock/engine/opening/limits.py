@@ -76,9 +76,7 @@ def fit_margins(
     from_users = {str(firm): float(amount) for firm, amount in by_payee.items()}
     open_sales = _open(sellers, "seller", "revenue", sold)
     open_budgets = _open(budgets, "buyer", "budget", spent)
-    payee_factor, payer_factor = _firm_factors(
-        universe, inputs, fit, sold, spent, from_users, open_sales, open_budgets
-    )
+    payee_factor, payer_factor = _firm_factors(universe, inputs, fit, sold, spent, from_users, open_sales, open_budgets)
     for key, tie in everything.items():
         if not tie.base:
             continue
@@ -93,8 +91,7 @@ def fit_margins(
         if factor < 1.0:
             whose = f"the {kind} of {payer}" if by_payer < earned else f"the revenue of {payee}"
             fit.notes.append(
-                f"{';'.join(tie.contract_ids)}: cut to {factor:.2f} of {tie.base:.3f} usd_bn a quarter "
-                f"by {whose}"
+                f"{';'.join(tie.contract_ids)}: cut to {factor:.2f} of {tie.base:.3f} usd_bn a quarter by {whose}"
             )
             fit.cut_sales[key] = tie.base * max(0.0, earned - factor)
     fit.open_sales, fit.open_budgets = open_sales, open_budgets
@@ -153,9 +150,7 @@ def _firm_factors(
             rest = sum(by.get(firm, 0.0) for c, by in open_budgets.items() if mine(c))
             payer_factor[firm, kind], scale = _factors(named, rest, limit)
             if scale < 0.999 and rest > 0.05:
-                fit.notes.append(
-                    f"{firm}: budgets of {rest:.2f} usd_bn a quarter cut to {scale:.2f} by its {kind}"
-                )
+                fit.notes.append(f"{firm}: budgets of {rest:.2f} usd_bn a quarter cut to {scale:.2f} by its {kind}")
             _scale(open_budgets, firm, scale, mine)
     return payee_factor, payer_factor
 

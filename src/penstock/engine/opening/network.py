@@ -71,9 +71,7 @@ class Network:
     bridge: FleetBridge
 
 
-def build_network(
-    world: World, universe: Universe, inputs: SheetInputs, removed_pairs: Iterable[Pair] = ()
-) -> Network:
+def build_network(world: World, universe: Universe, inputs: SheetInputs, removed_pairs: Iterable[Pair] = ()) -> Network:
     """Everything that binds firms, holders and sectors, from the world and the firms' own figures.
 
     `removed_pairs` are (provider, receiver, kind): their contracts are left out, nothing is
@@ -98,15 +96,11 @@ def build_network(
         if category != "models":
             parts.append(_category_ties(category, named, fit, removed, gone, china, universe))
     ties = _finish(pd.concat(parts, ignore_index=True))
-    ids = {
-        (p, r, c): t for t, p, r, c in ties[["tie_id", "payer", "payee", "category"]].itertuples(index=False)
-    }
+    ids = {(p, r, c): t for t, p, r, c in ties[["tie_id", "payer", "payee", "category"]].itertuples(index=False)}
     schedules, more = build_schedules(world, contracts, ids)
     idle = (ties["base"] <= 0.0) & ~ties["tie_id"].isin(schedules["tie_id"])
     if idle.any():
-        more.append(
-            f"{int(idle.sum())} named ties carry nothing at the opening and have no schedule: left out"
-        )
+        more.append(f"{int(idle.sum())} named ties carry nothing at the opening and have no schedule: left out")
         ties = ties[~idle].reset_index(drop=True)
     ties = _with_shares(ties)
     notes.extend(more)

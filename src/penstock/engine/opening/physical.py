@@ -124,9 +124,7 @@ def fleet_bridge(world: World) -> FleetBridge:
         )
     power = (chips["units"] * chips["kw"]).groupby(chips["line"]).sum().reindex(last.index).fillna(0.0)
     retired = _retired(shipped, pd.Timestamp(world.as_of)) if len(shipped) else last
-    return FleetBridge(
-        last, retired.reindex(last.index), waiting, _last_step(shipped).reindex(last.index), power
-    )
+    return FleetBridge(last, retired.reindex(last.index), waiting, _last_step(shipped).reindex(last.index), power)
 
 
 def _owner_weights(universe: Universe, inputs: SheetInputs) -> pd.Series:

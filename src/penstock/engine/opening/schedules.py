@@ -82,6 +82,7 @@ def yearly_from_power(world: World, row: pd.Series) -> float:
     """usd_bn a year that the named power stands for: rent, rented compute or energy; 0 if none."""
     mw = megawatts(row)
     if row["kind"] == "lease":
+        mw = mw or leased_site_mw(world, row)
         return mw * assumed("rent_usd_mn_per_mw_month") * 12.0 / 1000.0
     if row["kind"] == "compute":
         per_gw = parameter_or(world, "revenue_per_gw_cloud_rental", REVENUE_PER_GW_YEAR)
@@ -91,15 +92,20 @@ def yearly_from_power(world: World, row: pd.Series) -> float:
     return 0.0
 
 
+def leased_site_mw(world: World, row: pd.Series) -> float:
+    """IT power planned at the sites that the landlord owns for this tenant, MW."""
+    sites = world.table("sites")
+    mine = sites[(sites["owner_id"] == row["provider_id"]) & (sites["tenant_id"] == row["receiver_id"])]
+    return float(pd.to_numeric(mine["it_mw_planned"], errors="coerce").fillna(0.0).sum())
+
+
 def _ramp(count: int, ramp: float) -> Floats:
     """Weights that rise linearly to 1 over `ramp` quarters and stay there."""
     steps = np.arange(1, count + 1, dtype=np.float64)
     return np.minimum(1.0, steps / max(ramp, 1.0))
 
 
-def due_path(
-    world: World, row: pd.Series, before: int = 0, count: int = QUARTERS
-) -> tuple[Floats, str] | None:
+def due_path(world: World, row: pd.Series, before: int = 0, count: int = QUARTERS) -> tuple[Floats, str] | None:
     """Dues in usd_bn per quarter from `before` quarters ahead of the first quarter, with a grade.
 
     None where the contract tells neither money nor power nor a date.
@@ -109,6 +115,9 @@ def due_path(
         start = pd.Timestamp(world.as_of) - pd.DateOffset(months=18)
     offset = int(pd.Period(start, freq="Q").ordinal - first_quarter(world).ordinal) + before
     years = term_years(row)
+    if row["kind"] == "lease" and pd.isna(row["end"]):
+        # halls are let for longer than a first term: without an end the lease is taken as renewed
+        years = max(years, assumed("lease_term_years"))
     length = max(1, round(years * 4)) + 1
     grade = str(row["grade"])
     yearly = row["annual_usd_bn"]
@@ -179,9 +188,7 @@ def build_schedules(
 def _rents(world: World, contracts: pd.DataFrame, tenant: str) -> Floats | None:
     """Firm rents that a sub-letting builder owes, usd_bn per quarter; None if it rents nothing."""
     leases = contracts[
-        (contracts["kind"] == "lease")
-        & (contracts["receiver_id"] == tenant)
-        & (contracts["binding"] == "firm")
+        (contracts["kind"] == "lease") & (contracts["receiver_id"] == tenant) & (contracts["binding"] == "firm")
     ]
     paths = [due_path(world, row) for _, row in leases.iterrows()]
     known = [path[0] for path in paths if path is not None]

@@ -68,9 +68,7 @@ def by_grade(dollars: pd.Series, grade: pd.Series, layer: pd.Series) -> pd.DataF
     """Share of dollars at each grade, by layer and over all; `usd_bn` the sum, `weakest` the grade of the
     sum.
     """
-    frame = pd.DataFrame(
-        {"usd_bn": dollars.abs().to_numpy(), "grade": grade.to_numpy(), "layer": layer.to_numpy()}
-    )
+    frame = pd.DataFrame({"usd_bn": dollars.abs().to_numpy(), "grade": grade.to_numpy(), "layer": layer.to_numpy()})
     sums = frame.pivot_table(index="layer", columns="grade", values="usd_bn", aggfunc="sum", fill_value=0.0)
     sums = sums.reindex(columns=list(GRADES), fill_value=0.0)
     known = [name for name in LAYERS if name in sums.index]

@@ -170,9 +170,7 @@ def _real_ties(world: World) -> pd.DataFrame:
     return ties[~ties["ended"]] if "ended" in ties else ties
 
 
-def _estimable(
-    world: World, companies: pd.DataFrame, figures: pd.DataFrame, ties: pd.DataFrame
-) -> dict[str, str]:
+def _estimable(world: World, companies: pd.DataFrame, figures: pd.DataFrame, ties: pd.DataFrame) -> dict[str, str]:
     """How the revenue of each company is known or estimated; no entry where it is not."""
     found: dict[str, str] = {}
     series = world.table("series")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.layout import IT_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels
@@ -20,7 +19,11 @@ COMPLETION = 0.25
 def close_books(now: Moment) -> None:
     """Posts income to net worth; moves capital purchases into plant; writes off what fell in value."""
     layout, r, scratch, books, f = (
-        now.block.layout, now.results, now.block.scratch, now.state.books, now.state.firms,
+        now.block.layout,
+        now.results,
+        now.block.scratch,
+        now.state.books,
+        now.state.firms,
     )
     book_income(now)
     equipment(now)
@@ -54,10 +57,20 @@ def ties_change(now: Moment) -> Array:
 def book_income(now: Moment) -> None:
     """Income and expense of every unit from the bills, one number for both sides."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
-    kernels.post(scratch.billed, layout.payer[layout.operating.slice], layout.payee[layout.operating.slice], books.net_worth)
+    kernels.post(
+        scratch.billed,
+        layout.payer[layout.operating.slice],
+        layout.payee[layout.operating.slice],
+        books.net_worth,
+    )
     # capital purchases of firms are not an expense
     books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
-    kernels.post(r["interest_due"], layout.payer[layout.interest.slice], layout.payee[layout.interest.slice], books.net_worth)
+    kernels.post(
+        r["interest_due"],
+        layout.payer[layout.interest.slice],
+        layout.payee[layout.interest.slice],
+        books.net_worth,
+    )
     # a called guarantee is the beneficiary's rent: the guarantor gets a claim on the beneficiary for it
     called = scratch.paid[layout.guarantee.slice]
     kernels.post(called, now.block.facts.guarantee_beneficiary, layout.payee[layout.guarantee.slice], books.net_worth)
@@ -68,11 +81,7 @@ def book_income(now: Moment) -> None:
 def equipment(now: Moment) -> None:
     """Compute equipment by vintage: straight line over its book life."""
     layout, r, f = now.block.layout, now.results, now.state.firms
-    bought = np.zeros((layout.unit_count, now.block.width))
-    for name in IT_CATEGORIES:
-        block = layout.category[name]
-        kernels.accumulate_range(now.block.scratch.flow, layout.payer, block.start, block.stop, bought)
-    added = bought[: layout.firms]
+    added = r["tied_equipment"].copy()
     added[: layout.owners] += now.block.cache["it_rest"] * r["equipment_ratio"]
     added = np.minimum(added, r["capex"])
     r["equipment_added"] = added
@@ -102,7 +111,11 @@ def write_down_stock(now: Moment) -> Array:
 def pay_out(now: Moment) -> None:
     """Dividends and buybacks out of surplus cash: what is left after settlement, never a due payment."""
     layout, r, f, facts, books = (
-        now.block.layout, now.results, now.state.firms, now.block.facts, now.state.books,
+        now.block.layout,
+        now.results,
+        now.state.firms,
+        now.block.facts,
+        now.state.books,
     )
     free = np.maximum(r["profit"], 0.0) * facts.conduct["payout_share"]
     cash = books.cash[: layout.firms]

@@ -14,14 +14,18 @@ RECESSION_CHANCE = 0.03
 def earn(now: Moment) -> None:
     """Sets sales outside the ties (firms, paths) and the share of each seller of AI services (ties, paths)."""
     e, f, th, facts, layout = (
-        now.state.economy, now.state.firms, now.block.theta, now.block.facts, now.block.layout,
+        now.state.economy,
+        now.state.firms,
+        now.block.theta,
+        now.block.facts,
+        now.block.layout,
     )
     starts = (now.chance(RECESSION) < RECESSION_CHANCE) & now.on("noise") & now.on("earn")
     e.cycle = 1.0 + 0.75 * (e.cycle - 1.0) - th["recession_depth"] * starts + 0.003 * now.shock(CYCLE_NOISE)
     volatility = th["idiosyncratic_volatility"] * facts.conduct["revenue_volatility"]
     shock = now.firm_shock()
     if now.on("earn"):
-        f.franchise = np.clip(f.franchise ** 0.95 * np.exp(volatility * shock - 0.5 * volatility**2), 0.05, 3.0)
+        f.franchise = np.clip(f.franchise**0.95 * np.exp(volatility * shock - 0.5 * volatility**2), 0.05, 3.0)
     trend = now.block.trend[now.quarter if now.on("earn") else 0]
     cycle = np.maximum(1.0 + facts.flows["recession_beta"] * (e.cycle - 1.0), 0.2)
     now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity
@@ -37,7 +41,11 @@ def move_shares(now: Moment) -> None:
         # talent counts as algorithmic progress on the compute that a lab trains with
         talent = now.lever("ai.talent")
         f.attraction[labs] = ai.attraction_step(
-            f.attraction[labs], f.training_index[labs], th["share_stickiness"], now.results["firm_shock"][labs], talent
+            f.attraction[labs],
+            f.training_index[labs],
+            th["share_stickiness"],
+            now.results["firm_shock"][labs],
+            talent,
         )
     block = layout.category["models"]
     sellers = layout.payee[block.slice]
@@ -46,4 +54,3 @@ def move_shares(now: Moment) -> None:
     pull[inside] = np.exp(f.attraction[sellers[inside]]) * f.activity[sellers[inside]]
     base = facts.tie_base[block.slice, 0]
     now.results["seller_share"] = ai.market_shares(base, pull + 1e-9, layout.segment, 3)
-

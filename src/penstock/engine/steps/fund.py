@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.layout import IT_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.steps.plan import debt_room
 from penstock.engine.steps.serve import RATE_DEFAULT
@@ -58,7 +57,8 @@ def fund(now: Moment) -> None:
     e, th = now.state.economy, now.block.theta
     cash = now.state.books.cash[: layout.firms]
     costs = r["tie_expense"] + r["other_cost"]
-    wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"])
+    wait = np.maximum(now.block.cache["quarters_to_income"] - now.quarter, 2.0)
+    wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"], wait)
     outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
     need = outflow - r["ebitda"] + now.block.cache["arrears"] - (cash - wanted)
     lose_access(now)
@@ -68,9 +68,21 @@ def fund(now: Moment) -> None:
     open_share = funding.access(e.mood * mood_lever, e.freeze, facts.investment_grade, own_loss, losses)
     open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
-    room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * open_share
+    rolled = np.where(
+        facts.investment_grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0)
+    )
+    room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
     room = room * now.block.cache["can_borrow"]
-    equity = facts.conduct["equity_share"] * f.value * np.clip(2.0 * e.mood * mood_lever, 0.0, 1.6) ** 2
+    equity = funding.round_room(
+        facts.conduct["equity_share"],
+        f.value,
+        facts.market_value,
+        e.mood * mood_lever,
+        r["revenue"],
+        f.expected_revenue,
+        r["contract_growth"],
+        facts.conduct["patience"],
+    )
     equity = equity * now.block.cache["can_issue"]
     equity = equity * np.where(e.freeze > 0, 0.4, 1.0) * now.lever("finance.equity_access") * (f.stage < 2.0)
     vendor = vendor_room(now)
@@ -79,12 +91,23 @@ def fund(now: Moment) -> None:
     if not now.on("fund"):
         room = 1e9 * now.block.cache["can_borrow"] * np.ones_like(need)
     sources = funding.cover(
-        need, debt_room=room, line_room=f.line, equity_room=equity, vendor_room=vendor,
-        capex=planned, flexible=flexible, cost=r["other_cost"],
+        need,
+        debt_room=room,
+        line_room=f.line,
+        equity_room=equity,
+        vendor_room=vendor,
+        capex=planned,
+        flexible=flexible,
+        cost=r["other_cost"],
     )
     r.update(
-        need=need, new_debt=sources.debt + sources.line, line_drawn=sources.line, equity_raised=sources.equity,
-        vendor_credit=sources.vendor, unfunded=sources.unfunded, cost_cut=sources.cost_cut,
+        need=need,
+        new_debt=sources.debt + sources.line,
+        line_drawn=sources.line,
+        equity_raised=sources.equity,
+        vendor_credit=sources.vendor,
+        unfunded=sources.unfunded,
+        cost_cut=sources.cost_cut,
     )
     r["surplus_cash"] = np.maximum(-need, 0.0)
     f.capex_scale = sources.capex_share
@@ -109,17 +132,13 @@ def lose_access(now: Moment) -> None:
 
 def vendor_room(now: Moment) -> Array:
     """Share of the accelerator and server bill that suppliers let stand when the buyer is short."""
-    layout, th = now.block.layout, now.block.theta
-    bill = np.zeros((layout.unit_count, now.block.width))
-    for name in IT_CATEGORIES:
-        block = layout.category[name]
-        kernels.accumulate_range(now.block.scratch.flow, layout.payer, block.start, block.stop, bill)
+    th, bill = now.block.theta, now.results["tied_equipment"]
     share = np.clip(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
     share = np.minimum(share, now.lever("policy.vendor_finance_cap", 1.0))
     if not now.on("vendor_financing"):
         share = np.zeros_like(share)
-    now.results["it_bill"] = bill[: layout.firms]
-    return share * bill[: layout.firms] * (now.state.firms.stage < 2.0)
+    now.results["it_bill"] = bill
+    return share * bill * (now.state.firms.stage < 2.0)
 
 
 def bring_money_in(now: Moment) -> None:
@@ -129,7 +148,13 @@ def bring_money_in(now: Moment) -> None:
 
 
 def draw_debt(now: Moment) -> None:
-    layout, r, f, ties, books = now.block.layout, now.results, now.state.firms, now.state.ties, now.state.books
+    layout, r, f, ties, books = (
+        now.block.layout,
+        now.results,
+        now.state.firms,
+        now.state.ties,
+        now.state.books,
+    )
     drawn = r["new_debt"][layout.borrower] * now.block.cache["draw_share"]
     owed = np.maximum(now.block.cache["debt_owed"], 1e-9)
     market = new_rate(now)
@@ -150,15 +175,44 @@ def new_rate(now: Moment) -> Array:
 
 def sell_equity(now: Moment) -> None:
     """A round: new shares a / (V + a) go to the holders who pay; all others are diluted by V / (V + a)."""
-    layout, r, f, ties, books = now.block.layout, now.results, now.state.firms, now.state.ties, now.state.books
+    layout, r, f, ties, books = (
+        now.block.layout,
+        now.results,
+        now.state.firms,
+        now.state.ties,
+        now.state.books,
+    )
     raised = r["equity_raised"]
     value = np.maximum(f.value, 1e-6)
     new = raised / (value + raised)
-    paid = raised[layout.stake_company] * now.block.cache["round_share"]
-    ties.stake = ties.stake * (1.0 - new[layout.stake_company]) + new[layout.stake_company] * now.block.cache["round_share"]
+    part = who_pays(now, raised)
+    paid = raised[layout.stake_company] * part
+    ties.stake = ties.stake * (1.0 - new[layout.stake_company]) + new[layout.stake_company] * part
     kernels.post(paid, layout.stake_holder, layout.stake_company, books.cash)
     books.net_worth[: layout.firms] += raised
     # a share of the company at the old value grows by the cash that came in
     f.value = f.value + raised
     r["stake_paid"] = paid
 
+
+MOST_OF_CASH = 0.2
+"""Share of its cash that a firm puts into rounds of others in a quarter (spike B7: 20 %)."""
+
+
+def who_pays(now: Moment, raised: Array) -> Array:
+    """Share of each round by holder, (stakes, paths), adding to one: firms pay only out of cash, others take the rest."""
+    layout, books, cache = now.block.layout, now.state.books, now.block.cache
+    share = cache["round_share"]
+    holder, company = layout.stake_holder, layout.stake_company
+    asked = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(raised[company] * share, holder, asked)
+    able = np.ones_like(asked)
+    sound = now.state.firms.stage < 2.0
+    able[: layout.firms] = sound * np.clip(
+        MOST_OF_CASH * books.cash[: layout.firms] / np.maximum(asked[: layout.firms], 1e-12), 0.0, 1.0
+    )
+    part = share * able[holder]
+    total = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(part, company, total)
+    whole = total[company]
+    return np.where(whole > 1e-12, part / np.maximum(whole, 1e-12), share)

@@ -7,14 +7,18 @@ import numpy as np
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
+from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
+from penstock.money import failure
 
 Array = np.ndarray
 
-MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
-"""A firm that pays less than 99 % misses; it defaults at the second miss running, or when 35 % stays unpaid."""
-
 MARKS = {
-    "demand": 0.25, "funding": 0.20, "chips": 0.13, "power": 0.12, "efficiency": 0.15, "rates": 0.15,
+    "demand": 0.25,
+    "funding": 0.20,
+    "chips": 0.13,
+    "power": 0.12,
+    "efficiency": 0.15,
+    "rates": 0.15,
 }
 """Types of black swans and their shares (MODEL_NOTES A2.20; assumption)."""
 
@@ -27,19 +31,28 @@ def mend(now: Moment) -> None:
     weight = np.where(now.block.cache["core_firms"], 1.0, 1.0 / 6.0)
     r["default_weight_next"] = np.minimum((failed * weight).sum(axis=0), 6.0)
     if failed.any():
-        resolve(now, *np.nonzero(failed))
+        resolve(now, *pairs(failed))
     again = (now.state.firms.stage == RESTRUCTURED) & (now.state.firms.missed >= 4.0)
     if again.any() and now.on("contagion"):
-        liquidate(now, *np.nonzero(again))
+        liquidate(now, *pairs(again))
+    renegotiate(now)
+    if now.on("contagion"):
+        frighten_lenders(now, failed)
     call_guarantees(now)
     e = now.state.economy
     for name in ("freeze", "chip_cut", "power_cut"):
         setattr(e, name, np.maximum(getattr(e, name) - 1.0, 0.0))
     e.rate_shock = 0.93 * e.rate_shock
-    e.ceiling_shock = e.ceiling_shock ** 0.99
+    e.ceiling_shock = e.ceiling_shock**0.99
     fragility(now)
     if now.on("black_swans") and now.on("mend"):
         strike(now)
+
+
+def pairs(mask: Array) -> tuple[Array, Array]:
+    """Firms and paths where a mask holds."""
+    firms, lanes = np.nonzero(mask)
+    return np.ascontiguousarray(firms, dtype=np.intp), np.ascontiguousarray(lanes, dtype=np.intp)
 
 
 def find_failures(now: Moment) -> Array:
@@ -96,7 +109,9 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
     sell_plant(now, firms, lanes, buyer, price)
     gone = fate == rescue.LIQUIDATION
     f.stage[firms, lanes] = np.where(gone, GONE, RESTRUCTURED)
-    f.activity[firms, lanes] *= np.where(gone, 0.0, np.where(fate == rescue.ACQUISITION, 0.5, 0.75)) if contagion else 1.0
+    f.activity[firms, lanes] *= (
+        np.where(gone, 0.0, np.where(fate == rescue.ACQUISITION, 0.5, 0.75)) if contagion else 1.0
+    )
     f.line[firms, lanes] = 0.0
     e = now.state.economy
     loss = before - claims_of(now, firms, lanes)
@@ -118,11 +133,49 @@ def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
 
 def claims_of(now: Moment, firms: Array, lanes: Array) -> Array:
     """Debt of failed pairs, usd_bn."""
-    ties, cache = now.state.ties, now.block.cache
     out = np.zeros(len(firms))
-    for pair, (firm, lane) in enumerate(zip(firms, lanes, strict=True)):
-        out[pair] = ties.debt[cache["debts_of"][firm], lane].sum()
+    failure.total(firms, lanes, *now.block.cache["debts_of"], now.state.ties.debt, out)
     return out
+
+
+LOST_SALES = 0.15
+"""Share of a firm's sales lost to failed customers at which its lenders close for a year (assumption, 0.1 to 0.3).
+
+Project loans carry a debt-service cover of about 1.2: a loss of a sixth of the income breaches it.
+"""
+RENEGOTIATED = 0.7
+"""Share of its compute contracts that a lab keeps when it first falls short (spike B8.1; assumption, 0.5 to 0.9)."""
+
+
+def renegotiate(now: Moment) -> None:
+    """A lab that misses for the first time cuts its compute contracts once."""
+    cache, distress = now.block.cache, now.results["distress_now"]
+    mine = distress & cache["lab_mask"] & ~now.results["contained"]
+    if mine.any():
+        firms, lanes = pairs(mine)
+        left = np.full(len(firms), RENEGOTIATED)
+        failure.cut(firms, lanes, *cache["contracts_of"], left, now.state.ties.activity)
+
+
+def frighten_lenders(now: Moment, failed: Array) -> None:
+    """Sellers that lose a large part of their sales with a failed customer breach covenants and lose the market."""
+    if not failed.any():
+        return
+    cache, layout, f = now.block.cache, now.block.layout, now.state.firms
+    firms, lanes = pairs(failed)
+    lost = np.zeros((layout.unit_count, now.block.width))
+    failure.lose_sales(
+        firms,
+        lanes,
+        *cache["contracts_of"],
+        layout.payee,
+        cache["contracted"][now.quarter],
+        cache["contract_left"][firms],
+        lost,
+    )
+    lost = lost[: layout.firms]
+    breach = (lost > LOST_SALES * (f.revenue + 1e-9)) & (now.block.facts.investment_grade < 0.5)
+    f.no_access = np.where(breach, np.maximum(f.no_access, 4.0), f.no_access)
 
 
 def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array) -> tuple[Array, Array]:
@@ -156,31 +209,44 @@ def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
 def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
     """Debt, unpaid bills and called guarantees fall to their recovery: the debtor's gain is the creditor's loss."""
     layout, ties, books, th, cache = (
-        now.block.layout, now.state.ties, now.state.books, now.block.theta, now.block.cache,
+        now.block.layout,
+        now.state.ties,
+        now.state.books,
+        now.block.theta,
+        now.block.cache,
     )
-    scale = np.broadcast_to(np.asarray(now.lever("finance.recovery")), (now.block.width,))
-    for firm, lane in zip(firms, lanes, strict=True):
-        debts = cache["debts_of"][firm]
-        secured = now.block.facts.secured[debts]
-        kept = np.where(secured, th["recovery_secured"][lane], th["recovery_unsecured"][lane])
-        if firm < layout.owners:
-            kept = np.minimum(kept, th["recovery_compute"][lane] + 0.2 * secured)
-        kept = np.clip(kept * scale[lane], 0.0, 1.0)
-        _write_down(books, layout.lender[debts], firm, lane, ties.debt, debts, 1.0 - kept)
-        bills = cache["bills_of"][firm]
-        part = np.full(len(bills), 1.0 - min(th["recovery_unsecured"][lane] * scale[lane], 1.0))
-        _write_down(books, layout.payee[bills], firm, lane, ties.receivable, bills, part)
-        called = cache["called_of"][firm]
-        part = np.full(len(called), 1.0 - th["recovery_unsecured"][lane])
-        guarantors = layout.payer[layout.guarantee.start + called]
-        _write_down(books, guarantors, firm, lane, ties.called, called, part)
-
-
-def _write_down(books, creditor, debtor, lane, balance, rows, part) -> None:  # type: ignore[no-untyped-def]
-    loss = balance[rows, lane] * part
-    balance[rows, lane] -= loss
-    np.subtract.at(books.net_worth, (creditor, lane), loss)
-    books.net_worth[debtor, lane] += loss.sum()
+    scale = np.broadcast_to(np.asarray(now.lever("finance.recovery")), (now.block.width,))[lanes]
+    other = np.clip(th["recovery_unsecured"][lanes] * scale, 0.0, 1.0)
+    secured = np.clip(th["recovery_secured"][lanes] * scale, 0.0, 1.0)
+    on_chips = firms < layout.owners
+    chips = th["recovery_compute"][lanes] * scale
+    # what stands behind the debt of a fleet owner is its chips
+    debt_other = np.where(on_chips, np.minimum(other, chips), other)
+    debt_secured = np.where(on_chips, np.minimum(secured, chips + 0.2), secured)
+    lost = np.zeros(len(firms))
+    rows = layout.operating.slice
+    guarantors = layout.payer[layout.guarantee.slice]
+    claims = (
+        ("debts_of", layout.lender, now.block.facts.secured, debt_secured, debt_other, ties.debt),
+        ("bills_of", layout.payee[rows], cache["no_security"][rows], other, other, ties.receivable),
+        ("called_of", guarantors, cache["no_security"][: len(guarantors)], other, other, ties.called),
+    )
+    for name, creditor, ranked, kept_secured, kept_other, balance in claims:
+        before = balance.copy() if now.block.journal is not None else None
+        failure.write_down(
+            firms,
+            lanes,
+            *cache[name],
+            creditor,
+            ranked,
+            kept_secured,
+            kept_other,
+            balance,
+            books.net_worth,
+            lost,
+        )
+        if before is not None and now.block.journal is not None:
+            now.block.journal.append((name, before - balance))
 
 
 def impair(now: Moment, firms: Array, lanes: Array, part: Array) -> None:
@@ -196,45 +262,45 @@ def impair(now: Moment, firms: Array, lanes: Array, part: Array) -> None:
 
 def cut_contracts(now: Moment, firms: Array, lanes: Array) -> None:
     """Contracts that a failed firm pays end in part: 30 % of compute goes on for labs, half of the rest."""
-    cache, ties = now.block.cache, now.state.ties
-    for firm, lane in zip(firms, lanes, strict=True):
-        ties.activity[cache["contracts_of"][firm], lane] *= cache["contract_left"][firm]
+    cache = now.block.cache
+    failure.cut(firms, lanes, *cache["contracts_of"], cache["contract_left"][firms], now.state.ties.activity)
 
 
 def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Array) -> None:
-    """A buyer takes half of the plant and the fleet for cash; the cash goes to the lenders pro rata."""
-    books, f, ties, cache, fleet, layout = (
-        now.state.books, now.state.firms, now.state.ties, now.block.cache, now.state.fleet, now.block.layout,
+    """A buyer takes half of the fleet and plant at a low price; the cash goes to the lenders pro rata."""
+    books, f, cache, fleet, layout = (
+        now.state.books,
+        now.state.firms,
+        now.block.cache,
+        now.state.fleet,
+        now.block.layout,
     )
-    for firm, lane, who, paid in zip(firms, lanes, buyer, price, strict=True):
-        if who < 0:
-            continue
-        plant = f.compute_equipment[firm, lane] + f.buildings[firm, lane]
-        paid = min(paid, 0.9 * plant)
-        if paid <= 1e-6:
-            continue
-        books.cash[who, lane] -= paid
-        books.cash[firm, lane] += paid
-        f.buildings[who, lane] += paid
-        left = 1.0 - paid / plant
-        for item in (f.compute_equipment, f.buildings):
-            item[firm, lane] *= left
-        f.equipment_gross[firm, lane] *= left
-        f.equipment_entries[:, firm, lane] *= left
-        debts = cache["debts_of"][firm]
-        owed = ties.debt[debts, lane]
-        share = min(1.0, paid / max(owed.sum(), 1e-12))
-        repaid = owed * share
-        ties.debt[debts, lane] -= repaid
-        books.cash[firm, lane] -= repaid.sum()
-        np.add.at(books.cash, (layout.lender[debts], lane), repaid)
-        if firm < layout.owners and who < layout.owners:
-            for array in (fleet.stock, fleet.power):
-                array[:, who, lane] += 0.5 * array[:, firm, lane]
-                array[:, firm, lane] *= 0.5
-            for array in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
-                array[who, lane] += 0.5 * array[firm, lane]
-                array[firm, lane] *= 0.5
+    plant = f.compute_equipment[firms, lanes] + f.buildings[firms, lanes]
+    paid = np.minimum(price, 0.9 * plant)
+    sold = (buyer >= 0) & (paid > 1e-6)
+    if not sold.any():
+        return
+    firms, lanes, buyer, plant, paid = firms[sold], lanes[sold], buyer[sold], plant[sold], paid[sold]
+    np.subtract.at(books.cash, (buyer, lanes), paid)
+    books.cash[firms, lanes] += paid
+    np.add.at(f.buildings, (buyer, lanes), paid)
+    left = 1.0 - paid / plant
+    for item in (f.compute_equipment, f.buildings, f.equipment_gross):
+        item[firms, lanes] *= left
+    f.equipment_entries[:, firms, lanes] *= left
+    share = np.minimum(1.0, paid / np.maximum(claims_of(now, firms, lanes), 1e-12))
+    failure.repay(firms, lanes, *cache["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    both = firms < layout.owners
+    firms, lanes, buyer = firms[both], lanes[both], buyer[both]
+    ages = np.arange(fleet.stock.shape[0])[:, None]
+    for array in (fleet.stock, fleet.power):
+        half = 0.5 * array[:, firms, lanes]
+        np.add.at(array, (ages, buyer[None], lanes[None]), half)
+        array[:, firms, lanes] -= half
+    for array in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
+        half = 0.5 * array[firms, lanes]
+        np.add.at(array, (buyer, lanes), half)
+        array[firms, lanes] -= half
 
 
 def call_guarantees(now: Moment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.moment import Moment
-from penstock.layers import energy, facilities, silicon
+from penstock.layers import facilities, silicon
 from penstock.money import kernels
 
 Array = np.ndarray
@@ -60,7 +60,13 @@ def _missing(now: Moment, category: str, supply: Array) -> Array:
 
 def ship(now: Moment) -> None:
     """Sets shipped (owners + 1, paths) from order books: each designer fills its book pro rata."""
-    e, fleet, th, r, layout = now.state.economy, now.state.fleet, now.block.theta, now.results, now.block.layout
+    e, fleet, th, r, layout = (
+        now.state.economy,
+        now.state.fleet,
+        now.block.theta,
+        now.results,
+        now.block.layout,
+    )
     cache = now.block.cache
     product = np.exp(th["chip_product_growth"] * now.years)
     capacity = e.chip_capacity * product * np.where(e.chip_cut > 0, 0.6, 1.0) * now.lever("silicon.capacity")

@@ -25,6 +25,8 @@ def plan(now: Moment) -> None:
     anchor = th["growth_anchor"] if growing else 0.0
     growth = investment.planned_growth(e.expected_growth, extrapolation, anchor, arms, e.mood, e.capex_growth)
     r["growth"] = growth if now.on("plan") else np.zeros_like(growth)
+    if now.quarter == 0:
+        now.block.cache["growth_opening"] = r["growth"]
     r["chip_capacity_last"] = e.chip_capacity * np.exp(th["chip_product_growth"] * now.years)
     r["delivery_ratio_last"] = now.block.cache["delivery_ratio"]
     foresee_sales(now)
@@ -44,16 +46,10 @@ def external_weights(now: Moment) -> Array:
 
 def foresee_sales(now: Moment) -> None:
     """Compute sales that each owner sees coming: what was asked last quarter and what contracts add in five quarters."""
-    facts, layout, cache = now.block.facts, now.block.layout, now.block.cache
-    rows = cache["schedule_rows_compute"]
-    added = np.zeros((layout.unit_count, now.block.width))
-    if len(rows):
-        last = facts.schedule_due.shape[1] - 1
-        ties = facts.schedule_tie[rows]
-        coming = facts.schedule_due[rows, min(now.quarter + 5, last)] - facts.schedule_due[rows, min(now.quarter, last)]
-        kernels.accumulate(
-            np.maximum(coming, 0.0)[:, None] * now.state.ties.activity[ties], layout.payee[ties], added
-        )
+    layout, cache = now.block.layout, now.block.cache
+    added = contract_growth(now, "compute")
+    rent = contract_growth(now, "lease")
+    now.results["contract_growth"] = added[: layout.firms] + rent[: layout.firms]
     owners = layout.owners
     expected = (cache["compute_expected"] + added[:owners]) / cache["compute_opening"]
     target = np.where(cache["sells_compute"], np.clip(expected, 0.05, 60.0), 1.0)
@@ -61,6 +57,27 @@ def foresee_sales(now: Moment) -> None:
     world = (target * cache["external_weights"][:owners]).sum(axis=0) / cache["external_weights"][:owners].sum()
     full = np.concatenate([target, world[None]])
     now.state.fleet.external = now.state.fleet.external + 0.35 * (full - now.state.fleet.external)
+
+
+CONTRACT_HORIZON = 5
+"""Quarters ahead that planners and lenders see contracted income (assumption, 4 to 8)."""
+CONTRACT_ADVANCE = 2.0
+"""Debt that lenders advance on a dollar of contracted yearly income to come (assumption, 1 to 3.5; spike B7: builders
+spend 2.3 on chips and 6.5 on halls for a yearly dollar)."""
+
+
+def contract_growth(now: Moment, category: str) -> Array:
+    """Rise of contracted dues over the horizon by payee, (units, paths), usd_bn a quarter, as far as contracts live."""
+    facts, layout = now.block.facts, now.block.layout
+    rows = now.block.cache[f"schedule_rows_{category}"]
+    out = np.zeros((layout.unit_count, now.block.width))
+    if len(rows):
+        last = facts.schedule_due.shape[1] - 1
+        ties = facts.schedule_tie[rows]
+        later = facts.schedule_due[rows, min(now.quarter + CONTRACT_HORIZON, last)]
+        coming = np.maximum(later - facts.schedule_due[rows, min(now.quarter, last)], 0.0)
+        kernels.accumulate(coming[:, None] * now.state.ties.activity[ties], layout.payee[ties], out)
+    return out
 
 
 def leads(now: Moment) -> tuple[Array, Array, Array]:
@@ -166,7 +183,9 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
     outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
     room = 0.06 * e.mood * np.maximum(debt_room(now)[:owners], 0.0) * open_markets
-    budget = (own + room + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
+    # builders order against contracts: lenders advance on income to come
+    backed = 0.35 * CONTRACT_ADVANCE * 4.0 * r["contract_growth"][:owners] * open_markets
+    budget = (own + room + backed + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
     share = np.ones_like(cost)
     if now.on("fund"):
         named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
@@ -175,7 +194,9 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
         share[owners] = (share[:owners] * cost[:owners]).sum(axis=0) / total
     r["hall_expected"] = now.state.fleet.hall_stages[-1] * np.minimum(3.0 / r["hall_lead"], 1.0)
     r["power_expected"] = now.state.fleet.power_stages[-1] * np.minimum(4.0 / r["power_lead"], 1.0)
-    r["leased_halls"] = (now.state.fleet.halls / now.block.cache["halls_opening"] * now.block.cache["leased_weight"]).sum(axis=0)
+    r["leased_halls"] = (
+        now.state.fleet.halls / now.block.cache["halls_opening"] * now.block.cache["leased_weight"]
+    ).sum(axis=0)
     r["funded_share"] = (share * cost).sum(axis=0) / np.maximum(cost.sum(axis=0), 1e-9)
     r["chip_orders"] = np.where(chips > 0, chips * share, chips)
     r["hall_wanted"], r["power_wanted"] = halls * share, power * share
@@ -187,7 +208,8 @@ def debt_room(now: Moment) -> Array:
     yearly = 4.0 * np.maximum(f.ebitda, 0.0)
     assets = f.compute_equipment + f.buildings + f.construction
     limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
-    return limit - now.block.cache["debt_owed"]
+    backed = CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"]
+    return limit + backed - now.block.cache["debt_owed"]
 
 
 def integrate(now: Moment) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.layout import IT_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.money import kernels
 
 Array = np.ndarray
 
-PAID_IN_FULL = 0.99
-"""A firm that pays less than this share of its dues has missed."""
+MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
+"""A firm that pays less than 99 % misses; it defaults at the second miss running, or when 35 % stays unpaid."""
 
 
 def bill(now: Moment) -> None:
@@ -30,11 +29,8 @@ def bill(now: Moment) -> None:
     operating *= now.block.facts.collection
     defer = r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12)
     if defer.any():
-        for name in IT_CATEGORIES:
-            rows = layout.category[name].slice
-            payer = layout.payer[rows]
-            inside = payer < layout.firms
-            due[rows][inside] *= 1.0 - np.minimum(defer, 1.0)[payer[inside]]
+        rows = now.block.cache["equipment_rows"]
+        due[rows] *= 1.0 - np.minimum(defer, 1.0)[layout.payer[rows]]
     due[layout.interest.slice] = r["interest_due"]
     due[layout.principal.slice] = r["principal_due"]
     due[layout.guarantee.slice] = now.block.cache["called"]
@@ -51,15 +47,10 @@ def settle(now: Moment) -> None:
     kernels.accumulate(scratch.due, layout.payee, income)
     gap = books.cash + income - dues
     short = (gap[: layout.firms] < -1e-9).any(axis=0)
+    r["granted"] = np.zeros((layout.firms, width))
     rescue_before(now, gap)
-    if not (now.on("settle") and now.on("contagion")):
-        make_whole(now, gap)
-        short[:] = False
-    needs = np.ascontiguousarray(short)
-    kernels.clear_dues(
-        books.cash, scratch.due, layout.payer, layout.payee, layout.seniority, layout.unlimited, needs,
-        scratch.paid_share, scratch.rounds,
-    )
+    r["contained"] = contain(now, gap, dues, short)
+    clear(now, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
     kernels.pay_dues(scratch.due, layout.payer, layout.seniority, scratch.paid_share, scratch.paid)
     kernels.post(scratch.paid, layout.payer, layout.payee, books.cash)
@@ -71,14 +62,48 @@ def settle(now: Moment) -> None:
     book_payments(now)
 
 
-def make_whole(now: Moment, gap: Array) -> None:
-    """Without contagion the government pays what a firm cannot, so that no creditor loses."""
-    books, layout, r = now.state.books, now.block.layout, now.results
-    missing = np.maximum(-gap[: layout.firms] + 1e-9, 0.0) * (gap[: layout.firms] < -1e-9)
-    due = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(now.block.scratch.due, layout.payer, due)
-    r["whole_share"] = 1.0 - np.minimum(missing / np.maximum(due[: layout.firms], 1e-12), 1.0)
+def clear(now: Moment, needs: Array) -> None:
+    """The greatest clearing payments of the paths that need it; all others pay in full."""
+    layout, scratch = now.block.layout, now.block.scratch
+    kernels.clear_dues(
+        now.state.books.cash,
+        scratch.due,
+        layout.payer,
+        layout.payee,
+        layout.seniority,
+        layout.unlimited,
+        np.ascontiguousarray(needs),
+        scratch.paid_share,
+        scratch.rounds,
+    )
+
+
+def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
+    """Paths on which the government pays what firms cannot, so that no creditor loses, (paths,).
+
+    Without settlement, all; without contagion, those on which a firm defaults now or has defaulted: until its
+    first default a path is the same with and without contagion. Sets `whole_share`, what each firm paid itself.
+    """
+    f, layout, r = now.state.firms, now.block.layout, now.results
+    if now.on("settle") and now.on("contagion"):
+        return np.zeros(now.block.width, dtype=bool)
+    firms = layout.firms
+    if now.on("settle"):
+        clear(now, short)
+        paid = np.zeros_like(dues)
+        scratch = now.block.scratch
+        kernels.pay_dues(scratch.due, layout.payer, layout.seniority, scratch.paid_share, scratch.paid)
+        kernels.accumulate(scratch.paid, layout.payer, paid)
+        share = np.where(dues[:firms] > 1e-9, paid[:firms] / np.maximum(dues[:firms], 1e-12), 1.0)
+        late = (f.missed + (share < MISS) >= MISSES_TO_DEFAULT) & (share < MISS)
+        fails = (f.stage < 2.0) & (late | (share < 1.0 - LARGEST_MISS))
+        lanes = fails.any(axis=0) | (f.stage >= 2.0).any(axis=0)
+    else:
+        lanes = np.ones(now.block.width, dtype=bool)
+    missing = np.where(lanes & (gap[:firms] < -1e-9), -gap[:firms] + 1e-9, 0.0)
+    r["whole_share"] = 1.0 - np.minimum(missing / np.maximum(dues[:firms], 1e-12), 1.0)
     grant(now, missing)
+    return lanes
 
 
 def rescue_before(now: Moment, gap: Array) -> None:
@@ -101,6 +126,7 @@ def rescue_before(now: Moment, gap: Array) -> None:
 def grant(now: Moment, amount: Array) -> None:
     """Posts a transfer from the government to firms."""
     books, layout = now.state.books, now.block.layout
+    now.results["granted"] += amount
     books.cash[: layout.firms] += amount
     books.net_worth[: layout.firms] += amount
     government = layout.sector["governments"]
@@ -117,4 +143,3 @@ def book_payments(now: Moment) -> None:
     interest_paid = scratch.paid[layout.interest.slice]
     principal_paid = scratch.paid[layout.principal.slice]
     ties.debt = ties.debt + (r["interest_due"] - interest_paid) - principal_paid
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.layout import CAPITAL_CATEGORIES, IT_CATEGORIES, SITE_CATEGORIES
+from penstock.engine.layout import IT_CATEGORIES, SITE_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.money import kernels
 
@@ -18,6 +18,12 @@ SETUP_SHARE = 0.5
 """Share of a site paid at its start; the rest is paid when it is finished (DESIGN 4.6)."""
 
 
+OPENING_BURN = 1.0
+"""Loss over revenue that investors allowed labs in 2025 (assumption, 0.7 to 1.5; OpenAI's plan 2025 about 0.7)."""
+BURN_HALF_LIFE = 1.5
+"""Years in which that share halves (assumption, 1 to 3: labs' published plans reach profit in 2028-30)."""
+LEAST_TRAINING = 0.15
+"""Share of wanted training that a lab keeps up in any case (assumption, 0.1 to 0.3)."""
 LARGEST_RATIO = 200.0
 """Growth of a payer's revenue over the opening beyond which its purchases no longer follow."""
 
@@ -37,8 +43,14 @@ def spend_down(now: Moment, accept: Array) -> None:
         contracted = category in ("compute", "lease")
         if len(block):
             kernels.spread(
-                driver(), layout.payer[: layout.flow.stop], now.block.cache["tie_base"], block.start, block.stop,
-                scratch.flow, layout.payee[: layout.flow.stop], scratch.unused if contracted else scratch.received,
+                driver(),
+                layout.payer[: layout.flow.stop],
+                now.block.cache["tie_base"],
+                block.start,
+                block.stop,
+                scratch.flow,
+                layout.payee[: layout.flow.stop],
+                scratch.unused if contracted else scratch.received,
             )
         if contracted:
             take_or_pay(now, category)
@@ -139,7 +151,7 @@ class Drivers:
         share = cache["lab_training_share"]
         wanted = (1.0 - share) * sold + share * np.sqrt(training * sold)
         e = now.state.economy
-        index = wanted * r["pay_ratio"] * r["served"] * e.efficiency
+        index = self.bounded_by_money(sold, wanted, share) * r["pay_ratio"] * r["served"] * e.efficiency
         now.state.firms.training_index[labs] = np.log(np.maximum(wanted, 1e-6))
         if self.frozen:
             return out
@@ -152,6 +164,25 @@ class Drivers:
         out[renters] = rented[renters]
         out *= now.lever("platform.margin")
         return out
+
+    def bounded_by_money(self, sold: Array, wanted: Array, share: Array) -> Array:
+        """Compute that labs buy: training is cut to what their plan to profit allows (losses over revenue that shrink).
+
+        Investors let a lab lose a share of its revenue that falls by a half every `BURN_HALF_LIFE` years.
+        """
+        now, cache, r = self.now, self.now.block.cache, self.now.results
+        labs = cache["labs"]
+        e, f = now.state.economy, now.state.firms
+        bill = cache["lab_compute_opening"] * r["pay_ratio"]
+        burn = OPENING_BURN * 0.5 ** (now.years / BURN_HALF_LIFE) * 2.0 * e.mood
+        revenue = now.block.scratch.received[labs]
+        serving = (1.0 - share) * sold
+        training = wanted - serving
+        left = revenue * (1.0 + burn) - f.cost[labs] - serving * bill
+        afford = np.clip(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)
+        if not now.on("fund"):
+            afford = 1.0
+        return serving + training * afford
 
     def equipment(self) -> Array:
         """Deliveries accepted at today's price; own designs save the supplier's margin."""
@@ -241,14 +272,19 @@ class Drivers:
     def capital_outside(self) -> None:
         """Capital spending outside the ties and in all, (firms, paths): the ties' share moves the rest along."""
         now, r, cache, layout, facts = (
-            self.now, self.now.results, self.now.block.cache, self.now.block.layout, self.now.block.facts,
+            self.now,
+            self.now.results,
+            self.now.block.cache,
+            self.now.block.layout,
+            self.now.block.facts,
         )
         owners, f = layout.owners, now.state.firms
-        tied = np.zeros((layout.unit_count, now.block.width))
-        for name in CAPITAL_CATEGORIES:
-            block = layout.category[name]
-            kernels.accumulate_range(now.block.scratch.flow, layout.payer, block.start, block.stop, tied)
-        tied = tied[: layout.firms]
+        bought = np.zeros((2, layout.unit_count + 1, now.block.width))
+        kernels.accumulate(now.block.scratch.flow, layout.capital_payer, bought[0])
+        kernels.accumulate(now.block.scratch.flow, layout.equipment_payer, bought[1])
+        tied = bought[0, : layout.firms]
+        r["tied_equipment"] = bought[1, : layout.firms]
+        elsewhere = bought[0, layout.owner_unit[-1]]
         core = facts.core_capex * now.block.trend[now.quarter] * np.minimum(f.activity, 1.0) * f.capex_scale
         rest = np.empty_like(tied)
         if self.frozen:
@@ -267,20 +303,7 @@ class Drivers:
         r["capex"] = rest + tied
         ai = np.maximum(r["capex"] - core, 0.0)
         r["ai_capex_share"] = ai / np.maximum(r["capex"], 1e-9)
-        elsewhere = self.elsewhere()
         r["ai_capex"] = ai[:owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
-
-    def elsewhere(self) -> Array:
-        """AI capital spending of the rest of the world, (paths,): the last row of owners is a sector."""
-        layout = self.now.block.layout
-        sector = layout.owner_unit[-1]
-        flow = self.now.block.scratch.flow
-        total = np.zeros(self.now.block.width)
-        for name in CAPITAL_CATEGORIES:
-            block = layout.category[name]
-            rows = np.flatnonzero(layout.payer[block.slice] == sector) + block.start
-            total += flow[rows].sum(axis=0)
-        return total
 
     def capital_index(self, work: Array) -> Array:
         """AI capital spending of firms without fleets: fabs by starts, power by generation, builders by leases."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.conduct.investment import growth_over
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.money import kernels, valuation
 
@@ -35,13 +36,18 @@ def debt_by_firm(now: Moment) -> Array:
 def company_value(now: Moment) -> Array:
     """Equity value: operations plus cash and stakes less debt, never below the option on a failed firm."""
     e, f, facts, r, layout = (
-        now.state.economy, now.state.firms, now.block.facts, now.results, now.block.layout,
+        now.state.economy,
+        now.state.firms,
+        now.block.facts,
+        now.results,
+        now.block.layout,
     )
     power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue)
     c = facts.conduct
     mood = (0.4 + 0.6 * e.mood / now.block.theta["opening_mood"]) ** c["value_elasticity"]
     mood = mood * now.lever("finance.sentiment") ** c["value_elasticity"]
-    outlook = np.exp(c["ai_exposure"] * 0.6 * np.clip(r["growth"] - now.block.cache["growth_opening"], -1.0, 0.5))
+    ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
+    outlook = np.exp(c["ai_exposure"] * OUTLOOK_WEIGHT * np.clip(ahead - outlook_opening(now), -2.5, 0.7))
     rate_change = r["rate"] - now.block.cache["rate_opening"]
     discount = np.clip(1.0 - 8.0 * rate_change, 0.4, 1.6)
     operations = valuation.operating_value(power, f.value_scale, mood * outlook, discount)
@@ -52,6 +58,18 @@ def company_value(now: Moment) -> Array:
     # values move at most by a factor of two a quarter, but fall freely with failure
     smooth = f.value * np.clip(target / np.maximum(f.value, 1e-9), 0.45, 2.0)
     return np.maximum(np.where(f.stage >= 2.0, target, smooth), 1e-6)
+
+
+OUTLOOK_YEARS = 3.0
+"""Years of expected growth that a multiple rests on (assumption, 2 to 5)."""
+OUTLOOK_WEIGHT = 0.6
+"""Share of that growth that is in the price (assumption, 0.4 to 1)."""
+
+
+def outlook_opening(now: Moment) -> Array:
+    """Expected log growth over the horizon at the opening, (paths,)."""
+    cache = now.block.cache
+    return growth_over(cache["growth_opening"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
 
 
 def move_mood(now: Moment) -> None:

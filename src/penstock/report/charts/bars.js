@@ -65,7 +65,8 @@ export function barsOption(view) {
       barMaxWidth: 34,
       data: categories.map((basis) => {
         const row = at(basis, grade);
-        return row ? row[value] : 0;
+        const share = row ? row[value] : 0;
+        return { value: share, label: { show: share * (width - left) > 56 } };
       }),
       itemStyle: {
         color: GRADE_COLOURS[grade],
@@ -74,11 +75,10 @@ export function barsOption(view) {
         decal: TEXTURE[grade],
       },
       label: {
-        show: true,
         color: grade === "A" || grade === "B" ? "#FFFFFF" : "#1C2430",
         fontFamily: colours.font,
         fontSize: 13,
-        formatter: (item) => (item.value * (width - left) > 56 ? `${grade} ${percent(item.value)}` : ""),
+        formatter: (item) => `${grade} ${percent(item.value)}`,
         // a plain ground behind the text, or the texture makes it hard to read
         backgroundColor: GRADE_COLOURS[grade],
         padding: [2, 5],

@@ -43,7 +43,8 @@ export const GRADE_COLOURS = {
   F: "#EE8866",
 };
 
-const FONT = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+// no quotes: ECharts writes the font into an attribute of the exported SVG as it stands
+const FONT = "Inter, system-ui, -apple-system, Segoe UI, Roboto, sans-serif";
 
 const LIGHT = {
   dark: false,

@@ -1,0 +1,141 @@
+"""Money of a quarter as postings and as flows between groups of units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.layout import Layout
+from penstock.engine.moment import Moment
+from penstock.engine.opening.state import LAYERS, SECTORS
+from penstock.money import kernels
+
+Array = np.ndarray
+
+SECTOR_GROUPS = {
+    "households": "users",
+    "enterprises": "users",
+    "governments": "users",
+    "workers": "workers",
+    "tax_office": "state",
+    "row_customers": "other_customers",
+    "other_ai_buyers": "other_customers",
+    "row_suppliers": "other_suppliers",
+    "row_rest": "other_suppliers",
+    "oem_vendors": "other_suppliers",
+    "bond_market": "lenders",
+    "private_credit": "lenders",
+    "bank_syndicate": "lenders",
+    "lessors": "lenders",
+    "public_equity": "investors",
+    "private_investors": "investors",
+}
+GROUP_NAMES = (
+    *LAYERS,
+    "users",
+    "other_customers",
+    "other_suppliers",
+    "workers",
+    "state",
+    "lenders",
+    "investors",
+)
+
+
+def group_of_units(layout: Layout) -> Array:
+    """Group of each unit: its layer, or what its sector stands for; holders count as investors."""
+    out = np.full(layout.unit_count, GROUP_NAMES.index("investors"))
+    out[: layout.firms] = layout.layer
+    for name in SECTORS:
+        out[layout.sector[name]] = GROUP_NAMES.index(SECTOR_GROUPS[name])
+    return out
+
+
+def pair_index(layout: Layout, group: Array) -> Array:
+    """Number of the (payer group, payee group) pair of each tie that carries dues."""
+    return np.ascontiguousarray(group[layout.payer] * len(GROUP_NAMES) + group[layout.payee], dtype=np.intp)
+
+
+def add_flows(now: Moment, total: Array) -> None:
+    """Add what was paid in a quarter to `total` (pairs, paths): dues, loans drawn, equity rounds, payouts."""
+    block, r = now.block, now.results
+    layout, group = block.layout, block.cache["group"]
+    count = len(GROUP_NAMES)
+    kernels.accumulate(block.scratch.paid, block.cache["pairs"], total)
+    drawn = np.ascontiguousarray(group[layout.lender] * count + group[layout.borrower], dtype=np.intp)
+    kernels.accumulate(r["drawn"], drawn, total)
+    rounds = np.ascontiguousarray(group[layout.stake_holder] * count + group[layout.stake_company], dtype=np.intp)
+    kernels.accumulate(r["stake_paid"], rounds, total)
+    paid_out = np.ascontiguousarray(group[: layout.firms] * count + GROUP_NAMES.index("investors"), dtype=np.intp)
+    kernels.accumulate(r["paid_out"], paid_out, total)
+
+
+def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
+    """Every posting of a quarter on one path: (quarter, instrument, debit, credit, amount, tie).
+
+    A payment debits the payee's cash and credits the payer's; a bill debits the payee's receivable and credits the
+    payer's payable; a write-down debits the creditor's loss and credits the debtor.
+    """
+    layout, scratch, r = now.block.layout, now.block.scratch, now.results
+    units = layout.units
+    rows: list[tuple[str, str, str, str, float, str]] = []
+
+    def add(instrument: str, debit: int, credit: int, amount: float, tie: str) -> None:
+        if amount != 0.0:
+            rows.append((quarter, instrument, units[debit], units[credit], float(amount), tie))
+
+    for tie in np.flatnonzero(scratch.billed[:, lane]):
+        add("receivable", layout.payee[tie], layout.payer[tie], scratch.billed[tie, lane], layout.tie_id[tie])
+    for tie in np.flatnonzero(scratch.paid[:, lane]):
+        add("cash", layout.payee[tie], layout.payer[tie], scratch.paid[tie, lane], layout.tie_id[tie])
+    for debt in np.flatnonzero(r["drawn"][:, lane]):
+        add(
+            str(layout.instrument[debt]),
+            layout.lender[debt],
+            layout.borrower[debt],
+            r["drawn"][debt, lane],
+            layout.debt_id[debt],
+        )
+    for stake in np.flatnonzero(r["stake_paid"][:, lane]):
+        add(
+            "equity",
+            layout.stake_holder[stake],
+            layout.stake_company[stake],
+            r["stake_paid"][stake, lane],
+            layout.stake_id[stake],
+        )
+    public, government = layout.sector["public_equity"], layout.sector["governments"]
+    for firm in np.flatnonzero(r["paid_out"][:, lane]):
+        add("payout", public, firm, r["paid_out"][firm, lane], "")
+    for firm in np.flatnonzero(r["granted"][:, lane]):
+        add("grant", firm, government, r["granted"][firm, lane], "")
+    rows.extend(write_downs(now, lane, quarter))
+    return rows
+
+
+def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
+    """Claims cut in the defaults of a quarter: debit the debtor, credit the creditor."""
+    block, layout = now.block, now.block.layout
+    guarantee = layout.guarantee.start
+    ends = {
+        "debts_of": (layout.borrower, layout.lender, layout.debt_id),
+        "bills_of": (layout.payer, layout.payee, layout.tie_id),
+        "called_of": (block.facts.guarantee_beneficiary, layout.payer[guarantee:], layout.tie_id[guarantee:]),
+    }
+    rows = []
+    for name, loss in block.journal or []:
+        debtor, creditor, ids = ends[name]
+        for tie in np.flatnonzero(loss[:, lane]):
+            amount = float(loss[tie, lane])
+            rows.append(
+                (
+                    quarter,
+                    "write_down",
+                    layout.units[debtor[tie]],
+                    layout.units[creditor[tie]],
+                    amount,
+                    ids[tie],
+                )
+            )
+    if block.journal is not None:
+        block.journal.clear()
+    return rows

@@ -1,0 +1,147 @@
+"""What a default does along ties, compiled: claims written down, contracts cut, lenders repaid.
+
+Failures are given as pairs (firm, path); the ties of a firm by a compressed index: rows `rows[first[f] : first[f + 1]]`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _kernel
+
+_VEC = numba.types.Array(numba.float64, 1, "C")
+_IDX_OUT = numba.types.Array(numba.intp, 1, "C")
+_FLAGS = numba.types.Array(numba.boolean, 2, "C", readonly=True)
+
+
+def by_firm(index: npt.ArrayLike, firms: int) -> tuple[Index, Index]:
+    """Compressed index of ties by the firm that `index` names: first (firms + 1,), rows; other units are left out."""
+    found = np.asarray(index, dtype=np.intp)
+    rows = np.argsort(found, kind="stable").astype(np.intp)
+    rows = rows[found[rows] < firms]
+    first = np.searchsorted(found[rows], np.arange(firms + 1)).astype(np.intp)
+    return first, rows
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _VEC))
+def write_down(
+    firm: Index,
+    path: Index,
+    first: Index,
+    rows: Index,
+    creditor: Index,
+    secured: Flags,
+    kept_secured: Floats,
+    kept_other: Floats,
+    balance: Floats,
+    worth: Floats,
+    lost: Floats,
+) -> None:
+    """Cut the claims on each failed firm to the share that is kept: the debtor's gain is the creditor's loss.
+
+    `balance[t]` falls, `worth[creditor[t]]` falls and `worth[firm]` rises by the same number; `lost` of each pair
+    is added to.
+    """
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        n = path[k]
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            kept = kept_secured[k] if secured[t] else kept_other[k]
+            loss = balance[t, n] * (1.0 - kept)
+            balance[t, n] -= loss
+            worth[creditor[t], n] -= loss
+            worth[f, n] += loss
+            lost[k] += loss
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT))
+def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activity: Floats) -> None:
+    """Leave `left[k]` of the activity of each tie of a failed firm."""
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        for j in range(first[f], first[f + 1]):
+            activity[rows[j], path[k]] *= left[k]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _VEC))
+def total(firm: Index, path: Index, first: Index, rows: Index, balance: Floats, out: Floats) -> None:
+    """Add the balances on each failed firm to `out[k]`."""
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        for j in range(first[f], first[f + 1]):
+            out[k] += balance[rows[j], path[k]]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT, _MAT))
+def repay(
+    firm: Index,
+    path: Index,
+    first: Index,
+    rows: Index,
+    creditor: Index,
+    share: Floats,
+    balance: Floats,
+    cash: Floats,
+) -> None:
+    """Pay each creditor of a firm `share[k]` of its claim out of the firm's cash."""
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        n = path[k]
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            paid = balance[t, n] * share[k]
+            balance[t, n] -= paid
+            cash[creditor[t], n] += paid
+            cash[f, n] -= paid
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _VEC_IN, _MAT))
+def lose_sales(
+    firm: Index,
+    path: Index,
+    first: Index,
+    rows: Index,
+    payee: Index,
+    amount: Floats,
+    left: Floats,
+    lost: Floats,
+) -> None:
+    """Add to each seller what a failed buyer's contracts no longer bring: `amount[t] (1 - left[k])`."""
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            lost[payee[t], path[k]] += amount[t] * (1.0 - left[k])
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _FLAGS, _VEC, _IDX_OUT))
+def failed_customers(
+    firm: Index,
+    path: Index,
+    first: Index,
+    rows: Index,
+    payer: Index,
+    amount: Floats,
+    failed: Flags,
+    lost: Floats,
+    worst: Index,
+) -> None:
+    """For each pair the sales to customers that had failed before, and the tie with the largest; -1 where none.
+
+    `failed` (firms, paths); payers beyond its rows never fail.
+    """
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        most = 0.0
+        worst[k] = -1
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            p = payer[t]
+            if p < failed.shape[0] and failed[p, path[k]]:
+                lost[k] += amount[t]
+                if amount[t] > most:
+                    most = amount[t]
+                    worst[k] = t
