@@ -199,7 +199,7 @@ class Audit:
         self.note("power within halls and firm power", np.maximum(over, 0.0))
         arrays = now.state.arrays()
         for name in STOCKS:
-            self.low(name, float(arrays[name].min()))
+            self.low(name, float(arrays[name].min(initial=np.inf)))
         self.low("firms' cash", float(books.cash[:firms].min()))
         self.low("mood", float(e.mood.min()))
         self.high("mood", float(e.mood.max()))

@@ -1,8 +1,8 @@
-"""Makes `fake_model` importable by name, in spawned processes too."""
+"""Makes `fake_model` and the other helpers importable by name, in spawned processes too."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]

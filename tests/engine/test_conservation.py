@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from audit import Audit, audited
-from simulated import LIBRARY, Array, Look, model_of, prepared, step_wrapped, walk
+from simulated import LIBRARY, Array, model_of, prepared, step_wrapped, walk
 
 from penstock.engine.checks import conservation_error
+from penstock.engine.model import Model
 from penstock.engine.moment import Moment
 from penstock.engine.steps import close, fund, mend, order, settle
 from penstock.money import kernels
@@ -87,12 +89,12 @@ def test_the_opening_is_the_balance_sheet() -> None:
 # ------------------------------------------------------------------ mutations: a wrong posting is caught
 
 
-def failing(quarters: int = 12) -> object:
+def failing(quarters: int = 12) -> Model:
     """Twelve quarters of the freeze: firms fail, borrow, and sell shares in them."""
     return model_of("funding_freeze", quarters)
 
 
-def worst_error(model: object, identity: str | None = None) -> float:
+def worst_error(model: Model, identity: str | None = None) -> float:
     """What the engine's own check finds, of one identity or of all."""
     found = [0.0]
 
@@ -100,7 +102,7 @@ def worst_error(model: object, identity: str | None = None) -> float:
         worst, errors = conservation_error(now)
         found[0] = max(found[0], float((worst if identity is None else errors[identity]).max()))
 
-    walk(model, 8, after=look)  # type: ignore[arg-type]  # a model
+    walk(model, 8, after=look)
     return found[0]
 
 
@@ -201,15 +203,16 @@ def test_a_figure_changed_after_the_opening_is_caught(account: str) -> None:
             getattr(now.state.firms, account)[0] += 0.1
 
     found: list[float] = []
-    look: Look = lambda now: found.append(float(conservation_error(now)[0].max()))  # noqa: E731  # one line
-    walk(failing(2), 4, before=change, after=look)  # type: ignore[arg-type]  # a model
+
+    def look(now: Moment) -> None:
+        found.append(float(conservation_error(now)[0].max()))
+
+    walk(failing(2), 4, before=change, after=look)
     assert max(found) > CAUGHT
 
 
 def test_a_changed_cell_of_the_opening_sheet_is_caught() -> None:
     """The opening net worth by stocks leaves the sheet's equity when one cell is changed."""
-    from dataclasses import replace
-
     model = prepared()
     sheet = dict(model.facts.sheet)
     sheet["cash"] = sheet["cash"].copy()

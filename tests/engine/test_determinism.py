@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from simulated import Array, bundled, model_of, simulated, walk
 
-from penstock.engine.model import PathBlock, prepare, simulate_paths
+from penstock.engine.model import Model, PathBlock, prepare, simulate_paths
+from penstock.engine.moment import Moment
 from penstock.engine.random import FIRM_STEP, draw
 from penstock.scenarios import load_scenario
 
 QUARTERS = 8
 BY_PATH = ("economy", "layers", "company")
+FIRMS = np.arange(20)
 
 
 def tables(block: PathBlock, first: int, wanted: range) -> dict[str, Array]:
@@ -100,48 +102,54 @@ def test_a_shock_changes_nothing_before_its_quarter() -> None:
 
 
 def test_numbers_hang_on_seed_and_path_alone() -> None:
-    many, one = draw(7, range(3, 9), 5, 20), draw(7, range(6, 7), 5, 20)
+    many, one = draw(7, range(3, 9), 5, FIRMS), draw(7, range(6, 7), 5, FIRMS)
     for field in fields(many):
         assert np.array_equal(getattr(many, field.name)[..., 3], getattr(one, field.name)[..., 0]), field.name
-    other = draw(8, range(6, 7), 5, 20)
+    other = draw(8, range(6, 7), 5, FIRMS)
     for field in fields(many):
         assert not np.isin(getattr(other, field.name), getattr(one, field.name)).any(), field.name
 
 
 def test_numbers_of_early_quarters_do_not_hang_on_later_ones() -> None:
-    short, longer = draw(7, range(2), 4, 20), draw(7, range(2), 9, 20)
+    short, longer = draw(7, range(2), 4, FIRMS), draw(7, range(2), 9, FIRMS)
     for field in fields(short):
         values = getattr(short, field.name)
         assert np.array_equal(values, getattr(longer, field.name)[: len(values)]), field.name
 
 
 @pytest.mark.parametrize("more", [1, 40])
-def test_a_firm_added_at_the_end_moves_no_number_of_the_others(more: int) -> None:
-    few, many = draw(7, range(2), 4, 100), draw(7, range(2), 4, 100 + more)
+def test_a_firm_keeps_its_numbers_whoever_comes_or_goes(more: int) -> None:
+    """A company that is added stands last in the world's list; one that goes leaves its place empty."""
+    columns = np.arange(100)
+    all_, added, fewer = (
+        draw(7, range(2), 4, which) for which in (columns, np.arange(100 + more), np.delete(columns, 30))
+    )
     assert 100 + more <= FIRM_STEP
-    assert np.array_equal(few.firm_normal, many.firm_normal[:, :100])
-    assert np.array_equal(few.firm_uniform, many.firm_uniform[:, :100])
-    assert np.array_equal(few.economy_normal, many.economy_normal)
+    for name in ("firm_normal", "firm_uniform"):
+        numbers = getattr(all_, name)
+        assert np.array_equal(numbers, getattr(added, name)[:, :100])
+        assert np.array_equal(np.delete(numbers, 30, axis=1), getattr(fewer, name))
+    assert np.array_equal(all_.economy_normal, added.economy_normal)
 
 
 def test_uniforms_are_uniform_and_normals_normal() -> None:
-    numbers = draw(7, range(64), 8, 100)
+    numbers = draw(7, range(64), 8, np.arange(100))
     for values in (numbers.firm_uniform, numbers.economy_uniform, numbers.parameters):
-        assert 0.0 <= values.min() and values.max() < 1.0
+        assert values.min() >= 0.0 and values.max() < 1.0
         assert abs(values.mean() - 0.5) < 5.0 * np.sqrt(1.0 / 12.0 / values.size)
     assert abs(numbers.firm_normal.mean()) < 5.0 / np.sqrt(numbers.firm_normal.size)
     assert abs(numbers.firm_normal.var() - 1.0) < 5.0 * np.sqrt(2.0 / numbers.firm_normal.size)
 
 
-def firm_numbers(model: object) -> dict[str, Array]:
+def firm_numbers(model: Model) -> dict[str, Array]:
     seen: dict[str, Array] = {}
 
-    def look(now: object) -> None:
-        block = now.block  # type: ignore[attr-defined]  # a moment
+    def look(now: Moment) -> None:
+        block = now.block
         for row, firm in enumerate(block.layout.units[: block.layout.firms]):
             seen[firm] = block.draws.firm_normal[:, row].copy()
 
-    walk(model, 2, before=look)  # type: ignore[arg-type]  # a model
+    walk(model, 2, before=look)
     return seen
 
 

@@ -99,7 +99,7 @@ CASES = {
     ),
     "set out of bounds": (
         change(what="platform.utilisation_target", apply="=1.2"),
-        ":4: change 1 apply: found '=1.2'; expected 0.05 to 0.95; nearest =0.95",
+        ":4: change 1 apply: found '=1.2'; expected 0.2 to 0.95; nearest =0.95",
     ),
     "factor of what is zero": (
         change(what="energy.power_delay_quarters", apply="*2"),

@@ -22,7 +22,7 @@ from penstock.analysis.records import DAYS_OF_YEAR, Known, Records, joined
 from penstock.world.grading import weakest
 
 if TYPE_CHECKING:
-    from penstock.world import World
+    from penstock.world import Parameter, World
 
 HALVED, DOUBLED = 0.5, 2.0
 LEAST_WIDTH = {"revenue": 0.10, "capex": 0.15}
@@ -68,22 +68,22 @@ class Guided:
     grade: str
     source_id: str
     widens: bool
-    """True for the yearly average of a longer plan: it widens; False for guidance of the year: it replaces."""
+    """True: the yearly average of a longer plan, which widens; False: guidance of the year, which replaces."""
 
 
 class Rule:
     """The rule on one world: `range_of` gives the range of a company's `revenue` or `capex`."""
 
-    def __init__(self, world: World, start: dt.date, year: int) -> None:
-        """`start`: the first day of the target year; `year`: its number in names of guidance."""
+    def __init__(self, world: World, eve: dt.date, year: int) -> None:
+        """`eve`: the last day before the target year; `year`: its number in names of guidance."""
         self.records = Records(world)
-        self._start = start
+        self._eve = eve
         self._today = world.as_of
         self._year = year
         companies = world.table("companies")
         self._layer = dict(zip(companies["id"], companies["layer"], strict=True))
-        parameters = world.table("parameters")
-        self._parameters = parameters.set_index("name")
+        self._world = world
+        self._parameters = frozenset(world.table("parameters")["name"])
         self._borrowed: dict[tuple[str, str], Growth | None] = {}
 
     def range_of(self, company: str, metric: str) -> Range:
@@ -94,7 +94,7 @@ class Rule:
             return _by_guidance(guided, base, metric)
         if base is None or base.value <= 0.0:
             return _nothing(base, "no range: no figure on record")
-        age = (self._start - base.end).days / DAYS_OF_YEAR
+        age = (self._eve - base.end).days / DAYS_OF_YEAR
         if age > OLDEST_YEARS:
             return _nothing(base, f"no range: the latest figure ended {age:.1f} years before")
         seen = list(growth_seen(self.records, company, metric, self._today))
@@ -160,7 +160,7 @@ class Rule:
         return found + ([] if layer is None else [layer])
 
     def _typical_growth(self, layer: str, metric: str) -> Growth | None:
-        """Median growth of the companies of a layer (of all layers for "") that have two years, if enough do."""
+        """Median growth of the companies of a layer ("": all layers) that have two years, if enough do."""
         key = (layer, metric)
         if key not in self._borrowed:
             rates = [
@@ -223,22 +223,23 @@ class Rule:
     def _guided(self, company: str, metric: str) -> Guided | None:
         """Guidance of the target year, else the yearly average of a capital plan that covers it."""
         name = f"guidance_{metric}_{company}_{self._year}"
-        if name in self._parameters.index:
-            row = self._parameters.loc[name]
-            low, central, high = _spread(row["low"], row["central"], row["high"])
+        if name in self._parameters:
+            stated = self._world.parameter(name)
+            low, central, high = _spread(stated)
             told = f"{name}: {low:.4g} to {high:.4g}"
-            return Guided(low, central, high, told, str(row["grade"]), str(row["source_id"]), widens=False)
+            return Guided(low, central, high, told, stated.grade, stated.source_id, widens=False)
         name = f"capital_plan_{company}"
-        if metric != "capex" or name not in self._parameters.index:
+        if metric != "capex" or name not in self._parameters:
             return None
-        row = self._parameters.loc[name]
-        span = plan_span(str(row["used_for"]))
+        plan = self._world.parameter(name)
+        table = self._world.table("parameters")
+        span = plan_span(str(table.loc[table["name"] == name, "used_for"].iloc[0]))
         if span is None or not span[0] <= self._year <= span[1]:
             return None
         years = span[1] - span[0] + 1
-        low, central, high = (value / years for value in _spread(row["low"], row["central"], row["high"]))
-        told = f"{name}: {row['central']:.4g} over {span[0]}-{span[1]}, {central:.4g} a year"
-        return Guided(low, central, high, told, str(row["grade"]), str(row["source_id"]), widens=True)
+        low, central, high = (value / years for value in _spread(plan))
+        told = f"{name}: {plan.central:.4g} over {span[0]}-{span[1]}, {central:.4g} a year"
+        return Guided(low, central, high, told, plan.grade, plan.source_id, widens=True)
 
 
 def rates_ahead(seen: Sequence[Growth]) -> tuple[str, float, float]:
@@ -284,7 +285,7 @@ def _nothing(base: Known | None, rule: str) -> Range:
     return Range(base.value, None, None, rule, told, base.grade, base.source_id)
 
 
-def _spread(low: float, central: float, high: float) -> tuple[float, float, float]:
+def _spread(stated: Parameter) -> tuple[float, float, float]:
     """Low, central and high of a parameter; the central value stands for an end that is not known."""
-    middle = float(central)
-    return (middle if low != low else float(low)), middle, (middle if high != high else float(high))
+    low = stated.central if stated.low is None else stated.low
+    return low, stated.central, (stated.central if stated.high is None else stated.high)

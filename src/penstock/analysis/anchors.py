@@ -1,7 +1,7 @@
 """Is the first simulated year where the tables say it should be? (docs/decisions/0005)
 
-For the companies that matter most, a range for revenue and capital spending of the year ahead is built from the
-tables alone; the medians of a simulation are held against it. And: does spending fall when demand stops
+For the companies that matter most, a range for revenue and capital spending of the year ahead is built from
+the tables alone; the medians of a simulation are held against it. And: does spending fall when demand stops
 growing, or does it run on a rate of its own?
 """
 
@@ -41,13 +41,13 @@ RANGE_COLUMNS = (
     "company", "metric", "base_usd_bn", "low_usd_bn", "high_usd_bn", "rule", "inputs", "grade", "source",
 )  # fmt: skip
 COMPARE_COLUMNS = (
-    "company", "metric", "base_usd_bn", "low_usd_bn", "high_usd_bn", "model_usd_bn", "inside", "beyond", "reason",
-    "rule", "inputs", "grade", "source",
+    "company", "metric", "base_usd_bn", "low_usd_bn", "high_usd_bn", "model_usd_bn", "inside", "beyond",
+    "reason", "rule", "inputs", "grade", "source",
 )  # fmt: skip
 
 
 def anchored_companies(world: World, count: int = COMPANIES) -> list[str]:
-    """Companies with the largest capital spending + AI (else data-centre, else cloud) revenue, largest first."""
+    """Companies with the largest capex + AI (else data-centre, else cloud) revenue, largest first."""
     records = Records(world)
     size: dict[str, float] = {}
     for company in world.table("companies")["id"]:
@@ -63,7 +63,8 @@ def anchor_ranges(world: World) -> pd.DataFrame:
     usd_bn; `low_usd_bn` and `high_usd_bn` are missing where the tables tell too little, `rule` says why.
     """
     first = ordinal(first_quarter(world.as_of))
-    rule = Rule(world, dt.date(first // 4, 3 * (first % 4) + 1, 1), first // 4)
+    eve = dt.date(first // 4, 3 * (first % 4) + 1, 1) - dt.timedelta(days=1)
+    rule = Rule(world, eve, first // 4)
     rows = []
     for company in anchored_companies(world):
         for metric in METRICS:
@@ -99,7 +100,7 @@ def compare_2026(world: World, run_or_bands: Run | pd.DataFrame | None = None, p
 
 @dataclass(frozen=True)
 class GrowthSwitch:
-    """AI capital spending of the economy with demand that does not grow, medians by quarter, usd_bn per quarter."""
+    """AI capital spending of the economy when demand stops growing: medians, usd_bn per quarter."""
 
     quarters: tuple[str, ...]
     opening: float
@@ -147,17 +148,21 @@ class GrowthSwitch:
 
 
 def growth_switch_check(world: World, paths: int = PATHS) -> GrowthSwitch:
-    """Median AI capital spending over eight quarters with the growth of all demands switched off from the first.
+    """Median AI capital spending over eight quarters when all demands stop growing from the first.
 
     Common random numbers with the baseline.
     """
-    model = _model(world, SWITCH_QUARTERS)
+    model = first_years(world)
     return _switched(world, model, _block(model, paths), paths)
 
 
-def first_year_check(world: World, paths: int = PATHS) -> tuple[pd.DataFrame, GrowthSwitch]:
-    """`compare_2026` and `growth_switch_check` from one simulation of the baseline."""
-    model = _model(world, SWITCH_QUARTERS)
+def first_years(world: World) -> Model:
+    """The baseline made ready for the quarters that the checks look at."""
+    return _model(world, SWITCH_QUARTERS)
+
+
+def first_year_check(world: World, model: Model, paths: int = PATHS) -> tuple[pd.DataFrame, GrowthSwitch]:
+    """`compare_2026` and `growth_switch_check` from one simulation of the baseline, made by `first_years`."""
     block = _block(model, paths)
     table = _judged(world, _medians_of_block(model.firms, block))
     return table, _switched(world, model, block, paths)
@@ -233,9 +238,10 @@ def _medians_of_bands(bands: pd.DataFrame, quarters: tuple[str, ...]) -> dict[tu
         )
     bands = bands[bands["scenario"] == bands["scenario"].iloc[0]]
     bands = bands[bands["quarter"].isin(quarters) & bands["measure"].isin(MEASURE.values())]
-    year = bands.groupby(["company_id", "measure"])["p50"].sum()
     metric = {measure: name for name, measure in MEASURE.items()}
-    return {(str(company), metric[str(measure)]): float(value) for (company, measure), value in year.items()}
+    year = bands.groupby(["company_id", "measure"], as_index=False)["p50"].sum()
+    rows = zip(year["company_id"], year["measure"], year["p50"], strict=True)
+    return {(str(company), metric[str(measure)]): float(value) for company, measure, value in rows}
 
 
 def _judged(world: World, medians: Mapping[tuple[str, str], float]) -> pd.DataFrame:

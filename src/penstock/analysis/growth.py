@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from penstock.analysis.records import (
     AI_METRICS,
     DAYS_OF_YEAR,
-    SAME_END_DAYS,
     Known,
     Records,
     consecutive,
@@ -38,7 +37,10 @@ WHOLE_SHARE = 0.95
 
 @dataclass(frozen=True)
 class Growth:
-    """Growth per year, as a fraction: how it was read (`year`, `quarter`, `half`, `mix`, `borrowed`), and from what."""
+    """Growth per year, as a fraction.
+
+    `kind` says how it was read: year, quarter, half, mix, borrowed or orders; `told` from what.
+    """
 
     kind: str
     rate: float
@@ -67,7 +69,7 @@ def rate_between(before: Known, after: Known) -> float | None:
     years = after.years_since(before)
     if before.value <= 0.0 or after.value <= 0.0 or years <= 0.0:
         return None
-    return max((after.value / before.value) ** (1.0 / years) - 1.0, SLOWEST)
+    return max(float((after.value / before.value) ** (1.0 / years)) - 1.0, SLOWEST)
 
 
 def about_a_year_before(known: Sequence[Known], end: dt.date) -> Known | None:
@@ -180,14 +182,3 @@ def _growth(kind: str, before: Known, after: Known, what: str = "") -> Growth | 
 def _from(kind: str, rate: float, before: Known, after: Known, what: str = "") -> Growth:
     told = f"{what}{after.value:.4g} to {after.end} over {before.value:.4g} to {before.end}"
     return Growth(kind, rate, told, weakest([before.grade, after.grade]), sources([before, after]))
-
-
-__all__ = [
-    "SAME_END_DAYS",
-    "Growth",
-    "about_a_year_before",
-    "growth_seen",
-    "mixed_growth",
-    "rate_between",
-    "rest_rate",
-]

@@ -1,7 +1,7 @@
 """What the tables hold of one company over time: yearly figures, quarters, run rates, backlog.
 
 Only rows whose period ended by the as-of date count. Where several rows tell one figure at one date, the
-opening-state rule decides: financials before series, reported before derived before estimate, then the better grade.
+opening-state rule decides: reported before derived before estimate, then the better grade, then financials.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ class Known:
     source_id: str
 
     def years_since(self, other: Known) -> float:
-        """Years from the end of the other figure to the end of this one."""
-        return (self.end - other.end).days / DAYS_OF_YEAR
+        """Years from the end of the other figure to the end of this one; whole years of 52 or 53 weeks are whole."""
+        days = (self.end - other.end).days
+        whole = round(days / DAYS_OF_YEAR)
+        return float(whole) if abs(days - whole * DAYS_OF_YEAR) <= SAME_END_DAYS else days / DAYS_OF_YEAR
 
 
 class Records:
@@ -155,7 +157,8 @@ class Records:
 def _by_key(rows: pd.DataFrame, keys: list[str]) -> dict[tuple[str, str], tuple[Known, ...]]:
     """One figure for each key and end, by end."""
     trust = [
-        (BASES.index(basis), GRADES.index(grade)) for basis, grade in zip(rows["basis"], rows["grade"], strict=True)
+        BASES.index(basis) * len(GRADES) + GRADES.index(grade)
+        for basis, grade in zip(rows["basis"], rows["grade"], strict=True)
     ]
     # a stable sort: of rows trusted alike the first stands, financials before series
     rows = rows.assign(_trust=trust).sort_values([*keys, "period_end", "_trust"], kind="stable")

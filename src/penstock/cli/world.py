@@ -236,11 +236,18 @@ def opening(
 
 
 def _check_opening(world: World, settings: Settings) -> None:
-    from penstock.analysis.anchors import EXCEPTIONS_ALLOWED, first_year_check, target_quarters, unexplained
-    from penstock.engine.opening.check import check_table
+    from penstock.analysis.anchors import (
+        EXCEPTIONS_ALLOWED,
+        first_year_check,
+        first_years,
+        target_quarters,
+        unexplained,
+    )
+    from penstock.engine.opening.check import check_opening
 
-    opened, passed = check_table(world)
-    year, switch = first_year_check(world)
+    model = first_years(world)
+    opened, passed = check_opening(world, model.opening)
+    year, switch = first_year_check(world, model)
     quarters = target_quarters(world)
     people = settings.format is Format.TABLE
     title = f"Model medians of {quarters[0]} to {quarters[-1]} against ranges from the tables, usd_bn"

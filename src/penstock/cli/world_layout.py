@@ -99,7 +99,8 @@ BRANCHES = {"quarters": "quarters", "two years": "two years", "one year": "borro
 def anchors_for_people(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison of the first year without rule texts and sources; how far outside as percent."""
     inside = ["" if within is None else within for within in table["inside"]]
-    beyond = [f"{100.0 * value:+.0f} %" if value == value and value != 0.0 else "" for value in table["beyond"]]
+    outside = [within is False for within in table["inside"]]
+    beyond = [f"{100.0 * off:+.0f} %" if out else "" for off, out in zip(table["beyond"], outside, strict=True)]
     numbers = {
         "last year": table["base_usd_bn"],
         "low": table["low_usd_bn"],

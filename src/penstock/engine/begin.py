@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties
-from penstock.engine.layout import SITE_CATEGORIES, Layout
+from penstock.engine.layout import BUILD_CATEGORIES, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
-from penstock.engine.opening.state import CATEGORIES
 from penstock.engine.parameters import draw_parameters
 from penstock.engine.random import draw
+from penstock.engine.steps.drivers import SETUP_SHARE
 from penstock.engine.state import (
     AGES,
+    CHIP_PRICE_USD_BN_PER_MILLION,
     Books,
     State,
     opening_economy,
@@ -35,8 +37,8 @@ SYSTEMIC_VALUE_USD_BN = 100.0
 LONG_RUN_GROWTH = 0.04
 """Yearly growth to which a firm's business outside the ties fades over three years (assumption, 0.03 to 0.05)."""
 
-CHIP_PRICE_USD_BN_PER_MILLION = 23.0
-"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central chip_cost."""
+LEAST_PRICE = 0.6
+"""Lowest price of an owner's chips over the world's: TPUs and volume discounts (assumption, 0.5 to 0.7)."""
 
 BUILDERS = ("developer",)
 FAB_GROUPS = ("foundry", "memory", "packaging", "lithography", "lithography_supplier", "equipment")
@@ -88,6 +90,7 @@ def begin_block(
         scratch=_scratch(layout, width),
         first_path=first_path,
         width=width,
+        events=events_of(program, layout, facts),
     )
     _open_books(block, state)
     _look_up_economy(block, state)
@@ -99,11 +102,12 @@ def begin_block(
 
 def _scratch(layout: Layout, width: int) -> Scratch:
     ties, units = layout.ties, layout.unit_count
+    billed = np.zeros((layout.operating.stop, width))
     return Scratch(
         due=np.zeros((ties, width)),
         paid=np.zeros((ties, width)),
-        billed=np.zeros((layout.operating.stop, width)),
-        flow=np.zeros((layout.flow.stop, width)),
+        billed=billed,
+        flow=billed[layout.flow.slice],
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
@@ -127,11 +131,12 @@ def _look_up_economy(block: Block, state: State) -> None:
     layout, facts, theta, cache, first = block.layout, block.facts, block.theta, block.cache, block.opening
     physical, fleet, economy = facts.physical, state.fleet, state.economy
     owner = layout.owner_unit
-    installed = np.maximum(physical["h100e_installed"].to_numpy(float)[:, None], 0.0)
+    installed = fleet.stock.sum(axis=0)[:, :1]
     own_share = physical["own_use_share"].to_numpy(float)[:, None]
     cache["own_weights"] = installed * own_share / np.maximum((installed * own_share).sum(), TINY)
-    outside = installed * (1.0 - own_share)
-    cache["external_weights"] = outside / np.maximum(outside.sum(), TINY)
+    # every owner keeps a trace, so that shares stand where all chips are for own use or without an owner
+    outside = np.maximum(installed * (1.0 - own_share), TINY)
+    cache["external_weights"] = outside / outside.sum()
     cache["hurdle"] = first["hurdle"]
     cache["training"] = first["training"]
     cache["pay_opening"] = first["price_ratio"] ** (1.0 - theta["price_elasticity"])
@@ -149,6 +154,9 @@ def _look_up_economy(block: Block, state: State) -> None:
     deliveries = physical["h100e_per_quarter"].to_numpy(float)[:, None]
     # an owner whose deliveries are not known gets those that its spending buys
     deliveries = np.where((deliveries < 1e-6) & (dollars > 0), dollars / chip_price, np.maximum(deliveries, 1e-6))
+    # chips that cost an owner less than this were paid by others: leases, vendors, parents
+    paid = np.minimum(deliveries, dollars / (LEAST_PRICE * chip_price))
+    deliveries = np.where(dollars > 0, paid, deliveries)
     cache["deliveries_opening"] = deliveries
     cache["delivery_ratio"] = np.ones((len(owner), block.width))
     cache["chip_dollar"] = np.where(dollars > 0, dollars / deliveries, chip_price)
@@ -156,10 +164,12 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["accelerator_base"] = facts.category_base["accelerators"][owner]
     cache["owner_phase"] = (np.arange(len(owner)) * 0.6180339887498949 % 1.0)[:, None]
 
-    starts = (
-        0.75 * fleet.hall_stages.sum(axis=0) / theta["hall_lead"]
-        + 0.25 * fleet.power_stages.sum(axis=0) / theta["power_lead"]
-    )
+    halls, power = fleet.hall_stages.sum(axis=0), fleet.power_stages.sum(axis=0)
+    done = 0.75 * halls / theta["hall_lead"] + 0.25 * power / theta["power_lead"]
+    # what was started in the last quarter is what trades and permits could take on
+    begun = 0.75 * _started(halls, theta["hall_starts"], theta["hall_lead"])
+    begun = begun + 0.25 * _started(power, theta["power_starts"], theta["power_lead"])
+    starts = SETUP_SHARE * begun + (1.0 - SETUP_SHARE) * done
     site_dollars = (capital - equipment)[owner]
     site_dollars[:-1] = facts.site_capex[: layout.owners]
     known = starts > 1e-6
@@ -167,10 +177,17 @@ def _look_up_economy(block: Block, state: State) -> None:
     leased = physical["leased_share"].to_numpy(float)[:, None] * physical["halls_gw"].to_numpy(float)[:, None]
     cache["leased_weight"] = leased / np.maximum(leased.sum(), TINY)
     cache["power_starts_opening"] = np.maximum(fleet.power_stages.sum(axis=(0, 1)) / theta["power_lead"], TINY)
+    cache["power_starts_last"] = cache["power_starts_opening"]
     economy.capex = opening_capex(block) * np.ones(block.width)
     cache["growth_opening"] = np.zeros(block.width)
     cache["rate_opening"] = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
     cache["default_weight"] = np.zeros(block.width)
+
+
+def _started(pipeline: Array, limit: Array, lead: Array) -> Array:
+    """GW a quarter that owners started: their pipelines in steady state, as far as the limit allows."""
+    steady = pipeline / lead
+    return steady * np.minimum(1.0, limit / np.maximum(steady.sum(axis=0), TINY))
 
 
 def opening_capex(block: Block) -> float:
@@ -190,12 +207,16 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["tie_base"] = np.ascontiguousarray(base[:, 0])
     so_far = np.zeros((layout.unit_count, 1))
     so_far[: layout.firms] = facts.flows["other_revenue"]
-    for name in CATEGORIES:
-        cache[f"revenue_before_{name}"] = np.maximum(so_far, 1e-6) * np.ones((1, width))
+    for name in ("models", *USE_CATEGORIES, *BUILD_CATEGORIES):
         rows = layout.category[name].slice
+        payers = np.unique(payer[rows])
+        if name == "compute":
+            cache["lab_revenue_before"] = np.maximum(so_far, 1e-6)[layout.members("lab")]
+        cache[f"payers_{name}"] = payers[payers < layout.firms]
+        cache[f"revenue_before_{name}"] = np.maximum(so_far, 1e-6)[cache[f"payers_{name}"]]
         np.add.at(so_far, payee[rows], base[rows])
     cache["revenue_opening"] = np.maximum(so_far, 1e-6)
-    for name in ("optics", "tools", "eda", "wafers", "memory"):
+    for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
         rows = layout.category[name].slice
         total = np.maximum(facts.category_base[name][payer[rows]], TINY)
         cache[f"share_{name}"] = np.ascontiguousarray(base[rows] / total * np.ones((1, width)))
@@ -208,6 +229,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     named = block_rows[row_of[payer[block_rows]] >= 0]
     spent = np.maximum(facts.category_base["accelerators"][payer[named]], TINY)
     cache["order_share"] = base[named] / spent
+    cache["order_tie"] = named
     cache["order_owner"] = np.ascontiguousarray(row_of[payer[named]], dtype=np.intp)
     cache["order_supplier"] = np.ascontiguousarray(payee[named], dtype=np.intp)
     sold = np.zeros((layout.unit_count, 1))
@@ -233,7 +255,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["capability_opening"] = np.where(sold_compute > 1e-4, capability, 1e9)
     labs = layout.members("lab")
     cache["labs"] = labs
-    cache["lab_revenue_opening"] = cache["revenue_before_compute"][labs]
+    cache["lab_revenue_opening"] = cache["lab_revenue_before"]
     cache["lab_training_share"] = np.full((len(labs), 1), LAB_TRAINING_SHARE)
     cache["lab_compute_opening"] = facts.category_base["compute"][labs]
     renters = np.unique(payer[compute])
@@ -250,7 +272,11 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["builder_mask"] = np.isin(np.arange(layout.firms), np.concatenate([builders, layout.members("neocloud")]))[
         :, None
     ]
+    sold = facts.tie_in[: layout.firms] / np.maximum(facts.flows["revenue"], 1e-9)
+    # a fab whose sales hang on AI by a half builds for AI with all of its AI spending
+    cache["ai_sales_share"] = np.clip(2.0 * sold, 0.0, 1.0)
     cache["fab_firms"] = layout.members(*FAB_GROUPS)
+    cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
     cache["power_firms"] = layout.members(*POWER_GROUPS)
     capital, equipment = capital_ties(layout, base)
     it_tied, all_tied = equipment[: layout.firms], capital[: layout.firms]

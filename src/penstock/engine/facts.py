@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.layout import RATINGS, SEGMENTS, Layout
-from penstock.engine.opening.state import CATEGORIES, Opening
+from penstock.engine.opening.state import CATEGORIES, GROUPS, Opening
+from penstock.engine.reach import Site, site_book
 
 GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
 BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
@@ -64,6 +65,9 @@ class Facts:
     strategic: np.ndarray
     guarantee_cap: np.ndarray
     guarantee_beneficiary: np.ndarray
+    debt_contract: tuple[str, ...]
+    stake_contract: tuple[str, ...]
+    sites: dict[str, Site]
     physical: pd.DataFrame
     opening_spending: np.ndarray
     """user spending by segment, usd_bn per year, (3, 1)"""
@@ -81,8 +85,11 @@ def column(values: pd.Series) -> Column:
     return np.ascontiguousarray(values.to_numpy(float)[:, None])
 
 
-def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -> Facts:
-    """Facts of an opening state; `parameter` holds central values of cited parameters (spreads, default rates)."""
+def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], sites: pd.DataFrame) -> Facts:
+    """Facts of an opening state; `parameter`: central values of cited parameters (spreads, default rates).
+
+    sites: the table of the world, for events that strike a site.
+    """
     firms = list(opening.firms)
     profile = opening.profile.loc[firms]
     flows = {name: column(opening.flows.loc[firms, name]) for name in opening.flows.columns}
@@ -104,7 +111,11 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -
 
     tie_capital, tie_equipment = capital_ties(layout, base)
     tie_capital, tie_equipment = tie_capital[: layout.firms], tie_equipment[: layout.firms]
-    ai_capex = np.maximum(flows["capex"] * flows["ai_capex_share"], tie_capital)
+    # a seller whose sales are AI's builds for AI
+    sold = np.minimum(tie_in[: layout.firms] / np.maximum(flows["revenue"], 1e-9), 1.0)
+    designer = (layout.group == GROUPS.index("chip_designer"))[:, None]
+    ai_share = np.where(designer, np.maximum(flows["ai_capex_share"], sold), flows["ai_capex_share"])
+    ai_capex = np.maximum(flows["capex"] * ai_share, tie_capital)
     owner = np.zeros((layout.firms, 1))
     owner[: layout.owners] = 1.0
     it_ties, site_ties = tie_equipment, tie_capital - tie_equipment
@@ -166,6 +177,9 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float]) -
         guarantee_beneficiary=np.array(
             [layout.units.index(text) for text in opening.guarantees["beneficiary"]], dtype=np.int64
         ),
+        debt_contract=tuple(debt["contract_id"].fillna("")),
+        stake_contract=tuple(opening.stakes["contract_id"].fillna("")),
+        sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
         opening_spending=spending,
     )

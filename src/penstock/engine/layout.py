@@ -18,6 +18,12 @@ from penstock.engine.opening.state import CATEGORIES, GROUPS, LAYERS, SECTORS, O
 IT_CATEGORIES = ("accelerators", "servers", "network")
 EQUIPMENT_CATEGORIES = (*IT_CATEGORIES, "wafers", "memory")
 """Categories whose capital purchases become compute equipment; other capital purchases become plant."""
+USE_CATEGORIES = ("model_access", "compute", "lease", "energy", "fuel")
+BUILD_CATEGORIES = (
+    "accelerators", "servers", "network", "construction", "power_cooling", "wafers", "memory", "eda", "tools", "optics",
+    "generation",
+)  # fmt: skip
+"""Categories after `models`, in the order in which payments depend on each other: use first, then what is built."""
 SITE_CATEGORIES = ("construction", "power_cooling")
 
 CUSTOMERS = {
@@ -71,6 +77,9 @@ class Layout:
     contract_id: tuple[str, ...]
     payer: np.ndarray
     payee: np.ndarray
+    flow_payer: np.ndarray
+    """payer and payee of the flow ties alone"""
+    flow_payee: np.ndarray
     seniority: np.ndarray
     category: dict[str, Block]
     flow: Block
@@ -205,6 +214,8 @@ def build_layout(opening: Opening, companies: Sequence[str] = ()) -> Layout:
         contract_id=tuple(contracts),
         payer=np.concatenate(payer),
         payee=np.concatenate(payee),
+        flow_payer=np.ascontiguousarray(payer[0], dtype=np.intp),
+        flow_payee=np.ascontiguousarray(payee[0], dtype=np.intp),
         seniority=np.concatenate(seniority),
         category=categories,
         operating=Block(0, blocks["tax"].stop),

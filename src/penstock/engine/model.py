@@ -10,6 +10,7 @@ import pandas as pd
 
 from penstock.engine.begin import begin_block, trend_of
 from penstock.engine.checks import conservation_error
+from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, group_of_units, pair_index, postings
@@ -81,8 +82,10 @@ def prepare(
     opening = open_world(edited, removed_pairs=removed)
     first = first_quarter(world.as_of)
     layout = build_layout(opening, companies_in_order(world, edited))
-    facts = build_facts(opening, layout, cited_parameters(edited))
+    facts = build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
     program = compile_program(plan, first, quarters)
+    # an event that strikes nothing is told before a run begins
+    events_of(program, layout, facts)
     return Model(
         world_name=world.name,
         opening=opening,

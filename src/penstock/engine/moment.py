@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from penstock.engine.events import Events
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
 from penstock.engine.random import Draws
@@ -17,7 +18,7 @@ Array = np.ndarray
 
 @dataclass
 class Scratch:
-    """Buffers of a block, allocated once."""
+    """Buffers of a block, allocated once; `flow` is the part of `billed` that the flow ties take."""
 
     due: Array
     paid: Array
@@ -47,6 +48,8 @@ class Block:
     first_path: int
     width: int
     cache: dict[str, Array] = field(default_factory=dict)
+    events: Events | None = None
+    """what events of the scenario leave, None without any"""
     journal: list[tuple[str, Array]] | None = None
     """claims written down in the quarter, when a path is replayed"""
 
@@ -68,6 +71,19 @@ class Moment:
     def lever(self, knob: str, base: Array | float = 1.0, entity: str = "") -> Array | float:
         """A parameter or input after what the scenario does to it in this quarter."""
         return self.block.levers.value(knob, self.quarter, base, entity=entity)
+
+    def struck(self, name: str) -> Array | None:
+        """What events leave of a quantity in this quarter (names in `engine.events`); None where none is told."""
+        events = self.block.events
+        return None if events is None else np.asarray(getattr(events, name)[self.quarter])
+
+    def lit(self, amount: Array) -> Array:
+        """The part of a stock or power of owners, (owners + 1, paths), that no outage takes."""
+        left, dark = self.struck("lit"), self.struck("dark_gw")
+        if left is None or dark is None:
+            return amount
+        out = np.minimum(dark / np.maximum(self.results["owner_power"], 1e-9), 1.0)
+        return np.asarray(amount * left * (1.0 - out))
 
     def on(self, switch: str) -> bool:
         return bool(getattr(self.block.program.switches, switch))

@@ -32,10 +32,11 @@ def quarter(now: Moment) -> None:
 
     everything = np.ones_like(now.results["shipped"])
     now.state.firms.capex_scale[:] = 1.0
-    spend.spend_down(now, everything)  # 4  payments down the stack, as planned
+    spend.spend_on_use(now)  # 4  payments down the stack: services, compute, rent, energy
+    spend.spend_on_build(now, everything)  # 4  equipment and sites, as planned
     fund.operate(now)
     fund.fund(now)  # 7  cash, lines, debt, equity, vendors, cuts
-    spend.spend_down(now, affordable(now))  # 4  again, with what can be afforded
+    spend.spend_on_build(now, affordable(now))  # 4  again, with what can be afforded
     fund.operate(now, again=True)
     fund.bring_money_in(now)
 
@@ -64,6 +65,7 @@ def remember(now: Moment) -> None:
     cache["training"] = r["training"]
     cache["delivery_ratio"] = r["delivery_ratio"]
     cache["default_weight"] = r["default_weight_next"]
+    cache["power_starts_last"] = r["power_starts"].sum(axis=0)
     e.spending_last = r["spending"].sum(axis=0)
     builders = cache["builder_mask"]
     cache["extend"] = np.where((e.freeze > 0) & builders, 0.25, 1.0)

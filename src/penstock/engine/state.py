@@ -110,6 +110,7 @@ class Firms:
     other_liabilities: Array
     cost: Array
     """other operating cost of a quarter, follows revenue with a lag (jobs)"""
+    log_franchise: Array
     franchise: Array
     """own business outside the ties relative to trend"""
     activity: Array
@@ -280,24 +281,29 @@ OPENING_CASH_FLOW = 588.0
 def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
     physical = facts.physical
-    installed = _rows(physical["h100e_installed"], count)
+    bought = bought_by_spending(facts)
+    installed = np.maximum(_rows(physical["h100e_installed"], count), LEAST_STOCK_QUARTERS * bought["chips"])
     ages = np.zeros(AGES)
     ages[: len(SHIPMENTS)] = SHIPMENTS
     ages[len(SHIPMENTS) : len(SHIPMENTS) + 8] = OLDER_SHIPMENTS / 8
     ages /= ages.sum()
     waiting = _rows(physical["h100e_waiting"], count)
-    hall_pipeline = _rows(physical["halls_pipeline_gw"], count)
-    power_pipeline = _rows(physical["power_pipeline_gw"], count)
+    # stock that only spending tells draws what the others' does
+    drawn = physical["it_power_in_use_gw"].to_numpy(float)[:, None]
+    known = physical["h100e_installed"].to_numpy(float)[:, None]
+    power_in_use = drawn + np.maximum(installed - known, 0.0) * drawn.sum() / known.sum()
+    hall_pipeline = np.maximum(_rows(physical["halls_pipeline_gw"], count), bought["halls"] * theta["hall_lead"])
+    power_pipeline = np.maximum(_rows(physical["power_pipeline_gw"], count), bought["halls"] * theta["power_lead"])
     zero = np.zeros_like(installed)
     return Fleet(
         stock=np.ascontiguousarray(ages[:, None, None] * installed[None]),
         power=np.ascontiguousarray(
-            _power_by_age(ages)[:, None, None] * _rows(physical["it_power_in_use_gw"], count)[None]
+            _power_by_age(ages)[:, None, None] * power_in_use[None]
         ),
         waiting=waiting,
-        backlog=_rows(physical["h100e_on_order"], count),
-        halls=_rows(physical["halls_gw"], count),
-        firm_power=_rows(physical["power_gw"], count),
+        backlog=np.maximum(_rows(physical["h100e_on_order"], count), ORDERS_AHEAD * bought["chips"]),
+        halls=np.maximum(_rows(physical["halls_gw"], count), LEAST_SPARE * power_in_use),
+        firm_power=np.maximum(_rows(physical["power_gw"], count), LEAST_SPARE * power_in_use),
         hall_stages=np.repeat(hall_pipeline[None] / facilities.STAGES, facilities.STAGES, axis=0),
         power_stages=np.repeat(power_pipeline[None] / energy.STAGES, energy.STAGES, axis=0),
         delivered=installed + waiting,
@@ -307,6 +313,38 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
         project=zero.copy(),
         external=np.ones_like(zero),
     )
+
+
+LEAST_STOCK_QUARTERS = 4.5
+"""Quarters of its present purchases that an owner has in service, where no page tells its deliveries (assumption, 3 to 6:
+spending of the last two years over the last quarter).
+
+The series of shipments leave Huawei's and other Chinese chips out; this is what the owners' spending implies.
+"""
+ORDERS_AHEAD = 2.2
+"""Quarters of deliveries that stand in order books at the opening (the order book of the world over its deliveries)."""
+LEAST_SPARE = 1.1
+"""Halls and power over power in use of an owner at the opening, at the least (assumption, 1.05 to 1.2)."""
+CHIP_PRICE_USD_BN_PER_MILLION = 23.0
+"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central chip_cost."""
+SITE_PRICE_USD_BN_PER_GW = 12.5
+"""Hall and power connection per GW of IT power: central site_cost."""
+
+
+def bought_by_spending(facts: Facts) -> dict[str, Array]:
+    """Chips (million H100e) and halls (GW) a quarter of owners whose deliveries or pipelines no page tells, (owners + 1, 1).
+
+    They are what the owner's spending buys at central prices; zero for owners whose figures are known.
+    """
+    physical = facts.physical
+    rows = len(physical) - 1
+    chips = np.zeros((rows + 1, 1))
+    halls = np.zeros((rows + 1, 1))
+    unknown = physical["h100e_per_quarter"].to_numpy(float)[:rows, None] < 1e-6
+    chips[:rows] = np.where(unknown, facts.it_capex[:rows] / CHIP_PRICE_USD_BN_PER_MILLION, 0.0)
+    unknown = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] < 1e-6
+    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / SITE_PRICE_USD_BN_PER_GW, 0.0)
+    return {"chips": chips, "halls": halls}
 
 
 def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
@@ -335,6 +373,7 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
         other_assets=sheet["other_assets"] * ones,
         other_liabilities=sheet["other_liabilities"] * ones,
         cost=flows["other_cost"] * ones,
+        log_franchise=np.zeros_like(ones),
         franchise=ones.copy(),
         activity=ones.copy(),
         stage=np.zeros_like(ones),

@@ -58,11 +58,9 @@ def market_shares(base: Array, attraction: Array, segment: Array, segments: int)
     base (ties,), attraction (ties, paths), segment (ties,) -> (ties, paths). Multinomial logit in logs.
     """
     weight = base[:, None] * attraction
-    shares = np.empty_like(weight)
-    for number in range(segments):
-        rows = segment == number
-        shares[rows] = weight[rows] / weight[rows].sum(axis=0)
-    return shares
+    total = np.zeros((segments, weight.shape[1]))
+    np.add.at(total, segment, weight)
+    return weight / np.maximum(total, 1e-300)[segment]
 
 
 def attraction_step(
@@ -73,7 +71,8 @@ def attraction_step(
     log_training is each lab's log training compute relative to its opening; the mean over labs is taken out,
     so that scale in common moves no share. Talent scales what compute buys (algorithmic progress).
     """
-    relative = log_training - log_training.mean(axis=0)
+    # a world without labs has no mean
+    relative = log_training - log_training.mean(axis=0) if len(log_training) else log_training
     pull = stickiness * QUARTER * np.clip(relative, -2.0, 2.0) * talent
     return np.clip(0.995 * log_attraction + pull + 0.03 * shock, -3.0, 3.0)
 

@@ -25,13 +25,17 @@ GAS_SHARE_OF_PRICE = 0.35
 """Pass-through of the gas price into the price of power; assumption, 0.2 to 0.5."""
 
 
+def fuel_factor(gas_index: Array | float) -> Array | float:
+    """Price of power relative to the opening as the price of gas (relative to the opening) passes through."""
+    return 1.0 + GAS_SHARE_OF_PRICE * (gas_index - 1.0)
+
+
 def power_price_index(gas_price: Array | float, tightness: Array) -> Array:
     """Price of power relative to the opening: gas pass-through and scarcity of firm power.
 
     tightness: IT power in use over firm power, (paths,).
     """
-    fuel = 1.0 + GAS_SHARE_OF_PRICE * (gas_price / GAS_PRICE_USD_PER_MMBTU - 1.0)
-    return fuel * (1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25)
+    return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU) * (1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25)
 
 
 def energy_mwh(it_gw: Array, pue: Array | float) -> Array:

@@ -25,6 +25,15 @@ def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tupl
     return moved, out[-1].copy()
 
 
+def hold_back(done: Array, on_time: Array, late_gw: Array, rate: Array) -> Array:
+    """GW that stay in the last stage of a delay line although they were due, (owners, paths).
+
+    on_time: share of what is due that comes; late_gw: GW of delayed sites that should be there by now, of which the
+    line lets out a part `rate` a quarter.
+    """
+    return np.minimum(done * (1.0 - on_time) + late_gw * rate, done)
+
+
 def limit_starts(wanted: Array, limit: Array) -> tuple[Array, Array]:
     """Starts that building trades can take on, pro rata, and the share of what was wanted, (paths,)."""
     total = wanted.sum(axis=0)

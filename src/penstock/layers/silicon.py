@@ -28,15 +28,19 @@ def survival_factor(ages: int, life_years: Array) -> Array:
     return factor
 
 
-def age_fleet(fleet: Array, factor: Array) -> tuple[Array, Array, Array]:
-    """The fleet a quarter older, what was retired and what failed, each (owners, paths)."""
-    failed = PERMANENT_FAILURE_PER_QUARTER * fleet.sum(axis=0)
-    survivors = fleet * ((1.0 - PERMANENT_FAILURE_PER_QUARTER) * factor[:, None, :])
-    retired = fleet.sum(axis=0) - failed - survivors.sum(axis=0)
+def age_fleet(fleet: Array, factor: Array, total: Array) -> tuple[Array, Array, Array]:
+    """The fleet a quarter older, what was retired and what failed; total is its sum over ages, (owners, paths)."""
+    failed = PERMANENT_FAILURE_PER_QUARTER * total
+    older = survivors(fleet, factor)
+    return older, total - failed - older.sum(axis=0), failed
+
+
+def survivors(fleet: Array, factor: Array) -> Array:
+    """What is left of each age class a quarter later; age 0 is empty, the last class is gone."""
     older = np.empty_like(fleet)
-    older[1:] = survivors[:-1]
+    np.multiply(fleet[:-1], ((1.0 - PERMANENT_FAILURE_PER_QUARTER) * factor[:-1])[:, None, :], out=older[1:])
     older[0] = 0.0
-    return older, retired, failed
+    return older
 
 
 def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:

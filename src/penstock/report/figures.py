@@ -322,7 +322,8 @@ def evidence_sentence(data: ReportData) -> str:
     )
     if weakest == 0:
         return f"{text}."
-    return f"{text}; weakest are {bases[weakest][0].lower()}{bases[weakest][1:]}, {percent(weak[weakest])} at E and F."
+    lowest = bases[weakest][0].lower() + bases[weakest][1:]
+    return f"{text}; weakest are {lowest}, {percent(weak[weakest])} at E and F."
 
 
 def differences(data: ReportData) -> Figure | None:

@@ -19,7 +19,7 @@ SEGMENTS = ("consumer", "enterprise", "agents")
 """Segments of users, the entities of `demand.ceiling` and `demand.speed`."""
 
 ENTITY_LAYERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"silicon_company": ("silicon",), "builder_company": ("ai", "platform", "data", "facilities")}
+    {"silicon_company": ("silicon",), "builder_company": ("ai", "platform", "facilities")}
 )
 """Layers whose companies may follow a knob of that entity kind."""
 

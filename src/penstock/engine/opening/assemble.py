@@ -14,11 +14,14 @@ from penstock.engine.opening.network import build_network
 from penstock.engine.opening.profile import profile
 from penstock.engine.opening.state import Opening
 from penstock.engine.opening.universe import Universe, build_universe
-from penstock.errors import ModelError
+from penstock.errors import InputError, ModelError
 from penstock.world.grading import weakest
 
 if TYPE_CHECKING:
     from penstock.world.model import World
+
+OWNER_LAYERS = ("ai", "platform")
+"""Layers whose companies run compute: without one there is no economy to simulate."""
 
 TOLERANCE = 1e-9
 """usd_bn: what the debt ties of a firm may differ from the debt on its sheet."""
@@ -32,9 +35,15 @@ def open_world(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
         removed_pairs: ties to leave out, as (payer, payee, category) or as the network understands them.
 
     Raises:
+        InputError: no company of the world runs compute.
         ModelError: ties carry more than a firm has, or the debt ties differ from the sheets.
     """
     universe = build_universe(world)
+    if not universe.layer.isin(OWNER_LAYERS).any():
+        raise InputError(
+            "companies.csv: layer: found no company that runs compute and whose revenue is known; "
+            f"expected at least one of the layers {' or '.join(OWNER_LAYERS)}"
+        )
     figures = opening_figures(world, universe)
     flows, flow_grades = opening_flows(world, universe, figures)
     inputs = sheet_inputs(world, universe, figures, flows, flow_grades)

@@ -224,9 +224,9 @@ def _borrowed_since(world: World, draft: Draft) -> pd.Series:
         & ties["amount_usd_bn"].notna()
         & ties["announced"].notna()
     ]
+    drawn = drawn[drawn["receiver_id"].isin(draft.value.index)]
     dated = draft.period_end["total_debt"].reindex(drawn["receiver_id"]).to_numpy()
-    new = drawn["receiver_id"].isin(draft.value.index).to_numpy() & (drawn["announced"].to_numpy() > dated)
-    added = drawn[new].groupby("receiver_id")["amount_usd_bn"].sum()
+    added = drawn[drawn["announced"].to_numpy() > dated].groupby("receiver_id")["amount_usd_bn"].sum()
     return added.reindex(draft.value.index).fillna(0.0)
 
 

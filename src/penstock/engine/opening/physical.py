@@ -35,6 +35,16 @@ HOPPER_FP8 = 1979.0
 
 BLACKWELL = ("b200", "b300")
 
+FLEET_YEARS_OF_SPENDING = 2.0
+"""Fleet of a world without series of chips, in years of its AI capex (assumption, 1.5 to 3: a fleet that doubled
+in the last year)."""
+USD_BN_OF_CAPEX_PER_MILLION_H100E = 32.0
+"""AI capex per million H100e at the end of 2025: chips, servers and networks 23, the site 9 (assumption, 27 to 40)."""
+KW_PER_H100E = 0.8
+"""IT power per H100e in use where no chips are on record (assumption, 0.6 to 1.0: 14 GW on 17 million)."""
+OTHER_OWNERS_MILLION_H100E = 0.1
+"""Smallest fleet of the rest of the world (assumption, 0.01 to 1)."""
+
 
 @dataclass(frozen=True)
 class FleetBridge:
@@ -230,6 +240,8 @@ def build_physical(
     frame["h100e_waiting"] = waiting.sum(axis=1).clip(lower=0.0)
     frame["h100e_per_quarter"] = delivered.sum(axis=1)
     frame["h100e_on_order"] = frame["h100e_per_quarter"] * assumed("order_book_quarters")
+    if frame["h100e_installed"].sum() <= 0.0:
+        in_use = _fleets_from_spending(frame, capex)
     frame["it_power_in_use_gw"] = in_use
     weight = frame["h100e_per_quarter"] / max(float(frame["h100e_per_quarter"].sum()), 1e-12)
     frame["halls_gw"] = in_use + assumed("spare_halls_gw") * weight
@@ -244,6 +256,16 @@ def build_physical(
     frame["own_use_share"] = [assumed("own_use_share", o, g) for o, g in pairs]
     frame["pue"] = _pue(world, owners)
     return frame, bridge
+
+
+def _fleets_from_spending(frame: pd.DataFrame, capex: pd.Series) -> pd.Series:
+    """Fills in the chips of a world that has no series of them, from the AI capex of a quarter; gives power in use."""
+    quarter = capex.reindex(frame.index).fillna(0.0) / USD_BN_OF_CAPEX_PER_MILLION_H100E
+    quarter[SLACK_OWNER] = max(OTHER_OWNERS_MILLION_H100E / 8.0, assumed("other_owner_slack") * quarter.sum())
+    frame["h100e_per_quarter"] = quarter
+    frame["h100e_on_order"] = quarter * assumed("order_book_quarters")
+    frame["h100e_installed"] = quarter * 4.0 * FLEET_YEARS_OF_SPENDING
+    return frame["h100e_installed"] * KW_PER_H100E
 
 
 def _pue(world: World, owners: pd.Index) -> pd.Series:

@@ -82,7 +82,7 @@ def equipment(now: Moment) -> None:
     """Compute equipment by vintage: straight line over its book life."""
     layout, r, f = now.block.layout, now.results, now.state.firms
     added = r["tied_equipment"].copy()
-    added[: layout.owners] += now.block.cache["it_rest"] * r["equipment_ratio"]
+    added[: layout.owners] += now.block.cache["it_rest"] * r["equipment_ratio"][:-1]
     added = np.minimum(added, r["capex"])
     r["equipment_added"] = added
     used = np.minimum(f.equipment_gross / EQUIPMENT_LIFE, f.compute_equipment)

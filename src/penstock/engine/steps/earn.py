@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
-from penstock.layers import ai
+from penstock.layers import ai, energy
 
 RECESSION_CHANCE = 0.03
 """Chance per quarter that a recession begins: about one in eight years (assumption, 0.02 to 0.04)."""
@@ -25,10 +25,16 @@ def earn(now: Moment) -> None:
     volatility = th["idiosyncratic_volatility"] * facts.conduct["revenue_volatility"]
     shock = now.firm_shock()
     if now.on("earn"):
-        f.franchise = np.clip(f.franchise**0.95 * np.exp(volatility * shock - 0.5 * volatility**2), 0.05, 3.0)
+        f.log_franchise = np.clip(0.95 * f.log_franchise + volatility * shock - 0.5 * volatility**2, -3.0, 1.1)
+        f.franchise = np.exp(f.log_franchise)
     trend = now.block.trend[now.quarter if now.on("earn") else 0]
     cycle = np.maximum(1.0 + facts.flows["recession_beta"] * (e.cycle - 1.0), 0.2)
     now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity
+    # power is sold to others, too, at a price that gas moves
+    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
+    working = now.struck("working")
+    if working is not None:
+        now.results["sales"] *= working[: layout.firms]
     now.results["firm_shock"] = shock
     move_shares(now)
 
@@ -49,8 +55,13 @@ def move_shares(now: Moment) -> None:
         )
     block = layout.category["models"]
     sellers = layout.payee[block.slice]
-    pull = np.ones((len(block), now.block.width))
-    inside = sellers < layout.firms
-    pull[inside] = np.exp(f.attraction[sellers[inside]]) * f.activity[sellers[inside]]
+    everyone = np.ones((layout.unit_count, now.block.width))
+    everyone[: layout.firms] = f.activity
+    everyone[labs] *= np.exp(f.attraction[labs])
+    pull = everyone[sellers]
+    working, allowed = now.struck("working"), now.struck("allowed")
+    if working is not None and allowed is not None:
+        # users go to other sellers while one is out or banned
+        pull = pull * working[sellers] * allowed[block.slice]
     base = facts.tie_base[block.slice, 0]
     now.results["seller_share"] = ai.market_shares(base, pull + 1e-9, layout.segment, 3)

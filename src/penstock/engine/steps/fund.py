@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.steps.plan import debt_room
 from penstock.engine.steps.serve import RATE_DEFAULT
@@ -22,21 +23,40 @@ def operate(now: Moment, again: bool = False) -> None:
     """
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     bought = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(now.block.scratch.flow, layout.payer[: layout.flow.stop], bought)
+    kernels.accumulate(now.block.scratch.flow, layout.flow_payer, bought)
     expense = bought[: layout.firms] - r["tied_capital"]
     # what a unit outside the firms buys is its own spending whatever it is
     r["tie_expense"] = expense
+    if again:
+        r["other_cost"] = np.maximum(r["other_cost"] - r["cost_cut"], 0.0)
+    else:
+        plan_costs(now)
+        plan_debt_service(now)
+    r["ebitda"] = r["revenue"] - r["tie_expense"] - r["other_cost"]
+    taxable = r["ebitda"] - r["depreciation"] - r["interest"]
+    r["tax"] = TAX_RATE * np.maximum(taxable, 0.0)
+
+
+def plan_costs(now: Moment) -> None:
+    """Other operating cost follows revenue with a lag (jobs), by the group's elasticity; depreciation of the plant."""
+    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     scale = np.maximum(r["revenue"] / now.block.cache["revenue_opening"][: layout.firms], 1e-6)
-    target = facts.flows["other_cost"] * scale ** facts.conduct["cost_elasticity"]
-    target = np.where(f.stage >= 3.0, 0.0, target * np.where(f.stage >= 2.0, 0.85, 1.0))
+    target = facts.flows["other_cost"] * np.exp(facts.conduct["cost_elasticity"] * np.log(scale))
+    # a restructured firm lives within what its sales leave
+    means = np.maximum(0.95 * (r["revenue"] - r["tie_expense"]), 0.0)
+    target = np.where(f.stage >= 3.0, 0.0, np.where(f.stage >= 2.0, np.minimum(target, means), target))
     cost = f.cost + 0.35 * (target - f.cost)
     cost[: layout.owners] += r["project_cost"][: layout.owners]
-    cut = r["cost_cut"] if again else 0.0
-    r["other_cost"] = np.maximum(cost - cut, 0.0)
+    r["other_cost"] = np.maximum(np.where(f.stage >= 2.0, target, cost), 0.0)
     r["depreciation"] = f.equipment_gross / 24.0
     r["depreciation"] = np.minimum(r["depreciation"], f.compute_equipment) + f.buildings / 80.0
     if not now.on("close"):
         r["depreciation"] = np.zeros_like(r["depreciation"])
+
+
+def plan_debt_service(now: Moment) -> None:
+    """Interest and principal due by tie and by firm."""
+    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     debt = now.state.ties.debt
     rate = f.rate[layout.borrower]
     r["interest_due"] = debt * rate * 0.25
@@ -46,9 +66,6 @@ def operate(now: Moment, again: bool = False) -> None:
     kernels.accumulate(r["interest_due"], layout.borrower, sums[0])
     kernels.accumulate(r["principal_due"], layout.borrower, sums[1])
     r["interest"], r["principal"] = sums[0, : layout.firms], sums[1, : layout.firms]
-    r["ebitda"] = r["revenue"] - r["tie_expense"] - r["other_cost"]
-    taxable = r["ebitda"] - r["depreciation"] - r["interest"]
-    r["tax"] = TAX_RATE * np.maximum(taxable, 0.0)
 
 
 def fund(now: Moment) -> None:
@@ -62,29 +79,21 @@ def fund(now: Moment) -> None:
     outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
     need = outflow - r["ebitda"] + now.block.cache["arrears"] - (cash - wanted)
     lose_access(now)
-    mood_lever = now.lever("finance.sentiment")
     losses = e.lender_losses / LENDER_SCALE_USD_BN
     own_loss = f.no_access + (f.stage >= 2.0)
-    open_share = funding.access(e.mood * mood_lever, e.freeze, facts.investment_grade, own_loss, losses)
+    grade = investment_grade(now)
+    open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
     open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
     rolled = np.where(
-        facts.investment_grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0)
+        grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0)
     )
     room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
     room = room * now.block.cache["can_borrow"]
-    equity = funding.round_room(
-        facts.conduct["equity_share"],
-        f.value,
-        facts.market_value,
-        e.mood * mood_lever,
-        r["revenue"],
-        f.expected_revenue,
-        r["contract_growth"],
-        facts.conduct["patience"],
-    )
-    equity = equity * now.block.cache["can_issue"]
-    equity = equity * np.where(e.freeze > 0, 0.4, 1.0) * now.lever("finance.equity_access") * (f.stage < 2.0)
+    equity = r["round_room"]
+    borrowing = now.struck("borrowing")
+    if borrowing is not None:
+        room = room * borrowing
     vendor = vendor_room(now)
     planned = np.maximum(r["capex"], 1e-9)
     flexible = np.clip(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
@@ -119,22 +128,23 @@ LENDER_SCALE_USD_BN = 120.0
 
 def lose_access(now: Moment) -> None:
     """Some firms below investment grade lose the market for a year, for reasons of their own."""
-    f, facts, th = now.state.firms, now.block.facts, now.block.theta
+    f, th = now.state.firms, now.block.theta
     chance = now.firm_chance()
-    struck = (chance < th["access_loss"]) & (facts.investment_grade < 0.5) & now.on("noise") & now.on("fund")
+    struck = (chance < th["access_loss"]) & (investment_grade(now) < 0.5) & now.on("noise") & now.on("fund")
     f.no_access = np.where(struck, 4.0, np.maximum(f.no_access - 1.0, 0.0))
-    for event in now.block.program.events:
-        if event.kind in ("withdrawal", "rating_cut") and event.first <= now.quarter <= event.last:
-            row = now.block.layout.units.index(event.target) if event.target in now.block.layout.units else -1
-            if 0 <= row < now.block.layout.firms:
-                f.no_access[row] = np.maximum(f.no_access[row], 1.0)
+
+
+def investment_grade(now: Moment) -> Array:
+    """1 for firms of investment grade, after rating cuts that the scenario tells, (firms, 1)."""
+    cut = now.struck("investment_grade")
+    return now.block.facts.investment_grade if cut is None else cut
 
 
 def vendor_room(now: Moment) -> Array:
     """Share of the accelerator and server bill that suppliers let stand when the buyer is short."""
     th, bill = now.block.theta, now.results["tied_equipment"]
     share = np.clip(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
-    share = np.minimum(share, now.lever("policy.vendor_finance_cap", 1.0))
+    share = np.minimum(share, now.lever("policy.vendor_finance_cap", now.block.program.policy.vendor_finance_cap))
     if not now.on("vendor_financing"):
         share = np.zeros_like(share)
     now.results["it_bill"] = bill
@@ -155,7 +165,10 @@ def draw_debt(now: Moment) -> None:
         now.state.ties,
         now.state.books,
     )
-    drawn = r["new_debt"][layout.borrower] * now.block.cache["draw_share"]
+    share, given, left = now.block.cache["draw_share"], now.struck("lending"), now.struck("borrowing")
+    if given is not None and left is not None:
+        share = shares_left(share, given, layout.borrower, left)
+    drawn = r["new_debt"][layout.borrower] * share
     owed = np.maximum(now.block.cache["debt_owed"], 1e-9)
     market = new_rate(now)
     total = r["new_debt"]
@@ -170,7 +183,9 @@ def new_rate(now: Moment) -> Array:
     """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze."""
     e, f = now.state.economy, now.state.firms
     risk_free = now.lever("finance.risk_free_rate", RATE_DEFAULT) + e.rate_shock
-    return np.clip(risk_free + f.spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
+    cut = now.struck("spread")
+    spread = f.spread if cut is None else f.spread + cut
+    return np.clip(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
 
 
 def sell_equity(now: Moment) -> None:
@@ -202,7 +217,9 @@ MOST_OF_CASH = 0.2
 def who_pays(now: Moment, raised: Array) -> Array:
     """Share of each round by holder, (stakes, paths), adding to one: firms pay only out of cash, others take the rest."""
     layout, books, cache = now.block.layout, now.state.books, now.block.cache
-    share = cache["round_share"]
+    share, given, left = cache["round_share"], now.struck("investing"), now.struck("raising")
+    if given is not None and left is not None:
+        share = shares_left(share, given, layout.stake_company, left)
     holder, company = layout.stake_holder, layout.stake_company
     asked = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(raised[company] * share, holder, asked)

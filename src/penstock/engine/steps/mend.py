@@ -318,6 +318,9 @@ def call_guarantees(now: Moment) -> None:
     inside = guarantor < layout.firms
     able = np.ones_like(rent)
     able[inside] = f.stage[guarantor[inside]] < RESTRUCTURED
+    backing = now.struck("backing")
+    if backing is not None:
+        able *= backing
     cache["called"] = np.where(failed, np.minimum(0.9 * rent, now.state.ties.guarantee) * able, 0.0)
 
 

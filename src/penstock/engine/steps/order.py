@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
@@ -12,6 +13,10 @@ Array = np.ndarray
 
 FRESH_SHARE_AT_RISK = 0.15
 """Share of a fab's output that hangs on tools and spare parts of the same quarter (assumption, 0.05 to 0.3)."""
+
+
+FAB_FORESIGHT_YEARS = 0.5
+"""Years beyond their lead time for which fabs and packaging build (assumption, 0 to 1)."""
 
 
 def supply_chain(now: Moment) -> None:
@@ -26,11 +31,9 @@ def supply_chain(now: Moment) -> None:
     for entity in levers.entities("silicon.capacity"):
         row = layout.units.index(entity)
         supply[row] = supply[row] * now.lever("silicon.capacity", 1.0, entity=entity)
-    for event in now.block.program.events:
-        if event.kind == "outage" and event.target in layout.units and event.first <= now.quarter <= event.last:
-            row = layout.units.index(event.target)
-            if row < layout.firms:
-                supply[row] = supply[row] * (1.0 - event.size)
+    left = now.struck("supply")
+    if left is not None:
+        supply = supply * left
     supply = np.minimum(supply, 1.5)
     for category in ("optics", "tools", "eda", "wafers", "memory"):
         missing = np.maximum(_missing(now, category, supply), 0.0)
@@ -42,7 +45,12 @@ def supply_chain(now: Moment) -> None:
         elif category == "eda":
             supply = supply * (1.0 - 0.05 * missing)
     short = np.maximum(now.results["missing_wafers"], now.results["missing_memory"])
-    now.results["supply"] = supply * (1.0 - short)
+    # a designer ships what both its own works and its inputs carry
+    now.results["supply"] = np.where(short > 0.0, np.minimum(supply, 1.0 - short), supply)
+    if left is not None:
+        working = left * np.ones_like(supply)
+        racks = np.maximum(_missing(now, "servers", working), _missing(now, "network", working))
+        now.results["missing_racks"] = racks[layout.owner_unit]
 
 
 def _missing(now: Moment, category: str, supply: Array) -> Array:
@@ -55,6 +63,9 @@ def _missing(now: Moment, category: str, supply: Array) -> Array:
         delivered = np.empty_like(share)
         rows = block.slice
         kernels.ration(share, layout.payee[rows], layout.payer[rows], 1.0 - supply, delivered, out)
+        allowed = now.struck("allowed")
+        if allowed is not None:
+            kernels.accumulate((share - delivered) * (1.0 - allowed[rows]), layout.payer[rows], out)
     return out
 
 
@@ -77,6 +88,9 @@ def ship(now: Moment) -> None:
         r["chip_shortage"] = np.zeros_like(capacity)
         return
     orders = cache["order_share"] * fleet.backlog[cache["order_owner"]]
+    allowed = now.struck("allowed")
+    if allowed is not None:
+        orders = orders * allowed[cache["order_tie"]]
     book = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(orders, cache["order_supplier"], book)
     fill = silicon.fill_rate(book, capacity * cache["capacity_share"] * r["supply"], lead)
@@ -86,6 +100,8 @@ def ship(now: Moment) -> None:
     total = fleet.backlog.sum(axis=0)
     mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
     r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill
+    if "missing_racks" in r:
+        r["shipped"] = r["shipped"] * (1.0 - np.clip(r["missing_racks"], 0.0, 1.0))
     r["chip_shortage"] = 1.0 - r["shipped"].sum(axis=0) / np.maximum(total / lead, 1e-12)
 
 
@@ -107,8 +123,8 @@ def deliver(now: Moment) -> None:
 def grow_old(now: Moment) -> None:
     fleet = now.state.fleet
     factor = now.block.cache["survival"]
-    fleet.stock, retired, failed = silicon.age_fleet(fleet.stock, factor)
-    fleet.power, _, _ = silicon.age_fleet(fleet.power, factor)
+    fleet.stock, retired, failed = silicon.age_fleet(fleet.stock, factor, now.results["owner_stock"])
+    fleet.power = silicon.survivors(fleet.power, factor)
     fleet.retired = fleet.retired + retired
     fleet.failed = fleet.failed + failed
 
@@ -116,29 +132,40 @@ def grow_old(now: Moment) -> None:
 def build(now: Moment) -> None:
     """Halls and firm power: starts within what trades can take on, then the stages."""
     e, fleet, th, r = now.state.economy, now.state.fleet, now.block.theta, now.results
-    halls, hall_share = facilities.limit_starts(r["hall_wanted"] * r["accept"], e.hall_limit)
-    permitted = e.power_limit * np.where(e.power_cut > 0, 0.5, 1.0)
-    power, power_share = facilities.limit_starts(r["power_wanted"] * r["accept"], permitted)
-    if not now.on("order"):
-        halls, power = r["hall_wanted"] * r["accept"], r["power_wanted"] * r["accept"]
+    halls, power = r["hall_planned"] * r["accept"], r["power_planned"] * r["accept"]
     r["hall_starts"], r["power_starts"] = halls, power
-    r["hall_shortage"], r["power_shortage"] = 1.0 - hall_share, 1.0 - power_share
-    e.hall_limit = facilities.grow_limit(e.hall_limit, hall_share, th["hall_starts_growth"])
-    e.power_limit = facilities.grow_limit(e.power_limit, power_share, th["power_starts_growth"])
+    e.hall_limit = facilities.grow_limit(e.hall_limit, 1.0 - r["hall_shortage"], th["hall_starts_growth"])
+    e.power_limit = facilities.grow_limit(e.power_limit, 1.0 - r["power_shortage"], th["power_starts_growth"])
     fleet.hall_stages, r["hall_done"] = facilities.advance_stages(fleet.hall_stages, halls, r["hall_lead"])
     fleet.power_stages, done = facilities.advance_stages(fleet.power_stages, power, r["power_lead"])
     # a frozen permit holds half of what would be connected for a later quarter
     held = done * np.where(e.power_cut > 0, 0.5, 0.0)
     fleet.power_stages[-1] += held
     r["power_done"] = done - held
+    come_late(now)
     fleet.halls = fleet.halls + r["hall_done"]
     fleet.firm_power = fleet.firm_power + r["power_done"]
+
+
+def come_late(now: Moment) -> None:
+    """Holds back in the last stage what events delay: shares of what would be finished, and halls of late sites."""
+    fleet, r = now.state.fleet, now.results
+    building, connecting, late = now.struck("building"), now.struck("connecting"), now.struck("late_gw")
+    if building is None or connecting is None or late is None:
+        return
+    for name, on_time, line, lead in (
+        ("hall_done", building, fleet.hall_stages, r["hall_lead"]),
+        ("power_done", connecting, fleet.power_stages, r["power_lead"]),
+    ):
+        held = facilities.hold_back(r[name], on_time, late, np.minimum(line.shape[0] / lead, 1.0))
+        line[-1] += held
+        r[name] = r[name] - held
 
 
 def put_in_service(now: Moment) -> None:
     """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
     fleet, r = now.state.fleet, now.results
-    power = fleet.power.sum(axis=0)
+    power = fleet.power[1:].sum(axis=0)
     # what an owner may draw is the smaller of its halls and its firm power
     headroom = np.minimum(fleet.halls, fleet.firm_power) - power
     installed = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
@@ -149,10 +176,11 @@ def put_in_service(now: Moment) -> None:
     fleet.power[0] = installed * r["power_per_h100e"]
     crowded = fleet.waiting > 0.05 * np.maximum(r["owner_stock"], 1e-9)
     keep = np.where(crowded, 0.88, 1.0)
-    old = fleet.stock[11:]
-    fleet.retired = fleet.retired + old.sum(axis=0) * (1.0 - keep)
-    fleet.stock[11:] = old * keep
-    fleet.power[11:] *= keep
+    if crowded.any():
+        old = fleet.stock[11:]
+        fleet.retired = fleet.retired + old.sum(axis=0) * (1.0 - keep)
+        old *= keep
+        fleet.power[11:] *= keep
     r["installed"] = installed
     r["hall_binding"] = crowded & (fleet.halls <= fleet.firm_power)
     r["power_binding"] = crowded & (fleet.halls > fleet.firm_power)
@@ -164,6 +192,9 @@ def expand_supply(now: Moment) -> None:
     product = np.exp(th["chip_product_growth"] * now.years)
     fleet = now.state.fleet
     asked = 0.5 * (fleet.backlog.sum(axis=0) / r["chip_lead"] + np.maximum(r["chip_orders"].sum(axis=0), 0.0)) / product
+    # the chain builds for orders at the end of its lead time
+    years = 0.25 * th["fab_lead"] + FAB_FORESIGHT_YEARS
+    asked = asked * np.exp(growth_over(r["growth"], th["extrapolation_fade"], years))
     tools = 1.0 - (cache["foundry_share"] * r["missing_tools"][: now.block.layout.firms]).sum(axis=0)
     growth = th["chip_capacity_growth"] * np.clip(tools, 0.0, 1.0)
     stages, capacity = silicon.advance_capacity(

@@ -6,8 +6,9 @@ import numpy as np
 
 from penstock.conduct import integration, investment
 from penstock.engine.moment import PROJECT, Moment
+from penstock.engine.reach import reach_of
 from penstock.layers import energy, facilities
-from penstock.money import kernels
+from penstock.money import funding, kernels
 
 Array = np.ndarray
 
@@ -56,14 +57,14 @@ def foresee_sales(now: Moment) -> None:
     target = target * (now.block.opening["price"] / now.state.economy.contract_price)
     world = (target * cache["external_weights"][:owners]).sum(axis=0) / cache["external_weights"][:owners].sum()
     full = np.concatenate([target, world[None]])
-    now.state.fleet.external = now.state.fleet.external + 0.35 * (full - now.state.fleet.external)
+    now.state.fleet.external = now.state.fleet.external + 0.3 * (full - now.state.fleet.external)
 
 
 CONTRACT_HORIZON = 5
 """Quarters ahead that planners and lenders see contracted income (assumption, 4 to 8)."""
-CONTRACT_ADVANCE = 2.0
+CONTRACT_ADVANCE = 2.3
 """Debt that lenders advance on a dollar of contracted yearly income to come (assumption, 1 to 3.5; spike B7: builders
-spend 2.3 on chips and 6.5 on halls for a yearly dollar)."""
+spend 2.3 on chips for a yearly dollar)."""
 
 
 def contract_growth(now: Moment, category: str) -> Array:
@@ -84,26 +85,29 @@ def leads(now: Moment) -> tuple[Array, Array, Array]:
     """Lead times of chips, halls and power in quarters, never below the stages of their delay lines."""
     th = now.block.theta
     chips = np.maximum(now.lever("silicon.lead_time_quarters", th["chip_lead"]), 1.0)
-    halls = np.maximum(by_owner(now, "facilities.build_time_quarters", th["hall_lead"]), facilities.STAGES)
-    delay = by_owner(now, "energy.power_delay_quarters", np.zeros(now.block.width))
+    halls = np.maximum(by_owner(now, "facilities.build_time_quarters", th["hall_lead"], "built"), facilities.STAGES)
+    delay = by_owner(now, "energy.power_delay_quarters", np.zeros(now.block.width), "rented")
     power = np.maximum(th["power_lead"] + delay, energy.STAGES)
     if not now.on("order"):
         return np.ones_like(chips), np.full_like(halls, facilities.STAGES), np.full_like(power, energy.STAGES)
     return chips, halls, power
 
 
-def by_owner(now: Moment, knob: str, base: Array) -> Array:
-    """A quantity of all owners under a knob, with a row an owner where the scenario names some."""
+def by_owner(now: Moment, knob: str, base: Array, reach: str) -> Array:
+    """A quantity of all owners under a knob, with a row an owner where the scenario names companies.
+
+    A company that is named moves its own row, and the rows of those who rent from it or have it build, by their share.
+    """
     common = np.asarray(now.lever(knob, base))
     named = now.block.levers.entities(knob)
     if not named:
         return common
-    layout = now.block.layout
+    layout, facts = now.block.layout, now.block.facts
+    hang = getattr(reach_of(layout, facts.tie_base, facts.physical["leased_share"].to_numpy(float)), reach)
     rows = np.repeat(common[None], layout.owners + 1, axis=0)
     for entity in named:
-        row = layout.units.index(entity)
-        if row < layout.owners:
-            rows[row] = now.lever(knob, rows[row], entity=entity)
+        moved = np.asarray(now.lever(knob, common, entity=entity)) - common
+        rows += hang[:, [layout.units.index(entity)]] * moved
     return rows
 
 
@@ -178,14 +182,21 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     cost = cost + r["site_cost"] * (0.75 * halls + 0.25 * power)
     free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
     own = th["cash_share"] * np.maximum(free, 0.0)
-    open_markets = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access") * now.lever("finance.sentiment")
+    open_markets = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
     growth = np.exp(np.clip(e.expected_growth, 0.0, 1.2))
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
     outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
     room = 0.06 * e.mood * np.maximum(debt_room(now)[:owners], 0.0) * open_markets
-    # builders order against contracts: lenders advance on income to come
-    backed = 0.35 * CONTRACT_ADVANCE * 4.0 * r["contract_growth"][:owners] * open_markets
-    budget = (own + room + backed + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
+    # builders that live on contracts order against them: lenders advance on income to come
+    coming = r["contract_growth"][:owners]
+    dependent = np.clip(5.0 * coming / np.maximum(f.revenue[:owners], 1e-9), 0.0, 1.0)
+    backed = 0.35 * CONTRACT_ADVANCE * 4.0 * coming * dependent * open_markets
+    equity = ROUNDS_FOR_ORDERS * rounds_open(now)[:owners]
+    borrowing, raising = now.struck("borrowing"), now.struck("raising")
+    if borrowing is not None and raising is not None:
+        room, backed = room * borrowing[:owners], backed * borrowing[:owners]
+        outside[:owners] *= np.minimum(borrowing, raising)[:owners]
+    budget = (own + room + backed + equity + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
     share = np.ones_like(cost)
     if now.on("fund"):
         named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
@@ -199,7 +210,37 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     ).sum(axis=0)
     r["funded_share"] = (share * cost).sum(axis=0) / np.maximum(cost.sum(axis=0), 1e-9)
     r["chip_orders"] = np.where(chips > 0, chips * share, chips)
-    r["hall_wanted"], r["power_wanted"] = halls * share, power * share
+    start_sites(now, halls * share, power * share)
+
+
+def start_sites(now: Moment, halls: Array, power: Array) -> None:
+    """Sets the starts of halls and firm power that trades, permits and turbine makers can take on."""
+    e, r = now.state.economy, now.results
+    r["hall_planned"], hall_share = facilities.limit_starts(halls, e.hall_limit)
+    permitted = e.power_limit * np.where(e.power_cut > 0, 0.5, 1.0)
+    r["power_planned"], power_share = facilities.limit_starts(power, permitted)
+    if not now.on("order"):
+        r["hall_planned"], r["power_planned"] = halls, power
+    r["hall_shortage"], r["power_shortage"] = 1.0 - hall_share, 1.0 - power_share
+
+
+ROUNDS_FOR_ORDERS = 0.6
+"""Share of the equity that a firm could raise which it commits to orders (assumption, 0.3 to 0.8)."""
+
+
+def rounds_open(now: Moment) -> Array:
+    """Largest equity round of each firm this quarter, (firms, paths), usd_bn."""
+    e, f, facts, r = now.state.economy, now.state.firms, now.block.facts, now.results
+    room = funding.round_room(
+        facts.conduct["equity_share"], f.value, facts.market_value, e.mood, f.revenue, f.expected_revenue,
+        r["contract_growth"], facts.conduct["patience"],
+    )  # fmt: skip
+    room = room * now.block.cache["can_issue"] * np.where(e.freeze > 0, 0.4, 1.0)
+    r["round_room"] = room * now.lever("finance.equity_access") * (f.stage < 2.0)
+    raising = now.struck("raising")
+    if raising is not None:
+        r["round_room"] *= raising
+    return r["round_room"]
 
 
 def debt_room(now: Moment) -> Array:

@@ -20,7 +20,7 @@ def serve(now: Moment) -> None:
     r["owner_power"] = fleet.power.sum(axis=0)
     unit_costs(now)
     floor = 1.15 * r["running"]
-    stock = r["owner_stock"].sum(axis=0)
+    stock = now.lit(r["owner_stock"]).sum(axis=0)
     target = np.clip(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, 0.95)
     r["target"] = target
     if now.on("serve"):
@@ -35,7 +35,7 @@ def serve(now: Moment) -> None:
     r.update(price=e.price, wanted=wanted, busy=busy, served=served, utilisation=busy / stock, stock=stock)
     e.contract_price = e.contract_price + 0.125 * (e.price - e.contract_price)
     owners = now.block.layout.owners
-    carried = r["owner_stock"][:owners] / now.block.cache["stock_opening"][:owners]
+    carried = now.lit(r["owner_stock"])[:owners] / now.block.cache["stock_opening"][:owners]
     r["capability"] = now.block.cache["capability_opening"] * carried * (e.contract_price / now.block.opening["price"])
     r["token_price"] = token_price(now)
     r["pay_ratio"] = (e.price / r["hurdle"]) ** (1.0 - r["elasticity"]) / now.block.cache["pay_opening"]

@@ -17,7 +17,6 @@ def bill(now: Moment) -> None:
     """Bills of the quarter on operating ties, and what falls due of them and of what stood before."""
     layout, r, scratch, ties = now.block.layout, now.results, now.block.scratch, now.state.ties
     billed = scratch.billed
-    billed[layout.flow.slice] = scratch.flow
     billed[layout.sales.slice] = r["sales"]
     billed[layout.wages.slice] = 0.5 * r["other_cost"]
     billed[layout.suppliers.slice] = 0.5 * r["other_cost"]

@@ -44,13 +44,13 @@ def company_value(now: Moment) -> Array:
     )
     power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue)
     c = facts.conduct
-    mood = (0.4 + 0.6 * e.mood / now.block.theta["opening_mood"]) ** c["value_elasticity"]
-    mood = mood * now.lever("finance.sentiment") ** c["value_elasticity"]
+    spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
     ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
-    outlook = np.exp(c["ai_exposure"] * OUTLOOK_WEIGHT * np.clip(ahead - outlook_opening(now), -2.5, 0.7))
+    outlook = OUTLOOK_WEIGHT * np.clip(ahead - outlook_opening(now), -2.5, 0.7)
+    mood = np.exp(c["value_elasticity"] * spirits + c["ai_exposure"] * outlook)
     rate_change = r["rate"] - now.block.cache["rate_opening"]
     discount = np.clip(1.0 - 8.0 * rate_change, 0.4, 1.6)
-    operations = valuation.operating_value(power, f.value_scale, mood * outlook, discount)
+    operations = valuation.operating_value(power, f.value_scale, mood, discount)
     net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
     target = operations + net - now.block.cache["value_shift"]
     target = np.maximum(target, valuation.FLOOR * 4.0 * f.revenue + 1e-3)
@@ -64,6 +64,10 @@ OUTLOOK_YEARS = 3.0
 """Years of expected growth that a multiple rests on (assumption, 2 to 5)."""
 OUTLOOK_WEIGHT = 0.6
 """Share of that growth that is in the price (assumption, 0.4 to 1)."""
+
+
+RESTING_MOOD = 0.55
+"""Mood to which investors return when nothing surprises them, 0 to 1 (assumption, 0.5 to 0.6)."""
 
 
 def outlook_opening(now: Moment) -> Array:
@@ -89,7 +93,8 @@ def move_mood(now: Moment) -> None:
         + 0.3 * np.tanh(e.capex_growth / 0.5)
         - 0.5 * e.fragility
     )
-    step = th["mood_gain"] * pull + th["mood_reversion"] * (0.55 - e.mood) + 0.03 * now.shock(MOOD_NOISE)
+    resting = np.minimum(RESTING_MOOD * now.lever("finance.sentiment"), 0.99)
+    step = th["mood_gain"] * pull + th["mood_reversion"] * (resting - e.mood) + 0.03 * now.shock(MOOD_NOISE)
     if now.on("contagion"):
         step = step - th["default_mood"] * now.block.cache["default_weight"]
     step = np.clip(step, -0.45, 0.45)

@@ -13,6 +13,9 @@ Array = np.ndarray
 REAL_GROWTH = 0.03
 """Yearly growth of the ceilings in money: prices and incomes (assumption, 0.02 to 0.04)."""
 
+USERS = ("households", "enterprises", "enterprises")
+"""Sector that spends in each segment."""
+
 
 def want(now: Moment) -> None:
     """Sets spending (segments, paths), own_value, training, serving and value (usd_bn per year at full cost)."""
@@ -28,9 +31,13 @@ def want(now: Moment) -> None:
     e.adoption = ai.adopt(e.adoption, speeds, e.mood, ceiling, th["richards_shape"], e.noise, growth)
     years = now.years if growing else 0.0
     elasticity = _elasticity(now)
-    price_ratio = (e.price / now.block.cache["hurdle"]) / first["price_ratio"]
-    dearer = price_ratio ** ((1.0 - elasticity) * th["inference_share"]) if now.on("serve") else 1.0
+    # what users pay for is tokens: compute at its price, times what a token takes of it
+    token_cost = (e.price / now.block.cache["hurdle"]) / first["price_ratio"] * _compute_per_token(now)
+    dearer = token_cost ** ((1.0 - elasticity) * th["inference_share"]) if now.on("serve") else 1.0
     spending = first["ceilings"] * e.adoption * np.exp(REAL_GROWTH * years) * e.cycle * dearer
+    users = now.struck("working")
+    if users is not None:
+        spending = spending * users[[now.block.layout.sector[name] for name in USERS]]
     e.own_adoption = ai.own_use(e.own_adoption, th["own_use_speed"], e.mood, e.noise, growth)
     own_ratio = e.own_adoption / first["own_adoption"] * now.lever("demand.own_use")
     own = first["own_value"] * own_ratio * _own_weights(now, growing)
@@ -58,9 +65,12 @@ def _elasticity(now: Moment) -> Array:
 
 def _efficiency(now: Moment, elasticity: Array) -> Array:
     """Value of compute wanted after efficiency shocks: gain^(elasticity - 1), Jevons' condition."""
-    e = now.state.economy
-    gain = 1.0 / (e.compute_per_token * now.lever("ai.compute_per_token"))
-    return np.clip(gain ** (elasticity - 1.0), 0.05, 20.0)
+    return np.clip(_compute_per_token(now) ** (1.0 - elasticity), 0.05, 20.0)
+
+
+def _compute_per_token(now: Moment) -> Array:
+    """Compute that a token takes after shocks, relative to the opening (without the steady gain of algorithms)."""
+    return np.asarray(now.state.economy.compute_per_token * now.lever("ai.compute_per_token"))
 
 
 def advance_context(now: Moment) -> None:
@@ -70,7 +80,7 @@ def advance_context(now: Moment) -> None:
     e.readiness = data.advance_readiness(e.readiness, th["readiness_speed"], spent)
     trained = now.block.cache["training"]
     trend = first["training"] * np.exp(th["growth_anchor"] * now.years)
-    e.quality = ai.quality_index(e.quality, trained, trend)
+    e.quality = ai.quality_index(e.quality, trained * now.lever("ai.talent"), trend)
 
 
 def _ceilings(now: Moment) -> Array:

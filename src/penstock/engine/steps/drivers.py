@@ -1,0 +1,178 @@
+"""What drives each payer's spending in a category: one at the opening, (units, paths).
+
+Only the rows of a category's payers are set; the others hold what an earlier category left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.engine.moment import Moment
+from penstock.layers import energy
+
+Array = np.ndarray
+
+SETUP_SHARE = 0.5
+"""Share of a site paid at its start; the rest is paid when it is finished (DESIGN 4.6)."""
+LARGEST_RATIO = 200.0
+"""Growth of a payer's revenue over the opening beyond which its purchases no longer follow."""
+OPENING_BURN = 1.0
+"""Loss over revenue that investors allowed labs in 2025 (assumption, 0.7 to 1.5; OpenAI's plan 2025 about 0.7)."""
+BURN_HALF_LIFE = 1.5
+"""Years in which that share halves (assumption, 1 to 3: labs' published plans reach profit in 2028-30)."""
+LEAST_TRAINING = 0.15
+"""Share of wanted training that a lab keeps up in any case (assumption, 0.1 to 0.3)."""
+
+
+def frozen(now: Moment, category: str) -> Array | None:
+    """Spending as at the opening, where the step is switched off."""
+    if now.on("spend"):
+        return None
+    out = now.block.scratch.driver
+    out[:] = 1.0
+    return out
+
+
+def revenue(now: Moment, category: str) -> Array:
+    """Revenue so far over the opening's: what a payer sells drives what it buys."""
+    out, cache = now.block.scratch.driver, now.block.cache
+    rows = cache[f"payers_{category}"]
+    ratio = now.block.scratch.received[rows] / cache[f"revenue_before_{category}"]
+    out[rows] = np.minimum(ratio, LARGEST_RATIO)
+    out[now.block.layout.firms :] = 1.0
+    return out
+
+
+def compute(now: Moment, category: str) -> Array:
+    """Labs buy for serving and training, enterprises with their spending, others with their own revenue."""
+    r, cache, first, layout = now.results, now.block.cache, now.block.opening, now.block.layout
+    e, f = now.state.economy, now.state.firms
+    out = revenue(now, category)
+    labs = cache["labs"]
+    sold = now.block.scratch.received[labs] / cache["lab_revenue_opening"]
+    training = r["training"] / first["training"]
+    share = cache["lab_training_share"]
+    wanted = (1.0 - share) * sold + share * np.sqrt(training * sold)
+    f.training_index[labs] = np.log(np.maximum(wanted, 1e-6))
+    index = bounded_by_money(now, sold, wanted, share) * r["pay_ratio"] * r["served"] * e.efficiency
+    out[labs] = index * (1.0 - 0.3 * (f.stage[labs] == 1.0))
+    enterprise = r["spending"][1:].sum(axis=0) / now.block.facts.opening_spending[1:].sum()
+    for sector in ("enterprises", "governments", "row_customers", "other_ai_buyers"):
+        out[layout.sector[sector]] = enterprise * r["pay_ratio"] * r["served"]
+    renters = cache["renters"]
+    value = r["owner_value"][renters] / cache["owner_value_opening"][renters]
+    out[renters] = np.maximum(value, 0.05) * r["pay_ratio"]
+    out *= now.lever("platform.margin")
+    return out
+
+
+def bounded_by_money(now: Moment, sold: Array, wanted: Array, share: Array) -> Array:
+    """Compute that labs buy: training is cut to what their plan to profit allows (a loss that shrinks over time).
+
+    Investors let a lab lose a share of its revenue that falls by a half every `BURN_HALF_LIFE` years.
+    """
+    cache, r, e, f = now.block.cache, now.results, now.state.economy, now.state.firms
+    labs = cache["labs"]
+    serving = (1.0 - share) * sold
+    training = wanted - serving
+    if not now.on("fund"):
+        return wanted
+    bill = cache["lab_compute_opening"] * r["pay_ratio"]
+    burn = OPENING_BURN * 0.5 ** (now.years / BURN_HALF_LIFE) * 2.0 * e.mood
+    income = now.block.scratch.received[labs]
+    left = income * (1.0 + burn) - f.cost[labs] - serving * bill
+    afford = np.clip(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)
+    return serving + training * afford
+
+
+def leased(now: Moment, category: str) -> Array:
+    """Rent follows the halls that an owner has."""
+    out, layout = now.block.scratch.driver, now.block.layout
+    revenue(now, category)
+    out[layout.owner_unit] = now.state.fleet.halls / now.block.cache["halls_opening"]
+    return out
+
+
+def power(now: Moment, category: str) -> Array:
+    """Energy bought follows the power drawn and its price."""
+    r, layout, cache = now.results, now.block.layout, now.block.cache
+    out = revenue(now, category)
+    busy = (0.4 + 0.6 * r["utilisation"]) / (0.4 + 0.6 * now.block.theta["utilisation_opening"])
+    price = r["power_price_index"] * busy
+    out[layout.owner_unit] = now.lit(r["owner_power"]) / cache["power_opening"] * price
+    out[cache["builders"]] = r["leased_halls"] * price
+    return out
+
+
+def fuel(now: Moment, category: str) -> Array:
+    """Fuel follows sales of power and the price of gas."""
+    out = revenue(now, category)
+    rows = now.block.cache[f"payers_{category}"]
+    # what is burnt follows the power sold, not the part of its price that gas moves
+    gas = now.results["gas_index"]
+    out[rows] *= gas / energy.fuel_factor(gas)
+    return out
+
+
+def equipment(now: Moment, category: str) -> Array:
+    """Owners: deliveries accepted at today's price; own designs save the supplier's margin. Others: their sales."""
+    out = revenue(now, category)
+    out[now.block.layout.owner_unit] = now.results["equipment_ratio"]
+    return out
+
+
+def sites(now: Moment, category: str) -> Array:
+    """Halls and power: half at the start, half when finished; developers build what owners lease."""
+    r, cache, layout = now.results, now.block.cache, now.block.layout
+    out = now.block.scratch.driver
+    out[layout.firms :] = 1.0
+    others = cache["other_builders"]
+    out[others] = now.block.trend[now.quarter, others]
+    out[layout.owner_unit] = r["site_ratio"]
+    builders = cache["builders"]
+    out[builders] = r["leased_work"] * now.state.firms.capex_scale[builders]
+    return out
+
+
+def fabs(now: Moment, category: str) -> Array:
+    """Fabs and memory makers buy tools with the capacity that the chain starts, and with their sales."""
+    out = revenue(now, category)
+    rows = now.block.cache[f"payers_{category}"]
+    sold = np.minimum(out[rows], 6.0)
+    part = now.block.cache["ai_sales_share"][rows]
+    index = part * sold * now.results["fab_index"] + (1.0 - part) * now.block.trend[now.quarter, rows]
+    out[rows] = index * now.state.firms.capex_scale[rows]
+    return out
+
+
+def generation(now: Moment, category: str) -> Array:
+    """Generation equipment follows the firm power that is started."""
+    out = now.block.scratch.driver
+    out[now.block.layout.firms :] = 1.0
+    rows = now.block.cache[f"payers_{category}"]
+    out[rows] = now.results["generation_index"] * now.state.firms.capex_scale[rows]
+    return out
+
+
+def building(now: Moment, accept: Array) -> None:
+    """Sets what drives capital spending: deliveries, work on sites, fab starts, power starts, each one at the opening."""
+    r, cache, e, th = now.results, now.block.cache, now.state.economy, now.block.theta
+    ratio = r["shipped"] * accept / cache["deliveries_opening"]
+    r["delivery_ratio"] = ratio
+    saving = 1.0 - th["integration_margin"] * now.state.fleet.own_chips
+    r["equipment_ratio"] = ratio * r["chip_index"] * saving
+    starts = 0.75 * r["hall_planned"] + 0.25 * r["power_planned"]
+    done = 0.75 * r["hall_expected"] + 0.25 * r["power_expected"]
+    work = (SETUP_SHARE * starts * accept + (1.0 - SETUP_SHARE) * done) / cache["site_work_opening"]
+    r["site_ratio"] = work * (r["site_cost"] / th["site_cost"])
+    r["leased_work"] = (r["site_ratio"] * cache["leased_weight"]).sum(axis=0)
+    begun = e.chip_stages[0] / np.maximum(cache["fab_opening"], 1e-9)
+    r["fab_index"] = np.clip(0.5 + 0.5 * begun, 0.2, 3.0)
+    # generation equipment is paid as permits and trades let it start
+    powered = cache["power_starts_last"] / cache["power_starts_opening"]
+    r["generation_index"] = 0.4 + 0.6 * np.minimum(powered, 6.0)
+    if not now.on("spend"):
+        for name in ("equipment_ratio", "site_ratio"):
+            r[name] = np.ones_like(ratio)
+        for name in ("leased_work", "fab_index", "generation_index"):
+            r[name] = np.ones(now.block.width)

@@ -1,0 +1,71 @@
+"""Whatever world a person brings, it opens, runs, and conserves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from audit import Audit
+from hypothesis import HealthCheck, given, settings
+
+from penstock.engine.model import prepare
+from penstock.engine.opening.state import LAYERS
+from penstock.errors import InputError
+from worlds import TRADES, Plan, plans
+
+QUARTERS, PATHS = 8, 4
+EXACT = 1e-9
+
+
+def gate(max_examples: int) -> settings:
+    """Few worlds, always the same ones; a wider search raises `max_examples` and drops `derandomize`."""
+    return settings(
+        max_examples=max_examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def assert_conserves(plan: Plan) -> None:
+    model = prepare(plan.world(), quarters=QUARTERS)
+    audit = Audit(model, PATHS)
+    assert audit.unusual == []
+    assert audit.recorder.conservation.max() < EXACT
+    assert audit.recorder.nonconverged.sum() == 0
+    worst = {name: audit.worst(name) for name in audit.errors}
+    assert max(worst.values()) < EXACT, worst
+    assert {name: low for name, low in audit.lowest.items() if low < -1e-8} == {}
+    assert 0.0 < audit.lowest["mood"] <= audit.highest["mood"] < 1.0
+    assert audit.highest["utilisation"] <= 0.95 + 1e-12
+    for group in ("economy", "layers", "company"):
+        for name, values in getattr(audit.recorder, group).items():
+            assert np.isfinite(values).all(), name
+
+
+@gate(max_examples=12)
+@given(plans(2, 12))
+def test_small_worlds_conserve(plan: Plan) -> None:
+    assert_conserves(plan)
+
+
+@gate(max_examples=3)
+@given(plans(40, 60))
+def test_larger_worlds_conserve(plan: Plan) -> None:
+    assert_conserves(plan)
+
+
+FIRM_TRADES = [trade for trade in TRADES if trade[0] in LAYERS]
+
+
+@pytest.mark.parametrize("first", range(0, len(FIRM_TRADES), 3))
+def test_each_trade_runs_beside_one_cloud(first: int) -> None:
+    """A hyperscaler and three companies of different trades, without ties or chips on record."""
+    trades = (("platform", "hyperscaler"), *FIRM_TRADES[first : first + 3])
+    assert_conserves(Plan(trades, (100.0, 10.0, 5.0, 1.0)[: len(trades)]))
+
+
+def test_a_world_without_compute_says_what_is_missing() -> None:
+    plan = Plan((("silicon", "foundry"), ("energy", "utility")), (50.0, 5.0))
+    with pytest.raises(InputError, match="found no company that runs compute"):
+        prepare(plan.world())
