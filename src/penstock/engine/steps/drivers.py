@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.moment import Moment
+from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy
 
 Array = np.ndarray
@@ -118,6 +119,14 @@ def equipment(now: Moment, category: str) -> Array:
     """Owners: deliveries accepted at today's price; own designs save the supplier's margin. Others: their sales."""
     out = revenue(now, category)
     out[now.block.layout.owner_unit] = now.results["equipment_ratio"]
+    return out
+
+
+def memory(now: Moment, category: str) -> Array:
+    """Memory follows sales of chips, at a price that stretches with the queue for them."""
+    out = revenue(now, category)
+    rows = now.block.cache[f"payers_{category}"]
+    out[rows] *= np.exp(MEMORY_PRICE_STRETCH * now.results["scarcity"])
     return out
 
 

@@ -87,16 +87,18 @@ def ship(now: Moment) -> None:
         r["shipped"] = fleet.backlog.copy()
         r["chip_shortage"] = np.zeros_like(capacity)
         return
-    orders = cache["order_share"] * fleet.backlog[cache["order_owner"]]
+    asked = cache["order_share"] * fleet.backlog[cache["order_owner"]]
     allowed = now.struck("allowed")
-    if allowed is not None:
-        orders = orders * allowed[cache["order_tie"]]
+    orders = asked if allowed is None else asked * allowed[cache["order_tie"]]
     book = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(orders, cache["order_supplier"], book)
     fill = silicon.fill_rate(book, capacity * cache["capacity_share"] * r["supply"], lead)
     shipped = np.zeros_like(fleet.backlog)
     delivered = np.empty_like(orders)
     kernels.ration(orders, cache["order_supplier"], cache["order_owner"], fill, delivered, shipped)
+    # what each designer fills of an order, over what the owner gets of all its orders
+    mine = (shipped / np.maximum(fleet.backlog, 1e-12))[cache["order_owner"]]
+    r["supplier_fill"] = np.where(mine > 1e-9, delivered / np.maximum(asked, 1e-12) / np.maximum(mine, 1e-9), 1.0)
     total = fleet.backlog.sum(axis=0)
     mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
     r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill

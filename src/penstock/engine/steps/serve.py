@@ -52,11 +52,29 @@ ALGORITHMIC_GAIN = 0.35
 """Yearly log fall of compute per token at equal quality passed on in prices (assumption, 0.2 to 0.7; Epoch's trend)."""
 
 
+CHIP_PRICE_STRETCH = 0.15
+"""Elasticity of accelerator prices to the queue for them (assumption, 0 to 0.3)."""
+MEMORY_PRICE_STRETCH = 0.4
+"""Elasticity of memory prices to the same queue (assumption, 0.2 to 0.8: memory is a spot market)."""
+
+
+def scarcity(now: Moment) -> np.ndarray:
+    """Log queue for chips, in lead times of capacity, over the queue at the opening, (paths,)."""
+    e, th, cache = now.state.economy, now.block.theta, now.block.cache
+    capacity = e.chip_capacity * np.exp(th["chip_product_growth"] * (now.years - 0.25))
+    queue = now.state.fleet.backlog.sum(axis=0) / np.maximum(capacity, 1e-9)
+    if now.quarter == 0:
+        cache["queue_opening"] = np.maximum(queue, 1e-6)
+    return np.clip(np.log(np.maximum(queue, 1e-6) / cache["queue_opening"]), -0.7, 0.7)
+
+
 def unit_costs(now: Moment) -> None:
     """Cost of an H100e and of an H100e-hour now; falls with each generation of chips."""
     e, th, r = now.state.economy, now.block.theta, now.results
     years = now.years
-    r["chip_index"] = np.exp(-th["chip_cost_decline"] * years) * now.lever("silicon.price")
+    r["scarcity"] = scarcity(now)
+    stretched = np.exp(CHIP_PRICE_STRETCH * r["scarcity"])
+    r["chip_index"] = np.exp(-th["chip_cost_decline"] * years) * stretched * now.lever("silicon.price")
     r["power_per_h100e"] = th["power_per_h100e"] * np.exp(-th["power_decline"] * years)
     gas = now.lever("energy.gas_price_usd_per_mmbtu", energy.GAS_PRICE_USD_PER_MMBTU)
     r["gas_index"] = gas / energy.GAS_PRICE_USD_PER_MMBTU

@@ -28,7 +28,7 @@ DRIVERS = {
     "construction": drivers.sites,
     "power_cooling": drivers.sites,
     "wafers": drivers.revenue,
-    "memory": drivers.revenue,
+    "memory": drivers.memory,
     "eda": drivers.revenue,
     "tools": drivers.fabs,
     "optics": drivers.revenue,
