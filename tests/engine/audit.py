@@ -230,5 +230,5 @@ def _relative(found: Array, expected: Array) -> Array:
 
 
 @cache
-def audited(scenario: str, width: int = 6) -> Audit:
+def audited(scenario: str, width: int = 4) -> Audit:
     return Audit(model_of(scenario), width)

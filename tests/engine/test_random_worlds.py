@@ -43,13 +43,13 @@ def assert_conserves(plan: Plan) -> None:
             assert np.isfinite(values).all(), name
 
 
-@gate(max_examples=12)
+@gate(max_examples=10)
 @given(plans(2, 12))
 def test_small_worlds_conserve(plan: Plan) -> None:
     assert_conserves(plan)
 
 
-@gate(max_examples=3)
+@gate(max_examples=2)
 @given(plans(40, 60))
 def test_larger_worlds_conserve(plan: Plan) -> None:
     assert_conserves(plan)

@@ -110,7 +110,7 @@ def headlines(block: PathBlock) -> dict[str, Array]:
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_moves_a_headline_output(step: str) -> None:
     """By a thousandth and more on a tenth of the paths; `penstock steps` shows the means with their errors."""
-    full, without = (headlines(simulated(model_of(quarters=24, off=off), PATHS)) for off in ((), (step,)))
+    full, without = (headlines(simulated(model_of(quarters=16, off=off), PATHS)) for off in ((), (step,)))
     moved = {
         name: float((np.abs(without[name] - values) > 0.001 * np.abs(values)).mean()) for name, values in full.items()
     }

@@ -286,6 +286,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     rest = facts.core_capex + cache["site_rest"]
     rest[: layout.owners] += cache["it_rest"]
     cache["capital_rest_opening"] = rest
+    cache["wear"] = np.ones((layout.firms, width))
+    cache["wear_opening"] = np.maximum(facts.sheet["buildings"], 1e-9)
     cache["extend"] = np.ones((layout.firms, width))
     cache["arrears"] = np.zeros((layout.firms, width))
 

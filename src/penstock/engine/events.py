@@ -80,8 +80,7 @@ class _Striking:
 
     def __init__(self, program: Program, layout: Layout, facts: Facts) -> None:
         self.program, self.layout, self.facts = program, layout, facts
-        leased = facts.physical["leased_share"].to_numpy(float)
-        self.reach: Reach = reach_of(layout, facts.tie_base, leased)
+        self.reach: Reach = reach_of(layout, facts)
         quarters, units, owners = program.quarters, layout.unit_count, layout.owners + 1
 
         def ones(rows: int) -> Array:
@@ -244,7 +243,9 @@ class _Striking:
             investing=self.investing,
             backing=self.backing,
             borrowing=_left(self.lending, facts.draw_share, layout.borrower, layout.unit_count)[:, : layout.firms],
-            raising=_left(self.investing, facts.round_share, layout.stake_company, layout.unit_count)[:, : layout.firms],
+            raising=_left(self.investing, facts.round_share, layout.stake_company, layout.unit_count)[
+                :, : layout.firms
+            ],
             lit=self.lit,
             dark_gw=self.dark_gw,
             building=self.building,

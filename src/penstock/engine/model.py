@@ -26,7 +26,7 @@ from penstock.world import World
 
 Array = np.ndarray
 
-WIDTH = 64
+WIDTH = 128
 """Paths in a block: the arrays of a quarter stay in cache (measured; results do not depend on it)."""
 
 
@@ -178,11 +178,10 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         keep = (ended["path"] >= first) & (ended["path"] < last)
         for name, values in ended.items():
             outcomes.setdefault(name, []).append(values[keep])
-        paths = np.array(recorder.events.columns["path"], dtype=np.int64)
-        inside = (paths >= first) & (paths < last)
-        for name, column in recorder.events.columns.items():
-            kind = np.int64 if name == "path" else float if name == "amount_usd_bn" else object
-            events.setdefault(name, []).append(np.array(column, dtype=kind)[inside])
+        found = recorder.events.columns(recorder.block.layout, recorder.quarters)
+        inside = (found["path"] >= first) & (found["path"] < last)
+        for name, column in found.items():
+            events.setdefault(name, []).append(column[inside])
         flows.append(recorder.flows[..., lanes])
         chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
         worst = max(worst, float(recorder.conservation[lanes].max()))
@@ -247,7 +246,7 @@ def replay(model: Model, path: int) -> PathDetail:
     pieces = {name: values[:, :, lane].ravel() for name, values in recorder.company.items()}
     quarters = np.repeat(np.array(recorder.quarters, dtype=object), len(model.firms))
     company = pd.DataFrame({"company_id": list(model.firms) * len(recorder.quarters), "quarter": quarters, **pieces})
-    events = pd.DataFrame(recorder.events.columns)
+    events = pd.DataFrame(recorder.events.columns(model.layout, recorder.quarters))
     events = events[events["path"] == path].reset_index(drop=True)
     columns = ["quarter", "instrument", "debit", "credit", "amount_usd_bn", "tie_id"]
     checks = {"conservation_max_rel": float(recorder.conservation[lane])}

@@ -30,10 +30,9 @@ def quarter(now: Moment) -> None:
     order.supply_chain(now)  # 6  lasers and mirrors, scanners, fabs, memory, chips
     order.ship(now)
 
-    everything = np.ones_like(now.results["shipped"])
-    now.state.firms.capex_scale[:] = 1.0
+    spend.plan_at_full_scale(now)
     spend.spend_on_use(now)  # 4  payments down the stack: services, compute, rent, energy
-    spend.spend_on_build(now, everything)  # 4  equipment and sites, as planned
+    spend.spend_on_build(now, affordable(now))  # 4  equipment and sites, as planned
     fund.operate(now)
     fund.fund(now)  # 7  cash, lines, debt, equity, vendors, cuts
     spend.spend_on_build(now, affordable(now))  # 4  again, with what can be afforded
@@ -61,6 +60,9 @@ def affordable(now: Moment) -> np.ndarray:
 def remember(now: Moment) -> None:
     """What the next quarter needs of this one."""
     r, cache, e = now.results, now.block.cache, now.state.economy
+    # what wears out: plant in use relative to the opening, as far as a firm had any
+    plant = now.state.firms.buildings / cache["wear_opening"]
+    cache["wear"] = np.clip(cache["wear"] + 0.1 * (plant - cache["wear"]), 0.5, 2.0)
     cache["hurdle"] = r["hurdle"]
     cache["training"] = r["training"]
     cache["delivery_ratio"] = r["delivery_ratio"]

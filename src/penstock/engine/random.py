@@ -51,17 +51,27 @@ def draw(seed: int, paths: range, quarters: int, columns: np.ndarray) -> Draws:
     firms = len(columns)
     drawn = -(-(int(columns.max(initial=0)) + 1) // FIRM_STEP) * FIRM_STEP
     count = len(paths)
-    parameters = np.empty((PARAMETERS, count))
-    changes = np.empty((PARAMETERS, count))
-    economy_normal = np.empty((quarters, ECONOMY, count))
-    economy_uniform = np.empty((quarters, ECONOMY, count))
-    firm_normal = np.empty((quarters, firms, count))
-    firm_uniform = np.empty((quarters, firms, count))
+    parameters, changes = np.empty((count, PARAMETERS)), np.empty((count, PARAMETERS))
+    economy_normal, economy_uniform = np.empty((2, count, quarters, ECONOMY))
+    firm_normal, firm_uniform = np.empty((2, count, quarters, firms))
     for lane, path in enumerate(paths):
-        parameters[:, lane] = stream(seed, path, "parameters").random(PARAMETERS)
-        changes[:, lane] = stream(seed, path, "changes").random(PARAMETERS)
-        economy_normal[:, :, lane] = stream(seed, path, "economy_normal").standard_normal((quarters, ECONOMY))
-        economy_uniform[:, :, lane] = stream(seed, path, "economy_uniform").random((quarters, ECONOMY))
-        firm_normal[:, :, lane] = stream(seed, path, "firm_normal").standard_normal((quarters, drawn))[:, columns]
-        firm_uniform[:, :, lane] = stream(seed, path, "firm_uniform").random((quarters, drawn))[:, columns]
-    return Draws(parameters, changes, economy_normal, economy_uniform, firm_normal, firm_uniform)
+        parameters[lane] = stream(seed, path, "parameters").random(PARAMETERS)
+        changes[lane] = stream(seed, path, "changes").random(PARAMETERS)
+        economy_normal[lane] = stream(seed, path, "economy_normal").standard_normal((quarters, ECONOMY))
+        economy_uniform[lane] = stream(seed, path, "economy_uniform").random((quarters, ECONOMY))
+        normal = stream(seed, path, "firm_normal").standard_normal((quarters, drawn))
+        np.take(normal, columns, axis=1, out=firm_normal[lane])
+        uniform = stream(seed, path, "firm_uniform").random((quarters, drawn))
+        np.take(uniform, columns, axis=1, out=firm_uniform[lane])
+    return Draws(
+        parameters=_paths_last(parameters),
+        changes=_paths_last(changes),
+        economy_normal=_paths_last(economy_normal),
+        economy_uniform=_paths_last(economy_uniform),
+        firm_normal=_paths_last(firm_normal),
+        firm_uniform=_paths_last(firm_uniform),
+    )
+
+
+def _paths_last(drawn: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(drawn, 0, -1))

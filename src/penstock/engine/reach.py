@@ -7,11 +7,15 @@ for those who rent from it, by their rent.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from penstock.engine.layout import SITE_CATEGORIES, Layout
+
+if TYPE_CHECKING:
+    from penstock.engine.facts import Facts
 
 Array = np.ndarray
 OTHERS = "other_ai_buyers"
@@ -28,7 +32,7 @@ class Site:
     full: float
 
     def gw(self, quarters: Array) -> Array:
-        """IT power in GW at the end of each quarter (0 is the first): from the opening to the plan in a straight line."""
+        """IT power in GW at the end of each quarter (0 is the first): from the opening to the plan in a line."""
         begin = max(self.first, 0.0)
         grown = (quarters + 1.0 - begin) / max(self.full - begin, 1.0)
         return self.gw_opening + max(self.gw_planned - self.gw_opening, 0.0) * np.clip(grown, 0.0, 1.0)
@@ -70,29 +74,37 @@ class Reach:
     """power in use: owner, utilities and generators by energy bought"""
 
 
-def reach_of(layout: Layout, tie_base: Array, leased_share: Array) -> Reach:
-    """Reach at the opening; `leased_share` (owners + 1,) is the part of an owner's halls that others own."""
-    units, owner = layout.unit_count, layout.owner_unit
+LEASES_AHEAD = 12
+"""Quarters ahead in which contracted rent tells who builds for whom (assumption, 8 to 16)."""
 
-    def share(*categories: str) -> Array:
-        """(payers, payees) share of what a payer buys in these categories."""
+
+def reach_of(layout: Layout, facts: Facts) -> Reach:
+    """Reach at the opening; who builds is told by contracted rent as well, who runs halls by rent paid."""
+    units, owner = layout.unit_count, layout.owner_unit
+    now = facts.tie_base[:, 0]
+    ahead = now.copy()
+    if len(facts.schedule_tie):
+        np.maximum.at(ahead, facts.schedule_tie, facts.schedule_due[:, :LEASES_AHEAD].max(axis=1))
+
+    def share(category: str, paid: Array = now) -> Array:
+        """(payers, payees) share of what a payer buys in a category."""
         out = np.zeros((units, units))
-        for name in categories:
-            rows = layout.category[name].slice
-            np.add.at(out, (layout.payer[rows], layout.payee[rows]), tie_base[rows, 0])
+        rows = layout.category[category].slice
+        np.add.at(out, (layout.payer[rows], layout.payee[rows]), paid[rows])
         return out / np.maximum(out.sum(axis=1, keepdims=True), 1e-12)
 
     itself = np.zeros((len(owner), units))
     itself[np.arange(len(owner)), owner] = 1.0
-    leased = leased_share[:, None]
+    leased = facts.physical["leased_share"].to_numpy(float)[:, None]
     rent = leased * share("lease")[owner]
+    coming = leased * share("lease", ahead)[owner]
     # constructors and makers of equipment each hold up the whole of a hall
-    works = [(1.0 - leased) * share(name)[owner] + rent @ share(name) for name in SITE_CATEGORIES]
+    works = [(1.0 - leased) * share(name)[owner] + coming @ share(name) for name in SITE_CATEGORIES]
     energy = share("energy")
     fed = (1.0 - leased) * energy[owner] + rent @ energy
     turbines = fed @ share("generation")
     return Reach(
-        built=itself + rent + np.add.reduce(works),
+        built=itself + coming + np.add.reduce(works),
         rented=itself + rent,
         connected=itself + fed + turbines,
         fed=itself + fed,

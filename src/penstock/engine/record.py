@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from penstock.conduct import rescue
+from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
@@ -68,30 +69,37 @@ CHAIN_LOSS_SHARE = 0.05
 """A failure belongs to a chain where failed customers had bought at least this share of the firm's opening revenue."""
 
 
-@dataclass
+EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
+CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")
+CAUSES = ("", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash")
+
+
 class Events:
-    """Events of a block in long form, in order of quarter."""
+    """Events of a block in order of quarter, as columns of codes until the end."""
 
-    columns: dict[str, list[object]] = field(
-        default_factory=lambda: {
-            name: []
-            for name in (
-                "path",
-                "quarter",
-                "company_id",
-                "stage",
-                "cause_kind",
-                "cause_id",
-                "counterparty_id",
-                "tie_id",
-                "amount_usd_bn",
-            )
+    def __init__(self) -> None:
+        self.codes: list[tuple[Array, ...]] = []
+        self.amounts: list[Array] = []
+
+    def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+        """The table `events` of the block, without scenario and sequence."""
+        empty = [np.zeros(0, dtype=np.int64)] * len(EVENT_CODES)
+        stacked = [np.concatenate(parts) for parts in zip(*self.codes, strict=True)] if self.codes else empty
+        code = dict(zip(EVENT_CODES, stacked, strict=True))
+        units = np.array([*layout.units, ""], dtype=object)
+        ties = np.array([*layout.tie_id, ""], dtype=object)
+        causes = np.array(CAUSES, dtype=object)[code["cause"]]
+        return {
+            "path": code["path"],
+            "quarter": np.array(quarters, dtype=object)[code["quarter"]],
+            "company_id": units[code["company"]],
+            "stage": np.array(STAGES, dtype=object)[code["stage"]],
+            "cause_kind": np.array(CAUSE_KINDS, dtype=object)[code["cause_kind"]],
+            "cause_id": np.where(code["tie"] >= 0, ties[code["tie"]], causes),
+            "counterparty_id": units[code["counterparty"]],
+            "tie_id": ties[code["tie"]],
+            "amount_usd_bn": np.concatenate(self.amounts) if self.amounts else np.zeros(0),
         }
-    )
-
-    def add(self, **values: object) -> None:
-        for name, column in self.columns.items():
-            column.append(values[name])
 
 
 @dataclass
@@ -248,19 +256,20 @@ class Recorder:
         kinds, causes, ties = self._causes(now, firms, lanes, chain)
         other = np.full(len(firms), -1) if counterparty is None else counterparty
         other = np.where((other < 0) & (ties >= 0), layout.payer[np.maximum(ties, 0)], other)
-        for pair in range(len(firms)):
-            tie = int(ties[pair])
-            self.events.add(
-                path=now.block.first_path + int(lanes[pair]),
-                quarter=self.quarters[now.quarter],
-                company_id=layout.units[firms[pair]],
-                stage=stage,
-                cause_kind=kinds[pair],
-                cause_id=layout.tie_id[tie] if tie >= 0 else causes[pair],
-                counterparty_id=layout.units[other[pair]] if other[pair] >= 0 else "",
-                tie_id=layout.tie_id[tie] if tie >= 0 else "",
-                amount_usd_bn=float(amount[pair]),
+        whole = np.full(len(firms), 1)
+        self.events.codes.append(
+            (
+                now.block.first_path + lanes,
+                now.quarter * whole,
+                firms,
+                STAGES.index(stage) * whole,
+                kinds,
+                causes,
+                other,
+                ties,
             )
+        )
+        self.events.amounts.append(np.asarray(amount, dtype=float))
 
     def _causes(self, now: Moment, firms: Array, lanes: Array, chain: bool) -> tuple[Array, Array, Array]:
         """Why firms are in trouble: a failed customer, a cause of their own, a shock, a maturity, or the market."""
@@ -285,11 +294,21 @@ class Recorder:
             deeper = self.depth[parent, lanes[by_tie]] + 1
             self.depth[firms[by_tie], lanes[by_tie]] = np.maximum(self.depth[firms[by_tie], lanes[by_tie]], deeper)
         maturity = r["principal"][firms, lanes] > 0.5 * np.maximum(r["unfunded"][firms, lanes], 1e-9)
-        frozen, chips, power = e.freeze[lanes] > 0, e.chip_cut[lanes] > 0, e.power_cut[lanes] > 0
-        tests = [by_tie, r["own_cause"][firms, lanes], frozen, chips, power, maturity, e.mood[lanes] < 0.4]
-        kinds = np.select(tests, ["tie", "market", "shock", "shock", "shock", "rollover", "market"], "market")
-        causes = np.select(tests, ["", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood"], "cash")
-        return kinds.astype(object), causes.astype(object), worst
+        # later tests overrule earlier ones
+        kinds = np.full(len(firms), CAUSE_KINDS.index("market"))
+        causes = np.full(len(firms), CAUSES.index("cash"))
+        tests = (
+            (e.mood[lanes] < 0.4, "market", "mood"),
+            (maturity, "rollover", "maturity"),
+            (e.power_cut[lanes] > 0, "shock", "power_cut"),
+            (e.chip_cut[lanes] > 0, "shock", "chip_cut"),
+            (e.freeze[lanes] > 0, "shock", "freeze"),
+            (r["own_cause"][firms, lanes], "market", "own_cause"),
+            (by_tie, "tie", ""),
+        )
+        for test, kind, cause in tests:
+            kinds[test], causes[test] = CAUSE_KINDS.index(kind), CAUSES.index(cause)
+        return kinds, causes, worst
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity and debt of each firm that got into trouble, equity of all."""

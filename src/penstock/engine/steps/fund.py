@@ -119,7 +119,7 @@ def fund(now: Moment) -> None:
         cost_cut=sources.cost_cut,
     )
     r["surplus_cash"] = np.maximum(-need, 0.0)
-    f.capex_scale = sources.capex_share
+    f.capex_scale = f.capex_scale * sources.capex_share
 
 
 LENDER_SCALE_USD_BN = 120.0

@@ -108,6 +108,8 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
         cut_contracts(now, firms, lanes)
     sell_plant(now, firms, lanes, buyer, price)
     gone = fate == rescue.LIQUIDATION
+    if contagion and gone.any():
+        wind_up(now, firms[gone], lanes[gone])
     f.stage[firms, lanes] = np.where(gone, GONE, RESTRUCTURED)
     f.activity[firms, lanes] *= (
         np.where(gone, 0.0, np.where(fate == rescue.ACQUISITION, 0.5, 0.75)) if contagion else 1.0
@@ -124,11 +126,39 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
 def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
     """A restructured firm that cannot pay for a year is wound up."""
     f = now.state.firms
-    write_down_claims(now, firms, lanes)
     impair(now, firms, lanes, np.full(len(firms), 0.8))
+    wind_up(now, firms, lanes)
     f.stage[firms, lanes] = GONE
     f.activity[firms, lanes] = 0.0
     now.results["liquidated"] = np.stack([firms, lanes])
+
+
+def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
+    """Cash goes to lenders pro rata, what is left of the claims is lost, contracts end, the fleet goes to others."""
+    books, cache, layout, fleet = now.state.books, now.block.cache, now.block.layout, now.state.fleet
+    cash = np.maximum(books.cash[firms, lanes], 0.0)
+    share = np.minimum(1.0, cash / np.maximum(claims_of(now, firms, lanes), 1e-12))
+    failure.repay(firms, lanes, *cache["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    nothing = np.zeros(len(firms))
+    cut_claims(now, firms, lanes, nothing, nothing, nothing)
+    failure.cut(firms, lanes, *cache["contracts_of"], nothing, now.state.ties.activity)
+    own = firms < layout.owners
+    firms, lanes = firms[own], lanes[own]
+    for array in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
+        array[:, layout.owners] += _by_lane(array[:, firms, lanes], lanes, now.block.width)
+        array[:, firms, lanes] = 0.0
+    for array in (
+        fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
+    ):  # fmt: skip
+        array[layout.owners] += _by_lane(array[None, firms, lanes], lanes, now.block.width)[0]
+        array[firms, lanes] = 0.0
+
+
+def _by_lane(moved: Array, lanes: Array, width: int) -> Array:
+    """Sums of the last axis by path, (rows, paths)."""
+    out = np.zeros((moved.shape[0], width))
+    np.add.at(out, (slice(None), lanes), moved)
+    return out
 
 
 def claims_of(now: Moment, firms: Array, lanes: Array) -> Array:
@@ -208,13 +238,7 @@ def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
 
 def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
     """Debt, unpaid bills and called guarantees fall to their recovery: the debtor's gain is the creditor's loss."""
-    layout, ties, books, th, cache = (
-        now.block.layout,
-        now.state.ties,
-        now.state.books,
-        now.block.theta,
-        now.block.cache,
-    )
+    layout, th = now.block.layout, now.block.theta
     scale = np.broadcast_to(np.asarray(now.lever("finance.recovery")), (now.block.width,))[lanes]
     other = np.clip(th["recovery_unsecured"][lanes] * scale, 0.0, 1.0)
     secured = np.clip(th["recovery_secured"][lanes] * scale, 0.0, 1.0)
@@ -223,6 +247,14 @@ def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
     # what stands behind the debt of a fleet owner is its chips
     debt_other = np.where(on_chips, np.minimum(other, chips), other)
     debt_secured = np.where(on_chips, np.minimum(secured, chips + 0.2), secured)
+    cut_claims(now, firms, lanes, debt_secured, debt_other, other)
+
+
+def cut_claims(
+    now: Moment, firms: Array, lanes: Array, debt_secured: Array, debt_other: Array, other: Array
+) -> None:
+    """Cut debt by rank, unpaid bills and called guarantees to the shares that are kept."""
+    layout, ties, books, cache = now.block.layout, now.state.ties, now.state.books, now.block.cache
     lost = np.zeros(len(firms))
     rows = layout.operating.slice
     guarantors = layout.payer[layout.guarantee.slice]

@@ -86,7 +86,7 @@ def leads(now: Moment) -> tuple[Array, Array, Array]:
     th = now.block.theta
     chips = np.maximum(now.lever("silicon.lead_time_quarters", th["chip_lead"]), 1.0)
     halls = np.maximum(by_owner(now, "facilities.build_time_quarters", th["hall_lead"], "built"), facilities.STAGES)
-    delay = by_owner(now, "energy.power_delay_quarters", np.zeros(now.block.width), "rented")
+    delay = by_owner(now, "energy.power_delay_quarters", np.zeros(now.block.width), "built")
     power = np.maximum(th["power_lead"] + delay, energy.STAGES)
     if not now.on("order"):
         return np.ones_like(chips), np.full_like(halls, facilities.STAGES), np.full_like(power, energy.STAGES)
@@ -103,7 +103,7 @@ def by_owner(now: Moment, knob: str, base: Array, reach: str) -> Array:
     if not named:
         return common
     layout, facts = now.block.layout, now.block.facts
-    hang = getattr(reach_of(layout, facts.tie_base, facts.physical["leased_share"].to_numpy(float)), reach)
+    hang = getattr(reach_of(layout, facts), reach)
     rows = np.repeat(common[None], layout.owners + 1, axis=0)
     for entity in named:
         moved = np.asarray(now.lever(knob, common, entity=entity)) - common
@@ -200,7 +200,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     share = np.ones_like(cost)
     if now.on("fund"):
         named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
-        share[:owners] = np.where(f.stage[:owners] >= 2.0, 0.15, named)
+        share[:owners] = np.where(f.stage[:owners] >= 3.0, 0.0, np.where(f.stage[:owners] >= 2.0, 0.15, named))
         total = np.maximum(cost[:owners].sum(axis=0), 1e-9)
         share[owners] = (share[:owners] * cost[:owners]).sum(axis=0) / total
     r["hall_expected"] = now.state.fleet.hall_stages[-1] * np.minimum(3.0 / r["hall_lead"], 1.0)

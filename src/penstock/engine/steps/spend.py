@@ -11,6 +11,7 @@ import numpy as np
 
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES
 from penstock.engine.moment import Moment
+from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import drivers
 from penstock.money import kernels
 
@@ -66,6 +67,16 @@ def spend_on_build(now: Moment, accept: Array) -> None:
     capital_spending(now)
 
 
+RESTRUCTURED_CAPEX = 0.15
+"""Share of its capital spending that a restructured firm keeps up (spike B8.5; assumption, 0.1 to 0.3)."""
+
+
+def plan_at_full_scale(now: Moment) -> None:
+    """Capital spending as planned: all of it for sound firms, little for restructured ones, none for firms that are gone."""
+    f = now.state.firms
+    f.capex_scale = np.where(f.stage >= GONE, 0.0, np.where(f.stage >= RESTRUCTURED, RESTRUCTURED_CAPEX, 1.0))
+
+
 def pay(now: Moment, category: str, received: Array) -> None:
     """Flows of one category: opening flow times the payer's driver."""
     layout, scratch = now.block.layout, now.block.scratch
@@ -74,12 +85,23 @@ def pay(now: Moment, category: str, received: Array) -> None:
         still = drivers.frozen(now, category)
         driver = DRIVERS[category](now, category) if still is None else still
         base, allowed = now.block.cache["tie_base"], now.struck("allowed")
-        if allowed is not None:
+        # a ban on accelerators already stands in the orders that are filled
+        if allowed is not None and category != "accelerators":
             base = base * allowed[:, 0]
         kernels.spread(
             driver, layout.flow_payer, base, block.start, block.stop,
             scratch.flow, layout.flow_payee, received,
         )  # fmt: skip
+        if category == "accelerators" and "supplier_fill" in now.results and still is None:
+            pay_by_supplier(now, received)
+
+
+def pay_by_supplier(now: Moment, received: Array) -> None:
+    """Each designer is paid for what it delivered: where one falls short, the others' sales do not fall with it."""
+    scratch, layout, rows = now.block.scratch, now.block.layout, now.block.cache["order_tie"]
+    more = scratch.flow[rows] * (now.results["supplier_fill"] - 1.0)
+    scratch.flow[rows] += more
+    kernels.accumulate(more, layout.payee[rows], received)
 
 
 def pay_for_models(now: Moment) -> None:
@@ -140,7 +162,9 @@ def capital_spending(now: Moment) -> None:
     kernels.accumulate(now.block.scratch.flow, layout.equipment_payer, bought[1])
     tied = bought[0, : layout.firms]
     r["tied_equipment"] = bought[1, : layout.firms]
-    core = facts.core_capex * now.block.trend[now.quarter] * np.minimum(f.activity, 1.0) * f.capex_scale
+    worn = cache["wear"] if now.on("close") else 0.0
+    ordinary = MAINTENANCE * worn + (1.0 - MAINTENANCE) * now.block.trend[now.quarter]
+    core = facts.core_capex * ordinary * np.minimum(f.activity, 1.0) * f.capex_scale
     # the part of a firm's AI spending that no tie names moves with the part that ties carry
     rest = core.copy()
     rest[:owners] += cache["it_rest"] * r["equipment_ratio"][:-1] + cache["site_rest"][:owners] * r["site_ratio"][:-1]
@@ -152,6 +176,10 @@ def capital_spending(now: Moment) -> None:
     r["ai_capex_share"] = ai / np.maximum(r["capex"], 1e-9)
     elsewhere = bought[0, layout.owner_unit[-1]]
     r["ai_capex"] = ai[:owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
+
+
+MAINTENANCE = 0.3
+"""Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5: spike B7 takes 0.3)."""
 
 
 def capital_index(now: Moment) -> Array:
