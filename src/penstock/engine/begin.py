@@ -289,7 +289,17 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["wear"] = np.ones((layout.firms, width))
     cache["wear_opening"] = np.maximum(facts.sheet["buildings"], 1e-9)
     cache["extend"] = np.ones((layout.firms, width))
-    cache["arrears"] = np.zeros((layout.firms, width))
+    billed = facts.opening_flow
+    collected = facts.collection * billed
+    sums = np.zeros((4, layout.unit_count, 1))
+    for number, (amount, index) in enumerate(
+        ((billed, layout.payee), (collected, layout.payee), (billed, layout.payer), (collected, layout.payer))
+    ):
+        np.add.at(sums[number], index[layout.operating.slice], amount)
+    firms = sums[:, : layout.firms]
+    cache["collect_in"] = np.where(firms[0] > TINY, firms[1] / np.maximum(firms[0], TINY), 1.0)
+    cache["collect_out"] = np.where(firms[2] > TINY, firms[3] / np.maximum(firms[2], TINY), 1.0)
+    cache["slow_in"] = np.zeros((layout.firms, width))
 
 
 def _look_up_failures(block: Block, state: State) -> None:
@@ -371,7 +381,8 @@ def _open_values(block: Block, state: State) -> None:
     cache["debt_owed"] = debt[: layout.firms]
     net = state.books.cash[: layout.firms] + state.books.stakes[: layout.firms] - cache["debt_owed"]
     operations = np.maximum(firms.value - net, 0.5 * firms.value)
-    power = valuation.earnings_power(4.0 * firms.ebitda, 4.0 * firms.revenue)
+    plant = firms.compute_equipment + firms.buildings + firms.construction
+    power = valuation.earnings_power(4.0 * firms.ebitda, 4.0 * firms.revenue, plant)
     firms.value_scale = operations / np.maximum(power, 1e-6)
     cache["value_shift"] = operations + net - firms.value
     firms.distance = valuation.distance_to_default(firms.value, cache["debt_owed"], facts.equity_volatility)

@@ -218,7 +218,7 @@ class _Striking:
 
     def _site(self, event: EventSpec, when: slice) -> bool:
         site = self.facts.sites.get(event.target)
-        if site is None:
+        if site is None or site.gw_planned <= 0.0:
             return False
         quarters = np.arange(self.program.quarters)
         if event.kind == "outage":
@@ -260,8 +260,9 @@ def _left(share: Array, weight: Array, unit: Array, units: int) -> Array:
     """Share of the money of each unit that is left, (quarters, units, 1): its givers by their weights."""
     total = np.zeros((units, 1))
     np.add.at(total, unit, weight)
-    given = np.zeros((share.shape[0], units, 1))
-    np.add.at(given, (slice(None), unit), share * weight)
+    given = np.zeros((units, share.shape[0], 1))
+    np.add.at(given, unit, np.moveaxis(share * weight, 0, 1))
+    given = np.moveaxis(given, 0, 1)
     return np.where(total > 1e-12, given / np.maximum(total, 1e-12), 1.0)
 
 

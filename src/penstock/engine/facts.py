@@ -20,6 +20,9 @@ GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
 BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
 """Share of a contracted due that is believed in, by how binding the contract is (assumption, MODEL page)."""
 
+USUAL_COLLECTION = 0.65
+"""Share of what is owed that is paid in a quarter at terms of 45 to 60 days (assumption, 0.55 to 0.8)."""
+
 Column = np.ndarray
 
 
@@ -47,6 +50,8 @@ class Facts:
     core_capex: Column
     collection: np.ndarray
     """share of what is owed on an operating tie that falls due in a quarter, (operating ties, 1)"""
+    opening_flow: np.ndarray
+    """opening bills on each operating tie, (operating ties, 1)"""
     receivable: np.ndarray
     """opening receivable on each operating tie, (operating ties, 1)"""
     schedule_tie: np.ndarray
@@ -158,7 +163,9 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         it_capex=it_capex,
         site_capex=site_capex,
         core_capex=core_capex,
-        collection=operating / np.maximum(receivable + operating, 1e-12),
+        # a tie without a flow at the opening (a contract to come) is paid at usual terms
+        collection=np.where(operating > 1e-9, operating / np.maximum(receivable + operating, 1e-12), USUAL_COLLECTION),
+        opening_flow=operating,
         receivable=receivable,
         schedule_tie=schedules["tie_id"].map(number).to_numpy(np.int64),
         schedule_due=np.ascontiguousarray(schedules[quarters].to_numpy(float) * haircut),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 OTHERS = "other_ai_buyers"
+DAYS_OF_QUARTER = 91.3125
+PLAN_QUARTERS = 12.0
+"""Quarters from first to full power where no page tells (assumption, 8 to 20)."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +38,26 @@ class Site:
         """IT power in GW at the end of each quarter (0 is the first): from the opening to the plan in a line."""
         begin = max(self.first, 0.0)
         grown = (quarters + 1.0 - begin) / max(self.full - begin, 1.0)
-        return self.gw_opening + max(self.gw_planned - self.gw_opening, 0.0) * np.clip(grown, 0.0, 1.0)
+        return np.asarray(self.gw_opening + max(self.gw_planned - self.gw_opening, 0.0) * np.clip(grown, 0.0, 1.0))
 
 
 def site_book(sites: pd.DataFrame, layout: Layout, as_of: pd.Timestamp) -> dict[str, Site]:
     """Sites by id. The user is the operator, else the tenant, else the owner, whichever owns a fleet in the model."""
     row_of = {layout.units[unit]: row for row, unit in enumerate(layout.owner_unit)}
 
-    def quarters(text: object) -> float:
-        date = pd.to_datetime(text if isinstance(text, str) and text else None)
-        return float((date - as_of).days / 91.3125) if date is not None and pd.notna(date) else np.nan
-
+    columns = {name: sites[name].tolist() for name in ("id", "operator_id", "tenant_id", "owner_id")}
+    opening = sites["it_mw_2025"].fillna(0.0).astype(float).to_numpy() / 1e3
+    planned = np.maximum(sites["it_mw_planned"].fillna(0.0).astype(float).to_numpy() / 1e3, opening)
+    first, full = (
+        ((pd.to_datetime(sites[name]) - as_of).dt.days / DAYS_OF_QUARTER).to_numpy(float)
+        for name in ("first_power", "full_power")
+    )
+    first = np.nan_to_num(first, nan=0.0)
+    full = np.where(np.isnan(full), first + PLAN_QUARTERS, full)
     book: dict[str, Site] = {}
-    for site in sites.itertuples(index=False):
-        users = [str(name) for name in (site.operator_id, site.tenant_id, site.owner_id)]
-        owner = next((row_of[name] for name in users if name in row_of), row_of[OTHERS])
-        opening = float(np.nan_to_num(site.it_mw_2025)) / 1e3
-        planned = float(site.it_mw_planned) / 1e3 if pd.notna(site.it_mw_planned) else opening
-        first, full = quarters(site.first_power), quarters(site.full_power)
-        first = 0.0 if np.isnan(first) else first
-        # without a date a plan takes three years (assumption, 2 to 5)
-        full = first + 12.0 if np.isnan(full) else full
-        book[str(site.id)] = Site(owner, opening, planned, first, full)
+    for number, (site, *users) in enumerate(zip(*columns.values(), strict=True)):
+        owner = next((row_of[str(name)] for name in users if str(name) in row_of), row_of[OTHERS])
+        book[str(site)] = Site(owner, *(float(values[number]) for values in (opening, planned, first, full)))
     return book
 
 
@@ -91,7 +92,7 @@ def reach_of(layout: Layout, facts: Facts) -> Reach:
         out = np.zeros((units, units))
         rows = layout.category[category].slice
         np.add.at(out, (layout.payer[rows], layout.payee[rows]), paid[rows])
-        return out / np.maximum(out.sum(axis=1, keepdims=True), 1e-12)
+        return np.asarray(out / np.maximum(out.sum(axis=1, keepdims=True), 1e-12))
 
     itself = np.zeros((len(owner), units))
     itself[np.arange(len(owner)), owner] = 1.0

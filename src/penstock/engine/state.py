@@ -137,6 +137,8 @@ class Firms:
     expected_revenue: Array
     capex_scale: Array
     capex: Array
+    bought: Array
+    """operating purchases of the last quarter"""
 
 
 @dataclass
@@ -396,6 +398,7 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
         expected_revenue=revenue * ones,
         capex_scale=ones.copy(),
         capex=flows["capex"] * ones,
+        bought=(flows["tie_cost"] + flows["other_cost"]) * ones,
     )
 
 

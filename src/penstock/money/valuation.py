@@ -19,9 +19,13 @@ FLOOR = 0.01
 """Value of the option on a failed firm, share of its yearly revenue (assumption, 0.005 to 0.05)."""
 
 
-def earnings_power(ebitda_yearly: Array, revenue_yearly: Array) -> Array:
-    """Yearly earnings that a value rests on."""
-    return np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly)
+ASSET_RETURN = 0.06
+"""Earnings over plant of a firm whose plant does not earn yet (assumption, 0.04 to 0.1: yields of data-centre projects)."""
+
+
+def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) -> Array:
+    """Yearly earnings that a value rests on: those of today, or what sales and plant should bring."""
+    return np.maximum(np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly), ASSET_RETURN * plant)
 
 
 def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:

@@ -41,10 +41,11 @@ def close_books(now: Moment) -> None:
     f.revenue = r["revenue"].copy()
     f.ebitda = f.ebitda + 0.4 * (r["ebitda"] - f.ebitda)
     f.capex = r["capex"]
-    collected = np.zeros((2, layout.unit_count, now.block.width))
-    kernels.accumulate(ties_change(now), layout.payee[layout.operating.slice], collected[0])
-    kernels.accumulate(ties_change(now), layout.payer[layout.operating.slice], collected[1])
-    now.block.cache["arrears"] = (collected[0] - collected[1])[: layout.firms]
+    f.bought = r["tie_expense"] + r["other_cost"]
+    rise = ties_change(now)
+    slow = np.zeros((layout.unit_count, now.block.width))
+    kernels.accumulate(rise, layout.payee[layout.operating.slice], slow)
+    now.block.cache["slow_in"] = slow[: layout.firms]
     pay_out(now)
 
 

@@ -42,6 +42,9 @@ def plan_costs(now: Moment) -> None:
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     scale = np.maximum(r["revenue"] / now.block.cache["revenue_opening"][: layout.firms], 1e-6)
     target = facts.flows["other_cost"] * np.exp(facts.conduct["cost_elasticity"] * np.log(scale))
+    # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
+    more = np.maximum(r["revenue"] - now.block.cache["revenue_opening"][: layout.firms], 0.0)
+    target = np.minimum(target, facts.flows["other_cost"] + facts.conduct["marginal_cost"] * more)
     # a restructured firm lives within what its sales leave
     means = np.maximum(0.95 * (r["revenue"] - r["tie_expense"]), 0.0)
     target = np.where(f.stage >= 3.0, 0.0, np.where(f.stage >= 2.0, np.minimum(target, means), target))
@@ -77,7 +80,7 @@ def fund(now: Moment) -> None:
     wait = np.maximum(now.block.cache["quarters_to_income"] - now.quarter, 2.0)
     wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"], wait)
     outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
-    need = outflow - r["ebitda"] + now.block.cache["arrears"] - (cash - wanted)
+    need = outflow - r["ebitda"] + tied_up(now, costs) - (cash - wanted)
     lose_access(now)
     losses = e.lender_losses / LENDER_SCALE_USD_BN
     own_loss = f.no_access + (f.stage >= 2.0)
@@ -124,6 +127,18 @@ def fund(now: Moment) -> None:
 
 LENDER_SCALE_USD_BN = 120.0
 """Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250: spike B10.23)."""
+
+
+def tied_up(now: Moment, costs: Array) -> Array:
+    """Cash that the growth of unpaid sales will tie up beyond that of unpaid purchases, (firms, paths), usd_bn.
+
+    A receivable that is collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth).
+    """
+    f, r, cache = now.state.firms, now.results, now.block.cache
+    sales = (1.0 - cache["collect_in"]) * (r["revenue"] - f.revenue + cache["slow_in"])
+    # suppliers of plant are counted as paid at once: what they let stand goes when spending is cut
+    purchases = (1.0 - cache["collect_out"]) * np.minimum(costs - f.bought, 0.5 * costs)
+    return sales - purchases
 
 
 def lose_access(now: Moment) -> None:

@@ -97,7 +97,7 @@ def pay(now: Moment, category: str, received: Array) -> None:
 
 
 def pay_by_supplier(now: Moment, received: Array) -> None:
-    """Each designer is paid for what it delivered: where one falls short, the others' sales do not fall with it."""
+    """Each designer is paid for what it delivered: where one falls short, the others sell as before."""
     scratch, layout, rows = now.block.scratch, now.block.layout, now.block.cache["order_tie"]
     more = scratch.flow[rows] * (now.results["supplier_fill"] - 1.0)
     scratch.flow[rows] += more

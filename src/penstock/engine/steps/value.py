@@ -42,7 +42,8 @@ def company_value(now: Moment) -> Array:
         now.results,
         now.block.layout,
     )
-    power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue)
+    plant = f.compute_equipment + f.buildings + f.construction
+    power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue, plant)
     c = facts.conduct
     spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
     ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
