@@ -111,6 +111,7 @@ def _scratch(layout: Layout, width: int) -> Scratch:
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
+        owed=np.zeros((kernels.CLASSES, units, width)),
         paid_share=np.ones((kernels.CLASSES, units, width)),
         rounds=np.zeros(width, dtype=np.intp),
     )
@@ -239,6 +240,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     unnamed[cache["order_owner"]] = 0.0
     cache["unnamed_orders"] = unnamed
 
+    cache["dues_of"] = kernels.by_payer(layout.payer, layout.unit_count)
     cache["equipment_rows"] = np.flatnonzero(layout.equipment_payer < layout.firms)
     for name in ("compute", "lease"):
         rows = layout.category[name]

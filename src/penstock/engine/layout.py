@@ -81,6 +81,8 @@ class Layout:
     """payer and payee of the flow ties alone"""
     flow_payee: np.ndarray
     seniority: np.ndarray
+    payer_class: np.ndarray
+    """class x units + payer of each tie: where its dues add up"""
     category: dict[str, Block]
     flow: Block
     sales: Block
@@ -217,6 +219,7 @@ def build_layout(opening: Opening, companies: Sequence[str] = ()) -> Layout:
         flow_payer=np.ascontiguousarray(payer[0], dtype=np.intp),
         flow_payee=np.ascontiguousarray(payee[0], dtype=np.intp),
         seniority=np.concatenate(seniority),
+        payer_class=np.ascontiguousarray(np.concatenate(seniority) * len(units) + np.concatenate(payer), dtype=np.intp),
         category=categories,
         operating=Block(0, blocks["tax"].stop),
         borrower=borrower,

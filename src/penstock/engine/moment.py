@@ -27,6 +27,8 @@ class Scratch:
     received: Array
     unused: Array
     driver: Array
+    owed: Array
+    """(classes, units, paths) dues of the quarter"""
     paid_share: Array
     rounds: Array
 

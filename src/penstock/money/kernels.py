@@ -55,6 +55,7 @@ _FLAG_IN = numba.types.Array(numba.boolean, 1, "C", readonly=True)
 _IDX = numba.types.Array(numba.intp, 1, "C")
 _MAT = numba.types.Array(numba.float64, 2, "C")
 _CUBE = numba.types.Array(numba.float64, 3, "C")
+_CUBE_IN = numba.types.Array(numba.float64, 3, "C", readonly=True)
 _INT = numba.intp
 
 
@@ -209,7 +210,107 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX))
+@_kernel(
+    numba.void(
+        _MAT_IN, _CUBE_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX
+    )
+)
+def clear_short(
+    whole: Floats,
+    owed: Floats,
+    due: Floats,
+    first: Index,
+    rows: Index,
+    payee: Index,
+    seniority: Index,
+    unlimited: Flags,
+    needs: Flags,
+    paid_share: Floats,
+    rounds: Index,
+) -> None:
+    """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
+
+    `whole[u]` is what a unit has if everybody pays in full (its account, maybe negative, and its income), `owed[c, u]`
+    its dues by class; the ties of payer `u` are `rows[first[u] : first[u + 1]]`. Class 0 is paid in full before class
+    1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share. Units with
+    `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit is the
+    greatest fixed point. Only units that fall short are followed, so a lane costs little.
+
+    Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an account may
+    therefore end that much below zero), and in lanes where `needs` is False. Sets `rounds[path]`: 0 where nobody
+    fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report these), else the rounds used.
+    """
+    units = whole.shape[0]
+    dues = np.empty((CLASSES, units))
+    share = np.empty((CLASSES, units))
+    wealth = np.empty(units)
+    loss = np.empty(units)  # what others' shortfalls take from it
+    short = np.empty(units, np.bool_)
+
+    paid_share[:] = 1.0
+    for n in range(whole.shape[1]):
+        rounds[n] = 0
+        if not needs[n]:
+            continue
+        share[:] = 1.0
+        anyone = False
+        for u in range(units):
+            wealth[u] = whole[u, n]
+            for c in range(CLASSES):
+                dues[c, u] = owed[c, u, n]
+            short[u] = False
+            if not unlimited[u]:
+                short[u] = _pay_by_rank(wealth[u], dues, u, share)
+                anyone = anyone or short[u]
+        if not anyone:
+            continue
+        rounds[n] = -1
+        for step in range(1, MAX_ROUNDS + 1):
+            loss[:] = 0.0
+            for u in range(units):
+                if short[u]:
+                    for k in range(first[u], first[u + 1]):
+                        t = rows[k]
+                        loss[payee[t]] += due[t, n] * (1.0 - share[seniority[t], u])
+            moved = 0.0
+            for u in range(units):
+                if unlimited[u] or (loss[u] == 0.0 and not short[u]):
+                    continue
+                before = 0.0
+                total = 0.0
+                for c in range(CLASSES):
+                    before += dues[c, u] * share[c, u]
+                    total += dues[c, u]
+                if total <= PAID_IN_FULL_USD_BN:
+                    continue
+                short[u] = _pay_by_rank(wealth[u] - loss[u], dues, u, share)
+                after = 0.0
+                for c in range(CLASSES):
+                    after += dues[c, u] * share[c, u]
+                moved = max(moved, (before - after) / total)
+            if moved <= CONVERGED_RELATIVE:
+                rounds[n] = step
+                break
+        for c in range(CLASSES):
+            for u in range(units):
+                paid_share[c, u, n] = share[c, u]
+
+
+def by_payer(payer: npt.ArrayLike, units: int) -> tuple[Index, Index]:
+    """Ties grouped by payer, in their own order: first (units + 1,) and rows (ties,)."""
+    found = np.asarray(payer, dtype=np.intp)
+    rows = np.argsort(found, kind="stable").astype(np.intp)
+    first = np.searchsorted(found[rows], np.arange(units + 1)).astype(np.intp)
+    return first, rows
+
+
+def dues_by_class(due: Floats, payer: Index, seniority: Index, units: int) -> Floats:
+    """Dues of each unit by class, (classes, units, paths)."""
+    owed = np.zeros((CLASSES * units, due.shape[1]))
+    accumulate(due, np.ascontiguousarray(seniority * units + payer, dtype=np.intp), owed)
+    return owed.reshape(CLASSES, units, due.shape[1])
+
+
 def clear_dues(
     available: Floats,
     due: Floats,
@@ -221,90 +322,10 @@ def clear_dues(
     paid_share: Floats,
     rounds: Index,
 ) -> None:
-    """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and
-    Noe).
-
-    Unit `u` pays out of `available[u]` (a negative amount is an overdraft) and of what it receives. Class 0
-    is paid in full before class 1 sees a dollar, class 1 before class 2; inside a class all creditors get
-    the same share. Units with `unlimited[u]` (sectors) always pay in full. Starting from full payment,
-    payments only fall, so the limit is the greatest fixed point. Only units that fall short are followed, so
-    a lane costs little.
-
-    Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an
-    account may therefore end that much below zero), and in lanes where `needs` is False. Sets
-    `rounds[path]`: 0 where nobody fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count
-    and report these), else the rounds used.
-    """
+    """`clear_short` from accounts and ties alone: unit `u` pays out of `available[u]` and of what it receives."""
     units = available.shape[0]
-    ties = due.shape[0]
-    # ties grouped by payer, in their own order
-    first = np.zeros(units + 1, np.intp)
-    for t in range(ties):
-        first[payer[t] + 1] += 1
-    for u in range(units):
-        first[u + 1] += first[u]
-    place = first[:-1].copy()
-    order = np.empty(ties, np.intp)
-    for t in range(ties):
-        order[place[payer[t]]] = t
-        place[payer[t]] += 1
-    owed = np.empty((CLASSES, units))
-    share = np.empty((CLASSES, units))
-    whole = np.empty(units)  # wealth if everybody paid in full
-    loss = np.empty(units)  # what others' shortfalls take from it
-    lane = np.empty(ties)
-    short = np.empty(units, np.bool_)
-
-    paid_share[:] = 1.0
-    for n in range(available.shape[1]):
-        rounds[n] = 0
-        if not needs[n]:
-            continue
-        owed[:] = 0.0
-        share[:] = 1.0
-        for u in range(units):
-            whole[u] = available[u, n]
-        for k in range(ties):
-            t = order[k]
-            amount = due[t, n]
-            lane[k] = amount
-            owed[seniority[t], payer[t]] += amount
-            whole[payee[t]] += amount
-        anyone = False
-        for u in range(units):
-            short[u] = False
-            if not unlimited[u]:
-                short[u] = _pay_by_rank(whole[u], owed, u, share)
-                anyone = anyone or short[u]
-        if not anyone:
-            continue
-        rounds[n] = -1
-        for step in range(1, MAX_ROUNDS + 1):
-            loss[:] = 0.0
-            for u in range(units):
-                if short[u]:
-                    for k in range(first[u], first[u + 1]):
-                        t = order[k]
-                        loss[payee[t]] += lane[k] * (1.0 - share[seniority[t], u])
-            moved = 0.0
-            for u in range(units):
-                if unlimited[u] or (loss[u] == 0.0 and not short[u]):
-                    continue
-                before = 0.0
-                total = 0.0
-                for c in range(CLASSES):
-                    before += owed[c, u] * share[c, u]
-                    total += owed[c, u]
-                if total <= PAID_IN_FULL_USD_BN:
-                    continue
-                short[u] = _pay_by_rank(whole[u] - loss[u], owed, u, share)
-                after = 0.0
-                for c in range(CLASSES):
-                    after += owed[c, u] * share[c, u]
-                moved = max(moved, (before - after) / total)
-            if moved <= CONVERGED_RELATIVE:
-                rounds[n] = step
-                break
-        for c in range(CLASSES):
-            for u in range(units):
-                paid_share[c, u, n] = share[c, u]
+    whole = available.copy()
+    accumulate(due, payee, whole)
+    owed = dues_by_class(due, payer, seniority, units)
+    first, rows = by_payer(payer, units)
+    clear_short(whole, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)

@@ -40,10 +40,12 @@ def settle(now: Moment) -> None:
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     bill(now)
     width = now.block.width
-    dues = np.zeros((layout.unit_count, width))
+    scratch.owed[:] = 0.0
+    kernels.accumulate(scratch.due, layout.payer_class, scratch.owed.reshape(-1, width))
+    dues = scratch.owed.sum(axis=0)
     income = np.zeros((layout.unit_count, width))
-    kernels.accumulate(scratch.due, layout.payer, dues)
     kernels.accumulate(scratch.due, layout.payee, income)
+    r["income"] = income
     gap = books.cash + income - dues
     short = (gap[: layout.firms] < -1e-9).any(axis=0)
     r["granted"] = np.zeros((layout.firms, width))
@@ -63,18 +65,12 @@ def settle(now: Moment) -> None:
 
 def clear(now: Moment, needs: Array) -> None:
     """The greatest clearing payments of the paths that need it; all others pay in full."""
-    layout, scratch = now.block.layout, now.block.scratch
-    kernels.clear_dues(
-        now.state.books.cash,
-        scratch.due,
-        layout.payer,
-        layout.payee,
-        layout.seniority,
-        layout.unlimited,
-        np.ascontiguousarray(needs),
-        scratch.paid_share,
-        scratch.rounds,
-    )
+    layout, scratch, cache = now.block.layout, now.block.scratch, now.block.cache
+    whole = now.state.books.cash + now.results["income"]
+    kernels.clear_short(
+        whole, scratch.owed, scratch.due, *cache["dues_of"], layout.payee, layout.seniority, layout.unlimited,
+        np.ascontiguousarray(needs), scratch.paid_share, scratch.rounds,
+    )  # fmt: skip
 
 
 def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
