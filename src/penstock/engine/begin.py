@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.events import events_of
-from penstock.engine.facts import Facts, capital_ties
+from penstock.engine.facts import Facts, capital_ties, group_conduct
 from penstock.engine.layout import BUILD_CATEGORIES, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
+from penstock.engine.opening.state import GROUPS
 from penstock.engine.parameters import draw_parameters
 from penstock.engine.random import draw
 from penstock.engine.steps.drivers import SETUP_SHARE
@@ -180,6 +181,9 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["power_starts_opening"] = np.maximum(fleet.power_stages.sum(axis=(0, 1)) / theta["power_lead"], TINY)
     cache["power_starts_last"] = cache["power_starts_opening"]
     economy.capex = opening_capex(block) * np.ones(block.width)
+    table = group_conduct().reindex(GROUPS)
+    cache["group_elasticity"] = table["value_elasticity"].to_numpy(float)[:, None]
+    cache["group_exposure"] = table["ai_exposure"].to_numpy(float)[:, None]
     cache["growth_opening"] = np.zeros(block.width)
     cache["rate_opening"] = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
     cache["default_weight"] = np.zeros(block.width)
@@ -241,7 +245,9 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["unnamed_orders"] = unnamed
 
     cache["dues_of"] = kernels.by_payer(layout.payer, layout.unit_count)
-    cache["equipment_rows"] = np.flatnonzero(layout.equipment_payer < layout.firms)
+    cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
+    cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
+    cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
     for name in ("compute", "lease"):
         rows = layout.category[name]
         inside = (facts.schedule_tie >= rows.start) & (facts.schedule_tie < rows.stop)

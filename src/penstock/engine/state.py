@@ -110,7 +110,6 @@ class Firms:
     other_liabilities: Array
     cost: Array
     """other operating cost of a quarter, follows revenue with a lag (jobs)"""
-    log_franchise: Array
     franchise: Array
     """own business outside the ties relative to trend"""
     activity: Array
@@ -375,7 +374,6 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
         other_assets=sheet["other_assets"] * ones,
         other_liabilities=sheet["other_liabilities"] * ones,
         cost=flows["other_cost"] * ones,
-        log_franchise=np.zeros_like(ones),
         franchise=ones.copy(),
         activity=ones.copy(),
         stage=np.zeros_like(ones),

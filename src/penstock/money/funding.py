@@ -99,6 +99,6 @@ def round_room(
     """
     depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
     spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
-    yearly = 4.0 * np.log(np.maximum(revenue, 1e-9) / np.maximum(revenue_expected, 1e-9)) / 1.5
+    yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
     coming = promised / np.maximum(revenue + promised, 1e-9)
     return depth * spirits * np.clip(patience + 1.5 * (yearly + coming), patience, 1.0)

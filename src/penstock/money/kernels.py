@@ -329,3 +329,74 @@ def clear_dues(
     owed = dues_by_class(due, payer, seniority, units)
     first, rows = by_payer(payer, units)
     clear_short(whole, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+def fall_due(
+    receivable: Floats,
+    billed: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payer_class: Index,
+    payee: Index,
+    due: Floats,
+    owed: Floats,
+    income: Floats,
+) -> None:
+    """What falls due on operating ties, and its sums by payer's class and by payee, in one pass.
+
+    Sets `due[t] = (receivable[t] + billed[t]) collection[t]`, on deferred ties less the share `let_stand[payer]` that
+    the supplier lets stand; adds it to `owed[payer_class[t]]` and `income[payee[t]]`. `due` may have more rows.
+    """
+    for t in range(billed.shape[0]):
+        p = payer[t]
+        c = payer_class[t]
+        q = payee[t]
+        part = collection[t]
+        if deferred[t]:
+            for n in range(billed.shape[1]):
+                due[t, n] = (receivable[t, n] + billed[t, n]) * part * (1.0 - let_stand[p, n])
+        else:
+            for n in range(billed.shape[1]):
+                due[t, n] = (receivable[t, n] + billed[t, n]) * part
+        for n in range(billed.shape[1]):
+            owed[c, n] += due[t, n]
+        for n in range(billed.shape[1]):
+            income[q, n] += due[t, n]
+
+
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT, _MAT, _MAT))
+def settle_bills(
+    due: Floats,
+    paid_share: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    billed: Floats,
+    receivable: Floats,
+    paid: Floats,
+    cash: Floats,
+    worth: Floats,
+    rise: Floats,
+) -> None:
+    """Pay and book operating ties in one pass: each dollar leaves one account and enters another.
+
+    Sets `paid[t] = due[t] paid_share[class, payer]` and moves it in `cash`; bills move net worth in `worth`; what is
+    billed and not paid raises `receivable[t]`, and `rise[payee]` by the same number.
+    """
+    for t in range(billed.shape[0]):
+        p = payer[t]
+        q = payee[t]
+        c = seniority[t]
+        for n in range(billed.shape[1]):
+            paid[t, n] = due[t, n] * paid_share[c, p, n]
+            receivable[t, n] += billed[t, n] - paid[t, n]
+        for n in range(billed.shape[1]):
+            cash[p, n] -= paid[t, n]
+            worth[p, n] -= billed[t, n]
+        for n in range(billed.shape[1]):
+            cash[q, n] += paid[t, n]
+            worth[q, n] += billed[t, n]
+            rise[q, n] += billed[t, n] - paid[t, n]

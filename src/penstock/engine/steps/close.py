@@ -25,7 +25,7 @@ def close_books(now: Moment) -> None:
         now.state.books,
         now.state.firms,
     )
-    book_income(now)
+    book_interest(now)
     equipment(now)
     # all capital spending that is not compute equipment passes through construction
     built = r["capex"] - r["equipment_added"]
@@ -42,30 +42,12 @@ def close_books(now: Moment) -> None:
     f.ebitda = f.ebitda + 0.4 * (r["ebitda"] - f.ebitda)
     f.capex = r["capex"]
     f.bought = r["tie_expense"] + r["other_cost"]
-    rise = ties_change(now)
-    slow = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(rise, layout.payee[layout.operating.slice], slow)
-    now.block.cache["slow_in"] = slow[: layout.firms]
     pay_out(now)
 
 
-def ties_change(now: Moment) -> Array:
-    """Rise of each receivable in the quarter."""
-    scratch, layout = now.block.scratch, now.block.layout
-    return scratch.billed - scratch.paid[layout.operating.slice]
-
-
-def book_income(now: Moment) -> None:
-    """Income and expense of every unit from the bills, one number for both sides."""
+def book_interest(now: Moment) -> None:
+    """Interest accrues to net worth, one number for both sides; a called guarantee becomes a claim."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
-    kernels.post(
-        scratch.billed,
-        layout.payer[layout.operating.slice],
-        layout.payee[layout.operating.slice],
-        books.net_worth,
-    )
-    # capital purchases of firms are not an expense
-    books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
     kernels.post(
         r["interest_due"],
         layout.payer[layout.interest.slice],

@@ -25,8 +25,7 @@ def earn(now: Moment) -> None:
     volatility = th["idiosyncratic_volatility"] * facts.conduct["revenue_volatility"]
     shock = now.firm_shock()
     if now.on("earn"):
-        f.log_franchise = np.clip(0.95 * f.log_franchise + volatility * shock - 0.5 * volatility**2, -3.0, 1.1)
-        f.franchise = np.exp(f.log_franchise)
+        f.franchise = np.clip(1.0 + 0.95 * (f.franchise - 1.0) + volatility * shock, 0.05, 3.0)
     trend = now.block.trend[now.quarter if now.on("earn") else 0]
     cycle = np.maximum(1.0 + facts.flows["recession_beta"] * (e.cycle - 1.0), 0.2)
     now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity

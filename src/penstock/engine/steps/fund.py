@@ -41,7 +41,8 @@ def plan_costs(now: Moment) -> None:
     """Other operating cost follows revenue with a lag (jobs), by the group's elasticity; depreciation of the plant."""
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     scale = np.maximum(r["revenue"] / now.block.cache["revenue_opening"][: layout.firms], 1e-6)
-    target = facts.flows["other_cost"] * np.exp(facts.conduct["cost_elasticity"] * np.log(scale))
+    # a part of the cost is fixed, the rest moves one for one
+    target = facts.flows["other_cost"] * (1.0 + facts.conduct["variable_cost"] * (scale - 1.0))
     # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
     more = np.maximum(r["revenue"] - now.block.cache["revenue_opening"][: layout.firms], 0.0)
     target = np.minimum(target, facts.flows["other_cost"] + facts.conduct["marginal_cost"] * more)

@@ -13,54 +13,77 @@ MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
 """A firm that pays less than 99 % misses; it defaults at the second miss running, or when 35 % stays unpaid."""
 
 
-def bill(now: Moment) -> None:
-    """Bills of the quarter on operating ties, and what falls due of them and of what stood before."""
-    layout, r, scratch, ties = now.block.layout, now.results, now.block.scratch, now.state.ties
-    billed = scratch.billed
+def bill(now: Moment) -> Array:
+    """Bills of the quarter on operating ties, what falls due of all dues, and its sums; returns income by payee."""
+    layout, r, scratch, ties, cache = (
+        now.block.layout, now.results, now.block.scratch, now.state.ties, now.block.cache,
+    )  # fmt: skip
+    billed, due = scratch.billed, scratch.due
     billed[layout.sales.slice] = r["sales"]
     billed[layout.wages.slice] = 0.5 * r["other_cost"]
     billed[layout.suppliers.slice] = 0.5 * r["other_cost"]
     billed[layout.capital.slice] = r["capital_rest"]
     billed[layout.tax.slice] = r["tax"]
-    due = scratch.due
-    operating = due[layout.operating.slice]
-    np.add(ties.receivable, billed, out=operating)
-    operating *= now.block.facts.collection
-    defer = r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12)
-    if defer.any():
-        rows = now.block.cache["equipment_rows"]
-        due[rows] *= 1.0 - np.minimum(defer, 1.0)[layout.payer[rows]]
     due[layout.interest.slice] = r["interest_due"]
     due[layout.principal.slice] = r["principal_due"]
-    due[layout.guarantee.slice] = now.block.cache["called"]
+    due[layout.guarantee.slice] = cache["called"]
+    let_stand = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
+    owed = scratch.owed.reshape(-1, now.block.width)
+    owed[:] = 0.0
+    income = np.zeros((layout.unit_count, now.block.width))
+    kernels.fall_due(
+        ties.receivable, billed, cache["collection"], cache["deferrable"], let_stand, layout.payer,
+        layout.payer_class, layout.payee, due, owed, income,
+    )  # fmt: skip
+    kernels.accumulate_range(due, layout.payer_class, layout.operating.stop, layout.ties, owed)
+    kernels.accumulate_range(due, layout.payee, layout.operating.stop, layout.ties, income)
+    return income
 
 
 def settle(now: Moment) -> None:
-    """Sets paid by tie, the share of its dues that each firm paid, and posts the cash."""
+    """Sets paid by tie, the share of its dues that each firm paid, and posts cash, bills and receivables."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
-    bill(now)
-    width = now.block.width
-    scratch.owed[:] = 0.0
-    kernels.accumulate(scratch.due, layout.payer_class, scratch.owed.reshape(-1, width))
+    r["income"] = bill(now)
     dues = scratch.owed.sum(axis=0)
-    income = np.zeros((layout.unit_count, width))
-    kernels.accumulate(scratch.due, layout.payee, income)
-    r["income"] = income
-    gap = books.cash + income - dues
+    gap = books.cash + r["income"] - dues
     short = (gap[: layout.firms] < -1e-9).any(axis=0)
-    r["granted"] = np.zeros((layout.firms, width))
+    r["granted"] = np.zeros((layout.firms, now.block.width))
     rescue_before(now, gap)
     r["contained"] = contain(now, gap, dues, short)
     clear(now, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
-    kernels.pay_dues(scratch.due, layout.payer, layout.seniority, scratch.paid_share, scratch.paid)
-    kernels.post(scratch.paid, layout.payer, layout.payee, books.cash)
-    paid = np.zeros((layout.unit_count, width))
-    kernels.accumulate(scratch.paid, layout.payer, paid)
     r["dues"] = dues[: layout.firms]
-    share = np.where(dues > 1e-9, paid / np.maximum(dues, 1e-12), 1.0)[: layout.firms]
+    share = share_paid(now, dues)
     r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
-    book_payments(now)
+    post(now)
+
+
+def share_paid(now: Moment, dues: Array) -> Array:
+    """Share of all its dues that each firm pays, (firms, paths)."""
+    firms, scratch = now.block.layout.firms, now.block.scratch
+    paid = (scratch.owed[:, :firms] * scratch.paid_share[:, :firms]).sum(axis=0)
+    return np.where(dues[:firms] > 1e-9, paid / np.maximum(dues[:firms], 1e-12), 1.0)
+
+
+def post(now: Moment) -> None:
+    """Cash, bills and receivables of operating ties; interest and principal; unpaid interest is added to the loan."""
+    layout, r, scratch, ties, books = (
+        now.block.layout, now.results, now.block.scratch, now.state.ties, now.state.books,
+    )  # fmt: skip
+    rise = np.zeros((layout.unit_count, now.block.width))
+    kernels.settle_bills(
+        scratch.due, scratch.paid_share, layout.payer, layout.payee, layout.seniority, scratch.billed,
+        ties.receivable, scratch.paid, books.cash, books.net_worth, rise,
+    )  # fmt: skip
+    now.block.cache["slow_in"] = rise[: layout.firms]
+    # capital purchases of firms are not an expense
+    books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
+    rest = slice(layout.operating.stop, layout.ties)
+    paid, payer, payee = scratch.paid[rest], layout.payer[rest], layout.payee[rest]
+    kernels.pay_dues(scratch.due[rest], payer, layout.seniority[rest], scratch.paid_share, paid)
+    kernels.post(paid, payer, payee, books.cash)
+    unpaid = r["interest_due"] - scratch.paid[layout.interest.slice]
+    ties.debt = ties.debt + unpaid - scratch.paid[layout.principal.slice]
 
 
 def clear(now: Moment, needs: Array) -> None:
@@ -85,11 +108,7 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     firms = layout.firms
     if now.on("settle"):
         clear(now, short)
-        paid = np.zeros_like(dues)
-        scratch = now.block.scratch
-        kernels.pay_dues(scratch.due, layout.payer, layout.seniority, scratch.paid_share, scratch.paid)
-        kernels.accumulate(scratch.paid, layout.payer, paid)
-        share = np.where(dues[:firms] > 1e-9, paid[:firms] / np.maximum(dues[:firms], 1e-12), 1.0)
+        share = share_paid(now, dues)
         late = (f.missed + (share < MISS) >= MISSES_TO_DEFAULT) & (share < MISS)
         fails = (f.stage < 2.0) & (late | (share < 1.0 - LARGEST_MISS))
         lanes = fails.any(axis=0) | (f.stage >= 2.0).any(axis=0)
@@ -128,13 +147,3 @@ def grant(now: Moment, amount: Array) -> None:
     total = amount.sum(axis=0)
     books.cash[government] -= total
     books.net_worth[government] -= total
-
-
-def book_payments(now: Moment) -> None:
-    """Receivables and loans after what was paid; unpaid interest is added to the loan."""
-    layout, r, scratch, ties = now.block.layout, now.results, now.block.scratch, now.state.ties
-    ties.receivable += scratch.billed
-    ties.receivable -= scratch.paid[layout.operating.slice]
-    interest_paid = scratch.paid[layout.interest.slice]
-    principal_paid = scratch.paid[layout.principal.slice]
-    ties.debt = ties.debt + (r["interest_due"] - interest_paid) - principal_paid

@@ -44,11 +44,13 @@ def company_value(now: Moment) -> Array:
     )
     plant = f.compute_equipment + f.buildings + f.construction
     power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue, plant)
-    c = facts.conduct
+
     spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
     ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
     outlook = OUTLOOK_WEIGHT * np.clip(ahead - outlook_opening(now), -2.5, 0.7)
-    mood = np.exp(c["value_elasticity"] * spirits + c["ai_exposure"] * outlook)
+    # the same for all firms of a group
+    by_group = np.exp(now.block.cache["group_elasticity"] * spirits + now.block.cache["group_exposure"] * outlook)
+    mood = by_group[layout.group]
     rate_change = r["rate"] - now.block.cache["rate_opening"]
     discount = np.clip(1.0 - 8.0 * rate_change, 0.4, 1.6)
     operations = valuation.operating_value(power, f.value_scale, mood, discount)
