@@ -102,14 +102,14 @@ def test_each_failure_has_its_exit_code(kind: str, code: int, capsys: pytest.Cap
     [
         ("--bogus", "found --bogus"),
         ("probe ok --dep", "nearest --deep"),
-        ("probe", "Missing argument"),
-        ("probe ok too-many", "unexpected extra argument"),
+        ("probe", "found nothing; expected a value"),
+        ("probe ok too-many", "found 'too-many' beside the others"),
         ("prob ok", "nearest probe"),
-        ("rooms lok", "lok"),
-        ("--format xml probe ok", "'xml'"),
+        ("rooms lok", "rooms: found 'lok'; expected one of look, other; nearest look"),
+        ("--format xml probe ok", "--format: found 'xml'; expected table, json or csv"),
         ("probe ok --as-of yesterday", "expected a date"),
-        ("probe ok --as-of", "requires an argument"),
-        ("--quiet", "Missing command"),
+        ("probe ok --as-of", "--as-of: found nothing behind it; expected a value"),
+        ("--quiet", "found nothing; expected one of world"),
     ],
 )
 def test_a_mistake_of_usage_is_one_line_and_exit_2(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

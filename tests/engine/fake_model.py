@@ -15,6 +15,7 @@ import pandas as pd
 from penstock.engine.chunks import BINDING, COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.ensemble import simulate
 from penstock.engine.interface import Engine
+from penstock.engine.ledger_view import GROUP_NAMES
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.run import Run
 
@@ -83,6 +84,8 @@ class FakeBlock:
     company: dict[str, np.ndarray]
     outcomes: dict[str, np.ndarray]
     events: dict[str, np.ndarray]
+    flows: np.ndarray
+    chain: np.ndarray
     checks: dict[str, Any] = field(default_factory=lambda: {"conservation_max_rel": 1e-15, "nonconverged": 0, "nan": 0})
 
 
@@ -112,6 +115,8 @@ def simulate_paths(model: FakeModel, first_path: int, count: int) -> FakeBlock:
         company={name: company[:, :, i].astype(np.float32) for i, name in enumerate(COMPANY_MEASURES)},
         outcomes=_outcomes(model, first_path, count, company),
         events={},
+        flows=_flows(model, first_path, count),
+        chain=np.zeros(count, dtype=np.int64),
     )
     block.economy["binding"] = (economy[:, 11] * 10).astype(np.int8) % len(BINDING)
     block.economy["h100e"] = block.economy["h100e"] * 1e7
@@ -120,6 +125,14 @@ def simulate_paths(model: FakeModel, first_path: int, count: int) -> FakeBlock:
     if model.broken:
         block.checks["nan"] = 1
     return block
+
+
+def _flows(model: FakeModel, first_path: int, count: int) -> np.ndarray:
+    """Users pay every layer path + 1 bn a year; nothing else flows."""
+    groups, years = len(GROUP_NAMES), -(-model.quarters // 4)
+    flows = np.zeros((years, groups, groups, count))
+    flows[:, GROUP_NAMES.index("users"), : len(LAYERS)] = np.arange(first_path, first_path + count) + 1.0
+    return flows
 
 
 def _outcomes(model: FakeModel, first_path: int, count: int, company: np.ndarray) -> dict[str, np.ndarray]:
@@ -153,7 +166,7 @@ def _events(model: FakeModel, outcomes: dict[str, np.ndarray]) -> dict[str, np.n
         "path": path,
         "quarter": outcomes["default_quarter"][chosen],
         "company_id": company,
-        "stage": np.full(len(path), "distress", object),
+        "stage": np.full(len(path), "standstill", object),
         "cause_kind": np.where(caused, "tie", "market").astype(object),
         "cause_id": np.where(caused, "t1", "").astype(object),
         "counterparty_id": np.where(caused, np.concatenate([[""], company[:-1]]), "").astype(object)

@@ -452,7 +452,7 @@ def test_a_spread_is_the_ratings_at_the_opening_and_widens_with_less_distance() 
 
 
 def test_a_firm_that_loses_money_is_worth_a_margin_that_it_could_have() -> None:
-    power = valuation.earnings_power(np.array([-5.0, 30.0]), np.array([100.0, 100.0]))
+    power = valuation.earnings_power(np.array([-5.0, 30.0]), np.array([100.0, 100.0]), np.zeros(2))
     assert power.tolist() == [valuation.LEAST_MARGIN * 100.0, 30.0]
     assert valuation.operating_value(one(30.0), one(12.0), one(1.0), one(1.0))[0] == pytest.approx(360.0)
 

@@ -240,7 +240,7 @@ def _failures(name: str, path: int, factor: float) -> tuple[list[list[Any]], lis
                     quarter,
                     len(events),
                     company,
-                    "restructuring",
+                    "standstill",
                     "tie" if tied else "market",
                     f"tie_{previous[0]}_{company}" if tied and previous else "",
                     previous[0] if tied and previous else "",

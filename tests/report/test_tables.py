@@ -19,15 +19,17 @@ def capex(*path: float) -> tables.Grid:
 
 
 def with_failures(outcomes: list[tuple[int, str, str]], ties: list[tuple[int, str, str, str]]) -> FixtureRun:
-    """outcomes: path, company, default quarter; ties: path, company, quarter, who pulled it down."""
+    """outcomes: path, company, default quarter; ties: path, company, the same quarter, who pulled it down."""
     run = fixture_run(4, defaults=False)
     outcome = [
         ["baseline", path, company, "bond", quarter, quarter, "liquidation", 0.5, 0.5, "", 1.0, 0.1, 0.1]
         for path, company, quarter in outcomes
     ]
+    causes = {(path, company, quarter): cause for path, company, quarter, cause in ties}
     event = [
-        ["baseline", path, quarter, k, company, "restructuring", "tie", f"tie_{k}", cause, "", 1.0]
-        for k, (path, company, quarter, cause) in enumerate(ties)
+        ["baseline", path, quarter, k, company, "standstill", "tie" if cause else "market", f"tie_{k}", cause, "", 1.0]
+        for k, (path, company, quarter) in enumerate(outcomes)
+        for cause in [causes.get((path, company, quarter), "")]
     ]
     return replace(
         run,
@@ -94,11 +96,11 @@ def test_a_chain_is_as_long_as_its_companies() -> None:
     assert chains.tolist() == [0.0, 0.0, 3.0, 0.0]
 
 
-def test_a_cause_that_did_not_default_ends_the_chain_and_a_circle_ends_too() -> None:
+def test_a_chain_starts_where_the_cause_has_not_defaulted_before() -> None:
     fallen = [(0, "xai", "2027Q1"), (1, "xai", "2027Q1"), (1, "oracle", "2027Q1")]
     ties = [(0, "xai", "2027Q1", "nvidia"), (1, "xai", "2027Q1", "oracle"), (1, "oracle", "2027Q1", "xai")]
     chains = tables.longest_chains(read_run(with_failures(fallen, ties)), "baseline")
-    assert chains.tolist() == [1.0, 2.0, 0.0, 0.0]
+    assert chains.tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("by", ["year", "quarter"])

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from penstock.scenarios import Scenario
     from penstock.world import World
 
 STEPS = (
@@ -49,7 +50,9 @@ HEADLINES = (
 )
 
 
-def headline_outputs(world: World, scenario: object, *, paths: int, quarters: int, seed: int) -> dict[str, np.ndarray]:
+def headline_outputs(
+    world: World, scenario: Scenario | str, *, paths: int, quarters: int, seed: int
+) -> dict[str, np.ndarray]:
     """The six headline outputs of each path, (paths,) each."""
     from penstock.engine.model import prepare, simulate_paths
 
@@ -78,7 +81,7 @@ def step_table(
     """
     import pandas as pd
 
-    runs = [{"name": "steps", "extends": scenario}] + [
+    runs: list[dict[str, object]] = [{"name": "steps", "extends": scenario}] + [
         {"name": f"without_{step}", "extends": scenario, "switch": {step: False}} for step in STEPS
     ]
     results = _all(world, runs, paths=paths, quarters=quarters, seed=seed, jobs=jobs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -44,10 +45,21 @@ class Settings:
     progress: bool = True
 
     def load_world(self) -> World:
-        """The world that `--world`, `--overlay` and `--as-of` name; raises InputError or UsageError."""
+        """The world that `--world`, `--overlay` and `--as-of` name; raises InputError or UsageError.
+
+        What was accepted in another form than the schema's is told on standard error.
+        """
         from penstock.world import load_world
 
-        return load_world(self.world, as_of=self.as_of, overlay=self.overlay)
+        world = load_world(self.world, as_of=self.as_of, overlay=self.overlay)
+        for message in world.messages:
+            self.say(message)
+        return world
+
+    def say(self, message: str) -> None:
+        """A remark for people on standard error; none under `--quiet`."""
+        if not self.quiet:
+            print(f"penstock: {message}", file=sys.stderr)
 
     def with_given(
         self,

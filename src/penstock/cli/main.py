@@ -114,21 +114,13 @@ def _say(message: str) -> None:
 
 def _say_usage(error: typer.TyperException) -> int:
     """Say what the parser refused; a bare `penstock` or group prints its help and counts as done."""
-    usage: Any = error  # what the parser raises below TyperException is not public: asked for by attribute
-    context = getattr(usage, "ctx", None)
-    if type(usage).__name__ == "NoArgsIsHelpError":
-        print(usage.format_message())
+    if type(error).__name__ == "NoArgsIsHelpError":  # not public: asked for by name
+        print(error.format_message())
         return 0
-    text = usage.format_message().rstrip(".")
-    if hasattr(usage, "possibilities"):  # an option that does not exist
-        option = usage.option_name
-        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-        nearest = difflib.get_close_matches(option, known, n=1)
-        text = f"option: found {option}; expected an option of this command"
-        text += f"; nearest {nearest[0]}" if nearest else ""
-    where = f" (see `{context.command_path} --help`)" if context is not None else ""
-    _say(f"{text.replace('Value error, ', '')}{where}")
-    return int(getattr(usage, "exit_code", UsageError.exit_code))
+    from penstock.cli.refusals import refusal
+
+    _say(refusal(error))
+    return int(getattr(error, "exit_code", UsageError.exit_code))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def check(settings: Settings) -> None:
     """
     from penstock.world.vocabulary import GRADE_MEANING
 
-    world = _load(settings)
+    world = settings.load_world()
     counts = world.counts()
     meaning = "; ".join(f"{grade} {words}" for grade, words in GRADE_MEANING.items() if grade != "F")
     facts = int(counts["rows"].drop(["sources", "observables"]).sum())
@@ -55,7 +55,7 @@ def show(settings: Settings, company: CompanyArgument) -> None:
     """A company card: who it is, its figures with grade and date, ties in and out, sites, power."""
     from penstock.world.card import company_card
 
-    world = _load(settings)
+    world = settings.load_world()
     card = company_card(world, world.resolve(company))
     who = card.company
     people = settings.format is Format.TABLE
@@ -100,7 +100,7 @@ def ties(settings: Settings, name: CompanyArgument) -> None:
     """All ties of a company with their sources, or one tie by its id."""
     from penstock.world.card import company_ties
 
-    world = _load(settings)
+    world = settings.load_world()
     contracts = world.table("contracts").set_index("id")
     if name in contracts.index:
         row = contracts.loc[name]
@@ -131,7 +131,7 @@ def concentration(settings: Settings) -> None:
     """Whether the Magnificent Seven control AI: their share of capex, compute, revenue, equity, value."""
     from penstock.world.concentration import concentration as measure
 
-    world = _load(settings)
+    world = settings.load_world()
     answer = measure(world)
     measures, holders = answer.measures, answer.holders
     sections = [Section("answer", "", {"answer": answer.sentence})]
@@ -163,7 +163,7 @@ def sources(
     """The sources behind a thing; for a source, every row that rests on it."""
     from penstock.world.provenance import rows_on, sources_behind
 
-    world = _load(settings)
+    world = settings.load_world()
     table = world.table("sources").set_index("id")
     if name in table.index:
         row = {str(key): cell for key, cell in table.loc[name].items() if cell == cell}
@@ -193,10 +193,10 @@ def export(settings: Settings, out: OutOption = None) -> None:
 
     if out is None:
         raise UsageError("--out: found nothing; expected a new folder (or a file with --format json)")
-    world = _load(settings)
+    world = settings.load_world()
     as_json = settings.format is Format.JSON or Path(out).suffix == ".json"
     written = [export_json(world, Path(out))] if as_json else export_folder(world, Path(out))
-    _say(settings, f"wrote {len(written)} file{'s' if len(written) > 1 else ''}: {out}")
+    settings.say(f"wrote {len(written)} file{'s' if len(written) > 1 else ''}: {out}")
     print(notice(world), file=sys.stderr)
 
 
@@ -220,7 +220,7 @@ def opening(
     when demand stops growing. Exit 1 when an opening total is off or more than five medians lie outside
     their range without an explanation.
     """
-    world = _load(settings)
+    world = settings.load_world()
     if check:
         _check_opening(world, settings)
         return
@@ -284,10 +284,7 @@ def new(
     from penstock.world.exporting import new_world
 
     written = new_world(folder, source or settings.world)
-    _say(
-        settings,
-        f"wrote {len(written)} files to {folder}; change them, then: penstock world check --world {folder}",
-    )
+    settings.say(f"wrote {len(written)} files to {folder}; change them, then: penstock world check --world {folder}")
 
 
 @app.command()
@@ -295,7 +292,9 @@ def new(
 def diff(
     settings: Settings,
     old: Annotated[str, typer.Argument(metavar="A", help="A bundled world or a folder.")],
-    new: Annotated[str, typer.Argument(metavar="B", help="Another; --overlay is laid over this one.")],
+    new: Annotated[
+        str, typer.Argument(metavar="B", help="Another bundled world or folder; --overlay is laid over it.")
+    ],
 ) -> None:
     """What B has that differs from A: rows added, removed, and every changed cell."""
     from penstock.world import load_world
@@ -303,7 +302,8 @@ def diff(
 
     before = load_world(old, as_of=settings.as_of)
     after = load_world(new, as_of=settings.as_of, overlay=settings.overlay)
-    _tell_messages(settings, before, after)
+    for message in (*before.messages, *after.messages):
+        settings.say(message)
     difference = compare(before, after)
     rows = difference.rows
     if settings.format is Format.TABLE:
@@ -321,23 +321,6 @@ def diff(
         Section("rows", f"Rows and cells that differ ({len(rows)})", rows),
     ]
     emit(sections, settings, notice=notice(after))
-
-
-def _load(settings: Settings) -> World:
-    world = settings.load_world()
-    _tell_messages(settings, world)
-    return world
-
-
-def _tell_messages(settings: Settings, *worlds: World) -> None:
-    for world in worlds:
-        for message in world.messages:
-            _say(settings, message)
-
-
-def _say(settings: Settings, message: str) -> None:
-    if not settings.quiet:
-        print(f"penstock: {message}", file=sys.stderr)
 
 
 def _any_thing(world: World, name: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ def update_expectation(expected: Array, observed: Array, gain: Array) -> Array:
 
 
 def planned_growth(
-    expected: Array, extrapolation: Array, anchor: Array, arms_race: Array, mood: Array, rivals_growth: Array
+    expected: Array, extrapolation: Array, anchor: Array, arms_race: Array | float, mood: Array, rivals_growth: Array
 ) -> Array:
     """Growth that plans rest on: extrapolation, an anchor, and the pull of rivals' spending."""
     return (
@@ -55,7 +55,7 @@ def order_rate(
     years: Array,
     replacement: Array,
     gap: Array,
-    adjustment: Array,
+    adjustment: Array | float,
 ) -> Array:
     """Orders of a quarter: growth and replacement fed forward, a part of the gap closed.
 

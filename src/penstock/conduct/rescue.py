@@ -13,7 +13,8 @@ LIQUIDATION_VALUE = 0.15
 BUYER_CASH_MULTIPLE = 4.0
 """A buyer needs this many times the price in cash (spike B8.6)."""
 ASSET_PRICE = 0.35
-"""Price of a failed firm's plant in a calm market, share of book (spike B8.6; range 0.2 to 0.6, recovery_gpu_backed)."""
+"""Price of a failed firm's plant in a calm market, share of book (spike B8.6; range 0.2 to 0.6, recovery_gpu_backed).
+"""
 
 
 def bail_out(shortfall: Array, systemic: Array, budget: Array) -> Array:

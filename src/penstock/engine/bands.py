@@ -39,19 +39,22 @@ BLOCK_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class ChunkArrays:
-    """What the bands need of one chunk."""
+    """What the tables over all paths, `bands` and `flows`, need of one chunk."""
 
     company: Array
     """float32 (measures, quarters, firms, count)"""
     economy: Array
     """float64 (measures, quarters, count)"""
+    flows: Array
+    """float64 (years, groups, groups, count), what the table `flows` is made of"""
 
 
 def chunk_arrays(block: PathBlock) -> ChunkArrays:
-    """The arrays of a block that its bands are computed from."""
+    """The arrays of a block that `bands` and `flows` are computed from."""
     return ChunkArrays(
         np.stack([np.asarray(block.company[name], np.float32) for name in COMPANY_MEASURES]),
         np.stack([np.asarray(block.economy[name], np.float64) for name in WORLD_MEASURES]),
+        np.asarray(block.flows, np.float64),
     )
 
 

@@ -11,7 +11,6 @@ from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
 from penstock.engine.parameters import draw_parameters
 from penstock.engine.random import draw
-from penstock.engine.steps.drivers import SETUP_SHARE
 from penstock.engine.state import (
     AGES,
     CHIP_PRICE_USD_BN_PER_MILLION,
@@ -22,6 +21,7 @@ from penstock.engine.state import (
     opening_fleet,
     opening_ties,
 )
+from penstock.engine.steps.drivers import SETUP_SHARE
 from penstock.layers import silicon
 from penstock.money import failure, kernels, valuation
 from penstock.scenarios.program import Program
@@ -32,7 +32,9 @@ TINY = 1e-9
 HEADROOM = 1.25
 """Compute that a cloud's fleet can carry at the opening over what it sells (assumption, 1.1 to 1.5)."""
 LAB_TRAINING_SHARE = 0.55
-"""Share of a lab's compute bill that is training and research: openai_compute_share_rd_2024 and _final_training, less free research; 0.45 to 0.75."""
+"""Share of a lab's compute bill that is training and research: openai_compute_share_rd_2024 and _final_training, less
+free research; 0.45 to 0.75.
+"""
 SYSTEMIC_VALUE_USD_BN = 100.0
 """Market value above which a firm can count on a rescue by rule (assumption, 50 to 300)."""
 LONG_RUN_GROWTH = 0.04
@@ -244,13 +246,13 @@ def _look_up_ties(block: Block, state: State) -> None:
     unnamed[cache["order_owner"]] = 0.0
     cache["unnamed_orders"] = unnamed
 
-    cache["dues_of"] = kernels.by_payer(layout.payer, layout.unit_count)
+    block.ties_of["dues_of"] = kernels.by_payer(layout.payer, layout.unit_count)
     cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
     for name in ("compute", "lease"):
-        rows = layout.category[name]
-        inside = (facts.schedule_tie >= rows.start) & (facts.schedule_tie < rows.stop)
+        ties = layout.category[name]
+        inside = (facts.schedule_tie >= ties.start) & (facts.schedule_tie < ties.stop)
         cache[f"schedule_rows_{name}"] = np.flatnonzero(inside)
     compute = layout.category["compute"].slice
     asked = np.zeros((layout.unit_count, 1))
@@ -321,9 +323,9 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["round_share"] = facts.round_share / np.maximum(rounds[layout.stake_company], TINY)
     cache["can_issue"] = (rounds[: layout.firms] > TINY).astype(float)
     cache["called"] = np.zeros_like(state.ties.guarantee)
-    cache["debts_of"] = failure.by_firm(layout.borrower, layout.firms)
-    cache["bills_of"] = failure.by_firm(layout.payer[layout.operating.slice], layout.firms)
-    cache["called_of"] = failure.by_firm(facts.guarantee_beneficiary, layout.firms)
+    block.ties_of["debts_of"] = failure.by_firm(layout.borrower, layout.firms)
+    block.ties_of["bills_of"] = failure.by_firm(layout.payer[layout.operating.slice], layout.firms)
+    block.ties_of["called_of"] = failure.by_firm(facts.guarantee_beneficiary, layout.firms)
     cache["no_security"] = np.zeros(layout.ties, dtype=bool)
     contracts = np.concatenate(
         [np.arange(layout.category[name].start, layout.category[name].stop) for name in ("compute", "lease", "energy")]
@@ -331,7 +333,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     # ties other than these belong to no firm here
     payer = np.full(len(facts.tie_base), layout.unit_count)
     payer[contracts] = layout.payer[contracts]
-    cache["contracts_of"] = failure.by_firm(payer, layout.firms)
+    block.ties_of["contracts_of"] = failure.by_firm(payer, layout.firms)
     lab = np.isin(np.arange(layout.firms), cache["labs"])
     cache["lab_mask"] = lab[:, None]
     cache["contract_left"] = np.where(lab, 0.3, 0.5)

@@ -1,7 +1,7 @@
 """The directory of a run while it grows: what is finished is recorded, so that the same call goes on.
 
 `run.json` says which run the directory holds; `.work/` keeps a record per finished chunk and the arrays
-that the bands need. Both go when the manifest, written last, says that the run is complete.
+that the tables over all paths need. Both go when the manifest, written last, says that the run is complete.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 STARTED = "run.json"
 WORK = ".work"
+ARRAYS = tuple(field.name for field in fields(ChunkArrays))
+"""Arrays of a chunk that are kept until the run ends."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def save_chunk(
     """Write a chunk; its record, written last, makes it count as finished."""
     work = directory / WORK
     hashes = {}
-    for name in ("company", "economy"):
+    for name in ARRAYS:
         array = getattr(arrays, name)
         write_atomically(_array_file(directory, chunk, name), partial(np.save, arr=array))
         hashes[name] = _array_hash(array)
@@ -184,9 +186,7 @@ def finished_chunk(directory: Path, chunk: Chunk) -> ChunkRecord | None:
 
 def load_arrays(directory: Path, chunk: Chunk) -> ChunkArrays:
     """The arrays of a finished chunk, mapped from disk."""
-    return ChunkArrays(
-        *(np.load(_array_file(directory, chunk, name), mmap_mode="r") for name in ("company", "economy"))
-    )
+    return ChunkArrays(**{name: np.load(_array_file(directory, chunk, name), mmap_mode="r") for name in ARRAYS})
 
 
 def _array_file(directory: Path, chunk: Chunk, name: str) -> Path:

@@ -99,6 +99,14 @@ class PathBlock(Protocol):
         """Long form, one array per column, paths counted from the run's first."""
 
     @property
+    def flows(self) -> Array:
+        """(years, groups, groups, count) usd_bn that the first group paid to the second in four quarters."""
+
+    @property
+    def chain(self) -> Array:
+        """(count,) length of the longest chain of defaults."""
+
+    @property
     def checks(self) -> Mapping[str, Any]:
         """conservation_max_rel, nonconverged, nan."""
 

@@ -15,6 +15,7 @@ from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
 from penstock.engine.chunks import Chunk, chunk_paths, chunk_tables, plan_chunks
 from penstock.engine.executors import executor_for, require_main_guard
+from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import identity, merge_checks, software
 from penstock.engine.progress import OnProgress, silent
@@ -30,6 +31,8 @@ MAX_QUARTERS = 60
 """Contracted dues of the opening state are laid out for so many quarters."""
 
 KEEP = ("summary", "full")
+OVERALL = ("bands", "flows")
+"""Tables over all paths of a scenario, one file each."""
 
 
 def simulate(
@@ -153,11 +156,12 @@ class _Ensemble:
             if self.directory:
                 started = stack.enter_context(self.directory.working(started))
             finished = self._chunks()
-            bands = {name: self._bands(name, finished) for name in self.models}
+            overall = {name: self._overall(name, finished) for name in self.models}
             files = [entry for f in finished for entry in f.files]
             if self.directory:
                 path = self.directory.path
-                files += [checkpoints.save_table(path, "bands", name, bands[name]) for name in self.models]
+                for table in OVERALL:
+                    files += [checkpoints.save_table(path, table, name, overall[name][table]) for name in self.models]
             manifest = {
                 **self.identity,
                 **software(),
@@ -171,7 +175,7 @@ class _Ensemble:
                 self.directory.finish(manifest)
         if self.directory:
             return open_run(self.directory.path, world=self.world, engine=self.engine, models=self.models)
-        tables = MemoryTables.of([f.tables or {} for f in finished], list(bands.values()))
+        tables = MemoryTables.of([f.tables or {} for f in finished], list(overall.values()))
         return Run(manifest, tables, world=self.world, engine=self.engine, models=self.models)
 
     def _chunks(self) -> list[_Finished]:
@@ -202,7 +206,8 @@ class _Ensemble:
                 self.on_progress(done, total, result.chunk.scenario)
         return [finished[chunk] for chunk in chunks]
 
-    def _bands(self, scenario: str, finished: Sequence[_Finished]) -> pd.DataFrame:
+    def _overall(self, scenario: str, finished: Sequence[_Finished]) -> dict[str, pd.DataFrame]:
+        """The tables over all paths of a scenario."""
         arrays = []
         for result in finished:
             if result.chunk.scenario != scenario:
@@ -212,7 +217,11 @@ class _Ensemble:
             elif result.arrays is not None:
                 arrays.append(result.arrays)
         quarters = quarter_names(self.world.as_of, self.identity["quarters"])
-        return band_table(scenario, quarters, self.models[scenario].opening.firms, arrays)
+        firms = self.models[scenario].opening.firms
+        return {
+            "bands": band_table(scenario, quarters, firms, arrays),
+            "flows": flow_table(scenario, quarters, [part.flows for part in arrays]),
+        }
 
 
 def quarter_names(as_of: dt.date, quarters: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,9 @@ class Layout:
     unlimited: np.ndarray
     sector: dict[str, int]
     owners: int
-    """Compute owners are the first `owners` firms (layers ai and platform); row `owners` of owner arrays is the rest of the world."""
+    """Compute owners are the first `owners` firms (layers ai and platform); row `owners` of owner arrays is the rest
+    of the world.
+    """
     owner_unit: np.ndarray
     tie_id: tuple[str, ...]
     contract_id: tuple[str, ...]
@@ -128,7 +131,7 @@ SEGMENTS = ("consumer", "enterprise", "agents")
 
 
 def build_layout(opening: Opening, companies: Sequence[str] = ()) -> Layout:
-    """Index arrays of an opening state; `companies` lists all of the world, new ones last (else the firms' own order)."""
+    """Index arrays of an opening state; `companies` lists all of the world, new ones last (else the firms')."""
     units = opening.units
     index = {unit: number for number, unit in enumerate(units)}
     firms = len(opening.firms)
@@ -151,7 +154,7 @@ def build_layout(opening: Opening, companies: Sequence[str] = ()) -> Layout:
     guarantor = guarantees["guarantor"].map(index).to_numpy(np.int64)
     landlord = guarantees["landlord"].map(lambda text: index.get(text, sector["row_rest"])).to_numpy(np.int64)
 
-    pieces = [
+    pieces: list[tuple[str, Any, Any, Any]] = [
         ("flow", flow["payer"].map(index), flow["payee"].map(index), OPERATING),
         ("sales", customers, firm_index, OPERATING),
         ("wages", firm_index, sector_column("workers"), OPERATING),

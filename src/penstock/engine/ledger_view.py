@@ -105,9 +105,9 @@ def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, 
         )
     public, government = layout.sector["public_equity"], layout.sector["governments"]
     for firm in np.flatnonzero(r["paid_out"][:, lane]):
-        add("payout", public, firm, r["paid_out"][firm, lane], "")
+        add("payout", public, int(firm), r["paid_out"][firm, lane], "")
     for firm in np.flatnonzero(r["granted"][:, lane]):
-        add("grant", firm, government, r["granted"][firm, lane], "")
+        add("grant", int(firm), government, r["granted"][firm, lane], "")
     rows.extend(write_downs(now, lane, quarter))
     return rows
 

@@ -144,7 +144,7 @@ def run_block(
         block.journal = []
     block.cache["group"] = group
     block.cache["pairs"] = pair_index(model.layout, group)
-    block.cache["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
+    block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     for number in range(model.program.quarters):
         now = Moment(block, state, number)

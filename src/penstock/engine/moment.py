@@ -1,4 +1,4 @@
-"""What a step of a quarter can see: the model, the state, the random numbers of the quarter, and the steps before it."""
+"""What a step of a quarter can see: the model, the state, the numbers drawn for the quarter, the steps before it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class Block:
     first_path: int
     width: int
     cache: dict[str, Array] = field(default_factory=dict)
+    ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    """ties by firm: first and rows of a compressed index"""
     events: Events | None = None
     """what events of the scenario leave, None without any"""
     journal: list[tuple[str, Array]] | None = None

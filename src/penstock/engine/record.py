@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -279,7 +279,7 @@ class Recorder:
         failure.failed_customers(
             firms,
             lanes,
-            *cache["sales_of"],
+            *self.block.ties_of["sales_of"],
             layout.payer,
             cache["contracted"][now.quarter],
             failed,

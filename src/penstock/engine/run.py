@@ -42,14 +42,17 @@ class MemoryTables:
     tables: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, chunks: Sequence[Mapping[str, pd.DataFrame]], bands: Sequence[pd.DataFrame]) -> MemoryTables:
-        """From the tables of all chunks and the bands of all scenarios, in order."""
+    def of(
+        cls, chunks: Sequence[Mapping[str, pd.DataFrame]], overall: Sequence[Mapping[str, pd.DataFrame]]
+    ) -> MemoryTables:
+        """From the tables of all chunks and those over all paths of each scenario, in order."""
         import pandas as pd
 
         tables = {
             name: pd.concat([plain_text(chunk[name]) for chunk in chunks], ignore_index=True) for name in chunks[0]
         }
-        return cls({**tables, "bands": pd.concat(list(bands), ignore_index=True)})
+        joined = {name: pd.concat([part[name] for part in overall], ignore_index=True) for name in overall[0]}
+        return cls({**tables, **joined})
 
     def read(self, name: str) -> pd.DataFrame:
         return self.tables[name]
@@ -64,6 +67,8 @@ class DirectoryTables:
 
     def read(self, name: str) -> pd.DataFrame:
         paths = [self.directory / file for file in self.files if file.startswith(f"{name}/")]
+        if not paths:
+            raise InputError(f"{self.directory}: {name}: found no such table in the manifest; expected one")
         try:
             return plain_text(read_tables(paths))
         except OSError as error:
@@ -142,6 +147,11 @@ class Run:
         return self._frame("bands")
 
     @cached_property
+    def flows(self) -> pd.DataFrame:
+        """scenario, year, payer, payee: money between layers and sectors, mean and 90 % range over paths."""
+        return self._frame("flows")
+
+    @cached_property
     def companies(self) -> pd.DataFrame:
         """scenario, path, quarter, company_id: every company on every path; kept by keep="full" only."""
         if self.manifest["keep"] != "full":
@@ -181,16 +191,16 @@ class Run:
         outcomes = self.outcomes[self.outcomes["company_id"] == company_id]
         return CompanyResult(company_id, mine.reset_index(drop=True), outcomes.reset_index(drop=True))
 
-    def path(self, number: int, scenario: str | None = None) -> Any:
+    def path(self, n: int, scenario: str | None = None) -> Any:
         """One path in full, simulated again from the manifest, equal to what the run saw bit for bit.
 
         Returns the engine's PathDetail: economy, company, events and ledger postings (quarter, instrument,
-        debit, credit, amount). `scenario` is the run's first unless given.
+        debit, credit, amount_usd_bn, tie_id). `scenario` is the run's first unless given.
         """
         paths = self.manifest["paths"]
-        if isinstance(number, bool) or not 0 <= number < paths:
-            raise UsageError(f"path: found {number}; expected a number from 0 to {paths - 1}")
-        return self._get_engine().replay(self._model(scenario or self.scenarios[0]), number)
+        if isinstance(n, bool) or not 0 <= n < paths:
+            raise UsageError(f"path: found {n}; expected a number from 0 to {paths - 1}")
+        return self._get_engine().replay(self._model(scenario or self.scenarios[0]), n)
 
     def _get_engine(self) -> Engine:
         self._engine = self._engine or penstock_engine()
@@ -271,19 +281,20 @@ class Run:
 
 
 def open_run(
-    directory: str | Path,
+    dir: str | Path,
     *,
     world: Any = None,
     engine: Engine | None = None,
     models: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Open a finished run. `world` is needed to simulate its paths again where it was given by an overlay.
+    """Open a finished run from its directory. `world` is needed to simulate its paths again where it was given by an
+    overlay.
 
     Raises UsageError when there is no such directory, InputError when it holds no finished run.
     """
-    path = Path(directory)
+    path = Path(dir)
     if not path.is_dir():
-        raise UsageError(f"run: found {str(directory)!r}; expected the directory of a run")
+        raise UsageError(f"run: found {str(dir)!r}; expected the directory of a run")
     if not (path / MANIFEST).is_file():
         unfinished = (path / "run.json").is_file()
         found = "an unfinished run: call `penstock run` as before to go on" if unfinished else "no run"

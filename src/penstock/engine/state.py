@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
@@ -159,7 +160,7 @@ class Ties:
 
 @dataclass
 class Books:
-    """Accounts of all units, (units, paths), usd_bn: cash, and net worth as income, revaluation and issuance make it."""
+    """Accounts of all units, (units, paths), usd_bn: cash, net worth as income, revaluation and issuance make it."""
 
     cash: Array
     net_worth: Array
@@ -185,7 +186,7 @@ class State:
         return found
 
 
-def _rows(values: Array, count: int) -> Array:
+def _rows(values: pd.Series, count: int) -> Array:
     return np.repeat(np.asarray(values, dtype=float).reshape(-1, 1), count, axis=1)
 
 
@@ -276,7 +277,8 @@ def _power_by_age(ages: Array) -> Array:
 
 
 OPENING_CASH_FLOW = 588.0
-"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows)."""
+"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows).
+"""
 
 
 def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
@@ -298,9 +300,7 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     zero = np.zeros_like(installed)
     return Fleet(
         stock=np.ascontiguousarray(ages[:, None, None] * installed[None]),
-        power=np.ascontiguousarray(
-            _power_by_age(ages)[:, None, None] * power_in_use[None]
-        ),
+        power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * power_in_use[None]),
         waiting=waiting,
         backlog=np.maximum(_rows(physical["h100e_on_order"], count), ORDERS_AHEAD * bought["chips"]),
         halls=np.maximum(_rows(physical["halls_gw"], count), LEAST_SPARE * power_in_use),
@@ -317,7 +317,8 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
 
 
 LEAST_STOCK_QUARTERS = 4.5
-"""Quarters of its present purchases that an owner has in service, where no page tells its deliveries (assumption, 3 to 6:
+"""Quarters of its present purchases that an owner has in service, where no page tells its deliveries (assumption, 3
+to 6:
 spending of the last two years over the last quarter).
 
 The series of shipments leave Huawei's and other Chinese chips out; this is what the owners' spending implies.
@@ -327,13 +328,16 @@ ORDERS_AHEAD = 2.2
 LEAST_SPARE = 1.1
 """Halls and power over power in use of an owner at the opening, at the least (assumption, 1.05 to 1.2)."""
 CHIP_PRICE_USD_BN_PER_MILLION = 23.0
-"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central chip_cost."""
+"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central
+chip_cost.
+"""
 SITE_PRICE_USD_BN_PER_GW = 12.5
 """Hall and power connection per GW of IT power: central site_cost."""
 
 
 def bought_by_spending(facts: Facts) -> dict[str, Array]:
-    """Chips (million H100e) and halls (GW) a quarter of owners whose deliveries or pipelines no page tells, (owners + 1, 1).
+    """Chips (million H100e) and halls (GW) a quarter of owners whose deliveries or pipelines no page tells, (owners +
+    1, 1).
 
     They are what the owner's spending buys at central prices; zero for owners whose figures are known.
     """

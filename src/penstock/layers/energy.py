@@ -16,7 +16,9 @@ CARBON_T_PER_MWH = 0.36
 """Carbon of supplied electricity: between the US grid mean (about 0.37) and gas plants; assumption, 0.25 to 0.45."""
 
 WATER_M3_PER_MWH = 0.9
-"""Water at the site per MWh of IT energy: mean of parameters wue_microsoft, wue_aws, wue_meta, wue_google, wue_industry; 0.2 to 1.8."""
+"""Water at the site per MWh of IT energy: mean of parameters wue_microsoft, wue_aws, wue_meta, wue_google,
+wue_industry; 0.2 to 1.8.
+"""
 
 GAS_PRICE_USD_PER_MMBTU = 3.5
 """Gas price at which opening power prices stand (Henry Hub, 2025 mean); assumption, 3.0 to 4.5."""
@@ -35,7 +37,9 @@ def power_price_index(gas_price: Array | float, tightness: Array) -> Array:
 
     tightness: IT power in use over firm power, (paths,).
     """
-    return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU) * (1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25)
+    return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU) * (
+        1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25
+    )
 
 
 def energy_mwh(it_gw: Array, pue: Array | float) -> Array:

@@ -1,6 +1,7 @@
 """What a default does along ties, compiled: claims written down, contracts cut, lenders repaid.
 
-Failures are given as pairs (firm, path); the ties of a firm by a compressed index: rows `rows[first[f] : first[f + 1]]`.
+Failures are given as pairs (firm, path); the ties of a firm by a compressed index: rows `rows[first[f] : first[f +
+1]]`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Funding: how a firm covers what its operations do not, in a fixed order.
 
-Cash above a reserve, committed lines, debt, equity, vendor credit, less capital spending, lower costs; the rest is missed.
+Cash above a reserve, committed lines, debt, equity, vendor credit, less capital spending, lower costs; the rest is
+missed.
 All arrays (firms, paths), usd_bn per quarter.
 """
 

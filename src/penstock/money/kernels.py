@@ -210,11 +210,7 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
-@_kernel(
-    numba.void(
-        _MAT_IN, _CUBE_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX
-    )
-)
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX))
 def clear_short(
     whole: Floats,
     owed: Floats,

@@ -20,7 +20,9 @@ FLOOR = 0.01
 
 
 ASSET_RETURN = 0.06
-"""Earnings over plant of a firm whose plant does not earn yet (assumption, 0.04 to 0.1: yields of data-centre projects)."""
+"""Earnings over plant of a firm whose plant does not earn yet (assumption, 0.04 to 0.1: yields of data-centre
+projects).
+"""
 
 
 def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) -> Array:

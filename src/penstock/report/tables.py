@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ CAPEX_MEAN_QUARTERS = 4
 
 CHAIN_LENGTH = 3
 """A default chain: this many companies, each pulled down along a tie by the one before."""
+
+DEFAULT_STAGE = "standstill"
+"""The stage of an event in which a company defaults."""
 
 
 @dataclass(frozen=True)
@@ -181,44 +185,54 @@ def _path_numbers(data: ReportData, scenario: str) -> npt.NDArray[np.int64]:
 
 
 def longest_chains(data: ReportData, scenario: str) -> Floats:
-    """Length of the longest default chain on each path.
+    """Length of the longest default chain on each path, 0 on a path without a default.
 
-    A company's default is linked to the one before by its first event of cause `tie`: the counterparty,
-    or the cause where that names a company. Only companies that defaulted on the path count.
+    A default (event `standstill`) of cause `tie` follows that of its counterparty, where this defaulted in
+    an earlier quarter, and is one longer; every other default starts a chain. A company that defaults
+    twice counts with its longer chain.
     """
-    defaults = first_defaults(data, scenario)
+    return data.once(("chains", scenario), lambda: _longest_chains(data, scenario))
+
+
+def _longest_chains(data: ReportData, scenario: str) -> Floats:
     paths = _path_numbers(data, scenario)
-    longest = np.zeros(len(paths))
-    if defaults.empty:
-        return longest
     events = data.events
-    events = events[
-        (events["scenario"].astype(str) == scenario) & (events["cause_kind"].astype(str) == "tie")
-    ].sort_values(["path", "quarter", "sequence"], kind="stable")
-    fallen = set(zip(defaults["path"].tolist(), defaults["company_id"].tolist(), strict=True))
-    parent: dict[tuple[int, str], str] = {}
-    for path, company, cause, counterparty in zip(
-        events["path"].tolist(),
-        events["company_id"].astype(str).tolist(),
-        events["cause_id"].astype(str).tolist(),
-        events["counterparty_id"].astype(str).tolist(),
-        strict=True,
-    ):
-        if (path, company) not in fallen or (path, company) in parent:
-            continue
-        for candidate in (cause, counterparty):
-            if candidate != company and (path, candidate) in fallen:
-                parent[(path, company)] = candidate
-                break
-    for path, company in fallen:
-        seen = {company}
-        above = parent.get((path, company))
-        while above is not None and above not in seen:
-            seen.add(above)
-            above = parent.get((path, above))
-        position = int(np.searchsorted(paths, path))
-        longest[position] = max(longest[position], len(seen))
+    wanted = (events["scenario"].astype(str) == scenario) & (events["stage"].astype(str) == DEFAULT_STAGE)
+    events = events[wanted].sort_values(["path", "quarter", "sequence"], kind="stable")
+    longest = np.zeros(len(paths))
+    for path, defaults in _defaults_by_path(events).items():
+        longest[np.searchsorted(paths, path)] = max(_chain_lengths(defaults).values())
     return longest
+
+
+@dataclass(frozen=True)
+class Default:
+    """A default on one path: when, whose, and the company that pulled it down, '' where none did."""
+
+    quarter: str
+    company: str
+    pulled_by: str
+
+
+def _defaults_by_path(events: pd.DataFrame) -> dict[int, list[Default]]:
+    """The defaults of each path in order of time."""
+    groups: dict[int, list[Default]] = {}
+    columns = (events[name] for name in ("path", "quarter", "company_id", "cause_kind", "counterparty_id"))
+    for path, quarter, company, kind, counterparty in zip(*columns, strict=True):
+        pulled_by = str(counterparty) if kind == "tie" else ""
+        groups.setdefault(int(path), []).append(Default(str(quarter), str(company), pulled_by))
+    return groups
+
+
+def _chain_lengths(defaults: list[Default]) -> dict[str, int]:
+    """Length of the chain that ends in each company of one path."""
+    lengths: dict[str, int] = {}
+    for _, quarter in groupby(defaults, key=lambda default: default.quarter):
+        # who defaults in the same quarter has not pulled anyone down yet
+        now = [(default.company, 1 + lengths.get(default.pulled_by, 0)) for default in quarter]
+        for company, length in now:
+            lengths[company] = max(lengths.get(company, 0), length)
+    return lengths
 
 
 def company_failures(data: ReportData, scenario: str) -> pd.DataFrame:

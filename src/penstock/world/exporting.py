@@ -84,7 +84,7 @@ def refuse_full(out: Path) -> None:
     """
     if out.is_dir():
         try:
-            held = next(out.iterdir(), None)
+            held = min(out.iterdir(), default=None)
         except OSError as error:
             raise OutputError(_refused(out, error)) from None
         if held is not None:

@@ -149,7 +149,9 @@ class Opening:
     holders: tuple[str, ...]
     sectors: tuple[str, ...]
     profile: pd.DataFrame
-    """index firm: name, layer, group, rating (AAA..CCC), rating_estimated (bool), listed, market_value (usd_bn), equity_volatility, evidence_share_ef (share of sheet dollars at grade E or F)"""
+    """index firm: name, layer, group, rating (AAA..CCC), rating_estimated (bool), listed, market_value (usd_bn),
+    equity_volatility, evidence_share_ef (share of sheet dollars at grade E or F)
+    """
     sheet: pd.DataFrame
     """index firm, SHEET_COLUMNS, usd_bn"""
     sheet_grades: pd.DataFrame
@@ -160,17 +162,28 @@ class Opening:
     physical: pd.DataFrame
     """index compute owner (firms of layers ai and platform, then `other_ai_buyers`), PHYSICAL_COLUMNS"""
     flow_ties: pd.DataFrame
-    """tie_id, contract_id (or ''), payer, payee, category, base (usd_bn per quarter), share (of payer's spending in the category), grade; sorted by category, payer"""
+    """tie_id, contract_id (or ''), payer, payee, category, base (usd_bn per quarter), share (of payer's spending in
+    the category), grade; sorted by category, payer
+    """
     schedules: pd.DataFrame
-    """tie_id (of flow_ties), contract_id, binding, then q0..q59: contracted due in usd_bn per quarter (take-or-pay minimum before the haircut of its binding), additive (bool), grade"""
+    """tie_id (of flow_ties), contract_id, binding, then q0..q59: contracted due in usd_bn per quarter (take-or-pay
+    minimum before the haircut of its binding), additive (bool), grade
+    """
     debt_ties: pd.DataFrame
-    """tie_id, contract_id, borrower, lender, instrument (loan|bond|lease), balance, rate (per year), amortisation (share per quarter), bullet_quarter (-1 none), secured (bool), draw_share (share of new borrowing that this lender takes), grade"""
+    """tie_id, contract_id, borrower, lender, instrument (loan|bond|lease), balance, rate (per year), amortisation
+    (share per quarter), bullet_quarter (-1 none), secured (bool), draw_share (share of new borrowing that this
+    lender takes), grade
+    """
     credit_lines: pd.Series
     """index firm: undrawn committed lines, usd_bn"""
     stakes: pd.DataFrame
-    """tie_id, contract_id, holder, company, share, round_share (share of a new round that this holder takes), strategic (bool), grade; shares of each company add to 1"""
+    """tie_id, contract_id, holder, company, share, round_share (share of a new round that this holder takes),
+    strategic (bool), grade; shares of each company add to 1
+    """
     guarantees: pd.DataFrame
-    """contract_id, guarantor, beneficiary (whose obligation is backed), landlord ('' = all its lease payees), cap (usd_bn), grade"""
+    """contract_id, guarantor, beneficiary (whose obligation is backed), landlord ('' = all its lease payees), cap
+    (usd_bn), grade
+    """
     notes: tuple[str, ...] = ()
     """What the rules had to decide, one sentence each"""
 

@@ -18,13 +18,7 @@ COMPLETION = 0.25
 
 def close_books(now: Moment) -> None:
     """Posts income to net worth; moves capital purchases into plant; writes off what fell in value."""
-    layout, r, scratch, books, f = (
-        now.block.layout,
-        now.results,
-        now.block.scratch,
-        now.state.books,
-        now.state.firms,
-    )
+    layout, r, books, f = now.block.layout, now.results, now.state.books, now.state.firms
     book_interest(now)
     equipment(now)
     # all capital spending that is not compute equipment passes through construction
@@ -80,7 +74,7 @@ def equipment(now: Moment) -> None:
 
 def write_down_stock(now: Moment) -> Array:
     """Inventory falls with orders that did not come, goodwill with values below book."""
-    layout, r, f, books = now.block.layout, now.results, now.state.firms, now.state.books
+    r, f = now.results, now.state.firms
     shortfall = np.maximum(1.0 - r["revenue"] / np.maximum(f.expected_revenue, 1e-9) - 0.1, 0.0)
     stock = np.minimum(INVENTORY_WRITE_DOWN * shortfall, 0.5) * f.inventory
     f.expected_revenue = f.expected_revenue * 1.01 + 0.4 * (r["revenue"] - f.expected_revenue)
@@ -93,13 +87,7 @@ def write_down_stock(now: Moment) -> Array:
 
 def pay_out(now: Moment) -> None:
     """Dividends and buybacks out of surplus cash: what is left after settlement, never a due payment."""
-    layout, r, f, facts, books = (
-        now.block.layout,
-        now.results,
-        now.state.firms,
-        now.block.facts,
-        now.state.books,
-    )
+    layout, r, facts, books = now.block.layout, now.results, now.block.facts, now.state.books
     free = np.maximum(r["profit"], 0.0) * facts.conduct["payout_share"]
     cash = books.cash[: layout.firms]
     spare = np.maximum(np.minimum(r["surplus_cash"], cash), 0.0)

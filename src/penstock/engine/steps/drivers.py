@@ -164,7 +164,7 @@ def generation(now: Moment, category: str) -> Array:
 
 
 def building(now: Moment, accept: Array) -> None:
-    """Sets what drives capital spending: deliveries, work on sites, fab starts, power starts, each one at the opening."""
+    """Sets what drives capital spending: deliveries, work on sites, fab and power starts, one at the opening."""
     r, cache, e, th = now.results, now.block.cache, now.state.economy, now.block.theta
     ratio = r["shipped"] * accept / cache["deliveries_opening"]
     r["delivery_ratio"] = ratio

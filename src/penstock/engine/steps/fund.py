@@ -21,7 +21,7 @@ def operate(now: Moment, again: bool = False) -> None:
 
     Again, after funding: with the orders that go ahead, and costs as they were cut.
     """
-    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
+    layout, r = now.block.layout, now.results
     bought = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(now.block.scratch.flow, layout.flow_payer, bought)
     expense = bought[: layout.firms] - r["tied_capital"]
@@ -75,7 +75,7 @@ def plan_debt_service(now: Moment) -> None:
 def fund(now: Moment) -> None:
     """Sets the sources of each firm's need; capex_scale of firms is what goes ahead."""
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    e, th = now.state.economy, now.block.theta
+    e = now.state.economy
     cash = now.state.books.cash[: layout.firms]
     costs = r["tie_expense"] + r["other_cost"]
     wait = np.maximum(now.block.cache["quarters_to_income"] - now.quarter, 2.0)
@@ -89,9 +89,7 @@ def fund(now: Moment) -> None:
     open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
     open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
-    rolled = np.where(
-        grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0)
-    )
+    rolled = np.where(grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0))
     room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
     room = room * now.block.cache["can_borrow"]
     equity = r["round_room"]
@@ -231,7 +229,7 @@ MOST_OF_CASH = 0.2
 
 
 def who_pays(now: Moment, raised: Array) -> Array:
-    """Share of each round by holder, (stakes, paths), adding to one: firms pay only out of cash, others take the rest."""
+    """Share of each round by holder, (stakes, paths), adding to one: firms pay only out of cash."""
     layout, books, cache = now.block.layout, now.state.books, now.block.cache
     share, given, left = cache["round_share"], now.struck("investing"), now.struck("raising")
     if given is not None and left is not None:

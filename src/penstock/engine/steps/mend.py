@@ -92,7 +92,7 @@ def forced(now: Moment, alive: Array) -> Array:
 
 def resolve(now: Moment, firms: Array, lanes: Array) -> None:
     """Default of the pairs (firm, path): claims written down, contracts cut, plant sold or kept."""
-    layout, f, books, r = now.block.layout, now.state.firms, now.state.books, now.results
+    f, r = now.state.firms, now.results
     contagion = now.on("contagion")
     plant = f.compute_equipment[firms, lanes] + f.buildings[firms, lanes] + f.construction[firms, lanes]
     liabilities = now.block.cache["debt_owed"][firms, lanes] + f.other_liabilities[firms, lanes]
@@ -135,13 +135,13 @@ def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
 
 def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
     """Cash goes to lenders pro rata, what is left of the claims is lost, contracts end, the fleet goes to others."""
-    books, cache, layout, fleet = now.state.books, now.block.cache, now.block.layout, now.state.fleet
+    books, layout, fleet = now.state.books, now.block.layout, now.state.fleet
     cash = np.maximum(books.cash[firms, lanes], 0.0)
     share = np.minimum(1.0, cash / np.maximum(claims_of(now, firms, lanes), 1e-12))
-    failure.repay(firms, lanes, *cache["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
     nothing = np.zeros(len(firms))
     cut_claims(now, firms, lanes, nothing, nothing, nothing)
-    failure.cut(firms, lanes, *cache["contracts_of"], nothing, now.state.ties.activity)
+    failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
     own = firms < layout.owners
     firms, lanes = firms[own], lanes[own]
     for array in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
@@ -157,14 +157,14 @@ def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
 def _by_lane(moved: Array, lanes: Array, width: int) -> Array:
     """Sums of the last axis by path, (rows, paths)."""
     out = np.zeros((moved.shape[0], width))
-    np.add.at(out, (slice(None), lanes), moved)
+    np.add.at(out.T, lanes, moved.T)
     return out
 
 
 def claims_of(now: Moment, firms: Array, lanes: Array) -> Array:
     """Debt of failed pairs, usd_bn."""
     out = np.zeros(len(firms))
-    failure.total(firms, lanes, *now.block.cache["debts_of"], now.state.ties.debt, out)
+    failure.total(firms, lanes, *now.block.ties_of["debts_of"], now.state.ties.debt, out)
     return out
 
 
@@ -184,7 +184,7 @@ def renegotiate(now: Moment) -> None:
     if mine.any():
         firms, lanes = pairs(mine)
         left = np.full(len(firms), RENEGOTIATED)
-        failure.cut(firms, lanes, *cache["contracts_of"], left, now.state.ties.activity)
+        failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], left, now.state.ties.activity)
 
 
 def frighten_lenders(now: Moment, failed: Array) -> None:
@@ -197,7 +197,7 @@ def frighten_lenders(now: Moment, failed: Array) -> None:
     failure.lose_sales(
         firms,
         lanes,
-        *cache["contracts_of"],
+        *now.block.ties_of["contracts_of"],
         layout.payee,
         cache["contracted"][now.quarter],
         cache["contract_left"][firms],
@@ -232,8 +232,8 @@ def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
     cost = np.maximum(books.cash[firms, lanes], 0.0) * th["default_cost"][lanes]
     books.cash[firms, lanes] -= cost
     books.net_worth[firms, lanes] -= cost
-    np.add.at(books.cash, (rest, lanes), cost)
-    np.add.at(books.net_worth, (rest, lanes), cost)
+    np.add.at(books.cash[rest], lanes, cost)
+    np.add.at(books.net_worth[rest], lanes, cost)
 
 
 def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
@@ -250,9 +250,7 @@ def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
     cut_claims(now, firms, lanes, debt_secured, debt_other, other)
 
 
-def cut_claims(
-    now: Moment, firms: Array, lanes: Array, debt_secured: Array, debt_other: Array, other: Array
-) -> None:
+def cut_claims(now: Moment, firms: Array, lanes: Array, debt_secured: Array, debt_other: Array, other: Array) -> None:
     """Cut debt by rank, unpaid bills and called guarantees to the shares that are kept."""
     layout, ties, books, cache = now.block.layout, now.state.ties, now.state.books, now.block.cache
     lost = np.zeros(len(firms))
@@ -268,7 +266,7 @@ def cut_claims(
         failure.write_down(
             firms,
             lanes,
-            *cache[name],
+            *now.block.ties_of[name],
             creditor,
             ranked,
             kept_secured,
@@ -295,18 +293,14 @@ def impair(now: Moment, firms: Array, lanes: Array, part: Array) -> None:
 def cut_contracts(now: Moment, firms: Array, lanes: Array) -> None:
     """Contracts that a failed firm pays end in part: 30 % of compute goes on for labs, half of the rest."""
     cache = now.block.cache
-    failure.cut(firms, lanes, *cache["contracts_of"], cache["contract_left"][firms], now.state.ties.activity)
+    failure.cut(
+        firms, lanes, *now.block.ties_of["contracts_of"], cache["contract_left"][firms], now.state.ties.activity
+    )
 
 
 def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Array) -> None:
     """A buyer takes half of the fleet and plant at a low price; the cash goes to the lenders pro rata."""
-    books, f, cache, fleet, layout = (
-        now.state.books,
-        now.state.firms,
-        now.block.cache,
-        now.state.fleet,
-        now.block.layout,
-    )
+    books, f, fleet, layout = now.state.books, now.state.firms, now.state.fleet, now.block.layout
     plant = f.compute_equipment[firms, lanes] + f.buildings[firms, lanes]
     paid = np.minimum(price, 0.9 * plant)
     sold = (buyer >= 0) & (paid > 1e-6)
@@ -321,7 +315,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
         item[firms, lanes] *= left
     f.equipment_entries[:, firms, lanes] *= left
     share = np.minimum(1.0, paid / np.maximum(claims_of(now, firms, lanes), 1e-12))
-    failure.repay(firms, lanes, *cache["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
     both = firms < layout.owners
     firms, lanes, buyer = firms[both], lanes[both], buyer[both]
     ages = np.arange(fleet.stock.shape[0])[:, None]

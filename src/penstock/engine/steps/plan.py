@@ -23,7 +23,7 @@ def plan(now: Moment) -> None:
     extrapolation = np.clip(now.lever("conduct.extrapolation", th["extrapolation"]), 0.0, 1.2)
     arms = now.lever("conduct.arms_race", th["arms_race"])
     growing = now.on("demand_growth")
-    anchor = th["growth_anchor"] if growing else 0.0
+    anchor = th["growth_anchor"] if growing else np.zeros_like(th["growth_anchor"])
     growth = investment.planned_growth(e.expected_growth, extrapolation, anchor, arms, e.mood, e.capex_growth)
     r["growth"] = growth if now.on("plan") else np.zeros_like(growth)
     if now.quarter == 0:
@@ -46,7 +46,7 @@ def external_weights(now: Moment) -> Array:
 
 
 def foresee_sales(now: Moment) -> None:
-    """Compute sales that each owner sees coming: what was asked last quarter and what contracts add in five quarters."""
+    """Compute sales that each owner sees coming: what was asked last quarter, what contracts add in five."""
     layout, cache = now.block.layout, now.block.cache
     added = contract_growth(now, "compute")
     rent = contract_growth(now, "lease")
@@ -113,7 +113,7 @@ def by_owner(now: Moment, knob: str, base: Array, reach: str) -> Array:
 
 def _wanted(now: Moment, years: Array, response: Array | float) -> Array:
     """Million H100e wanted in `years`, (owners + 1, paths)."""
-    th, r = now.block.theta, now.results
+    r = now.results
     ahead = investment.growth_over(r["growth"], _fade(now), years)
     ratio = r["price"] / r["hurdle"]
     return investment.wanted_stock(

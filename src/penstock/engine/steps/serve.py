@@ -8,7 +8,8 @@ from penstock.engine.moment import Moment
 from penstock.layers import energy, platform
 
 RATE_DEFAULT = 0.04
-"""Riskless rate at the opening per year; the default of the knob finance.risk_free_rate (assumption, 0.035 to 0.045)."""
+"""Riskless rate at the opening per year; the default of the knob finance.risk_free_rate (assumption, 0.035 to 0.045).
+"""
 POWER_PRICE_USD_PER_MWH = 65.0
 """Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
 
@@ -42,7 +43,7 @@ def serve(now: Moment) -> None:
 
 
 def token_price(now: Moment) -> np.ndarray:
-    """Blended price of a million paid tokens in usd: compute per token times its price; algorithms save a part a year."""
+    """Blended price of a million paid tokens in usd: compute per token times its price, less what algorithms save."""
     e, th = now.state.economy, now.block.theta
     per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-ALGORITHMIC_GAIN * now.years)
     return th["token_price"] * per_token * (e.price / now.block.opening["price"]) ** 0.8
@@ -77,7 +78,7 @@ def unit_costs(now: Moment) -> None:
     r["chip_index"] = np.exp(-th["chip_cost_decline"] * years) * stretched * now.lever("silicon.price")
     r["power_per_h100e"] = th["power_per_h100e"] * np.exp(-th["power_decline"] * years)
     gas = now.lever("energy.gas_price_usd_per_mmbtu", energy.GAS_PRICE_USD_PER_MMBTU)
-    r["gas_index"] = gas / energy.GAS_PRICE_USD_PER_MMBTU
+    r["gas_index"] = np.asarray(gas) / energy.GAS_PRICE_USD_PER_MMBTU
     fleet = now.state.fleet
     tightness = r["owner_power"].sum(axis=0) / np.maximum(fleet.firm_power.sum(axis=0), 1e-9)
     r["power_price_index"] = energy.power_price_index(gas, tightness) * now.lever("energy.power_price")

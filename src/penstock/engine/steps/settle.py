@@ -88,11 +88,11 @@ def post(now: Moment) -> None:
 
 def clear(now: Moment, needs: Array) -> None:
     """The greatest clearing payments of the paths that need it; all others pay in full."""
-    layout, scratch, cache = now.block.layout, now.block.scratch, now.block.cache
+    layout, scratch = now.block.layout, now.block.scratch
     whole = now.state.books.cash + now.results["income"]
     kernels.clear_short(
-        whole, scratch.owed, scratch.due, *cache["dues_of"], layout.payee, layout.seniority, layout.unlimited,
-        np.ascontiguousarray(needs), scratch.paid_share, scratch.rounds,
+        whole, scratch.owed, scratch.due, *now.block.ties_of["dues_of"], layout.payee, layout.seniority,
+        layout.unlimited, np.ascontiguousarray(needs), scratch.paid_share, scratch.rounds,
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
         share = share_paid(now, dues)
         late = (f.missed + (share < MISS) >= MISSES_TO_DEFAULT) & (share < MISS)
         fails = (f.stage < 2.0) & (late | (share < 1.0 - LARGEST_MISS))
-        lanes = fails.any(axis=0) | (f.stage >= 2.0).any(axis=0)
+        lanes = np.asarray(fails.any(axis=0) | (f.stage >= 2.0).any(axis=0))
     else:
         lanes = np.ones(now.block.width, dtype=bool)
     missing = np.where(lanes & (gap[:firms] < -1e-9), -gap[:firms] + 1e-9, 0.0)

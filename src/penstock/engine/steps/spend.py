@@ -72,7 +72,9 @@ RESTRUCTURED_CAPEX = 0.15
 
 
 def plan_at_full_scale(now: Moment) -> None:
-    """Capital spending as planned: all of it for sound firms, little for restructured ones, none for firms that are gone."""
+    """Capital spending as planned: all of it for sound firms, little for restructured ones, none for firms that are
+    gone.
+    """
     f = now.state.firms
     f.capex_scale = np.where(f.stage >= GONE, 0.0, np.where(f.stage >= RESTRUCTURED, RESTRUCTURED_CAPEX, 1.0))
 
@@ -183,7 +185,7 @@ MAINTENANCE = 0.3
 
 
 def capital_index(now: Moment) -> Array:
-    """AI capital spending of firms without fleets: by sales, fabs by starts too, power and builders by what is built."""
+    """AI capital spending of firms without fleets: by sales, fabs by starts too, builders by what is built."""
     r, cache = now.results, now.block.cache
     firms = now.block.layout.firms
     sold = np.minimum(r["revenue"] / cache["revenue_opening"][:firms], 6.0)

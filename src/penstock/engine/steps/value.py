@@ -35,13 +35,7 @@ def debt_by_firm(now: Moment) -> Array:
 
 def company_value(now: Moment) -> Array:
     """Equity value: operations plus cash and stakes less debt, never below the option on a failed firm."""
-    e, f, facts, r, layout = (
-        now.state.economy,
-        now.state.firms,
-        now.block.facts,
-        now.results,
-        now.block.layout,
-    )
+    e, f, r, layout = now.state.economy, now.state.firms, now.results, now.block.layout
     plant = f.compute_equipment + f.buildings + f.construction
     power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue, plant)
 
