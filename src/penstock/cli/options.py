@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+DEFAULT_SCENARIO = "baseline"
 DEFAULT_PATHS = 256
 DEFAULT_RUN_PATHS = 1000
 DEFAULT_QUARTERS = 40

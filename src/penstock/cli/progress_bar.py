@@ -11,8 +11,8 @@ from penstock.engine.progress import OnProgress, silent
 
 
 @contextmanager
-def progress_bar(settings: Settings) -> Iterator[OnProgress]:
-    """A callback that moves a bar; a silent one under --no-progress, -q, or without a terminal."""
+def progress_bar(settings: Settings, what: str = "paths") -> Iterator[OnProgress]:
+    """A callback that moves a bar over so many of `what`; a silent one under --no-progress, -q, or without a terminal."""
     if not settings.progress or not sys.stderr.isatty():
         yield silent
         return
@@ -23,7 +23,7 @@ def progress_bar(settings: Settings) -> Iterator[OnProgress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("paths, time left"),
+        TextColumn(f"{what}, time left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

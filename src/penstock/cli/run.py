@@ -16,6 +16,7 @@ from penstock.cli.options import (
     DEFAULT_PATHS,
     DEFAULT_QUARTERS,
     DEFAULT_RUN_PATHS,
+    DEFAULT_SCENARIO,
     DEFAULT_SEED,
     JobsOption,
     OutOption,
@@ -23,6 +24,7 @@ from penstock.cli.options import (
     PriorOption,
     QuartersOption,
     RunOption,
+    ScenarioOption,
 )
 from penstock.cli.output import Section, emit
 from penstock.errors import CheckFailedError, ModelError, UsageError
@@ -280,15 +282,39 @@ def report(settings: Settings, run: RunArgument, out: OutOption = None) -> None:
 @common
 def steps(
     settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
     paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
     seed: SeedOption = str(DEFAULT_SEED),
     jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
 ) -> None:
-    """What switching off each step of the model changes, on common random numbers, with standard errors."""
-    from penstock.analysis.steps import step_table
+    """What switching off each step of the model changes, on common random numbers, with standard errors.
+
+    --out writes the table as Parquet.
+    """
+    from penstock.analysis.steps import step_study
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.cli.run_summary import step_sections
 
     world = settings.load_world()
-    emit(step_table(world, paths=paths, seed=read_seed(seed), jobs=jobs or usable_cores()), settings)
+    number = read_seed(seed)
+    with progress_bar(settings, "steps") as on_progress:
+        study = step_study(
+            world,
+            scenario=scenario,
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        _write_tables(out, {"steps": study.changes})
+    size = f"{scenario}: {paths:,} paths, {quarters} quarters, seed {number}"
+    emit(step_sections(study, size, people=settings.format is Format.TABLE), settings)
 
 
 @runs_app.command("list")

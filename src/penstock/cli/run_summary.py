@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from penstock.analysis.steps import HEADLINES
+from penstock.cli.output import Section
 from penstock.report.figures import CAPEX, COMPUTE, POWER, SPENDING, Measure
 from penstock.report.numbers import percent, plain, probability_text, share_se, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
@@ -20,6 +23,7 @@ from penstock.report.tables import (
 )
 
 if TYPE_CHECKING:
+    from penstock.analysis.steps import StepStudy
     from penstock.engine.run import Run
 
 ENERGY = Measure("energy_mwh", "Energy used", "TWh", 1e-6, True, "energy used")
@@ -144,6 +148,65 @@ def chain_sentence(data: ReportData) -> str:
             text = f"{percent(float(str(row.low90)))} to {percent(float(str(row.high90)))} (few paths)"
         parts.append(text if len(data.scenarios) == 1 else f"{row.scenario} {text}")
     return f"Paths with a default chain of {CHAIN_LENGTH} or more: {'; '.join(parts)}."
+
+
+STEP_NAMES = {
+    "spending": ("spending, $tn", 1e-3),
+    "capex": ("capex, $tn", 1e-3),
+    "h100e": ("M H100e", 1.0),
+    "it_power": ("IT, GW", 1.0),
+    "defaults": ("defaults", 1.0),
+    "surplus": ("surplus, $tn", 1e-3),
+}
+"""Headline outputs as columns of a table of 100 characters, and what their values are multiplied by."""
+STEPS_PER_LINE = 4
+MOST_DECIMALS = 3
+
+
+def step_sections(study: StepStudy, size: str, *, people: bool) -> list[Section]:
+    """The levels and the changes of a study of steps; for people as one table and lines on the strongest."""
+    if not people:
+        return [Section("levels", "With all steps on", study.levels), Section("changes", "Changes", study.changes)]
+    rows = [["all on"]]
+    for row in study.levels.to_dict("records"):
+        scale = STEP_NAMES[str(row["output"])][1]
+        rows[0].append(with_error(float(row["mean"]) * scale, float(row["se"]) * scale))
+    for row in study.changes.to_dict("records"):
+        cells = [str(row["step"])]
+        for item in HEADLINES:
+            scale = STEP_NAMES[item.name][1]
+            cells.append(with_error(float(row[item.key]) * scale, float(row[item.error]) * scale, signed=True))
+        rows.append(cells)
+    table = pd.DataFrame(rows, columns=["without", *(STEP_NAMES[item.name][0] for item in HEADLINES)])
+    moves = [
+        f"{row['step']}: {row['moves_most']} by {strength(float(row['standard_errors']))}"
+        for row in study.changes.to_dict("records")
+    ]
+    lines = ["; ".join(moves[k : k + STEPS_PER_LINE]) for k in range(0, len(moves), STEPS_PER_LINE)]
+    note = (
+        "Mean of paths ± standard error; first the level, then the change without the step, path by path.\n"
+        "Sums over the run; compute (H100e) and IT power at its end; defaults per path.\n"
+        "Moved most, in standard errors:\n  " + ";\n  ".join(lines) + "."
+    )
+    return [Section("steps", f"What each step does; {size}", table, note)]
+
+
+def with_error(value: float, error: float, *, signed: bool = False) -> str:
+    """A mean and its standard error with two digits, as `-3.12 ±0.41`; `0` where nothing changes at all."""
+    if value == 0 and not error > 0:
+        return "0"
+    sign = "+" if signed else ""
+    if not error > 0:  # one path has no error, and a change without spread needs none
+        return f"{value:{sign},.3g}"
+    decimals = min(max(0, 1 - math.floor(math.log10(error))), MOST_DECIMALS)
+    return f"{round(value, decimals) + 0.0:{sign},.{decimals}f} ±{error:,.{decimals}f}"
+
+
+def strength(standard_errors: float) -> str:
+    """How many standard errors, without digits that nobody needs."""
+    if math.isnan(standard_errors):
+        return "an unknown number"
+    return "any number" if math.isinf(standard_errors) else f"{standard_errors:,.{0 if standard_errors >= 10 else 1}f}"
 
 
 def check_sentence(run: Run) -> str:

@@ -52,10 +52,14 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     cash = np.abs(books.cash.sum(axis=0)) / np.abs(books.cash).sum(axis=0)
     shares = np.zeros((layout.unit_count, block.width))
     kernels.accumulate(state.ties.stake, layout.stake_company, shares)
-    held = np.abs(shares[: layout.firms] - 1.0) * (block.cache["can_issue"] > 0)
+    held = np.abs(shares[: layout.firms] - 1.0) * np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
     stock = fleet.stock.sum(axis=0)
     chips = np.abs(fleet.delivered - stock - fleet.waiting - fleet.retired - fleet.failed)
     chips = (chips / np.maximum(fleet.delivered, 1e-3)).max(axis=0)
     errors = {"balance": balance, "cash": cash, "shares": held.max(axis=0), "chips": chips}
+    if now.on("order"):
+        limit = np.minimum(fleet.halls, fleet.firm_power)
+        over = np.maximum(fleet.power.sum(axis=0) - limit, 0.0) / np.maximum(limit, 1e-3)
+        errors["power"] = over.max(axis=0)
     worst = np.max(np.stack(list(errors.values())), axis=0)
     return worst, errors

@@ -71,7 +71,7 @@ CHAIN_LOSS_SHARE = 0.05
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
 CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")
-CAUSES = ("", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash")
+CAUSES = ("", "event", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash")
 
 
 class Events:
@@ -304,6 +304,7 @@ class Recorder:
             (e.chip_cut[lanes] > 0, "shock", "chip_cut"),
             (e.freeze[lanes] > 0, "shock", "freeze"),
             (r["own_cause"][firms, lanes], "market", "own_cause"),
+            (_struck(now, firms, lanes), "shock", "event"),
             (by_tie, "tie", ""),
         )
         for test, kind, cause in tests:
@@ -398,6 +399,17 @@ def financed_revenue(now: Moment) -> Array:
         received,
     )
     return received[: layout.firms]
+
+
+def _struck(now: Moment, firms: Array, lanes: Array) -> Array:
+    """True where an event of the scenario strikes the firm's supply or its borrowing."""
+    out = np.zeros(len(firms), dtype=bool)
+    for name in ("supply", "borrowing"):
+        left = now.struck(name)
+        if left is not None:
+            rows = np.broadcast_to(left, (left.shape[0], now.block.width))
+            out |= rows[firms, lanes] < 1.0
+    return out
 
 
 def mask_pairs(mask: Array) -> tuple[Array, Array]:

@@ -28,6 +28,22 @@ class ModelWarning(RuntimeWarning):
     """A check of the model failed on some path; its numbers must not be used."""
 
 
+def problems_of(checks: Mapping[str, Any]) -> list[str]:
+    """One sentence per check of the model that failed; empty when all hold."""
+    found = []
+    # turned round so that a number that is not finite is a problem too
+    if not checks["conservation_max_rel"] <= CONSERVATION_LIMIT:
+        found.append(
+            f"conservation: found a largest relative error of {checks['conservation_max_rel']:.1e}; "
+            f"expected at most {CONSERVATION_LIMIT:.0e}"
+        )
+    if checks["nonconverged"]:
+        found.append(f"convergence: found {checks['nonconverged']} fixed points not reached; expected none")
+    if checks["nan"]:
+        found.append(f"numbers: found {checks['nan']} that are not finite; expected none")
+    return found
+
+
 class Tables(Protocol):
     """Where the tables of a run lie."""
 
@@ -230,18 +246,7 @@ class Run:
 
     def problems(self) -> list[str]:
         """One sentence per check of the model that failed; empty when all hold."""
-        checks = self.manifest["checks"]
-        found = []
-        if checks["conservation_max_rel"] > CONSERVATION_LIMIT:
-            found.append(
-                f"conservation: found a largest relative error of {checks['conservation_max_rel']:.1e}; "
-                f"expected at most {CONSERVATION_LIMIT:.0e}"
-            )
-        if checks["nonconverged"]:
-            found.append(f"convergence: found {checks['nonconverged']} fixed points not reached; expected none")
-        if checks["nan"]:
-            found.append(f"numbers: found {checks['nan']} that are not finite; expected none")
-        return found
+        return problems_of(self.manifest["checks"])
 
     def to_xarray(self) -> xr.Dataset:
         """All numbers as labelled arrays.

@@ -59,7 +59,7 @@ def compute(now: Moment, category: str) -> Array:
     out[labs] = index * (1.0 - 0.3 * (f.stage[labs] == 1.0))
     enterprise = r["spending"][1:].sum(axis=0) / now.block.facts.opening_spending[1:].sum()
     for sector in ("enterprises", "governments", "row_customers", "other_ai_buyers"):
-        out[layout.sector[sector]] = enterprise * r["pay_ratio"] * r["served"]
+        out[layout.sector[sector]] = enterprise * r["pay_ratio"] * r["served"] * e.efficiency
     renters = cache["renters"]
     value = r["owner_value"][renters] / cache["owner_value_opening"][renters]
     out[renters] = np.maximum(value, 0.05) * r["pay_ratio"]

@@ -178,14 +178,18 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     """Orders that owners can pay: free cash flow, outside money by mood, and room for debt."""
     e, th, r, f, facts = now.state.economy, now.block.theta, now.results, now.state.firms, now.block.facts
     owners = now.block.layout.owners
-    cost = np.maximum(chips, 0.0) * now.block.cache["chip_dollar"] * r["chip_index"]
+    # chips beyond what can be shipped this quarter stand in the book and cost nothing yet
+    book = now.state.fleet.backlog + np.maximum(chips, 0.0)
+    shippable = r["chip_capacity_last"] * book / np.maximum(book.sum(axis=0), 1e-9)
+    cost = np.minimum(np.maximum(chips, 0.0), shippable) * now.block.cache["chip_dollar"] * r["chip_index"]
     cost = cost + r["site_cost"] * (0.75 * halls + 0.25 * power)
     free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
     own = th["cash_share"] * np.maximum(free, 0.0)
-    open_markets = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
+    open_markets = markets_open(now)
     growth = np.exp(np.clip(e.expected_growth, 0.0, 1.2))
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
     outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
+    open_markets = open_markets[:owners]
     room = 0.06 * e.mood * np.maximum(debt_room(now)[:owners], 0.0) * open_markets
     # builders that live on contracts order against them: lenders advance on income to come
     coming = r["contract_growth"][:owners]
@@ -196,7 +200,8 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     if borrowing is not None and raising is not None:
         room, backed = room * borrowing[:owners], backed * borrowing[:owners]
         outside[:owners] *= np.minimum(borrowing, raising)[:owners]
-    budget = (own + room + backed + equity + outside[:owners]) * np.where(e.freeze > 0, 0.65, 1.0)
+    caution = np.where(facts.investment_grade[:owners] > 0.5, 0.9, 0.65)
+    budget = (own + room + backed + equity + outside[:owners]) * np.where(e.freeze > 0, caution, 1.0)
     share = np.ones_like(cost)
     if now.on("fund"):
         named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
@@ -211,6 +216,18 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     r["funded_share"] = (share * cost).sum(axis=0) / np.maximum(cost.sum(axis=0), 1e-9)
     r["chip_orders"] = np.where(chips > 0, chips * share, chips)
     start_sites(now, halls * share, power * share)
+
+
+STRONG_NAMES = 0.3
+"""Part of a closure of the markets that firms of investment grade feel (assumption, 0.1 to 0.5)."""
+
+
+def markets_open(now: Moment) -> Array:
+    """Share of outside money for orders that the markets give, (owners + 1, paths)."""
+    e, layout = now.state.economy, now.block.layout
+    general = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
+    grade = np.append(now.block.facts.investment_grade[: layout.owners, 0], 0.0)[:, None]
+    return 1.0 - (1.0 - general) * np.where(grade > 0.5, STRONG_NAMES, 1.0)
 
 
 def start_sites(now: Moment, halls: Array, power: Array) -> None:
