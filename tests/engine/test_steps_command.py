@@ -19,8 +19,10 @@ WIDTH = 100
 
 def study(factor: float = 1.0) -> StepStudy:
     """A study with changes as wide as those of a long run."""
+    sizes = {"usd_bn": 41234.5, "million": 12345.6, "gw": 512.3, "per_path": 31.2}
     levels = pd.DataFrame(
-        {"output": [h.name for h in HEADLINES], "unit": [h.unit for h in HEADLINES], "mean": 12345.6, "se": 1234.5}
+        [(item.name, item.unit, factor * sizes[item.unit], 0.1 * factor * sizes[item.unit]) for item in HEADLINES],
+        columns=["output", "unit", "mean", "se"],
     )
     rows = []
     for number, step in enumerate(STEPS):
@@ -55,9 +57,9 @@ def test_every_step_is_told_with_the_output_that_it_moves_most() -> None:
     [
         (-3.1234, 0.4123, "-3.12 ±0.41"),
         (1234.5, 56.7, "+1,234 ±57"),
-        (-0.00001, 0.00004, "+0.000 ±0.000"),
+        (-0.00001, 0.00004, "+0.00 ±0.00"),
         (0.0, 0.0, "0"),
-        (2.0, math.nan, "+2"),
+        (2.0, math.nan, "+2.00"),
     ],
 )
 def test_a_mean_has_the_digits_of_its_error(value: float, error: float, text: str) -> None:

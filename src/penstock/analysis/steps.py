@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from penstock.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from penstock.scenarios import Scenario
+    from penstock.engine.model import Model
     from penstock.world import World
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -88,20 +88,16 @@ class StepStudy:
         return {"levels": self.levels.to_dict(orient="records"), "changes": self.changes.to_dict(orient="records")}
 
 
-def headline_outputs(
-    world: World, scenario: Scenario | str, *, paths: int, quarters: int, seed: int, prior: bool = False
-) -> dict[str, Array]:
+def headline_outputs(model: Model, paths: int) -> dict[str, Array]:
     """The six headline outputs of each path, (paths,) each. Raises ModelError where a check of the model fails."""
-    from penstock.engine.model import prepare, simulate_paths
+    from penstock.engine.model import simulate_paths
     from penstock.engine.run import problems_of
 
-    model = prepare(world, scenario, quarters=quarters, seed=seed, prior=prior)
     parts: dict[str, list[Array]] = {item.name: [] for item in HEADLINES}
     for first in range(0, paths, PATHS_AT_ONCE):
         block = simulate_paths(model, first, min(PATHS_AT_ONCE, paths - first))
         if problems := problems_of(block.checks):
-            name = scenario if isinstance(scenario, str) else scenario.name
-            raise ModelError(f"{name}: {'; '.join(problems)}")
+            raise ModelError("; ".join(problems))
         found = {**block.economy, "defaults": block.layers["defaults"].sum(axis=1)}
         for item in HEADLINES:
             series = found[item.column] * item.scale
@@ -127,9 +123,8 @@ def step_study(
     """
     import pandas as pd
 
-    runs: list[dict[str, object]] = [{"name": "steps", "extends": scenario}]
-    runs += [{"name": f"without_{step}", "extends": scenario, "switch": {step: False}} for step in STEPS]
-    base, *others = _all(_Study(world, tuple(runs), paths, quarters, seed, prior), jobs, on_progress)
+    models = step_models(world, scenario, quarters=quarters, seed=seed, prior=prior)
+    base, *others = _all(_Study(models, paths), jobs, on_progress)
     levels = pd.DataFrame(
         [(item.name, item.unit, *mean_and_error(base[item.name])) for item in HEADLINES],
         columns=["output", "unit", "mean", "se"],
@@ -148,6 +143,20 @@ def step_study(
     return StepStudy(levels, pd.DataFrame(rows))
 
 
+def step_models(world: World, scenario: str, *, quarters: int, seed: int, prior: bool) -> tuple[Model, ...]:
+    """The model of a scenario, then the same without each of its steps.
+
+    A switch edits neither the world nor its opening state, so these are made once.
+    """
+    from penstock.engine.model import prepare
+    from penstock.scenarios import compile_program, load_scenario
+
+    base = prepare(world, scenario, quarters=quarters, seed=seed, prior=prior)
+    runs = [{"name": f"without_{step}", "extends": scenario, "switch": {step: False}} for step in STEPS]
+    programs = [compile_program(load_scenario(run, world), base.first_quarter, quarters) for run in runs]
+    return base, *(replace(base, program=program) for program in programs)
+
+
 def mean_and_error(values: Array) -> tuple[float, float]:
     """Mean over paths and its standard error, which one path does not give."""
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
@@ -156,34 +165,24 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Study:
-    """Simulates one of the runs; travels once to each process."""
+    """Simulates one of the models; travels once to each process."""
 
-    world: World
-    runs: tuple[dict[str, object], ...]
+    models: tuple[Model, ...]
     paths: int
-    quarters: int
-    seed: int
-    prior: bool
 
     def __call__(self, number: int) -> tuple[int, dict[str, Array]]:
-        from penstock.scenarios import load_scenario
-
-        scenario = load_scenario(self.runs[number], self.world)
-        return number, headline_outputs(
-            self.world,
-            scenario,
-            paths=self.paths,
-            quarters=self.quarters,
-            seed=self.seed,
-            prior=self.prior,
-        )
+        try:
+            return number, headline_outputs(self.models[number], self.paths)
+        except ModelError as error:
+            what = f"without {STEPS[number - 1]}" if number else "all steps on"
+            raise ModelError(f"{what}: {error}") from error
 
 
 def _all(study: _Study, jobs: int, on_progress: OnProgress) -> Sequence[dict[str, Array]]:
     """Headline outputs of all runs, in processes where that is asked for."""
     from penstock.engine.executors import executor_for
 
-    total = len(study.runs)
+    total = len(study.models)
     found: dict[int, dict[str, Array]] = {}
     on_progress(0, total, "steps")
     for number, outputs in executor_for(jobs, total).map(study, range(total)):

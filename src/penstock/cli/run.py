@@ -31,6 +31,7 @@ from penstock.errors import CheckFailedError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
+    from penstock.report.source import ReportData
 
 REPORT = "report.html"
 INTERRUPTED = 130
@@ -105,14 +106,17 @@ def run(
     else in runs/; after Ctrl-C the same command goes on where it stopped.
     """
     from penstock.engine.run import open_run
+    from penstock.report.source import read_run
 
     if run is not None:
         if scenario:
             raise UsageError("--run: found a scenario beside it; expected one of the two")
         result = open_run(run, world=_given_world(settings))
+        data = read_run(result)
     else:
-        result = _simulate(settings, scenario or ["baseline"], paths, quarters, read_seed(seed), jobs, prior, out)
-    _summarise(result, settings)
+        names = scenario or [DEFAULT_SCENARIO]
+        result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out)
+    _summarise(result, data, settings)
     if problems := result.problems():
         raise ModelError("; ".join(problems))
 
@@ -126,12 +130,13 @@ def _simulate(
     jobs: int | None,
     prior: bool,
     out: Path | None,
-) -> Run:
+) -> tuple[Run, ReportData]:
     from penstock.cli.progress_bar import progress_bar
     from penstock.engine.ensemble import load_scenarios, simulate
     from penstock.engine.manifest import default_directory, identity
     from penstock.engine.run import ModelWarning
     from penstock.report.html import write_report
+    from penstock.report.source import read_run
 
     world = settings.load_world()
     scenarios = load_scenarios(scenario, world)
@@ -152,15 +157,16 @@ def _simulate(
                 on_progress=on_progress,
                 prior=prior,
             )
+            on_progress(paths * len(scenarios), paths * len(scenarios), "report")
+            data = read_run(result)
             if not (directory / REPORT).exists():
-                on_progress(paths * len(scenarios), paths * len(scenarios), "report")
-                write_report(result, directory / REPORT)
+                write_report(data, directory / REPORT)
     except KeyboardInterrupt:
         if directory.exists():
             kept = f"what is finished is kept in {directory}; the same command goes on"
             print(f"penstock: {kept}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    return result
+    return result, data
 
 
 def _given_world(settings: Settings) -> Any:
@@ -170,12 +176,10 @@ def _given_world(settings: Settings) -> Any:
     return None if named == (default.world, default.overlay, default.as_of) else settings.load_world()
 
 
-def _summarise(result: Run, settings: Settings) -> None:
+def _summarise(result: Run, data: ReportData, settings: Settings) -> None:
     from penstock.cli import run_summary as summary
     from penstock.report.notice import notice
-    from penstock.report.source import read_run
 
-    data = read_run(result)
     people = settings.format is Format.TABLE
     manifest = result.manifest
     headline = summary.headline_table(data)
@@ -235,8 +239,7 @@ def path(
     writes each table as Parquet.
     """
     from penstock.engine.run import open_run
-    from penstock.report.notice import notice
-    from penstock.report.source import read_run
+    from penstock.report.notice import notice_of_run
 
     result = open_run(run, world=_given_world(settings))
     detail = result.path(number, scenario)
@@ -244,21 +247,22 @@ def path(
     name = scenario or result.scenarios[0]
     if out is not None:
         _write_tables(out, tables)
-    economy = tables["economy"]
+    economy, events = tables["economy"], tables["events"]
     if settings.format is Format.TABLE:
         economy = economy[[column for column in PATH_COLUMNS if column in economy]]
+        events = events.drop(columns="path")
     sections = [
         Section("economy", f"Path {number} of {name}", economy),
-        Section("events", "Events", tables["events"]),
+        Section("events", "Events", events),
     ]
     if settings.format is Format.TABLE:
-        postings = tables["ledger"].groupby(["quarter", "instrument"], as_index=False)["amount"]
-        flows = postings.sum().pivot(index="quarter", columns="instrument", values="amount").reset_index()
+        postings = tables["ledger"].groupby(["quarter", "instrument"], as_index=False)["amount_usd_bn"]
+        flows = postings.sum().pivot(index="quarter", columns="instrument", values="amount_usd_bn").reset_index()
         note = f"{len(tables['ledger']):,} postings; --format json or --out DIR gives each."
         sections.append(Section("ledger", "Posted by instrument, USD bn", flows, note))
     else:
         sections += [Section(key, key, tables[key]) for key in ("company", "ledger")]
-    emit(sections, settings, notice=notice(read_run(result)))
+    emit(sections, settings, notice=notice_of_run(result))
 
 
 def _write_tables(directory: Path, tables: dict[str, Any]) -> None:

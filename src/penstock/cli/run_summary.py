@@ -150,34 +150,31 @@ def chain_sentence(data: ReportData) -> str:
     return f"Paths with a default chain of {CHAIN_LENGTH} or more: {'; '.join(parts)}."
 
 
-STEP_NAMES = {
-    "spending": ("spending, $tn", 1e-3),
-    "capex": ("capex, $tn", 1e-3),
-    "h100e": ("M H100e", 1.0),
-    "it_power": ("IT, GW", 1.0),
-    "defaults": ("defaults", 1.0),
-    "surplus": ("surplus, $tn", 1e-3),
-}
-"""Headline outputs as columns of a table of 100 characters, and what their values are multiplied by."""
+STEP_NAMES = {"h100e": "M H100e", "it_power": "IT, GW"}
+"""Headline outputs in a table of 100 characters; the others go by their names."""
 STEPS_PER_LINE = 4
-MOST_DECIMALS = 3
+MOST_DECIMALS = 2
+USD_BN_IN_TN = 1000.0
 
 
 def step_sections(study: StepStudy, size: str, *, people: bool) -> list[Section]:
     """The levels and the changes of a study of steps; for people as one table and lines on the strongest."""
     if not people:
         return [Section("levels", "With all steps on", study.levels), Section("changes", "Changes", study.changes)]
-    rows = [["all on"]]
-    for row in study.levels.to_dict("records"):
-        scale = STEP_NAMES[str(row["output"])][1]
-        rows[0].append(with_error(float(row["mean"]) * scale, float(row["se"]) * scale))
+    columns, scales = ["without"], []
+    for item, level in zip(HEADLINES, study.levels["mean"].astype(float), strict=True):
+        tn = item.unit == "usd_bn" and abs(level) >= USD_BN_IN_TN
+        money = f"{item.name}, {'$tn' if tn else '$bn'}" if item.unit == "usd_bn" else item.name
+        columns.append(STEP_NAMES.get(item.name, money))
+        scales.append(1.0 / USD_BN_IN_TN if tn else 1.0)
+    rows = [["all on", *map(with_error, study.levels["mean"] * scales, study.levels["se"] * scales)]]
     for row in study.changes.to_dict("records"):
-        cells = [str(row["step"])]
-        for item in HEADLINES:
-            scale = STEP_NAMES[item.name][1]
-            cells.append(with_error(float(row[item.key]) * scale, float(row[item.error]) * scale, signed=True))
-        rows.append(cells)
-    table = pd.DataFrame(rows, columns=["without", *(STEP_NAMES[item.name][0] for item in HEADLINES)])
+        changes = [
+            with_error(float(row[item.key]) * scale, float(row[item.error]) * scale, signed=True)
+            for item, scale in zip(HEADLINES, scales, strict=True)
+        ]
+        rows.append([str(row["step"]), *changes])
+    table = pd.DataFrame(rows, columns=columns)
     moves = [
         f"{row['step']}: {row['moves_most']} by {strength(float(row['standard_errors']))}"
         for row in study.changes.to_dict("records")
@@ -197,7 +194,7 @@ def with_error(value: float, error: float, *, signed: bool = False) -> str:
         return "0"
     sign = "+" if signed else ""
     if not error > 0:  # one path has no error, and a change without spread needs none
-        return f"{value:{sign},.3g}"
+        return f"{value:{sign},.{0 if abs(value) >= 100 else MOST_DECIMALS}f}"
     decimals = min(max(0, 1 - math.floor(math.log10(error))), MOST_DECIMALS)
     return f"{round(value, decimals) + 0.0:{sign},.{decimals}f} ±{error:,.{decimals}f}"
 

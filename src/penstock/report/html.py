@@ -45,8 +45,8 @@ THEME_SCRIPT = (
 """Runs before the first paint, so that a remembered dark choice does not flash white."""
 
 
-def write_report(run: RunTables, path: Path | str) -> Path:
-    """Write the report of `run` to `path` and return it.
+def write_report(run: RunTables | ReportData, path: Path | str) -> Path:
+    """Write the report of `run`, or of what was read from it before, to `path` and return it.
 
     The file is written beside its place and renamed, so a reader never sees half of it.
     Raises OutputError when the place can not be written.
@@ -72,9 +72,9 @@ def write_report(run: RunTables, path: Path | str) -> Path:
     return target
 
 
-def render_report(run: RunTables) -> str:
+def render_report(run: RunTables | ReportData) -> str:
     """The report as text."""
-    data = read_run(run)
+    data = run if isinstance(run, ReportData) else read_run(run)
     groups = _figure_groups(data)
     figures = [figure for _, _, members in groups for figure in members]
     present = {figure.id: figure.title for figure in figures}

@@ -160,7 +160,9 @@ def probability_text(count: int, total: int, weak_grade: str = "") -> str:
     low_text, high_text = percent(low).removesuffix("%"), percent(high)
     ranged = f"{low_text}{EN_DASH}{high_text}"
     if weak_grade:
-        return f"{ranged} (se {se_points}, grade {weak_grade})"
+        # where all paths agree, the estimate of the error is zero and says nothing
+        error = f"se {se_points}, " if 0 < count < total else ""
+        return f"{ranged} ({error}grade {weak_grade})"
     if share < RANGE_BELOW_SHARE or share < 2.0 * se:
         return f"{ranged} (se {se_points})"
     return f"{percent(share)} (se {se_points})"

@@ -139,9 +139,6 @@ def read_run(run: RunTables) -> ReportData:
     world = getattr(run, "world", None)
     opening = getattr(run, "opening", None)
     names, layers = _companies(world, opening)
-    evidence = getattr(run, "evidence", None)
-    if evidence is None:
-        evidence = _opening_evidence(opening, world) if opening is not None else _world_evidence(world)
     flows = getattr(run, "flows", None)
     return ReportData(
         manifest=manifest,
@@ -156,9 +153,19 @@ def read_run(run: RunTables) -> ReportData:
         directory=str(getattr(run, "directory", None) or "RUN_DIRECTORY"),
         company_names=names,
         company_layers=layers,
-        evidence=_with_shares(evidence),
+        evidence=evidence_of(run),
         company_evidence=_company_evidence(opening),
     )
+
+
+def evidence_of(run: object) -> pd.DataFrame:
+    """basis, grade, usd_bn, share: what the inputs of a run rest on, by evidence grade."""
+    evidence = getattr(run, "evidence", None)
+    if evidence is None:
+        world = getattr(run, "world", None)
+        opening = getattr(run, "opening", None)
+        evidence = _opening_evidence(opening, world) if opening is not None else _world_evidence(world)
+    return _with_shares(evidence)
 
 
 def _with_categories(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -30,7 +30,8 @@ def serve(now: Moment) -> None:
         wanted = platform.wanted_compute(r["value"], r["hurdle"], e.price, r["elasticity"])
         busy, served = platform.serve(wanted, stock)
     else:
-        e.price = r["hurdle"] * now.block.opening["price_ratio"]
+        # without the step the rent stays where it was, whatever is wanted
+        e.price = now.block.opening["price"].copy()
         wanted = platform.wanted_compute(r["value"], r["hurdle"], e.price, r["elasticity"])
         busy, served = wanted, np.ones_like(wanted)
     r.update(price=e.price, wanted=wanted, busy=busy, served=served, utilisation=busy / stock, stock=stock)

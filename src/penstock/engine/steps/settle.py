@@ -115,7 +115,9 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     else:
         lanes = np.ones(now.block.width, dtype=bool)
     missing = np.where(lanes & (gap[:firms] < -1e-9), -gap[:firms] + 1e-9, 0.0)
-    r["whole_share"] = 1.0 - np.minimum(missing / np.maximum(dues[:firms], 1e-12), 1.0)
+    # without settlement every due is paid and nobody misses; without contagion the firm misses, but no creditor
+    missed = missing if now.on("settle") else np.zeros_like(missing)
+    r["whole_share"] = 1.0 - np.minimum(missed / np.maximum(dues[:firms], 1e-12), 1.0)
     grant(now, missing)
     return lanes
 

@@ -1,0 +1,60 @@
+"""`python -m benchmarks`: measure, and write the page `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import ROOT, provenance
+
+PARTS = ("engine", "steps", "command", "start")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the parts asked for and write the page; 0 when done, whatever was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)} [all]")
+    parser.add_argument("--paths", type=int, default=1024, help="paths of the engine and of the command")
+    parser.add_argument("--quarters", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=5, help="of which the best counts")
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2], help="numbers of processes of the engine")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page is written")
+    given = parser.parse_args(arguments)
+    parts = given.part or list(PARTS)
+    if unknown := sorted(set(parts) - set(PARTS)):
+        parser.error(f"PART: found {unknown[0]!r}; expected some of {', '.join(PARTS)}")
+
+    # loaded here, so that --help and a mistake answer at once
+    from benchmarks import command, engine, step_profile
+    from benchmarks.page import ASKED_PATHS, limits, write
+
+    where = provenance()
+    paths = given.paths
+    speeds, profile, run, starts = [], None, None, {}
+    if "start" in parts:
+        _say("start-up")
+        starts = command.measure_starts(given.repeats)
+    if "command" in parts:
+        _say("penstock run, cold and warm")
+        run = command.measure_run(min(paths, ASKED_PATHS), given.quarters, max(1, given.repeats // 2))
+    if "engine" in parts:
+        _say("engine")
+        speeds = engine.measure(paths, given.quarters, given.repeats, tuple(given.jobs))
+    if "steps" in parts:
+        _say("steps of a quarter")
+        profile = step_profile.measure(given.quarters, given.repeats)
+    for what, limit, found, held in limits(speeds, run, starts):
+        print(f"{what}: {found} ({limit}): {held.strip('*')}")
+    for path in write(given.docs, where, speeds, profile, run, starts):
+        print(f"wrote {path}")
+    return 0
+
+
+def _say(what: str) -> None:
+    print(f"measuring: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

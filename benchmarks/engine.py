@@ -1,0 +1,94 @@
+"""How many quarters of a path the engine computes in a second, in one process and in two."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.engine.executors import THREAD_VARIABLES
+from penstock.engine.model import WIDTH, Model, prepare, simulate_paths
+from penstock.world import load_world
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Speed of `jobs` processes; `seconds` of every repeat, the best of which counts."""
+
+    jobs: int
+    paths: int
+    quarters: int
+    seconds: tuple[float, ...]
+
+    @property
+    def path_quarters_per_s(self) -> float:
+        return self.paths * self.quarters / min(self.seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "jobs": self.jobs,
+            "paths": self.paths,
+            "quarters": self.quarters,
+            "seconds": [round(s, 4) for s in self.seconds],
+            "path_quarters_per_s": round(self.path_quarters_per_s, 1),
+        }
+
+
+def measure(paths: int, quarters: int, repeats: int, jobs: tuple[int, ...]) -> list[Throughput]:
+    """Throughput of the baseline world for each number of processes.
+
+    Every process is warmed by a block of paths; no tables are made and nothing is written.
+    """
+    model = prepare(load_world(), quarters=quarters, seed=SEED)
+    return [_measure(model, paths, repeats, count) for count in jobs]
+
+
+def _measure(model: Model, paths: int, repeats: int, jobs: int) -> Throughput:
+    quarters = model.program.quarters
+    blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        with ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_warm, initargs=(model,)
+        ) as pool:
+            # processes start as work comes: as many pieces as processes, each long enough for all to be taken
+            list(pool.map(_nap, [0.5] * jobs))
+            seconds = []
+            for _ in range(repeats):
+                began = time.perf_counter()
+                done = sum(pool.map(_simulate, blocks))
+                seconds.append(time.perf_counter() - began)
+                if done != paths:
+                    raise RuntimeError(f"engine: found {done} paths; expected {paths}")
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+    return Throughput(jobs, paths, quarters, tuple(seconds))
+
+
+_model: Model | None = None
+
+
+def _warm(model: Model) -> None:
+    global _model
+    _model = model
+    simulate_paths(model, 0, 1)
+
+
+def _nap(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _simulate(block: tuple[int, int]) -> int:
+    assert _model is not None
+    result = simulate_paths(_model, *block)
+    return int(result.chain.shape[0])

@@ -1,0 +1,145 @@
+"""The page of the measurements, filled into its template, and the raw figures beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from benchmarks.command import EndToEnd
+from benchmarks.engine import Throughput
+from benchmarks.machine import Provenance
+from benchmarks.step_profile import Profile
+
+TEMPLATE = Path(__file__).with_name("page.md")
+NOT_MEASURED = "*not measured in this call*"
+
+LEAST_SPEED = 15_000
+"""path-quarters per second on two cores"""
+MOST_COLD_S, MOST_WARM_S = 60.0, 20.0
+MOST_MEMORY_MB, MOST_RUN_MB = 2000.0, 60.0
+ASKED_PATHS, ASKED_QUARTERS = 1000, 40
+"""size of the run for which the limits of time, memory and disk hold"""
+MOST_HELP_S = 0.3
+HELD = {True: "yes", False: "**no**", None: "a smaller run"}
+
+
+def page(
+    where: Provenance,
+    engine: list[Throughput],
+    profile: Profile | None,
+    run: EndToEnd | None,
+    starts: dict[str, float],
+) -> str:
+    """Markdown of `docs/benchmarks.md`."""
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        provenance="  \n".join(where.lines()),
+        limits=_table(("asked for", "limit", "measured", "held"), limits(engine, run, starts)),
+        engine=_engine(engine),
+        profile=_profile(profile),
+        command=_command(run),
+        starts=_table(("call", "seconds"), [(f"`{name}`", f"{s:.2f}") for name, s in starts.items()]),
+    )
+
+
+def limits(engine: list[Throughput], run: EndToEnd | None, starts: dict[str, float]) -> list[tuple[str, str, str, str]]:
+    """What was asked for, its limit, what was found, and whether it holds."""
+    rows: list[tuple[str, str, str, bool | None]] = []
+    for one in engine:
+        if one.jobs == 2:
+            speed = one.path_quarters_per_s
+            limit = f"at least {LEAST_SPEED:,}"
+            rows.append(("path-quarters per second, two processes", limit, f"{speed:,.0f}", speed >= LEAST_SPEED))
+    if run is not None:
+        warm = min(timing.seconds for timing in run.warm) if run.warm else float("nan")
+        peak = max(timing.peak_mb for timing in (run.cold, *run.warm))
+        size = f"{run.paths:,} paths, {run.quarters} quarters"
+        asked = [
+            (f"`penstock run`, first time on a machine ({size})", run.cold.seconds, MOST_COLD_S, "s"),
+            (f"`penstock run`, after that ({size})", warm, MOST_WARM_S, "s"),
+            (f"peak memory ({size})", peak, MOST_MEMORY_MB, "MB"),
+            (f"run directory ({size})", run.run_mb, MOST_RUN_MB, "MB"),
+        ]
+        # a smaller run says nothing of the limits
+        full = run.paths >= ASKED_PATHS and run.quarters >= ASKED_QUARTERS
+        rows += [
+            (what, f"below {most:,.0f} {unit}", f"{found:,.1f} {unit}", found < most if full else None)
+            for what, found, most, unit in asked
+        ]
+    if "penstock --help" in starts:
+        help_s = starts["penstock --help"]
+        rows.append(("`penstock --help`", f"below {MOST_HELP_S} s", f"{help_s:.2f} s", help_s < MOST_HELP_S))
+    return [(what, limit, found, HELD[held]) for what, limit, found, held in rows]
+
+
+def write(
+    docs: Path,
+    where: Provenance,
+    engine: list[Throughput],
+    profile: Profile | None,
+    run: EndToEnd | None,
+    starts: dict[str, float],
+) -> list[Path]:
+    """Write the page and the raw figures below `docs`; returns their paths."""
+    raw: dict[str, Any] = {
+        "measured": where.to_dict(),
+        "engine": [one.to_dict() for one in engine],
+        "profile": profile.to_dict() if profile else None,
+        "command": run.to_dict() if run else None,
+        "starts_s": {name: round(seconds, 3) for name, seconds in starts.items()},
+    }
+    figures = docs / "validation" / "benchmarks" / f"{where.stem}.json"
+    figures.parent.mkdir(parents=True, exist_ok=True)
+    figures.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    target = docs / "benchmarks.md"
+    target.write_text(page(where, engine, profile, run, starts), encoding="utf-8")
+    return [target, figures]
+
+
+def _engine(engine: list[Throughput]) -> str:
+    rows = [
+        (
+            f"{one.jobs}",
+            f"{one.paths:,} x {one.quarters}",
+            f"{one.path_quarters_per_s:,.0f}",
+            ", ".join(f"{s:.2f}" for s in one.seconds),
+        )
+        for one in engine
+    ]
+    return _table(("processes", "paths x quarters", "path-quarters per second", "seconds of each repeat"), rows)
+
+
+def _profile(profile: Profile | None) -> str:
+    if profile is None:
+        return NOT_MEASURED
+    rows = [
+        (f"`{name}`" if name != "rest" else name, f"{ms:.3f}", f"{share:.1%}") for name, ms, share in profile.rows()
+    ]
+    rows.append(("**quarter**", f"**{profile.total_ms:.3f}**", "100.0%"))
+    note = (
+        f"Median of {profile.repeats} blocks of {profile.paths} paths and {profile.quarters} quarters. "
+        f"Beginning a block takes {profile.begin_ms:.1f} ms once."
+    )
+    return f"{_table(('call', 'ms per block-quarter', 'share'), rows)}\n\n{note}"
+
+
+def _command(run: EndToEnd | None) -> str:
+    if run is None:
+        return NOT_MEASURED
+    timings = [("empty caches", run.cold), *(("again", timing) for timing in run.warm)]
+    rows = [(name, f"{one.seconds:.1f}", f"{one.cpu_s:.1f}", f"{one.peak_mb:,.0f}") for name, one in timings]
+    note = (
+        f"`penstock run` with {run.paths:,} paths, {run.quarters} quarters, {run.jobs} processes, report included. "
+        f"Memory: {run.cold.how_memory}. The run directory takes {run.run_mb:.1f} MB, of which the report "
+        f"{run.report_mb:.1f} MB."
+    )
+    return f"{_table(('call', 'seconds', 'of work on all cores', 'peak memory, MB'), rows)}\n\n{note}"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    if not rows:
+        return NOT_MEASURED
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
