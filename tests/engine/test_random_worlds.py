@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from audit import Audit
+from faults import find_faults
 from hypothesis import HealthCheck, given, settings
 
 from penstock.engine.model import prepare
@@ -13,11 +12,10 @@ from penstock.errors import InputError
 from worlds import TRADES, Plan, plans
 
 QUARTERS, PATHS = 8, 4
-EXACT = 1e-9
 
 
 def gate(max_examples: int) -> settings:
-    """Few worlds, always the same ones; a wider search raises `max_examples` and drops `derandomize`."""
+    """Few worlds, always the same ones; `python -m tools.campaign random_worlds` looks wider."""
     return settings(
         max_examples=max_examples,
         derandomize=True,
@@ -28,19 +26,7 @@ def gate(max_examples: int) -> settings:
 
 
 def assert_conserves(plan: Plan) -> None:
-    model = prepare(plan.world(), quarters=QUARTERS)
-    audit = Audit(model, PATHS)
-    assert audit.unusual == []
-    assert audit.recorder.conservation.max() < EXACT
-    assert audit.recorder.nonconverged.sum() == 0
-    worst = {name: audit.worst(name) for name in audit.errors}
-    assert max(worst.values()) < EXACT, worst
-    assert {name: low for name, low in audit.lowest.items() if low < -1e-8} == {}
-    assert 0.0 < audit.lowest["mood"] <= audit.highest["mood"] < 1.0
-    assert audit.highest["utilisation"] <= 0.95 + 1e-12
-    for group in ("economy", "layers", "company"):
-        for name, values in getattr(audit.recorder, group).items():
-            assert np.isfinite(values).all(), name
+    assert find_faults(prepare(plan.world(), quarters=QUARTERS), PATHS) == []
 
 
 @gate(max_examples=10)

@@ -66,7 +66,8 @@ class ProcessPool:
                 initargs=(function,),
             )
             try:
-                futures: list[Future[Result]] = [pool.submit(_work, task) for task in tasks]
+                with _interrupts_held_back():
+                    futures: list[Future[Result]] = [pool.submit(_work, task) for task in tasks]
                 for future in as_completed(futures):
                     yield future.result()
             except BrokenProcessPool as error:
@@ -98,9 +99,8 @@ _function: Callable[[Any], Any] | None = None
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    """Receive the function once; leave Ctrl-C to the parent, which stops its workers."""
+    """Receive the function once."""
     global _function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _function = function
 
 
@@ -119,6 +119,16 @@ def _stop(pool: ProcessPoolExecutor) -> None:
             process.terminate()
     for process in processes:
         process.join()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, not even while they load; ours comes once they are started."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

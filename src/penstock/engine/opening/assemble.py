@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from penstock.engine.opening.network import build_network
 from penstock.engine.opening.profile import profile
 from penstock.engine.opening.state import Opening
 from penstock.engine.opening.universe import Universe, build_universe
-from penstock.errors import InputError, ModelError
+from penstock.errors import InputError, ModelError, UsageError
 from penstock.world.grading import weakest
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def open_world(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
         InputError: no company of the world runs compute.
         ModelError: ties carry more than a firm has, or the debt ties differ from the sheets.
     """
+    refuse_stale_figures(world)
     universe = build_universe(world)
     if not universe.layer.isin(OWNER_LAYERS).any():
         raise InputError(
@@ -78,6 +80,27 @@ def open_world(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
         guarantees=network.guarantees,
         notes=(*notes(universe, figures, sheet), *network.notes),
     )
+
+
+STALE_DAYS = 400
+"""Days after the newest figure at which a world cannot be opened any more: a year and a month."""
+
+
+def refuse_stale_figures(world: World) -> None:
+    """An opening state carries figures forward by months, not by years.
+
+    Raises UsageError where the as-of date lies further behind the newest figure.
+    """
+    ends = pd.to_datetime(world.table("financials")["period_end"], errors="coerce").dropna()
+    if not len(ends):
+        return
+    newest = ends.max().date()
+    last = newest + dt.timedelta(days=STALE_DAYS)
+    if world.as_of > last:
+        raise UsageError(
+            f"as-of: found {world.as_of.isoformat()}; expected a date up to {last.isoformat()}, "
+            f"{STALE_DAYS} days after the newest figure; nearest {last.isoformat()}"
+        )
 
 
 def sheet_inputs(

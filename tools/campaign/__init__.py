@@ -1,0 +1,1 @@
+"""Long, seeded, resumable studies that are too slow for the gate: `python -m tools.campaign NAME`."""
