@@ -429,7 +429,7 @@ def test_the_bundled_network_is_small_and_named_where_it_matters(bundled: Networ
         assert not frame.isna().any().any()
 
 
-def test_the_bundled_dues_are_of_the_size_found_in_the_spike(bundled: Network) -> None:
+def test_the_bundled_dues_are_of_the_size_found_in_the_prototype(bundled: Network) -> None:
     openai = yearly_dues(bundled.schedules, bundled.flow_ties, "openai", "compute")
     # 21, 55, 106, 128, 127 bn there; the first year falls short here and is only held to its order of size
     assert openai[1:5] == pytest.approx([55.0, 106.0, 128.0, 127.0], rel=0.1)

@@ -1,4 +1,4 @@
-"""A run gives the same tables whatever works on it, and each table is what CONTRACT says."""
+"""A run gives the same tables whatever works on it, and each table is what the contract page says."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from tools.campaign.units import Unit
 
 from penstock.engine.layout import RATINGS
 from penstock.engine.model import WIDTH, Model, PathBlock, prepare, simulate_paths
+from penstock.errors import InputError
 from penstock.scenarios import load_scenario
 from penstock.world import Parameter, World, load_world
 
@@ -110,6 +111,8 @@ def within_factor(rate: float, published: Parameter) -> bool:
 
     Where the published rate is zero, only its high end times three bounds it.
     """
+    if published.central is None or published.high is None:
+        raise InputError(f"parameters.csv: {published.name}: found an empty cell; expected a central and a high rate")
     central = published.central / 100.0
     if central <= 0.0:
         return rate <= FACTOR * published.high / 100.0
@@ -162,7 +165,8 @@ def rating_verdicts(
     defaults: Array, at_risk: Array, published: dict[str, Parameter]
 ) -> tuple[list[Verdict], list[tuple[str, ...]]]:
     """A verdict and a row per rating that some firm has, from counts (ratings, years, paths)."""
-    verdicts, rows = [], []
+    verdicts: list[Verdict] = []
+    rows: list[tuple[str, ...]] = []
     for number, name in enumerate(RATINGS):
         firms = int(at_risk[number, 0, 0]) if at_risk.shape[1] else 0
         if firms == 0:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from tools.campaign.result import Result, Verdict, table
 from tools.campaign.units import Unit
 
-from penstock.analysis.steps import HEADLINES, STEPS, headline_outputs, mean_and_error
-from penstock.scenarios import load_scenario
+from penstock.analysis.steps import HEADLINES, STEPS, headline_outputs, mean_and_error, step_models
+from penstock.engine.model import Model
 from penstock.world import load_world
 
 ENOUGH = 10.0
@@ -34,18 +35,13 @@ class Work:
     options: Options
 
     def __call__(self, number: int) -> Unit:
-        world = load_world()
-        entries: dict[str, object] = {"name": "steps", "extends": "baseline"}
-        if number:
-            entries["switch"] = {STEPS[number - 1]: False}
-        found = headline_outputs(
-            world,
-            load_scenario(entries, world),
-            paths=self.options.paths,
-            quarters=self.options.quarters,
-            seed=self.options.seed,
-        )
+        found = headline_outputs(_models(self.options)[number], self.options.paths)
         return {name: values.tolist() for name, values in found.items()}
+
+
+@cache
+def _models(options: Options) -> tuple[Model, ...]:
+    return step_models(load_world(), "baseline", quarters=options.quarters, seed=options.seed, prior=False)
 
 
 def result(options: Options, units: list[Unit]) -> Result:

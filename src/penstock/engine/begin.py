@@ -144,6 +144,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["hurdle"] = first["hurdle"]
     cache["training"] = first["training"]
     cache["pay_opening"] = first["price_ratio"] ** (1.0 - theta["price_elasticity"])
+    cache["owner_stock"], cache["owner_power"] = fleet.stock.sum(axis=0), fleet.power.sum(axis=0)
     cache["stock_opening"] = np.maximum(fleet.stock.sum(axis=0), TINY)
     cache["power_opening"] = np.maximum(fleet.power.sum(axis=0), TINY)
     cache["halls_opening"] = np.maximum(fleet.halls, TINY)

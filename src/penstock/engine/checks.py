@@ -53,13 +53,13 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     shares = np.zeros((layout.unit_count, block.width))
     kernels.accumulate(state.ties.stake, layout.stake_company, shares)
     held = np.abs(shares[: layout.firms] - 1.0) * np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
-    stock = fleet.stock.sum(axis=0)
+    stock, power = block.cache["owner_stock"], block.cache["owner_power"]
     chips = np.abs(fleet.delivered - stock - fleet.waiting - fleet.retired - fleet.failed)
     chips = (chips / np.maximum(fleet.delivered, 1e-3)).max(axis=0)
     errors = {"balance": balance, "cash": cash, "shares": held.max(axis=0), "chips": chips}
     if now.on("order"):
         limit = np.minimum(fleet.halls, fleet.firm_power)
-        over = np.maximum(fleet.power.sum(axis=0) - limit, 0.0) / np.maximum(limit, 1e-3)
+        over = np.maximum(power - limit, 0.0) / np.maximum(limit, 1e-3)
         errors["power"] = over.max(axis=0)
     worst = np.max(np.stack(list(errors.values())), axis=0)
     return worst, errors

@@ -6,16 +6,20 @@ which executor ran them. A cluster plugs in by satisfying `Executor`.
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import multiprocessing.process
 import os
+import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from penstock.errors import ModelError, UsageError
@@ -62,12 +66,13 @@ class ProcessPool:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(function,),
             )
+            # with the tasks, not at the start: a start that carries much waits for each process to load
+            packed = pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+            name = hashlib.sha256(packed).hexdigest()
             try:
                 with _interrupts_held_back():
-                    futures: list[Future[Result]] = [pool.submit(_work, task) for task in tasks]
+                    futures: list[Future[Result]] = [pool.submit(_work, name, packed, task) for task in tasks]
                 for future in as_completed(futures):
                     yield future.result()
             except BrokenProcessPool as error:
@@ -95,18 +100,15 @@ def require_main_guard() -> None:
         raise UsageError(GUARD_ADVICE)
 
 
-_function: Callable[[Any], Any] | None = None
+_functions: dict[str, Callable[[Any], Any]] = {}
 
 
-def _start_worker(function: Callable[[Any], Any]) -> None:
-    """Receive the function once."""
-    global _function
-    _function = function
-
-
-def _work(task: Any) -> Any:
-    assert _function is not None
-    return _function(task)
+def _work(name: str, packed: bytes, task: Any) -> Any:
+    """Apply the function, unpacked once in a process, to a task."""
+    if name not in _functions:
+        _functions.clear()
+        _functions[name] = pickle.loads(packed)
+    return _functions[name](task)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -123,12 +125,26 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Processes started here never see Ctrl-C, not even while they load; ours comes once they are started."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes started here never see Ctrl-C, not even while they load; ours comes once all are started.
+
+    The mask is what they inherit. It does not keep our other threads from taking the signal, hence the handler.
+    """
+    caught: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, remember) if in_main_thread else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+        if caught:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

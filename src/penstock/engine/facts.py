@@ -18,7 +18,7 @@ from penstock.engine.reach import Site, site_book
 
 GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
 BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
-"""Share of a contracted due that is believed in, by how binding the contract is (assumption, MODEL page)."""
+"""Share of a contracted due that is believed in, by how binding the contract is (assumption, docs/decisions/0003)."""
 
 USUAL_COLLECTION = 0.65
 """Share of what is owed that is paid in a quarter at terms of 45 to 60 days (assumption, 0.55 to 0.8)."""

@@ -50,23 +50,30 @@ def group_of_units(layout: Layout) -> Array:
     return out
 
 
-def pair_index(layout: Layout, group: Array) -> Array:
-    """Number of the (payer group, payee group) pair of each tie that carries dues."""
-    return np.ascontiguousarray(group[layout.payer] * len(GROUP_NAMES) + group[layout.payee], dtype=np.intp)
+def pair_indices(layout: Layout) -> dict[str, Array]:
+    """Number of the (payer group, payee group) pair of each due, loan drawn, equity round and payout."""
+    group = group_of_units(layout)
+    count = len(GROUP_NAMES)
+    investors = np.full(layout.firms, GROUP_NAMES.index("investors"))
+
+    def pair(payer: Array, payee: Array) -> Array:
+        return np.ascontiguousarray(payer * count + payee, dtype=np.intp)
+
+    return {
+        "pairs": pair(group[layout.payer], group[layout.payee]),
+        "pairs_drawn": pair(group[layout.lender], group[layout.borrower]),
+        "pairs_rounds": pair(group[layout.stake_holder], group[layout.stake_company]),
+        "pairs_paid_out": pair(group[: layout.firms], investors),
+    }
 
 
 def add_flows(now: Moment, total: Array) -> None:
     """Add what was paid in a quarter to `total` (pairs, paths): dues, loans drawn, equity rounds, payouts."""
-    block, r = now.block, now.results
-    layout, group = block.layout, block.cache["group"]
-    count = len(GROUP_NAMES)
-    kernels.accumulate(block.scratch.paid, block.cache["pairs"], total)
-    drawn = np.ascontiguousarray(group[layout.lender] * count + group[layout.borrower], dtype=np.intp)
-    kernels.accumulate(r["drawn"], drawn, total)
-    rounds = np.ascontiguousarray(group[layout.stake_holder] * count + group[layout.stake_company], dtype=np.intp)
-    kernels.accumulate(r["stake_paid"], rounds, total)
-    paid_out = np.ascontiguousarray(group[: layout.firms] * count + GROUP_NAMES.index("investors"), dtype=np.intp)
-    kernels.accumulate(r["paid_out"], paid_out, total)
+    cache, r = now.block.cache, now.results
+    kernels.accumulate(now.block.scratch.paid, cache["pairs"], total)
+    kernels.accumulate(r["drawn"], cache["pairs_drawn"], total)
+    kernels.accumulate(r["stake_paid"], cache["pairs_rounds"], total)
+    kernels.accumulate(r["paid_out"], cache["pairs_paid_out"], total)
 
 
 def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:

@@ -13,7 +13,7 @@ from penstock.engine.checks import conservation_error
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.layout import RATINGS, Layout, build_layout
-from penstock.engine.ledger_view import GROUP_NAMES, group_of_units, pair_index, postings
+from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
@@ -139,11 +139,9 @@ def run_block(
         prior=model.prior,
         trend=model.trend,
     )
-    group = group_of_units(model.layout)
     if on_quarter is not None:
         block.journal = []
-    block.cache["group"] = group
-    block.cache["pairs"] = pair_index(model.layout, group)
+    block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     for number in range(model.program.quarters):

@@ -66,7 +66,7 @@ FATES = {
 }
 SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
 CHAIN_LOSS_SHARE = 0.05
-"""A failure belongs to a chain where failed customers had bought at least this share of the firm's opening revenue."""
+"""A failure belongs to a chain where failed customers had bought at least this share of the firm's revenue with them."""
 
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
@@ -162,7 +162,7 @@ class Recorder:
         t, r, e = now.quarter, now.results, self.economy
         fleet, theta = now.state.fleet, now.block.theta
         pue = now.block.facts.physical["pue"].to_numpy(float)[:, None]
-        power = fleet.power.sum(axis=0)
+        power = now.block.cache["owner_power"]
         it_gw = power.sum(axis=0)
         facility = (power * pue).sum(axis=0)
         load = theta["server_load"] * (0.35 + 0.65 * r["utilisation"] / theta["utilisation_opening"])
@@ -171,7 +171,7 @@ class Recorder:
         tokens = paid / r["token_price"] * 1e15
         e["tokens_demanded"][t], e["tokens_served"][t] = tokens, tokens * r["served"]
         e["price_usd_per_mtok"][t], e["price_usd_per_h100e_hour"][t] = r["token_price"], r["price"]
-        e["h100e"][t] = fleet.stock.sum(axis=(0, 1)) * 1e6
+        e["h100e"][t] = now.block.cache["owner_stock"].sum(axis=0) * 1e6
         e["it_mw"][t], e["facility_mw"][t] = it_gw * 1e3, facility * 1e3
         e["energy_mwh"][t] = energy_mwh
         e["co2_t"][t] = energy_mwh * energy.CARBON_T_PER_MWH
@@ -206,10 +206,9 @@ class Recorder:
             "financed_revenue_usd_bn": financed,
             "defaults": r["failed_now"].astype(float),
         }
-        starts = np.searchsorted(layout.layer, np.arange(len(LAYERS)))
-        present = np.isin(np.arange(len(LAYERS)), layout.layer)
+        layer = np.ascontiguousarray(layout.layer, dtype=np.intp)
         for name, values in rows.items():
-            self.layers[name][t][present] = np.add.reduceat(values, starts[present], axis=0)
+            kernels.accumulate(np.ascontiguousarray(values), layer, self.layers[name][t])
 
     def _failures(self, now: Moment) -> None:
         r, layout = now.results, now.block.layout

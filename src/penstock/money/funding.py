@@ -1,6 +1,6 @@
 """Funding: how a firm covers what its operations do not, in a fixed order.
 
-Cash above a reserve, committed lines, debt, equity, vendor credit, less capital spending, lower costs; the rest is
+Cash above a reserve, debt, committed lines, equity, vendor credit, less capital spending, lower costs; the rest is
 missed.
 All arrays (firms, paths), usd_bn per quarter.
 """
@@ -78,7 +78,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
 
 
 RESTING_MOOD = 0.55
-"""Mood to which investors return (MODEL_NOTES A2.19)."""
+"""Mood to which investors return (assumption, 0.5 to 0.6; docs/decisions/0003)."""
 
 
 def round_room(
@@ -94,8 +94,8 @@ def round_room(
     """Largest equity round of a quarter.
 
     A share of value, with value taken half way (in logs) between now and the opening: the money that looks for
-    such firms does not grow as fast as their price. It falls with the cube of mood (spike B7: 24 S^3 a quarter for
-    OpenAI) and with growth: revenue_expected is revenue smoothed over about a year and a half, promised is
+    such firms does not grow as fast as their price. It falls with the cube of mood (the firm prototype of
+    docs/decisions/0003: 24 S^3 a quarter for OpenAI) and with growth: revenue_expected is revenue smoothed over about a year and a half, promised is
     contracted income to come, patience the part of a round that a firm without growth still gets.
     """
     depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)

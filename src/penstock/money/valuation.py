@@ -1,6 +1,6 @@
 """Valuation: what a firm is worth from what it is expected to earn, and how far that is from default.
 
-Arrays (firms, paths), usd_bn; earnings per year. Stakes in other firms are marked to market by fixed point.
+Arrays (firms, paths), usd_bn; earnings per year. Stakes in other firms are added by the caller.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) ->
 def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
     """Value of operations: earnings times the opening multiple, times sentiment, at today's cost of capital.
 
-    scale: multiple at the opening (from the opening market value); discount: opening over present cost of capital.
+    scale: multiple at the opening (from the opening market value); discount: what a change of the cost of
+    capital since the opening leaves.
     """
     return scale * power * mood_factor * discount
 

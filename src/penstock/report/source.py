@@ -33,7 +33,7 @@ LAYER_NAMES = {
 }
 
 BINDING = ("chips", "halls", "power", "funding", "demand")
-"""What can bind, in the order of CONTRACT."""
+"""What can bind, in the order of docs/reference/contract.md."""
 
 GRADES = ("A", "B", "C", "D", "E", "F")
 GRADE_NAMES = {
@@ -88,7 +88,7 @@ class CompanyEvidence:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Tables of one run as the figures use them. Frames carry the columns of CONTRACT."""
+    """Tables of one run as the figures use them. Frames carry the columns of docs/reference/contract.md."""
 
     manifest: dict[str, Any]
     scenarios: tuple[str, ...]

@@ -211,7 +211,7 @@ def _power(world: World, opening: Opening) -> list[dict[str, object]]:
             "chips.csv; load assumed 0.85 (F)",
         ),
         _against(
-            "IT power in use beside the estimate of the economy spike",
+            "IT power in use beside the estimate of a prototype",
             model,
             GW_PER_ESTIMATE,
             "GW",

@@ -3,7 +3,7 @@
 A total amount is spread over the term with a linear ramp over its first 40 %; a yearly
 figure of a running contract or a lease is reached over four quarters. Without a start a
 contract begins two quarters after its announcement, without an end it runs five years. The
-haircut of the binding is left to the engine. Method: the firm-level spike.
+haircut of the binding is left to the engine. Method: the firm prototype (docs/decisions/0003).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RAMP_QUARTERS = 4
 """Quarters until a yearly figure is reached (assumption, range 2 to 8)."""
 
 HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
-"""Expected part of a due by binding (assumption of the firm-level spike); the engine applies it."""
+"""Expected part of a due by binding (assumption, docs/decisions/0003); the engine applies it."""
 
 REVENUE_PER_GW_YEAR = 11.6
 """usd_bn per GW-year of rented compute (assumption where the world has no `revenue_per_gw_cloud_rental`)."""

@@ -125,7 +125,7 @@ def fund(now: Moment) -> None:
 
 
 LENDER_SCALE_USD_BN = 120.0
-"""Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250: spike B10.23)."""
+"""Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250; docs/decisions/0003)."""
 
 
 def tied_up(now: Moment, costs: Array) -> Array:
@@ -225,7 +225,7 @@ def sell_equity(now: Moment) -> None:
 
 
 MOST_OF_CASH = 0.2
-"""Share of its cash that a firm puts into rounds of others in a quarter (spike B7: 20 %)."""
+"""Share of its cash that a firm puts into rounds of others in a quarter (assumption, 0.1 to 0.3; docs/decisions/0003)."""
 
 
 def who_pays(now: Moment, raised: Array) -> Array:

@@ -20,7 +20,7 @@ MARKS = {
     "efficiency": 0.15,
     "rates": 0.15,
 }
-"""Types of black swans and their shares (MODEL_NOTES A2.20; assumption)."""
+"""Types of black swans and their shares (assumption; docs/decisions/0003)."""
 
 
 def mend(now: Moment) -> None:
@@ -174,7 +174,7 @@ LOST_SALES = 0.15
 Project loans carry a debt-service cover of about 1.2: a loss of a sixth of the income breaches it.
 """
 RENEGOTIATED = 0.7
-"""Share of its compute contracts that a lab keeps when it first falls short (spike B8.1; assumption, 0.5 to 0.9)."""
+"""Share of its contracts that a lab keeps when it first falls short (assumption, 0.5 to 0.9; docs/decisions/0003)."""
 
 
 def renegotiate(now: Moment) -> None:
@@ -291,7 +291,7 @@ def impair(now: Moment, firms: Array, lanes: Array, part: Array) -> None:
 
 
 def cut_contracts(now: Moment, firms: Array, lanes: Array) -> None:
-    """Contracts that a failed firm pays end in part: 30 % of compute goes on for labs, half of the rest."""
+    """Contracts that a failed firm pays (compute, leases, energy) go on in part: 30 % for labs, half for all others."""
     cache = now.block.cache
     failure.cut(
         firms, lanes, *now.block.ties_of["contracts_of"], cache["contract_left"][firms], now.state.ties.activity

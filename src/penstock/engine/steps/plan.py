@@ -63,8 +63,8 @@ def foresee_sales(now: Moment) -> None:
 CONTRACT_HORIZON = 5
 """Quarters ahead that planners and lenders see contracted income (assumption, 4 to 8)."""
 CONTRACT_ADVANCE = 2.3
-"""Debt that lenders advance on a dollar of contracted yearly income to come (assumption, 1 to 3.5; spike B7: builders
-spend 2.3 on chips for a yearly dollar)."""
+"""Debt that lenders advance on a dollar of contracted yearly income to come (assumption, 1 to 3.5: builders spend
+2.3 on chips for a yearly dollar, docs/decisions/0003)."""
 
 
 def contract_growth(now: Moment, category: str) -> Array:

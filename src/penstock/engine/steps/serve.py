@@ -17,8 +17,7 @@ POWER_PRICE_USD_PER_MWH = 65.0
 def serve(now: Moment) -> None:
     """Sets cost, hurdle, price, wanted, busy, served, utilisation and the capacity picture of the quarter."""
     e, th, fleet, r = now.state.economy, now.block.theta, now.state.fleet, now.results
-    r["owner_stock"] = fleet.stock.sum(axis=0)
-    r["owner_power"] = fleet.power.sum(axis=0)
+    r["owner_stock"], r["owner_power"] = now.block.cache["owner_stock"], now.block.cache["owner_power"]
     unit_costs(now)
     floor = 1.15 * r["running"]
     stock = now.lit(r["owner_stock"]).sum(axis=0)

@@ -68,7 +68,7 @@ def spend_on_build(now: Moment, accept: Array) -> None:
 
 
 RESTRUCTURED_CAPEX = 0.15
-"""Share of its capital spending that a restructured firm keeps up (spike B8.5; assumption, 0.1 to 0.3)."""
+"""Share of its capital spending that a restructured firm keeps up (assumption, 0.1 to 0.3; docs/decisions/0003)."""
 
 
 def plan_at_full_scale(now: Moment) -> None:
@@ -181,7 +181,7 @@ def capital_spending(now: Moment) -> None:
 
 
 MAINTENANCE = 0.3
-"""Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5: spike B7 takes 0.3)."""
+"""Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5; docs/decisions/0003)."""
 
 
 def capital_index(now: Moment) -> Array:

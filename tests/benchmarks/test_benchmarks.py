@@ -1,0 +1,101 @@
+"""The benchmarks measure what they say and the page says what was measured. No test asserts a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from benchmarks.__main__ import main
+from benchmarks.engine import Throughput
+from benchmarks.machine import provenance
+
+from benchmarks import command, page, step_profile
+from penstock.engine import quarter
+from penstock.engine.record import Recorder
+from penstock.engine.steps import want
+
+
+def run_of(paths: int = 1000, quarters: int = 40, seconds: float = 10.0, mb: float = 30.0) -> command.EndToEnd:
+    timing = command.Timing(seconds, seconds, 500.0, "sum")
+    return command.EndToEnd(paths, quarters, 2, timing, (timing,), mb, 2.0)
+
+
+def held(rows: list[tuple[str, str, str, str]]) -> list[str]:
+    return [row[-1] for row in rows]
+
+
+def test_the_profile_names_every_call_of_the_quarter_and_adds_up() -> None:
+    before = (want.want, quarter.affordable, Recorder.record)
+    profile = step_profile.measure(quarters=1, repeats=1)
+    assert (want.want, quarter.affordable, Recorder.record) == before
+    names = [f"{module}.{name}" if module else name for module, name in step_profile.calls()]
+    assert names[0] == "want.want"
+    assert {"spend.spend_on_build", "affordable", "settle.settle", "payoff.payoff", "remember"} <= set(names)
+    assert list(profile.ms) == [*names, step_profile.RECORD, step_profile.CHECK]
+    assert all(ms > 0.0 for ms in profile.ms.values())
+    shares = [share for _, _, share in profile.rows()]
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_a_call_within_a_call_counts_once() -> None:
+    clock = step_profile.Clock()
+    inner = clock.wrap("inner", lambda: sum(range(20_000)))
+    outer = clock.wrap("outer", lambda: [inner() for _ in range(5)])
+    outer()
+    assert clock.seconds["inner"] > clock.seconds["outer"] > 0.0
+
+
+def test_the_page_says_what_did_not_hold() -> None:
+    slow, fast = (Throughput(2, 1000, 40, (seconds, 99.0)) for seconds in (4.0, 2.0))
+    assert held(page.limits([slow], None, {})) == ["**no**"]
+    assert held(page.limits([fast], None, {})) == ["yes"]
+    assert held(page.limits([], run_of(seconds=30.0, mb=70.0), {})) == ["yes", "**no**", "yes", "**no**"]
+    assert held(page.limits([], run_of(paths=128), {})) == ["a smaller run"] * 4
+    assert held(page.limits([], None, {"penstock --help": 0.5})) == ["**no**"]
+
+
+def test_a_part_alone_writes_a_page_that_says_what_is_missing(tmp_path: Path) -> None:
+    assert main(["steps", "--quarters", "1", "--repeats", "1", "--docs", str(tmp_path)]) == 0
+    text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert "`settle.settle`" in text
+    assert text.count(page.NOT_MEASURED) == 4
+    assert "$" not in text
+    (figures,) = (tmp_path / "validation" / "benchmarks").glob("*.json")
+    raw = json.loads(figures.read_text(encoding="utf-8"))
+    assert raw["command"] is None
+    assert raw["profile"]["quarters"] == 1
+    assert raw["measured"]["commit"] == provenance().commit
+
+
+def test_no_name_of_host_or_person_is_written() -> None:
+    written = json.dumps(provenance().to_dict())
+    assert str(Path.home()) not in written
+    assert os.getcwd() not in written
+    assert socket.gethostname() not in written
+
+
+def test_an_unknown_part_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["engin", "--docs", str(tmp_path)])
+    assert caught.value.code == 2
+    assert "found 'engin'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_counts_the_processes_that_a_process_starts(tmp_path: Path) -> None:
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("this system does not tell the memory of single processes")
+    size = 50_000_000
+    hold = f"import time; block = bytearray(b'x' * {size}); time.sleep(0.5)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}], check=True)"
+    alone = command.timed(["-c", "pass"], tmp_path, {})
+    both = command.timed(["-c", child], tmp_path, {})
+    assert both.peak_mb - alone.peak_mb > 0.9 * size / command.MB
+
+
+def test_a_call_that_ends_badly_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        command.timed(["-c", "raise SystemExit(3)"], tmp_path, {})

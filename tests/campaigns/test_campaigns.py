@@ -1,0 +1,169 @@
+"""Campaigns: a small sample of each, going on after a stop, and answers that can be no."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tools.campaign import default_rates, random_worlds, steps
+from tools.campaign.command import main
+from tools.campaign.units import Unit, finish, unit_folder
+
+from penstock.analysis.steps import HEADLINES, STEPS
+from penstock.engine.layout import RATINGS
+from penstock.world import Parameter, load_world
+
+
+def published(low: float, central: float, high: float) -> Parameter:
+    return Parameter("pd_1y_bb", low, central, high, "percent", "E", "c_sp_24", None)
+
+
+# ------------------------------------------------------------------ samples
+
+
+def test_random_worlds_conserve_in_a_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work, docs = tmp_path / "work", tmp_path / "docs"
+    line = ["random_worlds", "--worlds", "4", "--seed", "1", "--docs", str(docs), "--work", str(work)]
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert "**passed**: worlds conserve" in told
+    assert "FAILED" not in told
+    (page,) = (docs / "validation" / "campaigns").glob("*-random_worlds.md")
+    text = page.read_text(encoding="utf-8")
+    assert "commit" in text and "Machine:" in text and "2 of 2 passed." in text
+    assert "`python -m tools.campaign random_worlds --worlds 4 --seed 1" in text
+
+
+def test_a_campaign_of_the_seed_draws_the_same_worlds() -> None:
+    options = random_worlds.Options(worlds=3, seed=5, quarters=1, paths=1)
+    first, again = (random_worlds.Work(options)(0) for _ in range(2))
+    assert first == again
+    assert len(first["companies"]) == 3
+    other = random_worlds.Work(random_worlds.Options(worlds=3, seed=6, quarters=1, paths=1))(0)
+    assert other["companies"] != first["companies"]
+
+
+def test_a_world_with_a_fault_is_kept_with_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_worlds, "find_faults", lambda model, width: ["cash adds to nothing: error 1.0e-03"])
+    options = random_worlds.Options(worlds=2, quarters=1, paths=1)
+    result = random_worlds.result(options, [random_worlds.Work(options)(0)])
+    assert not result.passed
+    assert "2 of 2 worlds" in result.verdicts[0].line
+    assert "Plan(trades=" in dict(result.sections)["Faults, the first twenty"]
+
+
+def test_default_rates_of_a_block_of_paths() -> None:
+    options = default_rates.Options(paths=128, quarters=8)
+    unit = default_rates.Work(options)(0)
+    assert unit == json.loads(json.dumps(unit))
+    defaults, at_risk = np.array(unit["defaults"]), np.array(unit["at_risk"])
+    assert defaults.shape == at_risk.shape == (len(RATINGS), 2, 128)
+    assert (defaults <= at_risk).all()
+    assert (at_risk[:, 1] == at_risk[:, 0] - defaults[:, 0]).all()
+    # who is rated worse fails more often, where many firms share a rating
+    rate = {name: defaults[n].sum() / at_risk[n].sum() for n, name in enumerate(RATINGS) if at_risk[n].sum()}
+    assert rate["AAA"] <= rate["BBB"] < rate["B"]
+    result = default_rates.result(options, [unit])
+    asked = [verdict.question for verdict in result.verdicts]
+    assert sum("rating" in question for question in asked) == len(rate)
+    for word in ("chain", "net cash", "contagion off"):
+        assert sum(word in question for question in asked) == 1
+
+
+def test_each_step_is_compared_with_all_steps_on() -> None:
+    options = steps.Options(paths=4, quarters=2)
+    assert options.units == 1 + len(STEPS)
+    work = steps.Work(options)
+    base, payoff = work(0), work(1 + STEPS.index("payoff"))
+    units: list[Unit] = [base] * len(STEPS) + [payoff]
+    result = steps.result(options, units)
+    passed = [verdict.passed for verdict in result.verdicts]
+    assert passed[:-1] == [False] * (len(STEPS) - 1)
+    assert "surplus by" in result.verdicts[-1].told
+    assert all(item.name in result.sections[0][1] for item in HEADLINES)
+
+
+# ------------------------------------------------------------------ going on
+
+
+def test_a_stopped_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def work(number: int) -> Unit:
+        if number == 2 and len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(number)
+        return {"square": number * number}
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(tmp_path, work, 4, 1)
+    assert finish(tmp_path, work, 4, 1) == [{"square": n * n} for n in range(4)]
+    assert calls == [0, 1, 2, 3]
+
+
+def test_other_options_begin_anew(tmp_path: Path) -> None:
+    folders = {unit_folder(tmp_path, "steps", {"paths": paths, "seed": seed}) for paths in (1, 2) for seed in (1, 2)}
+    assert len(folders) == 4
+    assert unit_folder(tmp_path, "steps", {"seed": 1, "paths": 1}) in folders
+
+
+# ------------------------------------------------------------------ answers
+
+
+@pytest.mark.parametrize(
+    ("rate", "inside"),
+    [(0.0056, True), (0.0056 / 2.9, True), (0.0056 / 3.1, False), (0.0056 * 2.9, True), (0.0056 * 3.1, False)],
+)
+def test_a_rate_lies_within_a_factor_of_three(rate: float, inside: bool) -> None:
+    assert default_rates.within_factor(rate, published(0.5, 0.56, 0.6)) is inside
+
+
+@pytest.mark.parametrize(("rate", "inside"), [(0.0, True), (0.0003, True), (0.00031, False)])
+def test_a_published_rate_of_zero_is_bounded_by_its_range(rate: float, inside: bool) -> None:
+    """AAA: no default on record in a year, 0 to 0.01 % as range."""
+    told = load_world().parameter("pd_1y_aaa")
+    assert (told.central, told.high, told.unit) == (0.0, 0.01, "percent")
+    assert default_rates.within_factor(rate, told) is inside
+
+
+def test_firms_at_risk_are_those_that_have_not_failed() -> None:
+    failed = np.zeros((9, 3, 2))
+    failed[2:, 0, 0] = 1  # fails in the first year
+    failed[7:, 1, 0] = 1  # in the last quarter of the second
+    failed[8:, 2, 0] = 1  # in a third year that is not whole
+    rating = np.array([RATINGS.index("B"), RATINGS.index("B"), RATINGS.index("AA")])
+    defaults, at_risk = default_rates.failures_by_rating(failed, rating)
+    letter = RATINGS.index("B")
+    assert defaults[letter].tolist() == [[1, 0], [1, 0]]
+    assert at_risk[letter].tolist() == [[2, 2], [1, 2]]
+    assert defaults.sum() == 2
+    assert at_risk[RATINGS.index("AA")].tolist() == [[1, 1], [1, 1]]
+
+
+def test_the_error_of_a_rate_is_that_of_independent_paths() -> None:
+    """Equal exposure: the error of a mean; paths that fail together weigh by path, not by firm."""
+    defaults, at_risk = np.array([0.0, 10.0, 0.0, 10.0]), np.full(4, 10.0)
+    rate, error = default_rates.rate_and_error(defaults, at_risk)
+    assert rate == 0.5
+    assert error == pytest.approx((defaults / 10.0).std(ddof=1) / 2.0)
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.0, False), (0.05, True), (0.7, False)])
+def test_chains_happen_and_are_not_the_rule(share: float, passed: bool) -> None:
+    chain = np.where(np.arange(1000) < 1000 * share, 3, 2)
+    assert default_rates.chain_verdict(chain).passed is passed
+
+
+@pytest.mark.parametrize(("failures", "passed"), [(5, True), (6, False)])
+def test_who_has_cash_may_fail_on_one_path_in_two_hundred(failures: int, passed: bool) -> None:
+    units: list[Unit] = [{"rich": {"meta": 0, "apple": failures}}]
+    assert default_rates.rich_verdict(units, 1000).passed is passed
+
+
+@pytest.mark.parametrize(("change", "passed"), [(-1.0, True), (0.0, False), (1.0, False)])
+def test_contagion_must_add_failures_beyond_chance(change: float, passed: bool) -> None:
+    noise = np.array([-0.5, 0.5] * 50)
+    later = np.full(100, 3.0)
+    assert default_rates.contagion_verdict(later, later + change + noise).passed is passed
