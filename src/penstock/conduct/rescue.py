@@ -11,7 +11,7 @@ RESTRUCTURING, ACQUISITION, LIQUIDATION = 0, 1, 2
 LIQUIDATION_VALUE = 0.15
 """A failed firm whose plant is below this share of its liabilities is liquidated (assumption, 0.1 to 0.3)."""
 BUYER_CASH_MULTIPLE = 4.0
-"""A buyer needs this many times the price in cash (assumption, 2 to 6; docs/decisions/0003)."""
+"""A buyer needs this many times the price in cash (assumption; docs/decisions/0003)."""
 ASSET_PRICE = 0.35
 """Price of a failed firm's plant in a calm market, share of book (assumption, 0.2 to 0.6: recovery_gpu_backed).
 """

@@ -6,7 +6,7 @@ import numpy as np
 
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties, group_conduct
-from penstock.engine.layout import BUILD_CATEGORIES, SITE_CATEGORIES, USE_CATEGORIES, Layout
+from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
 from penstock.engine.parameters import draw_parameters
@@ -42,6 +42,9 @@ LONG_RUN_GROWTH = 0.04
 
 LEAST_PRICE = 0.6
 """Lowest price of an owner's chips over the world's: TPUs and volume discounts (assumption, 0.5 to 0.7)."""
+
+RATING_APPETITE = {"AAA": 0.5, "AA": 0.75}
+"""Part of the debt limit of its group that a firm of top rating uses, to keep the rating (assumption, 0.3 to 0.9)."""
 
 BUILDERS = ("developer",)
 FAB_GROUPS = ("foundry", "memory", "packaging", "lithography", "lithography_supplier", "equipment")
@@ -310,6 +313,10 @@ def _look_up_ties(block: Block, state: State) -> None:
     firms = sums[:, : layout.firms]
     cache["collect_in"] = np.where(firms[0] > TINY, firms[1] / np.maximum(firms[0], TINY), 1.0)
     cache["collect_out"] = np.where(firms[2] > TINY, firms[3] / np.maximum(firms[2], TINY), 1.0)
+    capital, _ = capital_ties(layout, facts.tie_base)
+    paid, _ = capital_ties(layout, facts.collection[layout.flow.slice] * facts.tie_base)
+    tied = capital[: layout.firms]
+    cache["collect_plant"] = np.where(tied > TINY, paid[: layout.firms] / np.maximum(tied, TINY), 1.0)
     cache["slow_in"] = np.zeros((layout.firms, width))
 
 
@@ -319,6 +326,8 @@ def _look_up_failures(block: Block, state: State) -> None:
     np.add.at(per_firm, layout.borrower, facts.draw_share)
     cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
     cache["can_borrow"] = (per_firm > TINY).astype(float)
+    appetite = np.array([RATING_APPETITE.get(name, 1.0) for name in RATINGS])
+    cache["rating_appetite"] = appetite[layout.rating][:, None]
     rounds = np.zeros((layout.unit_count, 1))
     np.add.at(rounds, layout.stake_company, facts.round_share)
     cache["round_share"] = facts.round_share / np.maximum(rounds[layout.stake_company], TINY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import multiprocessing.connection
 import multiprocessing.process
 import os
 import pickle
@@ -66,6 +67,7 @@ class ProcessPool:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
+                initializer=_follow_parent,
             )
             # with the tasks, not at the start: a start that carries much waits for each process to load
             packed = pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
@@ -98,6 +100,18 @@ def require_main_guard() -> None:
         return
     if "__main__" not in Path(script).read_text(encoding="utf-8", errors="replace"):
         raise UsageError(GUARD_ADVICE)
+
+
+def _follow_parent() -> None:
+    """A worker ends with its parent, also where that is killed and can end nothing itself."""
+    parent = multiprocessing.process.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 _functions: dict[str, Callable[[Any], Any]] = {}

@@ -66,7 +66,7 @@ FATES = {
 }
 SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
 CHAIN_LOSS_SHARE = 0.05
-"""A failure belongs to a chain where failed customers had bought at least this share of the firm's revenue with them."""
+"""A failure belongs to a chain where failed customers had bought at least this share of a firm's sales with them."""
 
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")

@@ -95,8 +95,9 @@ def round_room(
 
     A share of value, with value taken half way (in logs) between now and the opening: the money that looks for
     such firms does not grow as fast as their price. It falls with the cube of mood (the firm prototype of
-    docs/decisions/0003: 24 S^3 a quarter for OpenAI) and with growth: revenue_expected is revenue smoothed over about a year and a half, promised is
-    contracted income to come, patience the part of a round that a firm without growth still gets.
+    docs/decisions/0003: 24 S^3 a quarter for OpenAI) and with growth: revenue_expected is revenue smoothed over about
+    a year and a half, promised is contracted income to come, patience the part of a round that a firm without growth
+    still gets.
     """
     depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
     spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3

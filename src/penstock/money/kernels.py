@@ -15,7 +15,8 @@ Rules that callers keep, for no kernel checks them while it runs:
 - lanes never mix, and a lane's sums run in the order of the ties, so that a lane has the same bits in a
   block of any width.
 
-Money units are USD bn throughout. Each kernel has a NumPy twin in `oracles.py` that tests hold equal.
+Money units are USD bn throughout. Kernels have a NumPy twin in `oracles.py` that tests hold equal; `fall_due` and
+`settle_bills`, which do several of them in one pass, are held by audits of whole quarters.
 Signatures are given, so that machine code is compiled once, at the first import, and read from Numba's cache
 by every later process. Import this module inside functions where start-up time matters: it loads Numba.
 """

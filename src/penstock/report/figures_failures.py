@@ -9,16 +9,16 @@ from penstock.report.tables import company_failures, default_timeline, layer_fai
 
 COMPANIES_SHOWN = 25
 
-LEFT_NODES = ("users", "other_customers", "households", "enterprises", "governments", "other_ai_buyers")
+LEFT_NODES = ("users", "other_customers", "lenders", "investors")
 """Payers at the left end of the stack."""
-RIGHT_NODES = ("other_suppliers", "workers", "state")
+RIGHT_NODES = ("other_suppliers", "workers", "state", "to_lenders", "to_investors")
 """Payees at the right end of the stack."""
-FUNDING_NODES = ("lenders", "investors", "finance")
-"""Funders: what they pay in is drawn forward, what is paid back to them is a return flow."""
+REPAID = {"lenders": "to_lenders", "investors": "to_investors"}
+"""Funders stand at both ends: what they pay in comes from the left, what they get back goes to the right."""
 
-NODE_NAMES = {**LAYER_NAMES, "other_ai_buyers": "Other AI buyers"}
+NODE_NAMES = LAYER_NAMES
 
-STACK_RANK = {"ai": 1, "data": 2, "platform": 3, "facilities": 4, "silicon": 5, "energy": 6}
+STACK_RANK = {"finance": 1, "ai": 1, "data": 2, "platform": 3, "facilities": 4, "silicon": 5, "energy": 6}
 LEFT_RANK, RIGHT_RANK = 0, 7
 
 
@@ -237,12 +237,12 @@ def timeline(data: ReportData) -> Figure:
 def money_sankey(data: ReportData) -> Figure | None:
     """Mean yearly payments between layers and sectors; None when the run carries no flows.
 
-    A Sankey needs a graph without cycles. Payments that run against the stack, inside one layer or back to
-    funders are `return` flows: drawn as arcs beneath, listed in the same table.
+    A Sankey needs a graph without cycles. Funders therefore stand at both ends. Payments that run against the
+    stack or inside one layer are `return` flows: drawn as arcs beneath, listed in the same table.
     """
     if data.flows is None:
         return None
-    flows = data.flows
+    flows = data.flows.assign(payee=data.flows["payee"].astype(str).replace(REPAID))
     ranks = _node_ranks(flows["payer"].astype(str).tolist(), flows["payee"].astype(str).tolist())
     rows: list[list[object]] = []
     findings: dict[str, str] = {}
@@ -251,7 +251,7 @@ def money_sankey(data: ReportData) -> Figure | None:
         part = flows[flows["scenario"].astype(str) == scenario]
         for year in years:
             now = part[part["year"].astype(str) == year].sort_values("usd_bn_mean", ascending=False)
-            total = returned = 0.0
+            total = repaid = returned = 0.0
             largest = ""
             for row in now.to_dict("records"):
                 payer, payee, mean = str(row["payer"]), str(row["payee"]), float(row["usd_bn_mean"])
@@ -260,6 +260,7 @@ def money_sankey(data: ReportData) -> Figure | None:
                 back = ranks[payer] >= ranks[payee]
                 total += mean
                 returned += mean if back else 0.0
+                repaid += mean if payee in REPAID.values() else 0.0
                 if not largest:
                     largest = f"{node_name(payer)} to {node_name(payee)}, {money(mean)}"
                 rows.append(
@@ -276,9 +277,8 @@ def money_sankey(data: ReportData) -> Figure | None:
                 )
             findings[f"{scenario}|{year}"] = (
                 f"In {year}, {money(total)} moves between layers and sectors on average over the paths; "
-                f"{percent(returned / total)} of it flows back or stays inside a layer, and the "
-                "largest flow is "
-                f"{largest}."
+                f"{percent(repaid / total)} of it goes to lenders and investors, {percent(returned / total)} "
+                f"runs up the stack or stays inside a layer. The largest flow is {largest}."
                 if total > 0
                 else f"No payments between layers are recorded for {year}."
             )
@@ -287,16 +287,16 @@ def money_sankey(data: ReportData) -> Figure | None:
         id="money",
         kind="sankey",
         title="Where the money goes",
-        unit="$bn per year, nominal, mean over paths",
+        unit=f"$bn {'per year' if all(len(year) == 4 for year in years) else 'in the period'}, nominal, mean over paths",
         columns=(
             Column("scenario", "Scenario", "text"),
             Column("year", "Year", "text"),
             Column("payer", "Payer", "text"),
             Column("payee", "Payee", "text"),
             Column("direction", "Direction", "text"),
-            Column("usd_bn", "Mean, $bn per year"),
-            Column("p05", "5th percentile, $bn per year"),
-            Column("p95", "95th percentile, $bn per year"),
+            Column("usd_bn", "Mean, $bn"),
+            Column("p05", "5th percentile, $bn"),
+            Column("p95", "95th percentile, $bn"),
         ),
         rows=rows,
         findings=findings,
@@ -314,9 +314,9 @@ def money_sankey(data: ReportData) -> Figure | None:
             "ascending=[True, True, False]))\n"
         ),
         note=(
-            "Bands run from payer (left) to payee (right). Dashed arcs beneath are return "
-            "flows: payments up the "
-            "stack, inside a layer, or back to funders."
+            "Bands run from payer (left) to payee (right). What lenders and investors put in comes from the left, "
+            "what they get (interest, repayments, dividends, buybacks) goes to the right. Dashed arcs beneath: "
+            "payments up the stack or inside a layer; those below 1% of the largest stand in the table only."
         ),
     )
 
@@ -332,7 +332,7 @@ def _node_ranks(payers: list[str], payees: list[str]) -> dict[str, int]:
     for node in dict.fromkeys([*payers, *payees]):
         if node in STACK_RANK:
             ranks[node] = STACK_RANK[node]
-        elif node in LEFT_NODES or node in FUNDING_NODES:
+        elif node in LEFT_NODES:
             ranks[node] = LEFT_RANK
         elif node in RIGHT_NODES:
             ranks[node] = RIGHT_RANK

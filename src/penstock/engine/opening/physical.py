@@ -28,7 +28,7 @@ DESIGNER_OWNER = {"tpu": "alphabet", "trainium": "amazon"}
 CHIP_DESIGNER_LINE = {"nvidia": "nvidia", "amd": "amd", "alphabet": "tpu", "amazon": "trainium"}
 CHINESE = ("alibaba", "tencent", "baidu", "bytedance")
 GW_PER_ESTIMATE = 14.0
-"""IT power in use at end 2025 by the economy prototype (docs/decisions/0003), GW, +-20 % (assumption; shown beside the sum)."""
+"""IT power in use at end 2025, GW, by the economy prototype (docs/decisions/0003), +-20 % (assumption; shown only)."""
 
 HOPPER_FP8 = 1979.0
 """Dense 8-bit TFLOPS of one H100: the unit of H100e."""

@@ -14,7 +14,7 @@ from penstock.layers import energy
 Array = np.ndarray
 
 SETUP_SHARE = 0.5
-"""Share of a site paid at its start; the rest is paid when it is finished (assumption, 0.3 to 0.7; docs/decisions/0003)."""
+"""Share of a site paid at its start; the rest is paid when it is finished (assumption; docs/decisions/0003)."""
 LARGEST_RATIO = 200.0
 """Growth of a payer's revenue over the opening beyond which its purchases no longer follow."""
 OPENING_BURN = 1.0

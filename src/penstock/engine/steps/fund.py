@@ -135,9 +135,20 @@ def tied_up(now: Moment, costs: Array) -> Array:
     """
     f, r, cache = now.state.firms, now.results, now.block.cache
     sales = (1.0 - cache["collect_in"]) * (r["revenue"] - f.revenue + cache["slow_in"])
-    # suppliers of plant are counted as paid at once: what they let stand goes when spending is cut
     purchases = (1.0 - cache["collect_out"]) * np.minimum(costs - f.bought, 0.5 * costs)
-    return sales - purchases
+    return sales - purchases + plant_bills(now)
+
+
+def plant_bills(now: Moment) -> Array:
+    """What falls due on bills for plant, old and new, beyond the purchases of the quarter, (firms, paths), usd_bn.
+
+    After a fall of spending the old bills are larger than the new ones.
+    """
+    layout, r = now.block.layout, now.results
+    owed = np.zeros((layout.unit_count + 1, now.block.width))
+    kernels.accumulate(now.state.ties.receivable[layout.flow.slice], layout.capital_payer, owed)
+    due = now.block.cache["collect_plant"] * (owed[: layout.firms] + r["tied_capital"])
+    return np.maximum(due - r["tied_capital"], 0.0)
 
 
 def lose_access(now: Moment) -> None:
@@ -225,7 +236,7 @@ def sell_equity(now: Moment) -> None:
 
 
 MOST_OF_CASH = 0.2
-"""Share of its cash that a firm puts into rounds of others in a quarter (assumption, 0.1 to 0.3; docs/decisions/0003)."""
+"""Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
 
 
 def who_pays(now: Moment, raised: Array) -> Array:

@@ -15,6 +15,8 @@ FRESH_SHARE_AT_RISK = 0.15
 """Share of a fab's output that hangs on tools and spare parts of the same quarter (assumption, 0.05 to 0.3)."""
 
 
+CANCELLED = 0.6
+"""Share of refused deliveries that are cancelled; the rest stays in the book (assumption, 0.3 to 0.9)."""
 FAB_FORESIGHT_YEARS = 0.5
 """Years beyond their lead time for which fabs and packaging build (assumption, 0 to 1)."""
 
@@ -112,7 +114,9 @@ def deliver(now: Moment) -> None:
     fleet, r = now.state.fleet, now.results
     grow_old(now)
     accepted = r["shipped"] * r["accept"]
-    fleet.backlog = np.maximum(fleet.backlog - accepted, 0.0)
+    # a part of what an owner could not take goes to others
+    refused = CANCELLED * (r["shipped"] - accepted)
+    fleet.backlog = np.maximum(fleet.backlog - accepted - refused, 0.0)
     fleet.waiting = fleet.waiting + accepted
     fleet.delivered = fleet.delivered + accepted
     r["accepted"] = accepted

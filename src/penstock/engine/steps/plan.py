@@ -178,10 +178,9 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     """Orders that owners can pay: free cash flow, outside money by mood, and room for debt."""
     e, th, r, f, facts = now.state.economy, now.block.theta, now.results, now.state.firms, now.block.facts
     owners = now.block.layout.owners
-    # chips beyond what can be shipped this quarter stand in the book and cost nothing yet
-    book = now.state.fleet.backlog + np.maximum(chips, 0.0)
-    shippable = r["chip_capacity_last"] * book / np.maximum(book.sum(axis=0), 1e-9)
-    cost = np.minimum(np.maximum(chips, 0.0), shippable) * now.block.cache["chip_dollar"] * r["chip_index"]
+    # chips that the book cannot bring within a lead time stand there and cost nothing yet
+    soon = (now.state.fleet.backlog + np.maximum(chips, 0.0)) / r["chip_lead"]
+    cost = np.minimum(np.maximum(chips, 0.0), soon) * now.block.cache["chip_dollar"] * r["chip_index"]
     cost = cost + r["site_cost"] * (0.75 * halls + 0.25 * power)
     free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
     own = th["cash_share"] * np.maximum(free, 0.0)
@@ -266,6 +265,7 @@ def debt_room(now: Moment) -> Array:
     yearly = 4.0 * np.maximum(f.ebitda, 0.0)
     assets = f.compute_equipment + f.buildings + f.construction
     limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
+    limit = limit * now.block.cache["rating_appetite"]
     backed = CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"]
     return limit + backed - now.block.cache["debt_owed"]
 

@@ -7,9 +7,20 @@ import { tooltipBase, tooltipBody } from "./tooltip.js";
 
 const ARC_ROOM = 120;
 const ARCS_NAMED = 6;
+const SMALLEST_ARC = 0.01; // of the largest; smaller return flows are in the table only
+
+const NARROW = 520;
+const NARROW_NODE = 10;
 
 export function sankeyHeight(width) {
-  return (width < 520 ? 560 : 520) + ARC_ROOM;
+  return (width < NARROW ? 560 : 520) + ARC_ROOM;
+}
+
+// Columns stand close in a narrow chart: names start at the tops of their nodes, which are seldom level, and that
+// of the last column but one stands beneath, clear of the names at the right.
+function narrowLabel(depth, columns) {
+  if (depth === columns - 1) return {};
+  return depth === columns - 2 ? { position: "bottom" } : { position: [NARROW_NODE + 5, 1] };
 }
 
 export function sankeyOption(view) {
@@ -18,6 +29,7 @@ export function sankeyOption(view) {
   const forward = rows.filter((row) => row[direction] === "forward" && row[value] > 0);
   const used = new Set(rows.flatMap((row) => [row[source], row[target]]));
   const ranks = [...new Set(nodes.filter(([name]) => used.has(name)).map((node) => node[2]))].sort((a, b) => a - b);
+  const narrow = width < NARROW;
   const text = { color: colours.ink, fontFamily: colours.font, fontSize: 13 };
   return {
     animation: false,
@@ -38,10 +50,10 @@ export function sankeyOption(view) {
       {
         type: "sankey",
         left: 10,
-        right: width < 520 ? 114 : 130,
+        right: narrow ? 114 : 130,
         top: 10,
         bottom: ARC_ROOM,
-        nodeWidth: width < 520 ? 10 : 16,
+        nodeWidth: narrow ? NARROW_NODE : 16,
         nodeGap: 12,
         nodeAlign: "left",
         layoutIterations: 32,
@@ -51,6 +63,7 @@ export function sankeyOption(view) {
           .map(([name, layer, rank]) => ({
             name,
             depth: ranks.indexOf(rank),
+            label: narrow ? narrowLabel(ranks.indexOf(rank), ranks.length) : {},
             itemStyle: {
               color: layerColour(layer, colours),
               borderColor: layerOutline(layer, colours),
@@ -86,7 +99,8 @@ export function drawReturns(chart, view) {
   const layerOf = new Map(nodes.map(([name, layer]) => [name, layer]));
   const back = rows
     .filter((row) => row[direction] === "return" && row[value] > 0)
-    .sort((a, b) => b[value] - a[value]);
+    .sort((a, b) => b[value] - a[value])
+    .filter((row, index, sorted) => row[value] >= SMALLEST_ARC * sorted[0][value]);
   const height = chart.getHeight();
   const floor = height - ARC_ROOM + 6;
   const largest = back.length ? back[0][value] : 1;
@@ -125,7 +139,7 @@ export function drawReturns(chart, view) {
       style: { fill: stroke },
       silent: true,
     });
-    if (index < ARCS_NAMED && !own && width >= 520) {
+    if (index < ARCS_NAMED && !own && width >= NARROW) {
       labels.push({
         type: "text",
         style: {
