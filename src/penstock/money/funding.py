@@ -15,6 +15,8 @@ Array = np.ndarray
 
 LEAST_CAPEX = 0.03
 """Share of planned capital spending that cannot be stopped (assumption, 0.02 to 0.1)."""
+CUT_MARGIN = 0.05
+"""Share of planned capital spending that is cut beyond the need (assumption, 0.02 to 0.15)."""
 COST_CUT = 0.25
 """Share of other operating cost that a firm can cut at once (assumption, 0.1 to 0.3)."""
 
@@ -55,8 +57,11 @@ def cover(
     left = left - equity
     vendor = np.minimum(left, np.maximum(vendor_room, 0.0))
     left = left - vendor
-    capex_cut = np.minimum(left, np.maximum(capex, 0.0) * np.minimum(flexible, 1.0 - LEAST_CAPEX))
-    left = left - capex_cut
+    # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
+    capex = np.maximum(capex, 0.0)
+    margin = np.where(left > 0.0, left + CUT_MARGIN * capex, 0.0)
+    capex_cut = np.minimum(margin, capex * np.minimum(flexible, 1.0 - LEAST_CAPEX))
+    left = np.maximum(left - capex_cut, 0.0)
     cost_cut = np.minimum(left, COST_CUT * cost)
     share = 1.0 - capex_cut / np.maximum(capex, 1e-9)
     return Sources(debt, line, equity, vendor, capex_cut, cost_cut, left - cost_cut, share)
