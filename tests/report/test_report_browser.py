@@ -122,6 +122,8 @@ def test_colours_can_be_chosen_and_are_remembered(opened: tuple[Any, list[str]])
     page.locator("#theme-toggle").click()
     after = page.evaluate(ground)
     assert after != before
+    # a browser hands what is stored to its other processes in its own time, and a reload may start one
+    page.wait_for_timeout(500)
     page.reload()
     assert page.evaluate(ground) == after
     assert problems == []

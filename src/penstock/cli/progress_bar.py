@@ -12,7 +12,7 @@ from penstock.engine.progress import OnProgress, silent
 
 @contextmanager
 def progress_bar(settings: Settings, what: str = "paths") -> Iterator[OnProgress]:
-    """A callback that moves a bar over so many of `what`; a silent one under --no-progress, -q, or without a terminal."""
+    """A callback that moves a bar over so many of `what`; silent under --no-progress, -q, or without a terminal."""
     if not settings.progress or not sys.stderr.isatty():
         yield silent
         return

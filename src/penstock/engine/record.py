@@ -160,7 +160,7 @@ class Recorder:
 
     def _economy(self, now: Moment) -> None:
         t, r, e = now.quarter, now.results, self.economy
-        fleet, theta = now.state.fleet, now.block.theta
+        theta = now.block.theta
         pue = now.block.facts.physical["pue"].to_numpy(float)[:, None]
         power = now.block.cache["owner_power"]
         it_gw = power.sum(axis=0)

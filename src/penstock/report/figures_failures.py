@@ -282,12 +282,13 @@ def money_sankey(data: ReportData) -> Figure | None:
                 if total > 0
                 else f"No payments between layers are recorded for {year}."
             )
+    per = "per year" if all(len(year) == len("2026") for year in years) else "in the period"
     nodes = sorted(ranks, key=lambda node: (ranks[node], node))
     return Figure(
         id="money",
         kind="sankey",
         title="Where the money goes",
-        unit=f"$bn {'per year' if all(len(year) == 4 for year in years) else 'in the period'}, nominal, mean over paths",
+        unit=f"$bn {per}, nominal, mean over paths",
         columns=(
             Column("scenario", "Scenario", "text"),
             Column("year", "Year", "text"),

@@ -28,6 +28,7 @@ def mend(now: Moment) -> None:
     failed = find_failures(now)
     r = now.results
     r["failed_now"] = failed
+    r["repaid"] = np.zeros(failed.shape)
     weight = np.where(now.block.cache["core_firms"], 1.0, 1.0 / 6.0)
     r["default_weight_next"] = np.minimum((failed * weight).sum(axis=0), 6.0)
     if failed.any():
@@ -116,11 +117,20 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
     )
     f.line[firms, lanes] = 0.0
     e = now.state.economy
-    loss = before - claims_of(now, firms, lanes)
+    loss = before - claims_of(now, firms, lanes) - r["repaid"][firms, lanes]
     np.add.at(e.lender_losses, lanes, np.maximum(loss, 0.0))
     r["resolved"] = np.stack([firms, lanes, fate, buyer])
     r["resolved_loss"] = loss
     r["resolved_claims"] = before
+
+
+def repay_lenders(now: Moment, firms: Array, lanes: Array, amount: Array) -> None:
+    """Pays lenders pro rata out of the firm's cash, at most what they are owed; adds to `repaid` (firms, paths)."""
+    layout, ties, books = now.block.layout, now.state.ties, now.state.books
+    owed = claims_of(now, firms, lanes)
+    share = np.minimum(1.0, amount / np.maximum(owed, 1e-12))
+    failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, ties.debt, books.cash)
+    now.results["repaid"][firms, lanes] += owed * share
 
 
 def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
@@ -136,9 +146,7 @@ def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
 def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
     """Cash goes to lenders pro rata, what is left of the claims is lost, contracts end, the fleet goes to others."""
     books, layout, fleet = now.state.books, now.block.layout, now.state.fleet
-    cash = np.maximum(books.cash[firms, lanes], 0.0)
-    share = np.minimum(1.0, cash / np.maximum(claims_of(now, firms, lanes), 1e-12))
-    failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    repay_lenders(now, firms, lanes, np.maximum(books.cash[firms, lanes], 0.0))
     nothing = np.zeros(len(firms))
     cut_claims(now, firms, lanes, nothing, nothing, nothing)
     failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
@@ -314,8 +322,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     for item in (f.compute_equipment, f.buildings, f.equipment_gross):
         item[firms, lanes] *= left
     f.equipment_entries[:, firms, lanes] *= left
-    share = np.minimum(1.0, paid / np.maximum(claims_of(now, firms, lanes), 1e-12))
-    failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, now.state.ties.debt, books.cash)
+    repay_lenders(now, firms, lanes, paid)
     both = firms < layout.owners
     firms, lanes, buyer = firms[both], lanes[both], buyer[both]
     ages = np.arange(fleet.stock.shape[0])[:, None]

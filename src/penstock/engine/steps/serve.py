@@ -16,7 +16,7 @@ POWER_PRICE_USD_PER_MWH = 65.0
 
 def serve(now: Moment) -> None:
     """Sets cost, hurdle, price, wanted, busy, served, utilisation and the capacity picture of the quarter."""
-    e, th, fleet, r = now.state.economy, now.block.theta, now.state.fleet, now.results
+    e, th, r = now.state.economy, now.block.theta, now.results
     r["owner_stock"], r["owner_power"] = now.block.cache["owner_stock"], now.block.cache["owner_power"]
     unit_costs(now)
     floor = 1.15 * r["running"]
