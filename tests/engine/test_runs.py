@@ -24,10 +24,13 @@ from fake_model import table_hashes as hashes
 from penstock.engine.bands import QUANTILES, STATISTICS, ChunkArrays, band_statistics, band_table
 from penstock.engine.chunks import KEYS, Chunk, chunk_paths, chunk_tables, plain_text, plan_chunks
 from penstock.engine.ensemble import quarter_names
+from penstock.engine.flows import flow_table, year_names
+from penstock.engine.ledger_view import GROUP_NAMES
+from penstock.engine.opening.state import LAYERS
 from penstock.engine.run import ModelWarning, Run, open_run
 from penstock.errors import InputError, UsageError
 
-TABLES = ("economy", "layers", "outcomes", "events", "bands")
+TABLES = ("economy", "layers", "outcomes", "events", "bands", "flows")
 
 
 def frames(result: Run) -> dict[str, pd.DataFrame]:
@@ -37,7 +40,7 @@ def frames(result: Run) -> dict[str, pd.DataFrame]:
 def test_files_are_the_same_bytes_for_one_worker_and_two(tmp_path: Path) -> None:
     run(tmp_path / "one", jobs=1)
     run(tmp_path / "two", jobs=2)
-    assert len(hashes(tmp_path / "one")) == 3 * 4 + 1
+    assert len(hashes(tmp_path / "one")) == 3 * 4 + 2
     assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
 
 
@@ -119,10 +122,37 @@ def test_bands_do_not_depend_on_the_cut_into_chunks() -> None:
     generator = np.random.default_rng(1)
     company = generator.random((7, 3, 2, 50)).astype(np.float32)
     economy = generator.random((15, 3, 50))
+    flows = generator.random((1, len(GROUP_NAMES), len(GROUP_NAMES), 50))
     quarters = ("2026Q1", "2026Q2", "2026Q3")
-    whole = band_table("s", quarters, ("a", "b"), [ChunkArrays(company, economy)])
-    parts = [ChunkArrays(company[..., cut], economy[..., cut]) for cut in (slice(0, 33), slice(33, 50))]
+    whole = band_table("s", quarters, ("a", "b"), [ChunkArrays(company, economy, flows)])
+    cuts = (slice(0, 33), slice(33, 50))
+    parts = [ChunkArrays(company[..., cut], economy[..., cut], flows[..., cut]) for cut in cuts]
+    whole_flows, parts_flows = flow_table("s", quarters, [flows]), flow_table("s", quarters, [p.flows for p in parts])
+    pd.testing.assert_frame_equal(whole_flows, parts_flows, check_exact=True)
     pd.testing.assert_frame_equal(whole, band_table("s", quarters, ("a", "b"), parts), check_exact=True)
+
+
+def test_flows_are_spread_over_all_paths() -> None:
+    flows = run().flows
+    assert list(flows.columns) == ["scenario", "year", "payer", "payee", "usd_bn_mean", "p05", "p95"]
+    assert set(flows["payer"]) == {"users"} and len(flows) == 2 * len(LAYERS)
+    paid = np.arange(PATHS) + 1.0
+    expected = [paid.mean(), *np.quantile(paid, [0.05, 0.95])]
+    np.testing.assert_allclose(flows[["usd_bn_mean", "p05", "p95"]].to_numpy(), np.tile(expected, (len(flows), 1)))
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "names"),
+    [
+        (0, 8, ["2026", "2027"]),
+        (0, 6, ["2026", "2027Q1-2027Q2"]),
+        (0, 1, ["2026Q1-2026Q1"]),
+        (2, 6, ["2026Q3-2027Q2", "2027Q3-2027Q4"]),
+    ],
+)
+def test_a_year_is_named_as_one_where_it_is_one(first: int, count: int, names: list[str]) -> None:
+    quarters = quarter_names(FakeWorld().as_of, first + count)[first:]
+    assert year_names(quarters) == names
 
 
 def test_dtypes_are_those_of_the_contract() -> None:

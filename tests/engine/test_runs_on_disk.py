@@ -56,7 +56,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(tmp_path: Path, jobs: i
     assert seen[0] >= 256
     assert hashes(tmp_path / "whole") == hashes(tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "manifest.json", "economy", "layers", "outcomes", "events", "bands",
+        "manifest.json", "economy", "layers", "outcomes", "events", "bands", "flows",
     }  # fmt: skip
 
 
@@ -178,6 +178,31 @@ def test_the_default_directory_names_the_scenario_and_what_is_run() -> None:
     assert directory().parent == Path("runs")
     assert directory().name.startswith("baseline-") and len(directory().name) == len("baseline-") + 8
     assert len({directory(), directory(seed=8), directory(prior=True), directory(paths=11)}) == 4
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from fake_model import run_fake
+
+def stop(done, total, note):
+    if done:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    run_fake(Path({out!r}), paths=2000, jobs=2, on_progress=stop)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path / "run")))
+    # output ends only when every process that holds it has ended
+    done = subprocess.run([sys.executable, script], capture_output=True, timeout=60)
+    assert done.returncode == -9
+    run(tmp_path / "run", paths=2000)
+    assert damaged_files(tmp_path / "run", open_run(tmp_path / "run").manifest) == []
 
 
 SCRIPT = """

@@ -170,6 +170,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["chip_dollar"] = np.where(dollars > 0, dollars / deliveries, chip_price)
     cache["outside_weights"] = dollars / np.maximum(dollars.sum(), TINY)
     cache["accelerator_base"] = facts.category_base["accelerators"][owner]
+    cache["pue"] = physical["pue"].to_numpy(float)[:, None]
     cache["owner_phase"] = (np.arange(len(owner)) * 0.6180339887498949 % 1.0)[:, None]
 
     halls, power = fleet.hall_stages.sum(axis=0), fleet.power_stages.sum(axis=0)
@@ -326,6 +327,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     np.add.at(per_firm, layout.borrower, facts.draw_share)
     cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
     cache["can_borrow"] = (per_firm > TINY).astype(float)
+    cache["held"] = np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
     appetite = np.array([RATING_APPETITE.get(name, 1.0) for name in RATINGS])
     cache["rating_appetite"] = appetite[layout.rating][:, None]
     rounds = np.zeros((layout.unit_count, 1))

@@ -52,7 +52,7 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     cash = np.abs(books.cash.sum(axis=0)) / np.abs(books.cash).sum(axis=0)
     shares = np.zeros((layout.unit_count, block.width))
     kernels.accumulate(state.ties.stake, layout.stake_company, shares)
-    held = np.abs(shares[: layout.firms] - 1.0) * np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
+    held = np.abs(shares[: layout.firms] - 1.0) * block.cache["held"]
     stock, power = block.cache["owner_stock"], block.cache["owner_power"]
     chips = np.abs(fleet.delivered - stock - fleet.waiting - fleet.retired - fleet.failed)
     chips = (chips / np.maximum(fleet.delivered, 1e-3)).max(axis=0)

@@ -161,7 +161,7 @@ class Recorder:
     def _economy(self, now: Moment) -> None:
         t, r, e = now.quarter, now.results, self.economy
         theta = now.block.theta
-        pue = now.block.facts.physical["pue"].to_numpy(float)[:, None]
+        pue = now.block.cache["pue"]
         power = now.block.cache["owner_power"]
         it_gw = power.sum(axis=0)
         facility = (power * pue).sum(axis=0)

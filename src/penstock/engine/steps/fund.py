@@ -6,7 +6,6 @@ import numpy as np
 
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
-from penstock.engine.steps.plan import debt_room
 from penstock.engine.steps.serve import RATE_DEFAULT
 from penstock.money import funding, kernels
 
@@ -90,7 +89,7 @@ def fund(now: Moment) -> None:
     open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
     rolled = np.where(grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0))
-    room = np.maximum(debt_room(now), 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
+    room = np.maximum(r["debt_room"], 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
     room = room * now.block.cache["can_borrow"]
     equity = r["round_room"]
     borrowing = now.struck("borrowing")

@@ -151,6 +151,8 @@ def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
     cut_claims(now, firms, lanes, nothing, nothing, nothing)
     failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
     own = firms < layout.owners
+    if not own.any():
+        return
     firms, lanes = firms[own], lanes[own]
     for array in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
         array[:, layout.owners] += _by_lane(array[:, firms, lanes], lanes, now.block.width)
@@ -324,6 +326,8 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     f.equipment_entries[:, firms, lanes] *= left
     repay_lenders(now, firms, lanes, paid)
     both = firms < layout.owners
+    if not both.any():
+        return
     firms, lanes, buyer = firms[both], lanes[both], buyer[both]
     ages = np.arange(fleet.stock.shape[0])[:, None]
     for array in (fleet.stock, fleet.power):

@@ -189,7 +189,8 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
     outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
     open_markets = open_markets[:owners]
-    room = 0.06 * e.mood * np.maximum(debt_room(now)[:owners], 0.0) * open_markets
+    r["debt_room"] = debt_room(now)
+    room = 0.06 * e.mood * np.maximum(r["debt_room"][:owners], 0.0) * open_markets
     # builders that live on contracts order against them: lenders advance on income to come
     coming = r["contract_growth"][:owners]
     dependent = np.clip(5.0 * coming / np.maximum(f.revenue[:owners], 1e-9), 0.0, 1.0)
