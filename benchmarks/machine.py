@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from penstock.version import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "numba", "pandas", "duckdb")
 GIB = 2**30
@@ -59,7 +61,7 @@ def provenance() -> Provenance:
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         packages=", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        penstock=version("penstock"),
+        penstock=__version__,
     )
 
 
