@@ -111,6 +111,8 @@ def test_an_empty_place_lists_no_runs(tmp_path: Path, capsys: pytest.CaptureFixt
         (["run", "--world", "no_such_world"], 2, "no_such_world"),
         (["run", "--run", "no_such_run"], 2, "no_such_run"),
         (["run", "baseline", "--run", "no_such_run"], 2, "expected one of the two"),
+        (["run", "--scenario", "baseline", "--run", "no_such_run"], 2, "expected one of the two"),
+        (["run", "baseline", "--scenario", "no_such_scenario"], 2, "no_such_scenario"),
         (["path", "no_such_run", "3"], 2, "no_such_run"),
         (["report", "."], 3, "found no run"),
         (["runs", "verify", "no_such_run"], 2, "no_such_run"),

@@ -57,7 +57,7 @@ EXPECTED = {
     "scenario new": shape(1),
     "scenario check": shape(1),
     "scenario diff": shape(2),
-    "run": shape(0, MANY, options=SIMULATING),
+    "run": shape(0, MANY, options=SIMULATING | {"--scenario"}),
     "path": shape(2),
     "report": shape(1),
     "steps": shape(options=SIMULATING | {"--scenario"}),

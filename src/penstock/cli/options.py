@@ -19,5 +19,5 @@ PathsOption = Annotated[int, typer.Option("--paths", "-n", min=1, help="How many
 QuartersOption = Annotated[int, typer.Option("--quarters", min=1, help="How many quarters after 2025Q4.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The seed of the random numbers.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many processes [all cores].")]
-PriorOption = Annotated[bool, typer.Option("--prior", help="Draw from the prior, not the posterior.")]
+PriorOption = Annotated[bool, typer.Option("--prior", help="Draw parameters from the wide prior ranges.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")]

@@ -92,6 +92,10 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[SCENARIO]...", help="Names or files of scenarios [baseline]."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", metavar="S", help="The same as an argument; may be given again."),
+    ] = None,
     paths: PathsOption = DEFAULT_RUN_PATHS,
     quarters: QuartersOption = DEFAULT_QUARTERS,
     seed: SeedOption = str(DEFAULT_SEED),
@@ -108,13 +112,14 @@ def run(
     from penstock.engine.run import open_run
     from penstock.report.source import read_run
 
+    chosen = [*(scenario or []), *(also or [])]
     if run is not None:
-        if scenario:
+        if chosen:
             raise UsageError("--run: found a scenario beside it; expected one of the two")
         result = open_run(run, world=_given_world(settings))
         data = read_run(result)
     else:
-        names = scenario or [DEFAULT_SCENARIO]
+        names = chosen or [DEFAULT_SCENARIO]
         result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out)
     _summarise(result, data, settings)
     if problems := result.problems():

@@ -54,7 +54,7 @@ def simulate(
     `scenario` is a name, a file, a scenario, or a list of these. With `out` the run lies in that directory,
     and the same call resumes or reads it; without, it stays in memory and nothing is written. keep="full"
     adds a table of every company on every path. jobs=1 works in this process; jobs > 1 spawns processes and
-    needs a main guard in a script. `prior` draws from the prior instead of the posterior. Results depend on
+    needs a main guard in a script. `prior` draws parameters from their wide prior ranges. Results depend on
     neither `jobs` nor interruptions, bit for bit.
 
     Raises UsageError for a bad value, InputError for a bad scenario or world, OutputError for a place that

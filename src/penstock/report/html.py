@@ -227,9 +227,9 @@ def _what_was_run(data: ReportData) -> str:
     names = ", ".join(name.replace("_", " ") for name in data.scenarios)
     quarters = sorted({str(q) for q in data.economy["quarter"].unique()})
     draws = (
-        "parameters drawn from the prior"
+        "parameters drawn from their wide prior ranges"
         if data.manifest.get("prior")
-        else "parameters drawn from the posterior where the world carries one"
+        else "parameters drawn, each on its own, from the ranges of an earlier fit, not from a posterior"
     )
     return _text(
         f"{data.paths:,} simulated paths of {data.quarters} quarters ({quarters[0]} to "
