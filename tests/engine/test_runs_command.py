@@ -76,6 +76,24 @@ def test_verify_passes_a_whole_run_and_fails_a_damaged_one(tmp_path: Path, capsy
     assert "bands/baseline.parquet: found SHA-256" in capsys.readouterr().err
 
 
+def test_verify_fails_a_manifest_that_leaves_out_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_fake(tmp_path, paths=5)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "files": []}))
+    assert main(["runs", "verify", str(tmp_path)]) == 1
+    assert "bands/baseline.parquet: found a table that manifest.json does not name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_broken_manifest_hides_no_other_run(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_fake(tmp_path / "whole", paths=5)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text(text)
+    assert main(["runs", "list", str(tmp_path), "--format", "json"]) == 0
+    states = {row["state"] for row in json.loads(capsys.readouterr().out)["result"]}
+    assert states == {"finished", "broken: manifest.json"}
+
+
 def test_list_names_finished_and_unfinished_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def stop(done: int, total: int, note: str) -> None:
         if done:

@@ -27,7 +27,7 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import Section, emit
-from penstock.errors import CheckFailedError, ModelError, UsageError
+from penstock.errors import CheckFailedError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
@@ -336,28 +336,14 @@ def list_runs(
     import pandas as pd
 
     from penstock.engine.checkpoints import STARTED
-    from penstock.engine.manifest import MANIFEST, identity_hash, read_json
+    from penstock.engine.manifest import MANIFEST
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
         note = next((entry / name for name in (MANIFEST, STARTED) if (entry / name).is_file()), None)
         if note is None:
             continue
-        stored = read_json(note)
-        rows.append(
-            {
-                "run": str(entry),
-                "id": identity_hash(stored),
-                "state": "finished" if note.name == MANIFEST else "unfinished",
-                "started": stored["started"],
-                "scenarios": ", ".join(scenario["name"] for scenario in stored["scenarios"]),
-                "world": stored["world"]["name"],
-                "paths": stored["paths"],
-                "quarters": stored["quarters"],
-                "seed": stored["seed"],
-                "megabytes": round(sum(f.stat().st_size for f in entry.rglob("*") if f.is_file()) / 1e6, 1),
-            }
-        )
+        rows.append({"run": str(entry), **_listed(note)})
     columns = [
         "run",
         "id",
@@ -372,6 +358,27 @@ def list_runs(
     ]
     frame = pd.DataFrame(rows, columns=columns).sort_values("started", ascending=False, ignore_index=True)
     emit(frame, settings, title=f"{len(frame)} runs in {directory}")
+
+
+def _listed(note: Path) -> dict[str, Any]:
+    """What the list of runs says of one run; a manifest that nobody can read hides no other run."""
+    from penstock.engine.manifest import MANIFEST, identity_hash, read_json
+
+    try:
+        stored = read_json(note)
+        return {
+            "id": identity_hash(stored),
+            "state": "finished" if note.name == MANIFEST else "unfinished",
+            "started": stored["started"],
+            "scenarios": ", ".join(scenario["name"] for scenario in stored["scenarios"]),
+            "world": stored["world"]["name"],
+            "paths": stored["paths"],
+            "quarters": stored["quarters"],
+            "seed": stored["seed"],
+            "megabytes": round(sum(f.stat().st_size for f in note.parent.rglob("*") if f.is_file()) / 1e6, 1),
+        }
+    except (InputError, KeyError, TypeError):
+        return {"state": f"broken: {note.name}"}
 
 
 @runs_app.command("verify")

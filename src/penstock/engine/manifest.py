@@ -119,7 +119,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def damaged_files(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """One line per file of a run that is missing or whose bytes are not what the manifest says."""
+    """One line per file of a run that is missing, is not what the manifest says, or is a table it does not name."""
     found = []
     for entry in manifest["files"]:
         digest = sha256_of(directory / entry["path"])
@@ -127,4 +127,8 @@ def damaged_files(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
             found.append(f"{entry['path']}: found no file; expected one with {entry['rows']} rows")
         elif digest != entry["sha256"]:
             found.append(f"{entry['path']}: found SHA-256 {digest[:12]}…; expected {entry['sha256'][:12]}…")
+    named = {entry["path"] for entry in manifest["files"]}
+    for table in sorted(directory.rglob("*.parquet")):
+        if (path := table.relative_to(directory).as_posix()) not in named:
+            found.append(f"{path}: found a table that {MANIFEST} does not name; expected its row in `files`")
     return found
