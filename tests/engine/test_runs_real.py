@@ -24,8 +24,8 @@ from penstock.report.source import read_run
 from penstock.report.tables import longest_chains
 from penstock.world import World
 
-PATHS, QUARTERS = 384, 8
-"""Three chunks, two of them at work at a time."""
+PATHS, QUARTERS = 896, 8
+"""Seven chunks, two at work at a time: after the first note there is time left for a Ctrl-C."""
 ECONOMY_OF_PATH_KEYS = ["scenario", "path", "region"]
 FULL = 40
 PAID = ("cash", "payout")
