@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.engine.executors import THREAD_VARIABLES
+from penstock.engine.executors import single_threaded_children
 from penstock.engine.model import WIDTH, Model, prepare, simulate_paths
 from penstock.world import load_world
 
@@ -51,27 +50,21 @@ def measure(paths: int, quarters: int, repeats: int, jobs: tuple[int, ...]) -> l
 def _measure(model: Model, paths: int, repeats: int, jobs: int) -> Throughput:
     quarters = model.program.quarters
     blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        with ProcessPoolExecutor(
+    with (
+        single_threaded_children(),
+        ProcessPoolExecutor(
             jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_warm, initargs=(model,)
-        ) as pool:
-            # processes start as work comes: as many pieces as processes, each long enough for all to be taken
-            list(pool.map(_nap, [0.5] * jobs))
-            seconds = []
-            for _ in range(repeats):
-                began = time.perf_counter()
-                done = sum(pool.map(_simulate, blocks))
-                seconds.append(time.perf_counter() - began)
-                if done != paths:
-                    raise RuntimeError(f"engine: found {done} paths; expected {paths}")
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        ) as pool,
+    ):
+        # processes start as work comes: as many pieces as processes, each long enough for all to be taken
+        list(pool.map(_nap, [0.5] * jobs))
+        seconds = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            done = sum(pool.map(_simulate, blocks))
+            seconds.append(time.perf_counter() - began)
+            if done != paths:
+                raise RuntimeError(f"engine: found {done} paths; expected {paths}")
     return Throughput(jobs, paths, quarters, tuple(seconds))
 
 

@@ -63,7 +63,7 @@ class ProcessPool:
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
         require_main_guard()
-        with _single_threaded_children():
+        with single_threaded_children():
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
@@ -162,7 +162,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def _single_threaded_children() -> Iterator[None]:
+def single_threaded_children() -> Iterator[None]:
     """Spawned processes read these variables when they first load NumPy; ours are put back after."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))

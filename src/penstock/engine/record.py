@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.conduct import rescue
+from penstock.engine.chunks import BINDING, COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
 from penstock.engine.moment import Block, Moment
@@ -18,46 +19,9 @@ from penstock.scenarios import quarters as calendar
 
 Array = np.ndarray
 
-BINDING = ("chips", "halls", "power", "funding", "demand")
 BINDS = 0.05
 """A limit binds where it takes more than this share of what was wanted."""
 
-MEASURES = (
-    "revenue_usd_bn",
-    "capex_usd_bn",
-    "profit_usd_bn",
-    "cash_usd_bn",
-    "debt_usd_bn",
-    "market_value_usd_bn",
-    "failed",
-)
-ECONOMY = (
-    "tokens_demanded",
-    "tokens_served",
-    "price_usd_per_mtok",
-    "price_usd_per_h100e_hour",
-    "h100e",
-    "it_mw",
-    "facility_mw",
-    "energy_mwh",
-    "co2_t",
-    "water_m3",
-    "utilisation",
-    "binding",
-    "capex_usd_bn",
-    "ai_revenue_usd_bn",
-    "surplus_usd_bn",
-    "stranded_usd_bn",
-)
-LAYER_COLUMNS = (
-    "revenue_usd_bn",
-    "profit_usd_bn",
-    "capex_usd_bn",
-    "debt_usd_bn",
-    "market_value_usd_bn",
-    "financed_revenue_usd_bn",
-    "defaults",
-)
 STAGES = ("distress", "standstill", "restructuring", "rescue", "acquisition", "liquidation")
 FATES = {
     rescue.RESTRUCTURING: "restructuring",
@@ -131,9 +95,9 @@ class Recorder:
         origin = calendar.ordinal(first_quarter)
         return cls(
             block=block,
-            economy={name: np.zeros((quarters, width)) for name in ECONOMY},
-            layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_COLUMNS},
-            company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in MEASURES},
+            economy={name: np.zeros((quarters, width)) for name in ECONOMY_MEASURES},
+            layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_MEASURES},
+            company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
             events=Events(),
             first_distress=np.full((firms, width), -1),
             default_quarter=np.full((firms, width), -1),
