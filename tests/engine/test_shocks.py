@@ -11,10 +11,11 @@ import pytest
 from simulated import Array, bundled, prepared, walk
 
 from penstock.engine.begin import begin_block, trend_of
+from penstock.engine.chunks import BINDING
 from penstock.engine.model import Model, prepare
 from penstock.engine.moment import Moment
 from penstock.engine.opening.state import GROUPS
-from penstock.engine.record import BINDING, Recorder
+from penstock.engine.record import Recorder
 from penstock.scenarios import compile_program, load_scenario
 
 PATHS, QUARTERS = 128, 18

@@ -10,6 +10,7 @@ import pandas as pd
 
 from penstock.engine.begin import begin_block, trend_of
 from penstock.engine.checks import conservation_error
+from penstock.engine.chunks import BINDING
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.layout import RATINGS, Layout, build_layout
@@ -18,7 +19,7 @@ from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
 from penstock.engine.quarter import quarter
-from penstock.engine.record import BINDING, Recorder
+from penstock.engine.record import Recorder
 from penstock.engine.state import State
 from penstock.money.failure import by_firm
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario

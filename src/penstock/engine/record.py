@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.conduct import rescue
-from penstock.engine.chunks import BINDING, COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
+from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
 from penstock.engine.moment import Block, Moment

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from penstock.engine.chunks import BINDING
 from penstock.report.numbers import (
     digits_supported,
     money,
@@ -16,7 +17,7 @@ from penstock.report.numbers import (
     quantity,
     quantity_range,
 )
-from penstock.report.source import BINDING, GRADE_NAMES, GRADES, LAYER_NAMES, ReportData
+from penstock.report.source import GRADE_NAMES, GRADES, LAYER_NAMES, ReportData
 from penstock.report.spec import Column, Facet, Figure, scenario_facet
 from penstock.report.tables import (
     Estimate,

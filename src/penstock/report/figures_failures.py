@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from penstock.engine.opening.state import LAYERS
 from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
-from penstock.report.source import LAYER_NAMES, LAYERS, ReportData
+from penstock.report.source import LAYER_NAMES, ReportData
 from penstock.report.spec import Column, Facet, Figure, scenario_facet
 from penstock.report.tables import company_failures, default_timeline, layer_failures
 

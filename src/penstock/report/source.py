@@ -19,9 +19,6 @@ from penstock.engine.opening.universe import build_universe
 
 T = TypeVar("T")
 
-LAYERS = ("ai", "platform", "data", "silicon", "facilities", "energy", "finance")
-"""Fixed order of layers in every figure, the order of the engine's arrays."""
-
 LAYER_NAMES = {
     "ai": "AI labs",
     "platform": "Platforms",
@@ -31,9 +28,6 @@ LAYER_NAMES = {
     "energy": "Energy",
     "finance": "Finance",
 }
-
-BINDING = ("chips", "halls", "power", "funding", "demand")
-"""What can bind, in the order of docs/reference/contract.md."""
 
 GRADES = ("A", "B", "C", "D", "E", "F")
 GRADE_NAMES = {

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from penstock.report.source import BINDING, LAYERS, ReportData
+from penstock.engine.chunks import BINDING
+from penstock.engine.opening.state import LAYERS
+from penstock.report.source import ReportData
 
 Floats = npt.NDArray[np.float64]
 
