@@ -25,7 +25,7 @@ from penstock.report.tables import longest_chains
 from penstock.world import World
 
 PATHS, QUARTERS = 896, 8
-"""Seven chunks, two at work at a time: after the first note there is time left for a Ctrl-C."""
+"""Seven chunks, two at work at a time: after the first is kept others are left, so that Ctrl-C meets a run at work."""
 ECONOMY_OF_PATH_KEYS = ["scenario", "path", "region"]
 FULL = 40
 PAID = ("cash", "payout")
@@ -151,4 +151,4 @@ def test_commands_read_a_run(run: Run, tmp_path: Path, capsys: pytest.CaptureFix
     assert {path.stem for path in (tmp_path / "path").iterdir()} == {"economy", "company", "events", "ledger"}
     assert main(["report", directory, "--out", str(tmp_path / "report.html")]) == 0
     assert "Where the money goes" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert main(["path", directory, "384"]) == 2
+    assert main(["path", directory, str(PATHS)]) == 2

@@ -6,7 +6,6 @@ which executor ran them. A cluster plugs in by satisfying `Executor`.
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.process
@@ -14,11 +13,13 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, TypeVar
@@ -63,18 +64,15 @@ class ProcessPool:
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
         require_main_guard()
-        with single_threaded_children():
+        with single_threaded_children(), _shared(function) as file:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_follow_parent,
             )
-            # with the tasks, not at the start: a start that carries much waits for each process to load
-            packed = pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
-            name = hashlib.sha256(packed).hexdigest()
             try:
                 with _interrupts_held_back():
-                    futures: list[Future[Result]] = [pool.submit(_work, name, packed, task) for task in tasks]
+                    futures: list[Future[Result]] = [pool.submit(_work, file, task) for task in tasks]
                 for future in as_completed(futures):
                     yield future.result()
             except BrokenProcessPool as error:
@@ -114,15 +112,28 @@ def _follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-_functions: dict[str, Callable[[Any], Any]] = {}
+@contextmanager
+def _shared(function: Callable[..., Any]) -> Iterator[Path]:
+    """A file from which each process loads the function once.
+
+    Tasks that carried it would fill the pool's pipe: a pool that is stopped in the middle of such a write never ends
+    (CPython issue 94777). A start that carried it would wait for each process to load.
+    """
+    with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
+        file = Path(directory) / "function.pickle"
+        file.write_bytes(pickle.dumps(function, pickle.HIGHEST_PROTOCOL))
+        yield file
 
 
-def _work(name: str, packed: bytes, task: Any) -> Any:
-    """Apply the function, unpacked once in a process, to a task."""
-    if name not in _functions:
-        _functions.clear()
-        _functions[name] = pickle.loads(packed)
-    return _functions[name](task)
+@lru_cache(maxsize=1)
+def _function(file: Path) -> Callable[[Any], Any]:
+    loaded: Callable[[Any], Any] = pickle.loads(file.read_bytes())
+    return loaded
+
+
+def _work(file: Path, task: Any) -> Any:
+    """Apply the function in the file to a task."""
+    return _function(file)(task)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
