@@ -23,6 +23,9 @@ PART = ".part"
 PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
 READ_BLOCK = 1 << 20
 
+INTERRUPTED = "Query interrupted"
+"""What DuckDB says, as a RuntimeError, when Ctrl-C comes in the middle of a query."""
+
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a file that appears at `path` only when it is whole and on disk.
@@ -73,15 +76,13 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_table(path: Path, table: pd.DataFrame) -> str:
     """Write a Parquet file atomically; returns its SHA-256. Equal tables give equal bytes."""
-    import duckdb
 
     def copy(part: Path) -> None:
         connection = _database()
         connection.register("content", table)
         try:
-            connection.execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error
+            with _plain_errors():
+                connection.execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
         finally:
             connection.unregister("content")
 
@@ -91,13 +92,26 @@ def write_table(path: Path, table: pd.DataFrame) -> str:
 
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
     """Parquet files one below the other. Raises OSError where one cannot be read."""
+    files = ", ".join(_quoted(path) for path in paths)
+    with _plain_errors():
+        return _database().execute(f"SELECT * FROM read_parquet([{files}])").df()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """DuckDB's errors as Python's own: it meets Ctrl-C itself and calls that a RuntimeError."""
     import duckdb
 
-    files = ", ".join(_quoted(path) for path in paths)
     try:
-        return _database().execute(f"SELECT * FROM read_parquet([{files}])").df()
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         raise OSError(str(error)) from error
+    except RuntimeError as error:
+        if str(error) != INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from error
 
 
 @lru_cache(maxsize=1)
