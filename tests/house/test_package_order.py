@@ -22,7 +22,7 @@ RANK = {
     "studio": 8,
     "cli": 9,
 }
-SHARED = {"errors", "version"}
+SHARED = {"elementwise", "errors", "version"}
 FRONT_DOOR = {"__init__.py", "__main__.py"}
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 
 def update_expectation(expected: Array, observed: Array, gain: Array) -> Array:
     """Adaptive expectation of growth, with the observation cut to a believable range."""
-    return expected + gain * (np.clip(observed, -1.0, 2.0) - expected)
+    return expected + gain * (bounded(observed, -1.0, 2.0) - expected)
 
 
 def planned_growth(
@@ -23,7 +25,7 @@ def planned_growth(
     return (
         extrapolation * expected
         + (1.0 - extrapolation) * anchor
-        + arms_race * 2.0 * mood * np.clip(rivals_growth, -0.5, 1.0)
+        + arms_race * 2.0 * mood * bounded(rivals_growth, -0.5, 1.0)
     )
 
 
@@ -43,7 +45,7 @@ def wanted_stock(
     response: Array | float,
 ) -> Array:
     """Million H100e wanted at the end of a lead time, (owners, paths)."""
-    reach = np.clip(price_ratio, np.exp(-1.0), np.exp(1.0)) ** response
+    reach = bounded(price_ratio, np.exp(-1.0), np.exp(1.0)) ** response
     return value * np.exp(log_growth + decline * years) * reach / (8.76 * hurdle * utilisation)
 
 

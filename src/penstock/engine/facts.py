@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ class Facts:
     """user spending by segment, usd_bn per year, (3, 1)"""
 
 
+@lru_cache(maxsize=1)
 def group_conduct() -> pd.DataFrame:
     """Conduct of each group: one row a group, assumptions with their ranges in the notes."""
     with GROUP_CONDUCT.open(encoding="utf-8", newline="") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.engine.steps import (
     close,
@@ -62,7 +63,7 @@ def remember(now: Moment) -> None:
     r, cache, e = now.results, now.block.cache, now.state.economy
     # what wears out: plant in use relative to the opening, as far as a firm had any
     plant = now.state.firms.buildings / cache["wear_opening"]
-    cache["wear"] = np.clip(cache["wear"] + 0.1 * (plant - cache["wear"]), 0.5, 2.0)
+    cache["wear"] = bounded(cache["wear"] + 0.1 * (plant - cache["wear"]), 0.5, 2.0)
     cache["hurdle"] = r["hurdle"]
     cache["training"] = r["training"]
     cache["delivery_ratio"] = r["delivery_ratio"]

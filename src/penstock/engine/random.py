@@ -37,10 +37,20 @@ class Draws:
     firm_uniform: np.ndarray
 
 
-def stream(seed: int, path: int, purpose: str) -> np.random.Generator:
-    """The generator of one path and purpose."""
-    counter = np.array([0, 0, 0, _STREAMS[purpose]], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=np.array([seed, path], dtype=np.uint64), counter=counter))
+class Streams:
+    """One generator that is set to the start of any path's stream: a new one costs more than what it draws."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
+        self._start = self._bits.state
+        self._generator = np.random.Generator(self._bits)
+
+    def at(self, path: int, purpose: str) -> np.random.Generator:
+        """The generator at the start of the stream of a path and purpose."""
+        self._start["state"]["key"][1] = path
+        self._start["state"]["counter"][:] = (0, 0, 0, _STREAMS[purpose])
+        self._bits.state = self._start
+        return self._generator
 
 
 def draw(seed: int, paths: range, quarters: int, columns: np.ndarray) -> Draws:
@@ -54,15 +64,16 @@ def draw(seed: int, paths: range, quarters: int, columns: np.ndarray) -> Draws:
     parameters, changes = np.empty((count, PARAMETERS)), np.empty((count, PARAMETERS))
     economy_normal, economy_uniform = np.empty((2, count, quarters, ECONOMY))
     firm_normal, firm_uniform = np.empty((2, count, quarters, firms))
+    streams, step = Streams(seed), np.empty((quarters, drawn))
     for lane, path in enumerate(paths):
-        parameters[lane] = stream(seed, path, "parameters").random(PARAMETERS)
-        changes[lane] = stream(seed, path, "changes").random(PARAMETERS)
-        economy_normal[lane] = stream(seed, path, "economy_normal").standard_normal((quarters, ECONOMY))
-        economy_uniform[lane] = stream(seed, path, "economy_uniform").random((quarters, ECONOMY))
-        normal = stream(seed, path, "firm_normal").standard_normal((quarters, drawn))
-        np.take(normal, columns, axis=1, out=firm_normal[lane])
-        uniform = stream(seed, path, "firm_uniform").random((quarters, drawn))
-        np.take(uniform, columns, axis=1, out=firm_uniform[lane])
+        streams.at(path, "parameters").random(out=parameters[lane])
+        streams.at(path, "changes").random(out=changes[lane])
+        streams.at(path, "economy_normal").standard_normal(out=economy_normal[lane])
+        streams.at(path, "economy_uniform").random(out=economy_uniform[lane])
+        streams.at(path, "firm_normal").standard_normal(out=step)
+        np.take(step, columns, axis=1, out=firm_normal[lane], mode="clip")
+        streams.at(path, "firm_uniform").random(out=step)
+        np.take(step, columns, axis=1, out=firm_uniform[lane], mode="clip")
     return Draws(
         parameters=_paths_last(parameters),
         changes=_paths_last(changes),

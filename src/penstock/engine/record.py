@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.conduct import rescue
+from penstock.elementwise import bounded
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
@@ -64,6 +65,17 @@ class Events:
             "tie_id": ties[code["tie"]],
             "amount_usd_bn": np.concatenate(self.amounts) if self.amounts else np.zeros(0),
         }
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Firms and paths to which the same thing happened in a quarter, with amounts in usd_bn and counterparties."""
+
+    stage: str
+    firms: Array
+    lanes: Array
+    amount: Array
+    other: Array | None = None
 
 
 @dataclass
@@ -175,66 +187,66 @@ class Recorder:
             kernels.accumulate(np.ascontiguousarray(values), layer, self.layers[name][t])
 
     def _failures(self, now: Moment) -> None:
+        """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
         r, layout = now.results, now.block.layout
-        firms, lanes = mask_pairs(r["distress_now"])
+        firms, lanes = failure.pairs(r["distress_now"])
         new = self.first_distress[firms, lanes] < 0
         self.first_distress[firms[new], lanes[new]] = now.quarter
-        self._events(now, firms, lanes, "distress", r["dues"][firms, lanes] * (1.0 - r["paid_share"][firms, lanes]))
-        firms, lanes = mask_pairs(r["bailed"] > 1e-9)
+        unpaid = r["dues"][firms, lanes] * (1.0 - r["paid_share"][firms, lanes])
+        found = [_Found("distress", firms, lanes, unpaid)]
+        firms, lanes = failure.pairs(r["bailed"] > 1e-9)
         government = np.full(len(firms), layout.sector["governments"])
-        self._events(now, firms, lanes, "rescue", r["bailed"][firms, lanes], government)
+        found.append(_Found("rescue", firms, lanes, r["bailed"][firms, lanes], government))
         if "resolved" in r:
-            self._defaults(now)
+            firms, lanes, _, _ = r["resolved"]
+            found.append(_Found("standstill", firms, lanes, r["resolved_claims"]))
+        self._events(now, found)
+        # what follows a default is told with the defaults of the quarter known
+        found = self._fates(now) if "resolved" in r else []
         if "liquidated" in r:
             firms, lanes = r["liquidated"]
-            self._events(now, firms, lanes, "liquidation", np.zeros(len(firms)))
+            found.append(_Found("liquidation", firms, lanes, np.zeros(len(firms))))
+        self._events(now, found)
 
-    def _defaults(self, now: Moment) -> None:
+    def _fates(self, now: Moment) -> list[_Found]:
+        """Keeps the defaults of the quarter; what became of each."""
         r = now.results
         firms, lanes, fate, buyer = r["resolved"]
         new = self.first_distress[firms, lanes] < 0
         self.first_distress[firms[new], lanes[new]] = now.quarter
-        self._events(now, firms, lanes, "standstill", r["resolved_claims"], chain=True)
         self.default_quarter[firms, lanes] = now.quarter
         self.loss[firms, lanes], self.claims[firms, lanes] = r["resolved_loss"], r["resolved_claims"]
         self.rescuer[firms, lanes] = buyer
-        for code, stage in FATES.items():
-            rows = fate == code
-            self._events(now, firms[rows], lanes[rows], stage, r["resolved_loss"][rows], buyer[rows])
+        loss = r["resolved_loss"]
+        rows = {stage: np.flatnonzero(fate == code) for code, stage in FATES.items()}
+        return [_Found(stage, firms[k], lanes[k], loss[k], buyer[k]) for stage, k in rows.items()]
 
-    def _events(
-        self,
-        now: Moment,
-        firms: Array,
-        lanes: Array,
-        stage: str,
-        amount: Array,
-        counterparty: Array | None = None,
-        chain: bool = False,
-    ) -> None:
-        """Add one event a pair, with its cause."""
-        if not len(firms):
+    def _events(self, now: Moment, found: list[_Found]) -> None:
+        """Add events, each with its cause; a standstill makes its chain of defaults one longer."""
+        found = [part for part in found if len(part.firms)]
+        if not found:
             return
         layout = now.block.layout
-        kinds, causes, ties = self._causes(now, firms, lanes, chain)
-        other = np.full(len(firms), -1) if counterparty is None else counterparty
+        firms = np.concatenate([part.firms for part in found])
+        lanes = np.concatenate([part.lanes for part in found])
+        stages = np.repeat([STAGES.index(part.stage) for part in found], [len(part.firms) for part in found])
+        nobody = [np.full(len(part.firms), -1) if part.other is None else part.other for part in found]
+        kinds, causes, ties = self._causes(now, firms, lanes)
+        self._lengthen(firms, lanes, ties, stages == STAGES.index("standstill"))
+        other = np.concatenate(nobody)
         other = np.where((other < 0) & (ties >= 0), layout.payer[np.maximum(ties, 0)], other)
-        whole = np.full(len(firms), 1)
-        self.events.codes.append(
-            (
-                now.block.first_path + lanes,
-                now.quarter * whole,
-                firms,
-                STAGES.index(stage) * whole,
-                kinds,
-                causes,
-                other,
-                ties,
-            )
-        )
-        self.events.amounts.append(np.asarray(amount, dtype=float))
+        path, quarter = now.block.first_path + lanes, np.full(len(firms), now.quarter)
+        self.events.codes.append((path, quarter, firms, stages, kinds, causes, other, ties))
+        self.events.amounts.append(np.concatenate([np.asarray(part.amount, dtype=float) for part in found]))
 
-    def _causes(self, now: Moment, firms: Array, lanes: Array, chain: bool) -> tuple[Array, Array, Array]:
+    def _lengthen(self, firms: Array, lanes: Array, ties: Array, defaults: Array) -> None:
+        """The chain of a default that a failed customer caused is one longer than the customer's."""
+        mine = defaults & (ties >= 0)
+        firms, lanes = firms[mine], lanes[mine]
+        deeper = self.depth[self.block.layout.payer[ties[mine]], lanes] + 1
+        self.depth[firms, lanes] = np.maximum(self.depth[firms, lanes], deeper)
+
+    def _causes(self, now: Moment, firms: Array, lanes: Array) -> tuple[Array, Array, Array]:
         """Why firms are in trouble: a failed customer, a cause of their own, a shock, a maturity, or the market."""
         r, e, cache, layout = now.results, now.state.economy, self.block.cache, now.block.layout
         lost, worst = np.zeros(len(firms)), np.full(len(firms), -1, dtype=np.intp)
@@ -252,10 +264,6 @@ class Recorder:
         revenue = np.maximum(now.state.firms.revenue[firms, lanes] + lost, 1e-9)
         by_tie = lost > CHAIN_LOSS_SHARE * revenue
         worst = np.where(by_tie, worst, -1)
-        if chain and by_tie.any():
-            parent = layout.payer[worst[by_tie]]
-            deeper = self.depth[parent, lanes[by_tie]] + 1
-            self.depth[firms[by_tie], lanes[by_tie]] = np.maximum(self.depth[firms[by_tie], lanes[by_tie]], deeper)
         maturity = r["principal"][firms, lanes] > 0.5 * np.maximum(r["unfunded"][firms, lanes], 1e-9)
         # later tests overrule earlier ones
         kinds = np.full(len(firms), CAUSE_KINDS.index("market"))
@@ -323,15 +331,15 @@ def binding(now: Moment) -> Array:
     r = now.results
     waiting = now.state.fleet.waiting
     total = np.maximum(waiting.sum(axis=0), 1e-9)
-    stuck = np.clip(total / np.maximum(r["stock"], 1e-9) / 0.1, 0.0, 1.0)
+    stuck = bounded(total / np.maximum(r["stock"], 1e-9) / 0.1, 0.0, 1.0)
     by_halls = (waiting * r["hall_binding"]).sum(axis=0) / total * stuck
     by_power = (waiting * r["power_binding"]).sum(axis=0) / total * stuck
     scores = np.stack(
         [
-            np.clip(r["chip_shortage"], 0.0, 1.0),
-            np.maximum(np.clip(r["hall_shortage"], 0.0, 1.0) * 0.5, by_halls),
-            np.maximum(np.clip(r["power_shortage"], 0.0, 1.0) * 0.5, by_power),
-            np.clip(1.0 - r["funded_share"], 0.0, 1.0),
+            bounded(r["chip_shortage"], 0.0, 1.0),
+            np.maximum(bounded(r["hall_shortage"], 0.0, 1.0) * 0.5, by_halls),
+            np.maximum(bounded(r["power_shortage"], 0.0, 1.0) * 0.5, by_power),
+            bounded(1.0 - r["funded_share"], 0.0, 1.0),
             np.full(now.block.width, BINDS),
         ]
     )
@@ -373,8 +381,3 @@ def _struck(now: Moment, firms: Array, lanes: Array) -> Array:
             rows = np.broadcast_to(left, (left.shape[0], now.block.width))
             out |= rows[firms, lanes] < 1.0
     return out
-
-
-def mask_pairs(mask: Array) -> tuple[Array, Array]:
-    firms, lanes = np.nonzero(mask)
-    return np.ascontiguousarray(firms, dtype=np.intp), np.ascontiguousarray(lanes, dtype=np.intp)

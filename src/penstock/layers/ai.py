@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 QUARTER = 0.25
@@ -33,14 +35,14 @@ def adopt(
     adoption (segments, paths); ceiling `h` is 1 where no shock lowers it; growth 0 freezes demand.
     """
     pull = speed * (1.0 + 0.35 * (mood - 0.5)) * (1.0 - (adoption / ceiling) ** shape)
-    step = np.clip((pull + noise) * QUARTER * growth, -0.5, 1.0)
-    return np.clip(adoption * (1.0 + step), 1e-6, 1.5)
+    step = bounded((pull + noise) * QUARTER * growth, -0.5, 1.0)
+    return bounded(adoption * (1.0 + step), 1e-6, 1.5)
 
 
 def own_use(adoption: Array, speed: Array, mood: Array, noise: Array, growth: float = 1.0) -> Array:
     """Share of the own-use ceiling that platforms reach (logistic, faster in a good mood)."""
     step = (speed * (1.0 - adoption) * (0.5 + mood) + 0.5 * noise) * QUARTER * growth
-    return np.clip(adoption * (1.0 + np.clip(step, -0.5, 1.0)), 1e-4, 1.2)
+    return bounded(adoption * (1.0 + bounded(step, -0.5, 1.0)), 1e-4, 1.2)
 
 
 def training_value(spending: Array, ratio: Array, horizon: Array, expected_growth: Array, mood: Array) -> Array:
@@ -73,10 +75,10 @@ def attraction_step(
     """
     # a world without labs has no mean
     relative = log_training - log_training.mean(axis=0) if len(log_training) else log_training
-    pull = stickiness * QUARTER * np.clip(relative, -2.0, 2.0) * talent
-    return np.clip(0.995 * log_attraction + pull + 0.03 * shock, -3.0, 3.0)
+    pull = stickiness * QUARTER * bounded(relative, -2.0, 2.0) * talent
+    return bounded(0.995 * log_attraction + pull + 0.03 * shock, -3.0, 3.0)
 
 
 def quality_index(quality: Array, training: Array, trend: Array) -> Array:
     """Log effective training compute relative to the path that was expected, smoothed over a year."""
-    return 0.75 * quality + 0.25 * np.clip(np.log(np.maximum(training, 1e-9) / trend), -2.0, 2.0)
+    return 0.75 * quality + 0.25 * bounded(np.log(np.maximum(training, 1e-9) / trend), -2.0, 2.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 OPENING_READINESS = 0.35
@@ -18,10 +20,10 @@ def advance_readiness(readiness: Array, speed: Array, spending_ratio: Array) -> 
 
     spending_ratio: spending on data platforms relative to the opening, (paths,).
     """
-    pace = speed * 0.25 * np.clip(spending_ratio, 0.2, 5.0) ** 0.5
+    pace = speed * 0.25 * bounded(spending_ratio, 0.2, 5.0) ** 0.5
     return readiness + pace * (1.0 - readiness)
 
 
 def ceiling_factor(readiness: Array, lever: Array | float = 1.0) -> Array:
     """Factor on what enterprises can use: their readiness over the readiness at the opening."""
-    return np.clip(readiness * lever, 0.01, 1.0) / OPENING_READINESS
+    return bounded(readiness * lever, 0.01, 1.0) / OPENING_READINESS

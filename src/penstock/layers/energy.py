@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 STAGES = 4
@@ -38,7 +40,7 @@ def power_price_index(gas_price: Array | float, tightness: Array) -> Array:
     tightness: IT power in use over firm power, (paths,).
     """
     return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU) * (
-        1.0 + 0.8 * np.clip(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25
+        1.0 + 0.8 * bounded(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25
     )
 
 

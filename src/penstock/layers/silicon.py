@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 PERMANENT_FAILURE_PER_QUARTER = 0.0025
@@ -65,7 +67,7 @@ def advance_capacity(
     rate = 3.0 / lead
     pipeline = stages.sum(axis=0)
     ceiling = capacity * growth * 0.25 * (capacity / reference) ** -exponent
-    start = np.clip(wanted - capacity - pipeline, 0.0, ceiling)
+    start = bounded(wanted - capacity - pipeline, 0.0, ceiling)
     out = rate * stages
     moved = stages - out
     moved[0] += start

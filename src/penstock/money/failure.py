@@ -26,6 +26,12 @@ def by_firm(index: npt.ArrayLike, firms: int) -> tuple[Index, Index]:
     return first, rows
 
 
+def pairs(mask: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
+    """Firms and paths where a mask (firms, paths) holds, firm after firm."""
+    firms, lanes = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return firms, lanes
+
+
 @_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _VEC))
 def write_down(
     firm: Index,

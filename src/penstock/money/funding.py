@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 LEAST_CAPEX = 0.03
@@ -77,7 +79,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
 
     In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
     """
-    general = np.clip(0.35 + 0.9 * mood, 0.2, 1.0) * np.clip(1.0 - losses, 0.25, 1.0)
+    general = bounded(0.35 + 0.9 * mood, 0.2, 1.0) * bounded(1.0 - losses, 0.25, 1.0)
     frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
     return general * frozen * (own_loss <= 0.0)
 
@@ -108,4 +110,4 @@ def round_room(
     spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
     yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
     coming = promised / np.maximum(revenue + promised, 1e-9)
-    return depth * spirits * np.clip(patience + 1.5 * (yearly + coming), patience, 1.0)
+    return depth * spirits * bounded(patience + 1.5 * (yearly + coming), patience, 1.0)

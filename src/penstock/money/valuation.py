@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from penstock.elementwise import bounded
+
 Array = np.ndarray
 
 LEAST_MARGIN = 0.08
@@ -61,5 +63,5 @@ def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
     A distance shorter by one standard deviation costs 42 % more (assumption, 25 to 60 %; the slope of spreads over
     rating classes against their distances).
     """
-    move = np.clip(distance_opening - distance, -2.0, 7.0)
+    move = bounded(distance_opening - distance, -2.0, 7.0)
     return np.minimum(base * np.exp(0.35 * move), 0.25)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy
@@ -82,7 +83,7 @@ def bounded_by_money(now: Moment, sold: Array, wanted: Array, share: Array) -> A
     burn = OPENING_BURN * 0.5 ** (now.years / BURN_HALF_LIFE) * 2.0 * e.mood
     income = now.block.scratch.received[labs]
     left = income * (1.0 + burn) - f.cost[labs] - serving * bill
-    afford = np.clip(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)
+    afford = bounded(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)
     return serving + training * afford
 
 
@@ -176,7 +177,7 @@ def building(now: Moment, accept: Array) -> None:
     r["site_ratio"] = work * (r["site_cost"] / th["site_cost"])
     r["leased_work"] = (r["site_ratio"] * cache["leased_weight"]).sum(axis=0)
     begun = e.chip_stages[0] / np.maximum(cache["fab_opening"], 1e-9)
-    r["fab_index"] = np.clip(0.5 + 0.5 * begun, 0.2, 3.0)
+    r["fab_index"] = bounded(0.5 + 0.5 * begun, 0.2, 3.0)
     # generation equipment is paid as permits and trades let it start
     powered = cache["power_starts_last"] / cache["power_starts_opening"]
     r["generation_index"] = 0.4 + 0.6 * np.minimum(powered, 6.0)

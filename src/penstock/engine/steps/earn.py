@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
 from penstock.layers import ai, energy
 
@@ -25,7 +26,7 @@ def earn(now: Moment) -> None:
     volatility = th["idiosyncratic_volatility"] * facts.conduct["revenue_volatility"]
     shock = now.firm_shock()
     if now.on("earn"):
-        f.franchise = np.clip(1.0 + 0.95 * (f.franchise - 1.0) + volatility * shock, 0.05, 3.0)
+        f.franchise = bounded(1.0 + 0.95 * (f.franchise - 1.0) + volatility * shock, 0.05, 3.0)
     trend = now.block.trend[now.quarter if now.on("earn") else 0]
     cycle = np.maximum(1.0 + facts.flows["recession_beta"] * (e.cycle - 1.0), 0.2)
     now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity

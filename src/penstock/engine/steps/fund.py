@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.steps.serve import RATE_DEFAULT
@@ -86,7 +87,7 @@ def fund(now: Moment) -> None:
     own_loss = f.no_access + (f.stage >= 2.0)
     grade = investment_grade(now)
     open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
-    open_share = np.clip(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
+    open_share = bounded(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
     rolled = np.where(grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0))
     room = np.maximum(r["debt_room"], 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
@@ -97,7 +98,7 @@ def fund(now: Moment) -> None:
         room = room * borrowing
     vendor = vendor_room(now)
     planned = np.maximum(r["capex"], 1e-9)
-    flexible = np.clip(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
+    flexible = bounded(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
     if not now.on("fund"):
         room = 1e9 * now.block.cache["can_borrow"] * np.ones_like(need)
     sources = funding.cover(
@@ -167,7 +168,7 @@ def investment_grade(now: Moment) -> Array:
 def vendor_room(now: Moment) -> Array:
     """Share of the accelerator and server bill that suppliers let stand when the buyer is short."""
     th, bill = now.block.theta, now.results["tied_equipment"]
-    share = np.clip(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
+    share = bounded(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
     share = np.minimum(share, now.lever("policy.vendor_finance_cap", now.block.program.policy.vendor_finance_cap))
     if not now.on("vendor_financing"):
         share = np.zeros_like(share)
@@ -209,7 +210,7 @@ def new_rate(now: Moment) -> Array:
     risk_free = now.lever("finance.risk_free_rate", RATE_DEFAULT) + e.rate_shock
     cut = now.struck("spread")
     spread = f.spread if cut is None else f.spread + cut
-    return np.clip(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
+    return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
 
 
 def sell_equity(now: Moment) -> None:
@@ -249,7 +250,7 @@ def who_pays(now: Moment, raised: Array) -> Array:
     kernels.accumulate(raised[company] * share, holder, asked)
     able = np.ones_like(asked)
     sound = now.state.firms.stage < 2.0
-    able[: layout.firms] = sound * np.clip(
+    able[: layout.firms] = sound * bounded(
         MOST_OF_CASH * books.cash[: layout.firms] / np.maximum(asked[: layout.firms], 1e-12), 0.0, 1.0
     )
     part = share * able[holder]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.conduct import rescue
+from penstock.elementwise import bounded
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
@@ -32,10 +33,10 @@ def mend(now: Moment) -> None:
     weight = np.where(now.block.cache["core_firms"], 1.0, 1.0 / 6.0)
     r["default_weight_next"] = np.minimum((failed * weight).sum(axis=0), 6.0)
     if failed.any():
-        resolve(now, *pairs(failed))
+        resolve(now, *failure.pairs(failed))
     again = (now.state.firms.stage == RESTRUCTURED) & (now.state.firms.missed >= 4.0)
     if again.any() and now.on("contagion"):
-        liquidate(now, *pairs(again))
+        liquidate(now, *failure.pairs(again))
     renegotiate(now)
     if now.on("contagion"):
         frighten_lenders(now, failed)
@@ -48,12 +49,6 @@ def mend(now: Moment) -> None:
     fragility(now)
     if now.on("black_swans") and now.on("mend"):
         strike(now)
-
-
-def pairs(mask: Array) -> tuple[Array, Array]:
-    """Firms and paths where a mask holds."""
-    firms, lanes = np.nonzero(mask)
-    return np.ascontiguousarray(firms, dtype=np.intp), np.ascontiguousarray(lanes, dtype=np.intp)
 
 
 def find_failures(now: Moment) -> Array:
@@ -192,7 +187,7 @@ def renegotiate(now: Moment) -> None:
     cache, distress = now.block.cache, now.results["distress_now"]
     mine = distress & cache["lab_mask"] & ~now.results["contained"]
     if mine.any():
-        firms, lanes = pairs(mine)
+        firms, lanes = failure.pairs(mine)
         left = np.full(len(firms), RENEGOTIATED)
         failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], left, now.state.ties.activity)
 
@@ -202,7 +197,7 @@ def frighten_lenders(now: Moment, failed: Array) -> None:
     if not failed.any():
         return
     cache, layout, f = now.block.cache, now.block.layout, now.state.firms
-    firms, lanes = pairs(failed)
+    firms, lanes = failure.pairs(failed)
     lost = np.zeros((layout.unit_count, now.block.width))
     failure.lose_sales(
         firms,
@@ -250,8 +245,8 @@ def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
     """Debt, unpaid bills and called guarantees fall to their recovery: the debtor's gain is the creditor's loss."""
     layout, th = now.block.layout, now.block.theta
     scale = np.broadcast_to(np.asarray(now.lever("finance.recovery")), (now.block.width,))[lanes]
-    other = np.clip(th["recovery_unsecured"][lanes] * scale, 0.0, 1.0)
-    secured = np.clip(th["recovery_secured"][lanes] * scale, 0.0, 1.0)
+    other = bounded(th["recovery_unsecured"][lanes] * scale, 0.0, 1.0)
+    secured = bounded(th["recovery_secured"][lanes] * scale, 0.0, 1.0)
     on_chips = firms < layout.owners
     chips = th["recovery_compute"][lanes] * scale
     # what stands behind the debt of a fleet owner is its chips
@@ -368,8 +363,8 @@ def fragility(now: Moment) -> None:
     earned = np.maximum(4.0 * f.ebitda[owners].sum(axis=0), 1.0)
     spent = 4.0 * r["ai_capex"]
     debt = now.block.cache["debt_owed"][owners].sum(axis=0)
-    first = np.clip(2.5 * (spent - 0.8 * earned - 0.3 * r["spending"].sum(axis=0)) / earned, 0.0, 3.0)
-    e.fragility = first + np.clip(debt / earned - 1.0, 0.0, 2.0)
+    first = bounded(2.5 * (spent - 0.8 * earned - 0.3 * r["spending"].sum(axis=0)) / earned, 0.0, 3.0)
+    e.fragility = first + bounded(debt / earned - 1.0, 0.0, 2.0)
     e.lender_losses = 0.75 * e.lender_losses
 
 

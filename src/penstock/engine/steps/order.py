@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.conduct.investment import growth_over
+from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
@@ -105,7 +106,7 @@ def ship(now: Moment) -> None:
     mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
     r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill
     if "missing_racks" in r:
-        r["shipped"] = r["shipped"] * (1.0 - np.clip(r["missing_racks"], 0.0, 1.0))
+        r["shipped"] = r["shipped"] * (1.0 - bounded(r["missing_racks"], 0.0, 1.0))
     r["chip_shortage"] = 1.0 - r["shipped"].sum(axis=0) / np.maximum(total / lead, 1e-12)
 
 
@@ -202,7 +203,7 @@ def expand_supply(now: Moment) -> None:
     years = 0.25 * th["fab_lead"] + FAB_FORESIGHT_YEARS
     asked = asked * np.exp(growth_over(r["growth"], th["extrapolation_fade"], years))
     tools = 1.0 - (cache["foundry_share"] * r["missing_tools"][: now.block.layout.firms]).sum(axis=0)
-    growth = th["chip_capacity_growth"] * np.clip(tools, 0.0, 1.0)
+    growth = th["chip_capacity_growth"] * bounded(tools, 0.0, 1.0)
     stages, capacity = silicon.advance_capacity(
         e.chip_stages, e.chip_capacity, asked * 1.05, th["fab_lead"], growth, th["chip_capacity"], 0.33, 0.015
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 
 Array = np.ndarray
@@ -17,12 +18,12 @@ def payoff(now: Moment) -> None:
     """
     r, th, f = now.results, now.block.theta, now.state.firms
     spending = r["spending"] * 0.25 * r["served"]
-    cheaper = np.clip(now.block.cache["token_price_opening"] / r["token_price"], 0.2, 1e3)
+    cheaper = bounded(now.block.cache["token_price_opening"] / r["token_price"], 0.2, 1e3)
     gain = th["surplus_ratio"] * (1.0 + 0.25 * np.log(cheaper))
     surplus = spending.sum(axis=0) * np.maximum(gain, 0.0) + th["productivity_spillover"] * spending[1:].sum(axis=0)
     r["surplus"] = surplus if now.on("payoff") else np.zeros_like(surplus)
-    short = np.clip(1.0 - r["price"] / r["full_cost"], 0.0, 1.0)
-    idle = np.clip(1.0 - r["utilisation"] / r["target"], 0.0, 1.0)
+    short = bounded(1.0 - r["price"] / r["full_cost"], 0.0, 1.0)
+    idle = bounded(1.0 - r["utilisation"] / r["target"], 0.0, 1.0)
     book = f.compute_equipment.sum(axis=0)
     failed = np.where(f.stage >= 2.0, 0.5 * (f.compute_equipment + f.buildings), 0.0).sum(axis=0)
     r["stranded"] = book * np.maximum(short, idle) + failed

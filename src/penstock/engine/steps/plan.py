@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.conduct import integration, investment
+from penstock.elementwise import bounded
 from penstock.engine.moment import PROJECT, Moment
 from penstock.engine.reach import reach_of
 from penstock.layers import energy, facilities
@@ -18,9 +19,9 @@ def plan(now: Moment) -> None:
     e, th, r = now.state.economy, now.block.theta, now.results
     observed = 4.0 * (np.log(r["value"]) - e.log_value)
     e.log_value = np.log(r["value"])
-    e.surprise = np.clip(observed - e.expected_growth, -1.5, 1.5)
+    e.surprise = bounded(observed - e.expected_growth, -1.5, 1.5)
     e.expected_growth = investment.update_expectation(e.expected_growth, observed, th["expectation_speed"])
-    extrapolation = np.clip(now.lever("conduct.extrapolation", th["extrapolation"]), 0.0, 1.2)
+    extrapolation = bounded(now.lever("conduct.extrapolation", th["extrapolation"]), 0.0, 1.2)
     arms = now.lever("conduct.arms_race", th["arms_race"])
     growing = now.on("demand_growth")
     anchor = th["growth_anchor"] if growing else np.zeros_like(th["growth_anchor"])
@@ -53,7 +54,7 @@ def foresee_sales(now: Moment) -> None:
     now.results["contract_growth"] = added[: layout.firms] + rent[: layout.firms]
     owners = layout.owners
     expected = (cache["compute_expected"] + added[:owners]) / cache["compute_opening"]
-    target = np.where(cache["sells_compute"], np.clip(expected, 0.05, 60.0), 1.0)
+    target = np.where(cache["sells_compute"], bounded(expected, 0.05, 60.0), 1.0)
     target = target * (now.block.opening["price"] / now.state.economy.contract_price)
     world = (target * cache["external_weights"][:owners]).sum(axis=0) / cache["external_weights"][:owners].sum()
     full = np.concatenate([target, world[None]])
@@ -145,7 +146,7 @@ def wanted_chips(now: Moment) -> Array:
         return replacement
     orders = investment.order_rate(stock, r["growth"], _fade(now), r["decline"], years, replacement, gap, adjustment)
     largest = 6.0 * r["chip_capacity_last"] * stock / stock.sum(axis=0) - fleet.backlog
-    return np.clip(orders, -0.3 * fleet.backlog, np.maximum(largest, 0.0))
+    return bounded(orders, -0.3 * fleet.backlog, np.maximum(largest, 0.0))
 
 
 def wanted_sites(now: Moment) -> tuple[Array, Array]:
@@ -185,7 +186,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
     own = th["cash_share"] * np.maximum(free, 0.0)
     open_markets = markets_open(now)
-    growth = np.exp(np.clip(e.expected_growth, 0.0, 1.2))
+    growth = np.exp(bounded(e.expected_growth, 0.0, 1.2))
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
     outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
     open_markets = open_markets[:owners]
@@ -193,7 +194,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     room = 0.06 * e.mood * np.maximum(r["debt_room"][:owners], 0.0) * open_markets
     # builders that live on contracts order against them: lenders advance on income to come
     coming = r["contract_growth"][:owners]
-    dependent = np.clip(5.0 * coming / np.maximum(f.revenue[:owners], 1e-9), 0.0, 1.0)
+    dependent = bounded(5.0 * coming / np.maximum(f.revenue[:owners], 1e-9), 0.0, 1.0)
     backed = 0.35 * CONTRACT_ADVANCE * 4.0 * coming * dependent * open_markets
     equity = ROUNDS_FOR_ORDERS * rounds_open(now)[:owners]
     borrowing, raising = now.struck("borrowing"), now.struck("raising")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.layers import energy, platform
 
@@ -21,7 +22,7 @@ def serve(now: Moment) -> None:
     unit_costs(now)
     floor = 1.15 * r["running"]
     stock = now.lit(r["owner_stock"]).sum(axis=0)
-    target = np.clip(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, 0.95)
+    target = bounded(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, 0.95)
     r["target"] = target
     if now.on("serve"):
         clearing = platform.clearing_price(r["value"], r["hurdle"], target, stock, r["elasticity"], floor)
@@ -66,7 +67,7 @@ def scarcity(now: Moment) -> np.ndarray:
     queue = now.state.fleet.backlog.sum(axis=0) / np.maximum(capacity, 1e-9)
     if now.quarter == 0:
         cache["queue_opening"] = np.maximum(queue, 1e-6)
-    return np.clip(np.log(np.maximum(queue, 1e-6) / cache["queue_opening"]), -0.7, 0.7)
+    return bounded(np.log(np.maximum(queue, 1e-6) / cache["queue_opening"]), -0.7, 0.7)
 
 
 def unit_costs(now: Moment) -> None:

@@ -128,8 +128,9 @@ def rescue_before(now: Moment, gap: Array) -> None:
 
     e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
     budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
-    if not now.on("mend"):
-        budget = np.zeros_like(budget)
+    if not (now.on("mend") and budget.any()):
+        now.results["bailed"] = np.zeros((layout.firms, now.block.width))
+        return
     share = now.lever("policy.bailout_share", policy.bailout_share)
     help_given = bail_out(-gap[: layout.firms], now.block.cache["systemic"] * share, budget - e.rescue_spent)
     now.results["bailed"] = help_given

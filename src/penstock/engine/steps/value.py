@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.conduct.investment import growth_over
+from penstock.elementwise import bounded
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.money import kernels, valuation
 
@@ -41,19 +42,19 @@ def company_value(now: Moment) -> Array:
 
     spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
     ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
-    outlook = OUTLOOK_WEIGHT * np.clip(ahead - outlook_opening(now), -2.5, 0.7)
+    outlook = OUTLOOK_WEIGHT * bounded(ahead - outlook_opening(now), -2.5, 0.7)
     # the same for all firms of a group
     by_group = np.exp(now.block.cache["group_elasticity"] * spirits + now.block.cache["group_exposure"] * outlook)
     mood = by_group[layout.group]
     rate_change = r["rate"] - now.block.cache["rate_opening"]
-    discount = np.clip(1.0 - 8.0 * rate_change, 0.4, 1.6)
+    discount = bounded(1.0 - 8.0 * rate_change, 0.4, 1.6)
     operations = valuation.operating_value(power, f.value_scale, mood, discount)
     net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
     target = operations + net - now.block.cache["value_shift"]
     target = np.maximum(target, valuation.FLOOR * 4.0 * f.revenue + 1e-3)
     target = target * np.where(f.stage >= 3.0, 0.001, np.where(f.stage >= 2.0, 0.3, 1.0))
     # values move at most by a factor of two a quarter, but fall freely with failure
-    smooth = f.value * np.clip(target / np.maximum(f.value, 1e-9), 0.45, 2.0)
+    smooth = f.value * bounded(target / np.maximum(f.value, 1e-9), 0.45, 2.0)
     return np.maximum(np.where(f.stage >= 2.0, target, smooth), 1e-6)
 
 
@@ -78,7 +79,7 @@ def move_mood(now: Moment) -> None:
     e, th, r = now.state.economy, now.block.theta, now.results
     capex = r["ai_capex"]
     growth = 4.0 * np.log(np.maximum(capex, 1e-9) / np.maximum(e.capex, 1e-9))
-    e.capex_growth = 0.65 * e.capex_growth + 0.35 * np.clip(growth, -2.0, 2.0)
+    e.capex_growth = 0.65 * e.capex_growth + 0.35 * bounded(growth, -2.0, 2.0)
     e.capex = capex
     if not (now.on("sentiment") and now.on("value")):
         return
@@ -94,8 +95,8 @@ def move_mood(now: Moment) -> None:
     step = th["mood_gain"] * pull + th["mood_reversion"] * (resting - e.mood) + 0.03 * now.shock(MOOD_NOISE)
     if now.on("contagion"):
         step = step - th["default_mood"] * now.block.cache["default_weight"]
-    step = np.clip(step, -0.45, 0.45)
-    e.mood = np.clip(e.mood + np.where(step > 0, 2.0 * step * (1.0 - e.mood), 2.0 * step * e.mood), 0.01, 0.99)
+    step = bounded(step, -0.45, 0.45)
+    e.mood = bounded(e.mood + np.where(step > 0, 2.0 * step * (1.0 - e.mood), 2.0 * step * e.mood), 0.01, 0.99)
 
 
 def mark_stakes(now: Moment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.elementwise import bounded
 from penstock.engine.layout import SEGMENTS
 from penstock.engine.moment import ADOPTION_NOISE, Moment
 from penstock.layers import ai, data
@@ -60,12 +61,12 @@ def want(now: Moment) -> None:
 
 
 def _elasticity(now: Moment) -> Array:
-    return np.clip(now.lever("demand.price_elasticity", now.block.theta["price_elasticity"]), 0.3, 3.0)
+    return bounded(now.lever("demand.price_elasticity", now.block.theta["price_elasticity"]), 0.3, 3.0)
 
 
 def _efficiency(now: Moment, elasticity: Array) -> Array:
     """Value of compute wanted after efficiency shocks: gain^(elasticity - 1), Jevons' condition."""
-    return np.clip(_compute_per_token(now) ** (1.0 - elasticity), 0.05, 20.0)
+    return bounded(_compute_per_token(now) ** (1.0 - elasticity), 0.05, 20.0)
 
 
 def _compute_per_token(now: Moment) -> Array:
@@ -103,7 +104,7 @@ def _own_weights(now: Moment, growing: bool) -> Array:
         return weights
     f = now.state.firms
     owners = now.block.layout.owners
-    earned = np.clip(f.ebitda[:owners] / np.maximum(f.ebitda_opening[:owners], 1e-6), 0.2, 4.0)
+    earned = bounded(f.ebitda[:owners] / np.maximum(f.ebitda_opening[:owners], 1e-6), 0.2, 4.0)
     business = now.block.trend[now.quarter, :owners] * f.franchise[:owners]
     index = np.where(f.ebitda_opening[:owners] > 0.0, 0.5 * earned + 0.5 * business, business)
     world = index.mean(axis=0, keepdims=True)
