@@ -18,8 +18,9 @@ def elementwise(formula: Callable[..., float]) -> Callable[..., Floats]:
     """
     import numba
 
+    vectorize: Any = numba.vectorize
     signature = numba.float64(*[numba.float64] * formula.__code__.co_argcount)
-    return cast(Callable[..., Floats], numba.vectorize([signature], cache=True)(formula))
+    return cast(Callable[..., Floats], vectorize([signature], cache=True)(formula))
 
 
 def bounded(values: Any, low: Any, high: Any) -> Floats:

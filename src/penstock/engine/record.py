@@ -359,16 +359,8 @@ def financed_revenue(now: Moment) -> Array:
     money = np.maximum(r["revenue"] + r["equity_raised"] + r["new_debt"], 1e-9)
     share = np.zeros((layout.unit_count, block.width))
     share[: layout.firms] = np.minimum(invested[: layout.firms] / money, 1.0)
-    flow = np.empty_like(block.scratch.flow)
     received = np.zeros_like(share)
-    kernels.ration(
-        block.scratch.flow,
-        layout.payer[: layout.flow.stop],
-        layout.payee[: layout.flow.stop],
-        share,
-        flow,
-        received,
-    )
+    kernels.pass_on(block.scratch.flow, layout.flow_payer, layout.flow_payee, share, received)
     return received[: layout.firms]
 
 

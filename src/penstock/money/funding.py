@@ -7,11 +7,14 @@ All arrays (firms, paths), usd_bn per quarter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
-from penstock.elementwise import bounded
+from penstock.elementwise import bounded, elementwise
+from penstock.money.kernels import _MAT, _VEC_IN, Floats, _kernel
 
 Array = np.ndarray
 
@@ -50,28 +53,73 @@ def cover(
     cost: Array,
 ) -> Sources:
     """Fill a need (negative = surplus) from each source in order, each at most its room."""
-    left = np.maximum(need, 0.0)
-    debt = np.minimum(left, np.maximum(debt_room, 0.0))
-    left = left - debt
-    line = np.minimum(left, np.maximum(line_room, 0.0))
-    left = left - line
-    equity = np.minimum(left, np.maximum(equity_room, 0.0))
-    left = left - equity
-    vendor = np.minimum(left, np.maximum(vendor_room, 0.0))
-    left = left - vendor
-    # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
-    capex = np.maximum(capex, 0.0)
-    margin = np.where(left > 0.0, left + CUT_MARGIN * capex, 0.0)
-    capex_cut = np.minimum(margin, capex * np.minimum(flexible, 1.0 - LEAST_CAPEX))
-    left = np.maximum(left - capex_cut, 0.0)
-    cost_cut = np.minimum(left, COST_CUT * cost)
-    share = 1.0 - capex_cut / np.maximum(capex, 1e-9)
-    return Sources(debt, line, equity, vendor, capex_cut, cost_cut, left - cost_cut, share)
+    given = (need, debt_room, line_room, equity_room, vendor_room, capex, flexible, cost)
+    shape = np.broadcast_shapes(*(np.shape(one) for one in given))
+    flat = [np.ascontiguousarray(np.broadcast_to(one, shape), dtype=np.float64).ravel() for one in given]
+    found = np.empty((8, *shape))
+    rows = found.reshape(8, -1)
+    _cover(flat[0], flat[1], flat[2], flat[3], flat[4], flat[5], flat[6], flat[7], rows)
+    return Sources(*found)
 
 
-def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
+@_kernel(numba.void(*[_VEC_IN] * 8, _MAT))
+def _cover(
+    need: Floats,
+    debt_room: Floats,
+    line_room: Floats,
+    equity_room: Floats,
+    vendor_room: Floats,
+    capex: Floats,
+    flexible: Floats,
+    cost: Floats,
+    found: Floats,
+) -> None:
+    """Set the rows of `found` to the fields of `Sources`, one need after the other."""
+    for n in range(need.shape[0]):
+        left = max(need[n], 0.0)
+        debt = min(left, max(debt_room[n], 0.0))
+        left -= debt
+        line = min(left, max(line_room[n], 0.0))
+        left -= line
+        equity = min(left, max(equity_room[n], 0.0))
+        left -= equity
+        vendor = min(left, max(vendor_room[n], 0.0))
+        left -= vendor
+        # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
+        planned = max(capex[n], 0.0)
+        margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
+        capex_cut = min(margin, planned * min(flexible[n], 1.0 - LEAST_CAPEX))
+        left = max(left - capex_cut, 0.0)
+        cost_cut = min(left, COST_CUT * cost[n])
+        found[0, n] = debt
+        found[1, n] = line
+        found[2, n] = equity
+        found[3, n] = vendor
+        found[4, n] = capex_cut
+        found[5, n] = cost_cut
+        found[6, n] = left - cost_cut
+        found[7, n] = 1.0 - capex_cut / max(planned, 1e-9)
+
+
+@elementwise
+def reserve(quarter_cost: float, interest: float, quarters: float, interest_quarters: float) -> float:
     """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
-    return quarters * quarter_cost + interest_quarters * interest
+    return quarters * max(quarter_cost, 0.0) + interest_quarters * interest
+
+
+@elementwise
+def need(
+    capex: float,
+    interest: float,
+    tax: float,
+    principal: float,
+    ebitda: float,
+    tied_up: float,
+    cash: float,
+    wanted: float,
+) -> float:
+    """What the sources of a quarter must cover: dues and plans beyond earnings, and cash below what is wanted."""
+    return max(capex, 0.0) + interest + tax + principal - ebitda + tied_up - (cash - wanted)
 
 
 def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
@@ -80,8 +128,14 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
     """
     general = bounded(0.35 + 0.9 * mood, 0.2, 1.0) * bounded(1.0 - losses, 0.25, 1.0)
-    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
-    return general * frozen * (own_loss <= 0.0)
+    return _standing(general, freeze, investment_grade, own_loss)
+
+
+@elementwise
+def _standing(general: float, freeze: float, investment_grade: float, own_loss: float) -> float:
+    if own_loss > 0.0:
+        return 0.0
+    return general * 0.5 * investment_grade if freeze > 0.0 else general
 
 
 RESTING_MOOD = 0.55
@@ -106,8 +160,38 @@ def round_room(
     a year and a half, promised is contracted income to come, patience the part of a round that a firm without growth
     still gets.
     """
-    depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
     spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
-    yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
-    coming = promised / np.maximum(revenue + promised, 1e-9)
-    return depth * spirits * bounded(patience + 1.5 * (yearly + coming), patience, 1.0)
+    return _depth(share, value, value_opening, spirits, revenue, revenue_expected, promised, patience)
+
+
+@elementwise
+def _depth(
+    share: float,
+    value: float,
+    value_opening: float,
+    spirits: float,
+    revenue: float,
+    revenue_expected: float,
+    promised: float,
+    patience: float,
+) -> float:
+    yearly = 4.0 * (revenue / max(revenue_expected, 1e-9) - 1.0) / 1.5
+    coming = promised / max(revenue + promised, 1e-9)
+    growing = min(max(patience + 1.5 * (yearly + coming), patience), 1.0)
+    return share * math.sqrt(max(value, 0.0) * value_opening) * spirits * growing
+
+
+@elementwise
+def debt_limit(
+    ebitda: float,
+    assets: float,
+    multiple: float,
+    asset_limit: float,
+    scale: float,
+    appetite: float,
+    backed: float,
+    owed: float,
+) -> float:
+    """Debt that lenders would still give by yearly earnings or assets and on contracted income; may be negative."""
+    own = max(multiple * (4.0 * max(ebitda, 0.0)), asset_limit * assets)
+    return own * scale * appetite + backed - owed

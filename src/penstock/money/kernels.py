@@ -61,11 +61,13 @@ _INT = numba.intp
 
 
 def _kernel(*signatures: object) -> Callable[[F], F]:
-    """Compile for these argument types now; keep the machine code on disk and release the GIL while
-    running."""
+    """Compile for these argument types now; keep the machine code on disk and release the GIL while running.
+
+    Divisions follow NumPy: a test for zero in a loop would keep it from using wide registers.
+    """
 
     def compile_now(function: F) -> F:
-        return cast(F, numba.njit(list(signatures), cache=True, nogil=True)(function))
+        return cast(F, numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")(function))
 
     return compile_now
 
@@ -141,6 +143,38 @@ def spread(
                 flow[t, n] = spending[p, n] * share[t, n]
         for n in range(flow.shape[1]):
             received[q, n] += flow[t, n]
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT_IN, numba.float64, _MAT))
+def follow(received: Floats, rows: Index, before: Floats, largest: float, driver: Floats) -> None:
+    """Set `driver[u] = min(received[u] / before[k], largest)` for each of the units `u = rows[k]`."""
+    for k in range(rows.shape[0]):
+        u = rows[k]
+        opening = before[k, 0]
+        for n in range(received.shape[1]):
+            driver[u, n] = min(received[u, n] / opening, largest)
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
+def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: Floats) -> None:
+    """Add to `received[payee[t]]` the share of each flow that its payer's money carries."""
+    for t in range(flow.shape[0]):
+        p = payer[t]
+        q = payee[t]
+        for n in range(flow.shape[1]):
+            received[q, n] += flow[t, n] * share[p, n]
+
+
+@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _MAT))
+def sum_paid(owed: Floats, paid_share: Floats, paid: Floats) -> None:
+    """Set `paid[u]` to what a unit pays of its dues of all classes; `paid` may have fewer rows."""
+    for u in range(paid.shape[0]):
+        for n in range(paid.shape[1]):
+            paid[u, n] = owed[0, u, n] * paid_share[0, u, n]
+    for c in range(1, owed.shape[0]):
+        for u in range(paid.shape[0]):
+            for n in range(paid.shape[1]):
+                paid[u, n] += owed[c, u, n] * paid_share[c, u, n]
 
 
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))

@@ -45,6 +45,18 @@ def spread(
     np.add.at(received, payee[start:stop], flow[start:stop])
 
 
+def follow(received: Floats, rows: Index, before: Floats, largest: float, driver: Floats) -> None:
+    driver[rows] = np.minimum(received[rows] / before, largest)
+
+
+def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: Floats) -> None:
+    np.add.at(received, payee, flow * share[payer])
+
+
+def sum_paid(owed: Floats, paid_share: Floats, paid: Floats) -> None:
+    paid[:] = (owed * paid_share).sum(axis=0)[: len(paid)]
+
+
 def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:
     """Fill orders by the share that each supplier can fill."""
     delivered[:] = order * fill[supplier]

@@ -11,6 +11,7 @@ from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy
+from penstock.money import kernels
 
 Array = np.ndarray
 
@@ -39,8 +40,7 @@ def revenue(now: Moment, category: str) -> Array:
     """Revenue so far over the opening's: what a payer sells drives what it buys."""
     out, cache = now.block.scratch.driver, now.block.cache
     rows = cache[f"payers_{category}"]
-    ratio = now.block.scratch.received[rows] / cache[f"revenue_before_{category}"]
-    out[rows] = np.minimum(ratio, LARGEST_RATIO)
+    kernels.follow(now.block.scratch.received, rows, cache[f"revenue_before_{category}"], LARGEST_RATIO, out)
     out[now.block.layout.firms :] = 1.0
     return out
 

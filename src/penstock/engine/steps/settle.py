@@ -61,7 +61,8 @@ def settle(now: Moment) -> None:
 def share_paid(now: Moment, dues: Array) -> Array:
     """Share of all its dues that each firm pays, (firms, paths)."""
     firms, scratch = now.block.layout.firms, now.block.scratch
-    paid = (scratch.owed[:, :firms] * scratch.paid_share[:, :firms]).sum(axis=0)
+    paid = np.empty((firms, now.block.width))
+    kernels.sum_paid(scratch.owed, scratch.paid_share, paid)
     return np.where(dues[:firms] > 1e-9, paid / np.maximum(dues[:firms], 1e-12), 1.0)
 
 

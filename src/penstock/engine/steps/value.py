@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.conduct.investment import growth_over
-from penstock.elementwise import bounded
+from penstock.elementwise import bounded, elementwise
 from penstock.engine.moment import MOOD_NOISE, Moment
+from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.money import kernels, valuation
 
 Array = np.ndarray
@@ -50,12 +51,21 @@ def company_value(now: Moment) -> Array:
     discount = bounded(1.0 - 8.0 * rate_change, 0.4, 1.6)
     operations = valuation.operating_value(power, f.value_scale, mood, discount)
     net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
-    target = operations + net - now.block.cache["value_shift"]
-    target = np.maximum(target, valuation.FLOOR * 4.0 * f.revenue + 1e-3)
-    target = target * np.where(f.stage >= 3.0, 0.001, np.where(f.stage >= 2.0, 0.3, 1.0))
-    # values move at most by a factor of two a quarter, but fall freely with failure
-    smooth = f.value * bounded(target / np.maximum(f.value, 1e-9), 0.45, 2.0)
-    return np.maximum(np.where(f.stage >= 2.0, target, smooth), 1e-6)
+    return equity_value(operations, net, now.block.cache["value_shift"], f.revenue, f.stage, f.value)
+
+
+@elementwise
+def equity_value(operations: float, net: float, shift: float, revenue: float, stage: float, last: float) -> float:
+    """Value of a firm's equity, usd_bn: `net` is cash and stakes less debt, `shift` what the opening value leaves out.
+
+    It moves at most by a factor of two a quarter, but falls freely with failure.
+    """
+    target = max(operations + net - shift, valuation.FLOOR * 4.0 * revenue + 1e-3)
+    if stage >= GONE:
+        return max(target * 0.001, 1e-6)
+    if stage >= RESTRUCTURED:
+        return max(target * 0.3, 1e-6)
+    return max(last * min(max(target / max(last, 1e-9), 0.45), 2.0), 1e-6)
 
 
 OUTLOOK_YEARS = 3.0
