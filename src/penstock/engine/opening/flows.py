@@ -1,7 +1,8 @@
 """Opening flows: the latest four quarters known and the last quarter at the as-of date (the exit rate).
 
 The last quarter comes, in this order, from a quarter on record, from a run rate, or from the four quarters
-known carried forward at the firm's own growth. Costs follow the cash anchor: cash operating cost = revenue
+known carried forward at that flow's own growth on record; capital spending of which only one year is known
+goes forward with revenue. Costs follow the cash anchor: cash operating cost = revenue
 - operating cash flow - interest - tax; what ties do not carry of it is `other_cost`. Where the cash flow is
 itself an estimate, cost = revenue - operating income - depreciation (interest of builders is mostly
 capitalised, not in their cash flow).
@@ -37,7 +38,9 @@ FRESH_DAYS = 190
 """A quarter or run rate older than this says nothing of the exit rate."""
 
 YEARS_TO_LAST_QUARTER = 0.375
-"""From the middle of four quarters to the middle of the last of them, in years."""
+"""From the middle of four quarters to the middle of the last of them, in years: right for steady growth
+(assumption, 0.23 to 0.375; 0.23 is right where a rate moves as a random walk, docs/decisions/0003).
+"""
 
 YEARS_APART = (200, 800)
 """Days between the ends of two yearly figures from which growth is told, as a rate per year."""
@@ -57,10 +60,13 @@ def opening_flows(
     figures = figures or opening_figures(world, universe)
     value = figures.value
     firms = value.index
-    growth = own_growth(world, figures)
-    revenue, revenue_grade = _exit_rate(world, figures, "revenue", growth)
+    growth, growth_grade = own_growth(world, figures)
+    revenue, revenue_grade = _exit_rate(world, figures, "revenue", growth, growth_grade)
     scale = (revenue * 4.0 / value["revenue"].where(value["revenue"] > 0.0)).fillna(1.0)
-    capex, capex_grade = _exit_rate(world, figures, "capex", growth)
+    spending_growth, spending_grade = own_growth(world, figures, "capex")
+    capex, capex_grade = _exit_rate(
+        world, figures, "capex", spending_growth.fillna(growth), spending_grade.fillna(growth_grade)
+    )
     flows = pd.DataFrame(0.0, index=firms, columns=list(FLOW_COLUMNS))
     flows["revenue"] = revenue
     flows["capex"] = capex
@@ -127,12 +133,13 @@ def interest_rate(figures: Figures) -> pd.Series:
     return rate.clip(*INTEREST_RATE_RANGE).fillna(0.0)
 
 
-def own_growth(world: World, figures: Figures) -> pd.Series:
-    """Growth of revenue of the latest fiscal year over the one before, per year; missing where only one is
-    known.
+def own_growth(world: World, figures: Figures, metric: str = "revenue") -> tuple[pd.Series, pd.Series]:
+    """Growth on record of a flow, per year, and its grade: the latest fiscal year over the one before.
+
+    Both are missing where fewer than two years are known, or where the figure of the firm is an estimate.
     """
     rows = world.table("financials")
-    rows = rows[(rows["metric"] == "revenue") & rows["period"].str.startswith("FY")]
+    rows = rows[(rows["metric"] == metric) & rows["period"].str.startswith("FY")]
     rows = rows[rows["period_end"] <= world.as_of.isoformat()]
     rows = rows.sort_values("period_end").drop_duplicates(["company_id", "period_end"], keep="last")
     last = rows.groupby("company_id").tail(1).set_index("company_id")
@@ -141,8 +148,10 @@ def own_growth(world: World, figures: Figures) -> pd.Series:
     days = (pd.to_datetime(last["period_end"]) - pd.to_datetime(before["period_end"])).dt.days
     ratio = (last["value"] / before["value"]).where(before["value"] > 0.0)
     growth = (ratio ** (365.25 / days) - 1.0).where((days > YEARS_APART[0]) & (days < YEARS_APART[1]))
-    stated = figures.rule["revenue"] == "stated"
-    return growth.reindex(figures.value.index).where(stated)
+    growth = growth.reindex(figures.value.index).where(figures.rule[metric] == "stated")
+    known = growth.index[growth.notna()]
+    grade = _weakest_of(last["grade"].reindex(known), before["grade"].reindex(known))
+    return growth, grade.reindex(growth.index)
 
 
 def other_growth(universe: Universe, growth: pd.Series) -> pd.Series:
@@ -157,7 +166,9 @@ def other_growth(universe: Universe, growth: pd.Series) -> pd.Series:
     return mixed.clip(*OTHER_GROWTH_RANGE)
 
 
-def _exit_rate(world: World, figures: Figures, metric: str, growth: pd.Series) -> tuple[pd.Series, pd.Series]:
+def _exit_rate(
+    world: World, figures: Figures, metric: str, growth: pd.Series, growth_grade: pd.Series
+) -> tuple[pd.Series, pd.Series]:
     """Last quarter of a flow at the as-of date, usd_bn per quarter, and its grade."""
     firms = figures.value.index
     steps = growth.clip(*EXIT_GROWTH_RANGE).fillna(0.0)
@@ -165,7 +176,7 @@ def _exit_rate(world: World, figures: Figures, metric: str, growth: pd.Series) -
     years = YEARS_TO_LAST_QUARTER + lag.clip(0.0, 1.0)
     rate = figures.value[metric] / 4.0 * (1.0 + steps) ** years
     moved = steps != 0.0
-    grade = figures.grade[metric].where(~moved, [weakest([str(g), "D"]) for g in figures.grade[metric]])
+    grade = figures.grade[metric].where(~moved, _weakest_of(figures.grade[metric], growth_grade.fillna("D")))
     sources = [_run_rates(world)] if metric == "revenue" else []
     for known in (*sources, _quarters(world, metric)):
         fresh = known[known.index.isin(firms)]
