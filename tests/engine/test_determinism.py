@@ -44,10 +44,10 @@ def assert_same_bits(one: dict[str, Array], other: dict[str, Array]) -> None:
 
 @pytest.fixture(scope="module")
 def whole() -> PathBlock:
-    return simulated(model_of("baseline", QUARTERS), 128)
+    return simulated(model_of("baseline", QUARTERS), 256)
 
 
-@pytest.mark.parametrize(("first", "count"), [(5, 1), (60, 9), (127, 1)])
+@pytest.mark.parametrize(("first", "count"), [(5, 1), (60, 9), (127, 1), (128, 128), (3, 200)])
 def test_a_path_is_the_same_alone_and_in_any_group(whole: PathBlock, first: int, count: int) -> None:
     wanted = range(first, first + count)
     part = simulate_paths(model_of("baseline", QUARTERS), first, count)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CHUNK_PATHS = 128
 LARGE_CHUNK_PATHS = 4096
 LARGE_RUN_PATHS = 16384
+PIECES_A_PROCESS = 4
+"""Chunks a process below which each is a piece of work of its own: otherwise some processes would wait for others."""
 
 KEYS = {
     "economy": ("scenario", "path", "quarter", "region"),
@@ -136,6 +138,21 @@ def plan_chunks(scenario: str, paths: int, size: int) -> list[Chunk]:
     return [
         Chunk(scenario, number, first, min(size, paths - first)) for number, first in enumerate(range(0, paths, size))
     ]
+
+
+def plan_pieces(chunks: Sequence[Chunk], jobs: int) -> list[tuple[Chunk, ...]]:
+    """Chunks by piece of work: in twos, which cost less together, where enough is left for all processes."""
+    if len(chunks) < PIECES_A_PROCESS * jobs:
+        return [(chunk,) for chunk in chunks]
+    pieces: list[tuple[Chunk, ...]] = []
+    for chunk in chunks:
+        last = pieces[-1] if pieces else ()
+        follows = len(last) == 1 and last[0].scenario == chunk.scenario and last[0].number + 1 == chunk.number
+        if follows and chunk.count <= CHUNK_PATHS:
+            pieces[-1] = (*last, chunk)
+        else:
+            pieces.append((chunk,))
+    return pieces
 
 
 def chunk_tables(

@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
-from penstock.engine.chunks import Chunk, chunk_paths, chunk_tables, plan_chunks
+from penstock.engine.chunks import Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
 from penstock.engine.executors import executor_for, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
@@ -119,7 +120,7 @@ class _Finished:
 
 @dataclass(frozen=True)
 class _Worker:
-    """Simulates chunks; travels once to each process."""
+    """Simulates pieces of work, chunks that are computed together; travels once to each process."""
 
     engine: Engine
     models: dict[str, Any]
@@ -127,9 +128,12 @@ class _Worker:
     full: bool
     directory: Path | None
 
-    def __call__(self, chunk: Chunk) -> _Finished:
-        model = self.models[chunk.scenario]
-        block = self.engine.simulate_paths(model, chunk.first_path, chunk.count)
+    def __call__(self, piece: Sequence[Chunk]) -> list[_Finished]:
+        model = self.models[piece[0].scenario]
+        blocks = self.engine.spans(model, [(chunk.first_path, chunk.count) for chunk in piece])
+        return [self._keep(chunk, block, model) for chunk, block in zip(piece, blocks, strict=True)]
+
+    def _keep(self, chunk: Chunk, block: PathBlock, model: Any) -> _Finished:
         tables = chunk_tables(chunk, block, self.quarters, model.opening.firms, full=self.full)
         arrays = chunk_arrays(block)
         checks = merge_checks([block.checks])
@@ -199,8 +203,9 @@ class _Ensemble:
             self.identity["keep"] == "full",
             self.directory.path if self.directory else None,
         )
-        with closing(executor_for(self.jobs, len(missing)).map(worker, missing)) as results:
-            for result in results:
+        pieces = plan_pieces(missing, self.jobs)
+        with closing(executor_for(self.jobs, len(pieces)).map(worker, pieces)) as results:
+            for result in chain.from_iterable(results):
                 finished[result.chunk] = result
                 done += result.chunk.count
                 self.on_progress(done, total, result.chunk.scenario)

@@ -1,8 +1,8 @@
-"""What a run asks of a model: four functions, so that any model of the same form can be run."""
+"""What a run asks of a model: a few functions, so that any model of the same form can be run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,14 @@ class Engine:
     """(name, file or scenario, world) -> scenario with name, hash and to_toml()"""
     read_scenario: Callable[[str, Any], Any]
     """(text that to_toml() gave, world) -> the scenario again"""
+    simulate_spans: Callable[[Any, Sequence[tuple[int, int]]], Sequence[PathBlock]] | None = None
+    """(model, spans of first_path and count) -> a PathBlock each, where several at once cost less"""
+
+    def spans(self, model: Any, spans: Sequence[tuple[int, int]]) -> Sequence[PathBlock]:
+        """A PathBlock for each span of paths."""
+        if self.simulate_spans is not None:
+            return self.simulate_spans(model, spans)
+        return [self.simulate_paths(model, first, count) for first, count in spans]
 
 
 def penstock_engine() -> Engine:
@@ -30,7 +38,9 @@ def penstock_engine() -> Engine:
     from penstock.engine import model
     from penstock.scenarios import load_scenario
 
-    return Engine(model.prepare, model.simulate_paths, model.replay, load_scenario, _read_scenario)
+    return Engine(
+        model.prepare, model.simulate_paths, model.replay, load_scenario, _read_scenario, model.simulate_spans
+    )
 
 
 def _read_scenario(text: str, world: Any) -> Any:

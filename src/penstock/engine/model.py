@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,13 @@ from penstock.world import World
 
 Array = np.ndarray
 
-WIDTH = 128
-"""Paths in a block: the arrays of a quarter stay in cache (measured; results do not depend on it)."""
+WIDTH = 256
+"""Most paths in a block: wide enough that the cost of each call is small beside its work (measured)."""
+LANES = 8
+"""Blocks are as many paths as asked for, rounded up to this: a path has the same bits in a block of any such width.
+
+Not in a block of one: NumPy adds the numbers of an axis in another order where the paths are no axis of their own.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,16 +120,27 @@ def cited_parameters(world: World) -> dict[str, float]:
 
 
 def simulate_paths(model: Model, first_path: int, count: int) -> PathBlock:
-    """Results of `count` paths from `first_path` on, in blocks of fixed width.
+    """Results of `count` paths from `first_path` on; those of a path do not depend on what it is asked with."""
+    last = first_path + count
+    starts = range(first_path, last, WIDTH)
+    blocks = [(start, min(start + WIDTH, last)) for start in starts]
+    return _join([(start, stop, run_block(model, start, block_width(stop - start))) for start, stop in blocks])
 
-    Blocks are aligned to multiples of the width, so that a path is computed alike whatever it is asked with.
-    """
-    blocks = []
-    start = first_path - first_path % WIDTH
-    while start < first_path + count:
-        blocks.append((max(start, first_path), min(start + WIDTH, first_path + count), run_block(model, start, WIDTH)))
-        start += WIDTH
-    return _join(blocks)
+
+def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
+    """Results of each span (first_path, count); spans that follow on each other are computed together."""
+    if any(first != before + count for (before, count), (first, _) in pairwise(spans)):
+        return [simulate_paths(model, first, count) for first, count in spans]
+    start, paths = spans[0][0], sum(count for _, count in spans)
+    if paths > WIDTH:
+        return [simulate_paths(model, first, count) for first, count in spans]
+    block = run_block(model, start, block_width(paths))
+    return [_join([(first, first + count, block)]) for first, count in spans]
+
+
+def block_width(paths: int) -> int:
+    """Lanes of a block that holds so many paths."""
+    return -(-paths // LANES) * LANES
 
 
 def run_block(
@@ -231,14 +248,13 @@ class PathDetail:
 
 def replay(model: Model, path: int) -> PathDetail:
     """One path again, bit for bit as the run saw it, with every posting of its ledger."""
-    first = path - path % WIDTH
-    lane = path - first
+    lane = 0
     rows: list[tuple[str, str, str, str, float, str]] = []
 
     def note(now: Moment, quarter_name: str) -> None:
         rows.extend(postings(now, lane, quarter_name))
 
-    recorder, _ = run_block(model, first, WIDTH, on_quarter=note)
+    recorder, _ = run_block(model, path, LANES, on_quarter=note)
     economy = pd.DataFrame({name: values[:, lane] for name, values in recorder.economy.items()})
     economy["binding"] = [BINDING[int(code)] for code in economy["binding"]]
     economy.insert(0, "quarter", list(recorder.quarters))
@@ -252,4 +268,14 @@ def replay(model: Model, path: int) -> PathDetail:
     return PathDetail(economy, company, events, pd.DataFrame(rows, columns=columns), checks)
 
 
-__all__ = ["Block", "Model", "PathBlock", "PathDetail", "State", "prepare", "replay", "simulate_paths"]
+__all__ = [
+    "Block",
+    "Model",
+    "PathBlock",
+    "PathDetail",
+    "State",
+    "prepare",
+    "replay",
+    "simulate_paths",
+    "simulate_spans",
+]
