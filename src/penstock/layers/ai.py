@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.elementwise import bounded
+from penstock.bounds import bounded
 
 Array = np.ndarray
 

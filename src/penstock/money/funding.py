@@ -7,13 +7,12 @@ All arrays (firms, paths), usd_bn per quarter.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 
-from penstock.elementwise import bounded, elementwise
+from penstock.bounds import bounded
 from penstock.money.kernels import _MAT, _VEC_IN, Floats, _kernel
 
 Array = np.ndarray
@@ -101,25 +100,9 @@ def _cover(
         found[7, n] = 1.0 - capex_cut / max(planned, 1e-9)
 
 
-@elementwise
-def reserve(quarter_cost: float, interest: float, quarters: float, interest_quarters: float) -> float:
+def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
     """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
-    return quarters * max(quarter_cost, 0.0) + interest_quarters * interest
-
-
-@elementwise
-def need(
-    capex: float,
-    interest: float,
-    tax: float,
-    principal: float,
-    ebitda: float,
-    tied_up: float,
-    cash: float,
-    wanted: float,
-) -> float:
-    """What the sources of a quarter must cover: dues and plans beyond earnings, and cash below what is wanted."""
-    return max(capex, 0.0) + interest + tax + principal - ebitda + tied_up - (cash - wanted)
+    return quarters * quarter_cost + interest_quarters * interest
 
 
 def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
@@ -128,14 +111,8 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
     """
     general = bounded(0.35 + 0.9 * mood, 0.2, 1.0) * bounded(1.0 - losses, 0.25, 1.0)
-    return _standing(general, freeze, investment_grade, own_loss)
-
-
-@elementwise
-def _standing(general: float, freeze: float, investment_grade: float, own_loss: float) -> float:
-    if own_loss > 0.0:
-        return 0.0
-    return general * 0.5 * investment_grade if freeze > 0.0 else general
+    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
+    return general * frozen * (own_loss <= 0.0)
 
 
 RESTING_MOOD = 0.55
@@ -161,37 +138,7 @@ def round_room(
     still gets.
     """
     spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
-    return _depth(share, value, value_opening, spirits, revenue, revenue_expected, promised, patience)
-
-
-@elementwise
-def _depth(
-    share: float,
-    value: float,
-    value_opening: float,
-    spirits: float,
-    revenue: float,
-    revenue_expected: float,
-    promised: float,
-    patience: float,
-) -> float:
-    yearly = 4.0 * (revenue / max(revenue_expected, 1e-9) - 1.0) / 1.5
-    coming = promised / max(revenue + promised, 1e-9)
-    growing = min(max(patience + 1.5 * (yearly + coming), patience), 1.0)
-    return share * math.sqrt(max(value, 0.0) * value_opening) * spirits * growing
-
-
-@elementwise
-def debt_limit(
-    ebitda: float,
-    assets: float,
-    multiple: float,
-    asset_limit: float,
-    scale: float,
-    appetite: float,
-    backed: float,
-    owed: float,
-) -> float:
-    """Debt that lenders would still give by yearly earnings or assets and on contracted income; may be negative."""
-    own = max(multiple * (4.0 * max(ebitda, 0.0)), asset_limit * assets)
-    return own * scale * appetite + backed - owed
+    depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
+    yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
+    coming = promised / np.maximum(revenue + promised, 1e-9)
+    return depth * spirits * bounded(patience + 1.5 * (yearly + coming), patience, 1.0)

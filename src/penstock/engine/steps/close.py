@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.elementwise import elementwise
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels
@@ -76,26 +75,14 @@ def equipment(now: Moment) -> None:
 def write_down_stock(now: Moment) -> Array:
     """Inventory falls with orders that did not come, goodwill with values below book."""
     r, f = now.results, now.state.firms
-    stock = unsold(r["revenue"], f.expected_revenue, f.inventory)
+    shortfall = np.maximum(1.0 - r["revenue"] / np.maximum(f.expected_revenue, 1e-9) - 0.1, 0.0)
+    stock = np.minimum(INVENTORY_WRITE_DOWN * shortfall, 0.5) * f.inventory
     f.expected_revenue = f.expected_revenue * 1.01 + 0.4 * (r["revenue"] - f.expected_revenue)
     f.inventory = f.inventory - stock
-    worn = impaired(f.value, f.value_peak, f.goodwill)
+    worn = np.where(f.value < 0.5 * f.value_peak, 0.10, 0.0) * f.goodwill
     f.goodwill = f.goodwill - worn
     f.value_peak = np.maximum(0.97 * f.value_peak, f.value)
     return stock + worn
-
-
-@elementwise
-def unsold(revenue: float, expected: float, inventory: float) -> float:
-    """Inventory lost to orders that did not come, usd_bn."""
-    shortfall = max(1.0 - revenue / max(expected, 1e-9) - 0.1, 0.0)
-    return min(INVENTORY_WRITE_DOWN * shortfall, 0.5) * inventory
-
-
-@elementwise
-def impaired(value: float, peak: float, goodwill: float) -> float:
-    """A tenth of goodwill a quarter while the firm is worth less than half of its peak, usd_bn."""
-    return 0.10 * goodwill if value < 0.5 * peak else 0.0 * goodwill
 
 
 def pay_out(now: Moment) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.elementwise import bounded
+from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy

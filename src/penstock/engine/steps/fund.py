@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
-from penstock.elementwise import bounded, elementwise
+from penstock.bounds import bounded
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps.serve import RATE_DEFAULT
 from penstock.money import funding, kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -43,7 +45,8 @@ def plan_costs(now: Moment) -> None:
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     projects = np.zeros_like(f.cost)
     projects[: layout.owners] = r["project_cost"][: layout.owners]
-    r["other_cost"] = other_cost(
+    r["other_cost"] = np.empty_like(f.cost)
+    follow_sales(
         f.cost,
         projects,
         r["revenue"],
@@ -53,42 +56,43 @@ def plan_costs(now: Moment) -> None:
         facts.conduct["marginal_cost"],
         r["tie_expense"],
         f.stage,
+        r["other_cost"],
     )
-    r["depreciation"] = depreciation(f.equipment_gross, f.compute_equipment, f.buildings)
+    r["depreciation"] = np.minimum(f.equipment_gross / EQUIPMENT_LIFE, f.compute_equipment) + f.buildings / 80.0
     if not now.on("close"):
         r["depreciation"] = np.zeros_like(r["depreciation"])
 
 
-@elementwise
-def other_cost(
-    cost: float,
-    projects: float,
-    revenue: float,
-    revenue_opening: float,
-    cost_opening: float,
-    variable: float,
-    marginal: float,
-    bought: float,
-    stage: float,
-) -> float:
-    """Other operating cost of the quarter, usd_bn; `variable` and `marginal` as in the conduct of the group."""
-    # a part of the cost is fixed, the rest moves one for one
-    scale = max(revenue / revenue_opening, 1e-6)
-    target = cost_opening * (1.0 + variable * (scale - 1.0))
-    # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
-    target = min(target, cost_opening + marginal * max(revenue - revenue_opening, 0.0))
-    if stage >= GONE:
-        return 0.0
-    if stage >= RESTRUCTURED:
-        # a restructured firm lives within what its sales leave
-        return max(min(target, max(0.95 * (revenue - bought), 0.0)), 0.0)
-    return max(cost + 0.35 * (target - cost) + projects, 0.0)
+@_kernel(numba.void(*[_MAT_IN] * 9, _MAT))
+def follow_sales(
+    cost: Array,
+    projects: Array,
+    revenue: Array,
+    revenue_opening: Array,
+    cost_opening: Array,
+    variable: Array,
+    marginal: Array,
+    bought: Array,
+    stage: Array,
+    out: Array,
+) -> None:
+    """Set `out` to the other operating cost of the quarter, usd_bn.
 
-
-@elementwise
-def depreciation(equipment_gross: float, equipment: float, buildings: float) -> float:
-    """Straight line over the book life of equipment, at most what is left of it, and over 20 years for buildings."""
-    return min(equipment_gross / EQUIPMENT_LIFE, equipment) + buildings / 80.0
+    All (firms, paths) but `revenue_opening`, `cost_opening`, `variable` and `marginal`, (firms, 1).
+    """
+    for f in range(cost.shape[0]):
+        opening, sales = cost_opening[f, 0], revenue_opening[f, 0]
+        for n in range(cost.shape[1]):
+            # a part of the cost is fixed, the rest moves one for one
+            scale = max(revenue[f, n] / sales, 1e-6)
+            target = opening * (1.0 + variable[f, 0] * (scale - 1.0))
+            # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
+            target = min(target, opening + marginal[f, 0] * max(revenue[f, n] - sales, 0.0))
+            # a restructured firm lives within what its sales leave
+            means = max(0.95 * (revenue[f, n] - bought[f, n]), 0.0)
+            lagged = cost[f, n] + 0.35 * (target - cost[f, n]) + projects[f, n]
+            due = min(target, means) if stage[f, n] >= RESTRUCTURED else lagged
+            out[f, n] = 0.0 if stage[f, n] >= GONE else max(due, 0.0)
 
 
 def plan_debt_service(now: Moment) -> None:
@@ -112,10 +116,9 @@ def fund(now: Moment) -> None:
     cash = now.state.books.cash[: layout.firms]
     costs = r["tie_expense"] + r["other_cost"]
     wait = np.maximum(now.block.cache["quarters_to_income"] - now.quarter, 2.0)
-    wanted = funding.reserve(costs, r["interest"], facts.conduct["reserve_quarters"], wait)
-    need = funding.need(
-        r["capex"], r["interest"], r["tax"], r["principal"], r["ebitda"], tied_up(now, costs), cash, wanted
-    )
+    wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"], wait)
+    outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
+    need = outflow - r["ebitda"] + tied_up(now, costs) - (cash - wanted)
     lose_access(now)
     losses = e.lender_losses / LENDER_SCALE_USD_BN
     own_loss = f.no_access + (f.stage >= 2.0)
@@ -168,25 +171,9 @@ def tied_up(now: Moment, costs: Array) -> Array:
     A receivable that is collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth).
     """
     f, r, cache = now.state.firms, now.results, now.block.cache
-    tied = tied_in_trade(
-        r["revenue"], f.revenue, cache["slow_in"], cache["collect_in"], costs, f.bought, cache["collect_out"]
-    )
-    return tied + plant_bills(now)
-
-
-@elementwise
-def tied_in_trade(
-    revenue: float,
-    revenue_last: float,
-    slow: float,
-    collected: float,
-    costs: float,
-    costs_last: float,
-    paid: float,
-) -> float:
-    """Rise of unpaid sales less rise of unpaid purchases, usd_bn."""
-    sales = (1.0 - collected) * (revenue - revenue_last + slow)
-    return sales - (1.0 - paid) * min(costs - costs_last, 0.5 * costs)
+    sales = (1.0 - cache["collect_in"]) * (r["revenue"] - f.revenue + cache["slow_in"])
+    purchases = (1.0 - cache["collect_out"]) * np.minimum(costs - f.bought, 0.5 * costs)
+    return sales - purchases + plant_bills(now)
 
 
 def plant_bills(now: Moment) -> Array:
@@ -197,13 +184,8 @@ def plant_bills(now: Moment) -> Array:
     layout, r = now.block.layout, now.results
     owed = np.zeros((layout.unit_count + 1, now.block.width))
     kernels.accumulate(now.state.ties.receivable[layout.flow.slice], layout.capital_payer, owed)
-    return late_for_plant(owed[: layout.firms], r["tied_capital"], now.block.cache["collect_plant"])
-
-
-@elementwise
-def late_for_plant(owed: float, bought: float, paid: float) -> float:
-    """What falls due of old and new bills for plant beyond what is bought in the quarter, usd_bn."""
-    return max(paid * (owed + bought) - bought, 0.0)
+    due = now.block.cache["collect_plant"] * (owed[: layout.firms] + r["tied_capital"])
+    return np.maximum(due - r["tied_capital"], 0.0)
 
 
 def lose_access(now: Moment) -> None:
@@ -312,10 +294,4 @@ def who_pays(now: Moment, raised: Array) -> Array:
     total = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(part, company, total)
     whole = total[company]
-    return whole_round(part, whole, share)
-
-
-@elementwise
-def whole_round(part: float, whole: float, share: float) -> float:
-    """A holder's part of a round scaled so that all parts add to one; its usual share where nobody is able."""
-    return part / whole if whole > 1e-12 else share
+    return np.where(whole > 1e-12, part / np.maximum(whole, 1e-12), share)

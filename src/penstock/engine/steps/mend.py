@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.bounds import bounded
 from penstock.conduct import rescue
-from penstock.elementwise import bounded
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT

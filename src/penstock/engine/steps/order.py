@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
-from penstock.elementwise import bounded
 from penstock.engine.moment import Moment
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
@@ -62,13 +62,12 @@ def _missing(now: Moment, category: str, supply: Array) -> Array:
     block = layout.category[category]
     out = np.zeros((layout.unit_count, now.block.width))
     if len(block):
-        share = now.block.cache[f"share_{category}"]
-        delivered = np.empty_like(share)
-        rows = block.slice
-        kernels.ration(share, layout.payee[rows], layout.payer[rows], 1.0 - supply, delivered, out)
+        share, rows, short = now.block.cache[f"share_{category}"], block.slice, 1.0 - supply
+        supplier, buyer = layout.payee[rows], layout.payer[rows]
+        kernels.pass_on(share, supplier, buyer, short, out)
         allowed = now.struck("allowed")
         if allowed is not None:
-            kernels.accumulate((share - delivered) * (1.0 - allowed[rows]), layout.payer[rows], out)
+            kernels.accumulate((share - share * short[supplier]) * (1.0 - allowed[rows]), buyer, out)
     return out
 
 

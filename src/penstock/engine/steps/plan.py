@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.bounds import bounded
 from penstock.conduct import integration, investment
-from penstock.elementwise import bounded
 from penstock.engine.moment import PROJECT, Moment
 from penstock.engine.reach import reach_of
 from penstock.layers import energy, facilities
@@ -264,16 +264,12 @@ def rounds_open(now: Moment) -> Array:
 def debt_room(now: Moment) -> Array:
     """Debt that lenders would still give by earnings and by assets, (firms, paths), usd_bn; may be negative."""
     f, c, th = now.state.firms, now.block.facts.conduct, now.block.theta
-    return funding.debt_limit(
-        f.ebitda,
-        f.compute_equipment + f.buildings + f.construction,
-        c["debt_multiple"],
-        c["asset_debt_limit"],
-        th["debt_multiple_scale"],
-        now.block.cache["rating_appetite"],
-        CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"],
-        now.block.cache["debt_owed"],
-    )
+    yearly = 4.0 * np.maximum(f.ebitda, 0.0)
+    assets = f.compute_equipment + f.buildings + f.construction
+    limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
+    limit = limit * now.block.cache["rating_appetite"]
+    backed = CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"]
+    return limit + backed - now.block.cache["debt_owed"]
 
 
 def integrate(now: Moment) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.elementwise import bounded
+from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.layers import energy, platform
 

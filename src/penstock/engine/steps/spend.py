@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.elementwise import elementwise
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
@@ -166,7 +165,8 @@ def capital_spending(now: Moment) -> None:
     tied = bought[0, : layout.firms]
     r["tied_equipment"] = bought[1, : layout.firms]
     worn = cache["wear"] if now.on("close") else 0.0
-    core = ordinary_capex(facts.core_capex, worn, now.block.trend[now.quarter], f.activity, f.capex_scale)
+    ordinary = MAINTENANCE * worn + (1.0 - MAINTENANCE) * now.block.trend[now.quarter]
+    core = facts.core_capex * ordinary * np.minimum(f.activity, 1.0) * f.capex_scale
     # the part of a firm's AI spending that no tie names moves with the part that ties carry
     rest = core.copy()
     rest[:owners] += cache["it_rest"] * r["equipment_ratio"][:-1] + cache["site_rest"][:owners] * r["site_ratio"][:-1]
@@ -182,12 +182,6 @@ def capital_spending(now: Moment) -> None:
 
 MAINTENANCE = 0.3
 """Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5; docs/decisions/0003)."""
-
-
-@elementwise
-def ordinary_capex(opening: float, worn: float, trend: float, activity: float, scale: float) -> float:
-    """Capital spending outside AI: what wears out is replaced, the rest follows the firm's own business."""
-    return opening * (MAINTENANCE * worn + (1.0 - MAINTENANCE) * trend) * min(activity, 1.0) * scale
 
 
 def capital_index(now: Moment) -> Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
+from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
-from penstock.elementwise import bounded, elementwise
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.money import kernels, valuation
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -51,21 +53,25 @@ def company_value(now: Moment) -> Array:
     discount = bounded(1.0 - 8.0 * rate_change, 0.4, 1.6)
     operations = valuation.operating_value(power, f.value_scale, mood, discount)
     net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
-    return equity_value(operations, net, now.block.cache["value_shift"], f.revenue, f.stage, f.value)
+    value = np.empty_like(f.value)
+    limit_moves(operations, net, now.block.cache["value_shift"], f.revenue, f.stage, f.value, value)
+    return value
 
 
-@elementwise
-def equity_value(operations: float, net: float, shift: float, revenue: float, stage: float, last: float) -> float:
-    """Value of a firm's equity, usd_bn: `net` is cash and stakes less debt, `shift` what the opening value leaves out.
+@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
+def limit_moves(
+    operations: Array, net: Array, shift: Array, revenue: Array, stage: Array, last: Array, out: Array
+) -> None:
+    """Set `out` to the value of equity: operations and net holdings less what the opening value leaves out (`shift`).
 
-    It moves at most by a factor of two a quarter, but falls freely with failure.
+    Values move at most by a factor of two a quarter, but fall freely with failure. All (firms, paths), usd_bn.
     """
-    target = max(operations + net - shift, valuation.FLOOR * 4.0 * revenue + 1e-3)
-    if stage >= GONE:
-        return max(target * 0.001, 1e-6)
-    if stage >= RESTRUCTURED:
-        return max(target * 0.3, 1e-6)
-    return max(last * min(max(target / max(last, 1e-9), 0.45), 2.0), 1e-6)
+    for f in range(last.shape[0]):
+        for n in range(last.shape[1]):
+            target = max(operations[f, n] + net[f, n] - shift[f, n], valuation.FLOOR * 4.0 * revenue[f, n] + 1e-3)
+            failed = target * 0.001 if stage[f, n] >= GONE else target * 0.3
+            smooth = last[f, n] * min(max(target / max(last[f, n], 1e-9), 0.45), 2.0)
+            out[f, n] = max(failed if stage[f, n] >= RESTRUCTURED else smooth, 1e-6)
 
 
 OUTLOOK_YEARS = 3.0
