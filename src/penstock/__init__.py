@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.circularity import circularity
+    from penstock.analysis.dollar import follow
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Run": "penstock.engine.run",
     "World": "penstock.world",
+    "circularity": "penstock.analysis.circularity",
+    "follow": "penstock.analysis.dollar",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
     "simulate": "penstock.engine.ensemble",
 }
 
-__all__ = ["Run", "World", "__version__", "load_world", "open_run", "simulate"]
+__all__ = ["Run", "World", "__version__", "circularity", "follow", "load_world", "open_run", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
