@@ -13,6 +13,7 @@ from penstock.analysis.circularity_tables import (
     network_of,
     seller_sums,
     sentence_of,
+    stakes_of,
     whole_table,
 )
 from penstock.analysis.circulation import Array
@@ -88,7 +89,7 @@ def simulated_circularity(money: MoneyYear) -> Circularity:
     value = dict(zip(names, money.value.mean(axis=1).tolist(), strict=True))
     layers = {name: LAYERS[layer] for name, layer in zip(names, layout.layer, strict=True)}
     sums, span = _sums(network, by_path)
-    companies = companies_table(network.units, sums, revenue, value, {}, layers)
+    companies = companies_table(network.units, sums, revenue, value, stakes_of(money.model.opening), layers)
     sellers = set(table.loc[~table["financing"], "payee"])
     whole = whole_table(companies, sum(revenue[name] for name in sorted(sellers)), len(sellers), span)
     scenario = money.model.program.name

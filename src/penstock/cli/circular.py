@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Rows of a table for people; other formats and --out hold all."""
 SMALLEST_SHOWN_USD_BN = 0.005
+DECIMALS = 4
+"""Of a dollar, in tables for people."""
 KIND_NAMES = {
     "financed": "financed: money put in comes back as revenue",
     "trade": "trade: purchases alone",
@@ -215,14 +217,21 @@ def _dollar_sections(found: DollarFollowed, *, people: bool) -> list[Section]:
     columns = ["layer", "received_usd", "ended_usd", "low", "high", "wages", "profit_retained", "taxes"]
     companies, left = _shown(found.companies[["company_id", *columns]], len(found.companies))
     return [
-        Section("kinds", f"Where a dollar {of} ends: {found.basis}", kinds, f"Ends add up to 1 within {found.gap:.0e}."),
-        Section("layers", "By layer", found.layers[columns].rename(columns=short)),
-        Section("companies", "By company", companies.rename(columns=short), left.strip()),
         Section(
-            "rounds", "Received by layer and ended, round by round", found.rounds.rename(columns=short),
+            "kinds",
+            f"Where a dollar {of} ends: {found.basis}",
+            kinds.round(DECIMALS),
+            f"Dollars per dollar. Ends add up to 1 within {found.gap:.0e}.",
+        ),
+        Section("layers", "By layer", found.layers[columns].rename(columns=short).round(DECIMALS)),
+        Section("companies", "By company", companies.rename(columns=short).round(DECIMALS), left.strip()),
+        Section(
+            "rounds",
+            "Received by layer and ended, round by round",
+            found.rounds.rename(columns=short).round(DECIMALS),
             "A dollar is received by each firm that it passes: what is received adds up to more than what ends.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _shown(frame: pd.DataFrame, all_rows: int) -> tuple[pd.DataFrame, str]:
