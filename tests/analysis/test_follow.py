@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock as ps
-from penstock.analysis.dollar import ENDS, DollarFollowed, payments
+from penstock.analysis import dollar as dollar_module
+from penstock.analysis.dollar import ENDS, DollarFollowed, follow_money, payments
 from penstock.analysis.follow import leontief
-from penstock.analysis.money_year import MoneyYear, opening_money
+from penstock.analysis.money_year import MoneyYear, opening_money, simulated_money
 from penstock.engine.model import prepare
-from penstock.errors import InputError, ModelError
+from penstock.errors import InputError, ModelError, UsageError
+from penstock.scenarios import compile_program, load_scenario
 from penstock.world import World, load_world
 
 Z, OUTPUT = [[150.0, 500.0], [200.0, 100.0]], [1000.0, 2000.0]
@@ -32,7 +35,8 @@ def opening() -> MoneyYear:
 
 @cache
 def followed(dollar: str) -> DollarFollowed:
-    return ps.follow(bundled(), dollar)
+    companies = bundled().table("companies")
+    return follow_money(opening(), dollar, dict(zip(companies["id"], companies["country"], strict=True)))
 
 
 # ------------------------------------------------------------------ Leontief
@@ -135,8 +139,13 @@ def test_where_dollars_go_first() -> None:
     assert followed("user").rounds.set_index("round").loc["2", "silicon"] > 0.0
 
 
-def test_a_company_is_named_as_everywhere() -> None:
+def test_a_company_is_named_as_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the opening is made once for all tests
+    monkeypatch.setattr(dollar_module, "money_of", lambda *_, **__: opening())
     assert followed("openai").companies.equals(ps.follow(bundled(), "OpenAI").companies)
+    with pytest.raises(UsageError) as caught:
+        payments(opening(), "households")
+    assert str(caught.value) == "--dollar: found 'households'; expected user, capex or a company that spends"
 
 
 @pytest.mark.parametrize("dollar", ["user", "capex", "nvidia"])
@@ -149,8 +158,6 @@ def test_payments_of_a_firm_add_up_to_what_it_receives_or_spends(dollar: str) ->
 
 
 def test_twice_the_money_changes_nothing() -> None:
-    from dataclasses import replace
-
     year = opening()
     twice = replace(year, billed=2.0 * year.billed, interest=2.0 * year.interest, paid_out=2.0 * year.paid_out)
     one, two = (payments(money, "user") for money in (year, twice))
@@ -159,6 +166,8 @@ def test_twice_the_money_changes_nothing() -> None:
 
 
 def test_a_simulated_year_loses_no_dollar_on_any_path() -> None:
-    found = ps.follow(bundled(), "user", scenario="baseline", quarter="2026Q2", paths=3, quarters=2)
+    model = opening().model
+    program = compile_program(load_scenario("baseline", bundled()), model.first_quarter, 2)
+    found = follow_money(simulated_money(replace(model, program=program), "2026Q2", 3), "user", {})
     assert found.gap < 1e-9 and "3 paths" in found.basis
     assert found.kinds["usd"].sum() == pytest.approx(1.0, abs=1e-9)
