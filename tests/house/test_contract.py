@@ -63,6 +63,8 @@ EXPECTED = {
     "steps": shape(options=SIMULATING | {"--scenario"}),
     "runs list": shape(),
     "runs verify": shape(),
+    "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
+    "follow": shape(options=SIMULATING | {"--dollar", "--run", "--quarter", "--scenario"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -75,8 +77,12 @@ DEFAULTS = {
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
     ("steps", "scenario"): "baseline",
+    **{(name, "paths"): 256 for name in ("circularity", "follow")},
+    **{(name, "quarters"): 40 for name in ("circularity", "follow")},
+    **{(name, "seed"): 7 for name in ("circularity", "follow")},
+    **{(name, "scenario"): None for name in ("circularity", "follow")},
 }
-LATER = ("stress", "reverse", "circularity", "contagion", "portfolio", "calibrate", "fleet", "studio")
+LATER = ("stress", "reverse", "contagion", "portfolio", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -154,6 +160,8 @@ REQUIRED = inspect.Parameter.empty
             },
         ),
         ("open_run", {"dir": REQUIRED}, {}),
+        ("circularity", {"run_or_world": REQUIRED}, {"scenario": None, "paths": 256, "quarters": 40, "seed": 7}),
+        ("follow", {"run_or_world": REQUIRED, "dollar": "user"}, {"scenario": None, "paths": 256, "seed": 7}),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:

@@ -31,10 +31,10 @@ COMMANDS = {
     "run": Entry("penstock.cli.run", False, "Run scenarios over many paths and write a report."),
     "path": Entry("penstock.cli.run", False, "One path of a run in full, ledger postings included."),
     "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
-    "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
-    "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
     "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
+    "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
+    "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
 }
 
 
