@@ -120,18 +120,11 @@ def test_no_money_comes_or_goes_in_a_crisis(crisis: str) -> None:
 
 
 @pytest.mark.parametrize("crisis", BEGINS)
-def test_a_crisis_tells_its_story_its_evidence_and_its_date(crisis: str) -> None:
-    """What a file cites is there: ties, parameters, booms and series of the world."""
+def test_a_crisis_says_what_is_an_assumption(crisis: str) -> None:
     plan = load_scenario(crisis, bundled())
-    assert plan.title and len(plan.story.split()) > 25 and "assumption" in plan.evidence and plan.date is not None
-    words = {word.strip(".,;:()") for word in plan.evidence.replace("\n", " ").split()}
-    columns = (("contracts", "id"), ("parameters", "name"), ("booms", "boom"), ("series", "series"))
-    known = {str(name) for table, column in columns for name in bundled().table(table)[column]}
-    cited = {word for word in words if "_" in word and word == word.lower() and not word.startswith("usd_")}
-    knobs = {word for word in cited if "." in word}
-    others = {"d_co_crwv_openai_1", *BEGINS, "demand_disappoints", "chip_supply_cut", "power_delay"}
-    shorthand = {word for word in cited if word.startswith("_")}
-    assert cited - knobs - others - shorthand <= known, sorted(cited - knobs - others - shorthand - known)
+    assert len(plan.story.split()) > 25 and "assumption" in plan.evidence
+    whys = [row.why for row in plan.changes] + [row.event.why for row in plan.events]
+    assert all("assumption" in why or "suppliers' commitments were cut" in why for why in whys), whys
 
 
 # ------------------------------------------------------------------ who cannot pay
