@@ -89,7 +89,7 @@ def clear(
     outside, paths = amounts("external_liabilities", external_liabilities, n, paths)
     fraction("alpha", alpha)
     fraction("beta", beta)
-    ranks, outside_ranks = _ranks(seniority, n)
+    ranks, outside_ranks = seniority_ranks(seniority, n)
 
     wide = paths or 1
     owned = np.ascontiguousarray(side_by_side(assets, wide).T)
@@ -133,7 +133,7 @@ def tie_payments(
     n = matrix.shape[0]
     totals, paths = amounts("payments", payments, n, paths)
     outside, paths = amounts("external_liabilities", external_liabilities, n, paths)
-    ranks, outside_ranks = _ranks(seniority, n)
+    ranks, outside_ranks = seniority_ranks(seniority, n)
     if paths is None:
         return Network.of(matrix, outside, ranks, outside_ranks).divide(totals)
     if is_sparse(matrix):
@@ -150,7 +150,7 @@ def tie_payments(
     return np.stack(divided, axis=-1)
 
 
-def _ranks(seniority: Any, n: int) -> tuple[Any, npt.NDArray[np.int64]]:
+def seniority_ranks(seniority: Any, n: int) -> tuple[Any, npt.NDArray[np.int64]]:
     """Check the ranks, dense or sparse; returns those of the ties (None: all 0) and those of the external liabilities."""
     if seniority is None:
         return None, np.zeros(n, dtype=np.int64)

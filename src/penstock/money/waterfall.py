@@ -60,6 +60,8 @@ class Network:
     """(classes, n): what i owes in the class, external liabilities included"""
     filled: Floats
     """(classes + 1, n): what i owes in all classes above"""
+    ranks: tuple[int, ...]
+    """rank of each class as its caller numbers it"""
 
     @classmethod
     def of(
@@ -99,7 +101,7 @@ class Network:
             ]
         )
         filled = np.concatenate([np.zeros((1, owed.shape[1])), np.cumsum(owed, axis=0)])
-        return cls(ties, owed, filled)
+        return cls(ties, owed, filled, tuple(int(rank) for rank in used))
 
     @property
     def obligations(self) -> Floats:
