@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.contagion import contagion
+    from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Run": "penstock.engine.run",
     "World": "penstock.world",
+    "contagion": "penstock.analysis.contagion",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
     "simulate": "penstock.engine.ensemble",
+    "systemic": "penstock.analysis.systemic",
 }
 
-__all__ = ["Run", "World", "__version__", "load_world", "open_run", "simulate"]
+__all__ = ["Run", "World", "__version__", "contagion", "load_world", "open_run", "simulate", "systemic"]
 
 
 def __getattr__(name: str) -> Any:
