@@ -98,7 +98,7 @@ def cases(draw: Any) -> Any:
     return L, e, b, H, guarantees
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(cases(), st.sampled_from([(1.0, 1.0), (0.6, 0.8)]))
 def test_what_holds_for_any_backed_network(case: Any, costs: Any) -> None:
     L, e, b, H, guarantees = case

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from penstock.analysis.firm_network import FirmNetwork
     from penstock.analysis.systemic import Systemic
 
+LEAST_SHOWN = 1e-9
+"""Losses below this part of all equity are left out of the table for people."""
 SHOWN = 25
 """Rows of a table for people; other formats and --out hold all."""
 
@@ -225,7 +227,7 @@ def _contagion_sections(found: Contagion, *, people: bool) -> list[Section]:
         )
     if not totals["shock"]:
         text += "\nNo shock was given: add --shock FILE or --fail ID."
-    shown = frame[(frame["loss"] > 0.0) | frame["failed"]].head(SHOWN)
+    shown = frame[(frame["loss"] > LEAST_SHOWN * totals["equity_before"]) | frame["failed"]].head(SHOWN)
     if len(shown) < len(frame):
         text = f"{len(shown)} of {len(frame)} firms shown, those with losses first; other formats hold all.\n{text}"
     return [Section("firms", title, _for_people(shown), text)]
