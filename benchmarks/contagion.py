@@ -89,7 +89,9 @@ def measure_here(nodes: int, ties: int, repeats: int) -> list[NetworkSpeed]:
     ranked, ranked_s = _best(lambda: debtrank(exposures, equity, shock), repeats)
     plain, plain_s = _best(lambda: relative_losses(exposures, equity, shock), min(repeats, 3))
     gap = float(np.abs(ranked.relative_loss - plain).max())
-    rows.append(("linear DebtRank", int(ranked.defaults.sum()), ranked.rounds, ranked_s, plain_s, gap, ranked.converged))
+    rows.append(
+        ("linear DebtRank", int(ranked.defaults.sum()), ranked.rounds, ranked_s, plain_s, gap, ranked.converged)
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
     for method, *_, gap, converged in rows:
         if not (converged and gap <= EQUAL):

@@ -86,9 +86,7 @@ def test_eisenberg_noe_on_the_cycle() -> None:
 )
 def test_ex_ante_black_cox(shock: Any, equity: Any) -> None:
     # example data and figures of the authors' package neva: R = 0.6, volatility 0.2 over the time to maturity, 1.25
-    found = neva(
-        EXPOSURES.T, ASSETS, OUTSIDE, shock, kernel="blackcox", recovery=0.6, sigma_equity=0.2, maturity=1.25
-    )
+    found = neva(EXPOSURES.T, ASSETS, OUTSIDE, shock, kernel="blackcox", recovery=0.6, sigma_equity=0.2, maturity=1.25)
     assert found.equity == pytest.approx(equity, abs=1e-9)
     assert found.converged
     assert found.spread == pytest.approx(-np.log(found.claim_value) / 1.25, abs=EXACT)

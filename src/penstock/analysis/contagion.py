@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from penstock.engine.run import Run
-    from penstock.money.backing import Guarantees
+    from penstock.money.backing import BackedClearing, Guarantees
+    from penstock.money.settlement import Clearing
     from penstock.world import World
 
 Floats = npt.NDArray[np.float64]
@@ -105,6 +106,9 @@ def contagion(
     """
     if method not in METHODS:
         raise UsageError(f"--method: found {method!r}; expected one of {', '.join(METHODS)}")
+    for name, part in (("recovery", recovery), ("alpha", alpha), ("beta", beta)):
+        if part is not None and not 0.0 <= part <= 1.0:
+            raise UsageError(f"--{name}: found {part}; expected a number from 0 to 1")
     if recovery and not method.startswith(("neva", "debtrank")):
         raise UsageError(f"--recovery: found {recovery} with {method}; expected it with debtrank and neva methods only")
     if (alpha is not None or beta is not None) and method != "rv":
@@ -174,12 +178,13 @@ def _cleared(network: FirmNetwork, shock: Floats, alpha: float, beta: float) -> 
     left = network.external_assets - shock
     # a hole in assets is owed outside
     assets, outside = np.maximum(left, 0.0), network.external_liabilities + np.maximum(-left, 0.0)
+    extra: dict[str, Floats] = {}
+    after: Clearing | BackedClearing
+    calm: Clearing | BackedClearing
     if network.backing is None or network.backing.empty:
-        after = clear(owed, assets, outside, alpha=alpha, beta=beta, seniority=ranks)
-        calm = clear(
-            owed, network.external_assets, network.external_liabilities, alpha=alpha, beta=beta, seniority=ranks
-        )
-        extra: dict[str, Floats] = {}
+        costs: dict[str, Any] = {"alpha": alpha, "beta": beta, "seniority": ranks}
+        after = clear(owed, assets, outside, **costs)
+        calm = clear(owed, network.external_assets, network.external_liabilities, **costs)
     else:
         options: dict[str, Any] = {
             "holdings": _pairs(network, STAKE, transposed=True),
@@ -189,21 +194,14 @@ def _cleared(network: FirmNetwork, shock: Floats, alpha: float, beta: float) -> 
             "seniority": ranks,
         }
         pledged = _pairs(network, "collateral")
-        calm = clear_backed(
-            owed, network.external_assets, network.external_liabilities, collateral=pledged, **options
-        )
-        if pledged is not None:
-            # a shock that eats into pledged assets eats it alike for all creditors
-            total = np.asarray(pledged.sum(axis=1)).ravel()
-            kept = np.minimum(1.0, assets / np.where(total > 0.0, total, 1.0))
-            pledged = pledged * np.where(total > 0.0, kept, 1.0)[:, None]
-        after = clear_backed(owed, assets, outside, collateral=pledged, **options)
-        extra = {"collateral_seized": after.seized}
-        backer = np.zeros(network.size)
-        guarantees = options["guarantees"]
-        if guarantees is not None:
-            np.add.at(backer, np.asarray(guarantees.guarantor), after.called_paid)
-            extra["paid_on_guarantees"] = backer
+        calm = clear_backed(owed, network.external_assets, network.external_liabilities, collateral=pledged, **options)
+        backed = clear_backed(owed, assets, outside, collateral=_left_of(pledged, assets), **options)
+        extra["collateral_seized"] = backed.seized
+        if options["guarantees"] is not None:
+            paid = np.zeros(network.size)
+            np.add.at(paid, np.asarray(options["guarantees"].guarantor), backed.called_paid)
+            extra["paid_on_guarantees"] = paid
+        after = backed
     due = np.asarray(owed.sum(axis=1)).ravel() + outside
     unpaid = np.where(after.defaults, np.maximum(due - after.payments, 0.0), 0.0)
     return Outcome(
@@ -211,10 +209,19 @@ def _cleared(network: FirmNetwork, shock: Floats, alpha: float, beta: float) -> 
         after.equity,
         calm.equity - after.equity,
         after.defaults,
-        {"paid": after.payments, "unpaid": unpaid, **extra},
+        {"owed": due, "paid": after.payments, "unpaid": unpaid, **extra},
         int(after.rounds),
         bool(after.converged and calm.converged),
     )
+
+
+def _left_of(pledged: Any, assets: Floats) -> Any:
+    """What a shock leaves of pledged assets, alike for all creditors; None without any."""
+    if pledged is None:
+        return None
+    total = np.asarray(pledged.sum(axis=1)).ravel()
+    kept = np.where(total > 0.0, np.minimum(1.0, assets / np.where(total > 0.0, total, 1.0)), 1.0)
+    return pledged * kept[:, None]
 
 
 def _seniority(network: FirmNetwork) -> Any:
@@ -245,7 +252,9 @@ def _guarantees(network: FirmNetwork) -> Guarantees | None:
     rows = network.backing[network.backing["kind"] == "guarantee"]
     if rows.empty:
         return None
-    return Guarantees(rows["debtor"].to_numpy(), rows["obligor"].to_numpy(), rows["creditor"].to_numpy(), rows["amount"].to_numpy())
+    return Guarantees(
+        rows["debtor"].to_numpy(), rows["obligor"].to_numpy(), rows["creditor"].to_numpy(), rows["amount"].to_numpy()
+    )
 
 
 def _ranked(network: FirmNetwork, shock: Floats, method: str, recovery: float, contract_loss: float) -> Outcome:
@@ -264,7 +273,11 @@ def _exposed(network: FirmNetwork, contract_loss: float) -> Any:
         return found
     matrix = found.toarray()
     equity = np.maximum(network.equity, 0.0)
-    pledged, stakes, guarantees = _pairs(network, "collateral"), _pairs(network, STAKE, transposed=True), _guarantees(network)
+    pledged, stakes, guarantees = (
+        _pairs(network, "collateral"),
+        _pairs(network, STAKE, transposed=True),
+        _guarantees(network),
+    )
     if pledged is not None:
         matrix = np.maximum(matrix - pledged.toarray().T, 0.0)
     if guarantees is not None:
@@ -281,7 +294,9 @@ def _valued(network: FirmNetwork, shock: Floats, kernel: str, recovery: float) -
     from penstock.money.valuation import neva
 
     if network.backing is not None and not network.backing.empty:
-        raise InputError("--method: found a neva method on ties with stakes, guarantees or collateral; expected debts only")
+        raise InputError(
+            "--method: found a neva method on ties with stakes, guarantees or collateral; expected debts only"
+        )
     if (network.ties["seniority"] != 0).any():
         raise InputError("--method: found a neva method on ties with ranks; expected debts of one rank")
     if kernel in ("blackcox", "merton") and network.volatility is None:
@@ -339,6 +354,7 @@ def _result(
         "rounds": found.rounds,
         "converged": found.converged,
     }
+    totals |= {name: float(found.extra[name].sum()) for name in ("owed", "paid", "unpaid") if name in found.extra}
     converged = found.converged
     if other is not None:
         frame["loss_without"] = other.loss
@@ -347,10 +363,11 @@ def _result(
             "removed": tie,
             "loss_without": float(other.loss.sum()),
             "loss_saved": float((found.loss - other.loss).sum()),
+            **({"unpaid_without": float(other.extra["unpaid"].sum())} if "unpaid" in other.extra else {}),
             "failed_without": int(other.failed.sum()),
         }
         converged = converged and other.converged
-    frame = frame.sort_values(["loss", "company_id"], ascending=[False, True], ignore_index=True)
+    frame = frame.sort_values(["loss", "failed", "company_id"], ascending=[False, False, True], ignore_index=True)
     return Contagion(method, network.where, network.unit, frame, totals, converged)
 
 

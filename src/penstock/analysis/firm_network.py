@@ -93,11 +93,11 @@ class FirmNetwork:
         """The tie that a text names: its id, or `debtor>creditor`. Raises UsageError."""
         from penstock.world.naming import nearest_name
 
-        ids = list(dict.fromkeys(self.ties["tie_id"]))
+        ids = list(dict.fromkeys(str(tie) for tie in self.ties["tie_id"]))
         if text in ids:
             return text
         pairs = {
-            f"{self.firms[d]}>{self.firms[c]}": i
+            f"{self.firms[d]}>{self.firms[c]}": str(i)
             for d, c, i in zip(self.ties["debtor"], self.ties["creditor"], self.ties["tie_id"], strict=True)
         }
         found = [i for pair, i in pairs.items() if pair == text]
@@ -105,7 +105,9 @@ class FirmNetwork:
         if len(partly) == 1:
             return partly[0]
         if partly:
-            raise UsageError(f"--remove: found {text!r}, which names {len(partly)}; expected one of {', '.join(partly[:12])}")
+            raise UsageError(
+                f"--remove: found {text!r}, which names {len(partly)}; expected one of {', '.join(partly[:12])}"
+            )
         near = nearest_name(text, [*ids, *pairs])
         hint = f"; nearest {near}" if near else ""
         raise UsageError(f"--remove: found {text!r}; expected a tie of this network or DEBTOR>CREDITOR{hint}")
@@ -136,7 +138,9 @@ def network_of(
 
     if scenario is None:
         if quarter is not None:
-            raise UsageError("--quarter: found a quarter without a run or scenario; expected --run or --scenario beside it")
+            raise UsageError(
+                "--quarter: found a quarter without a run or scenario; expected --run or --scenario beside it"
+            )
         return _opening_network(prepare(run_or_world, quarters=1, seed=seed, prior=prior))
     model = prepare(run_or_world, scenario, quarters=quarters, seed=seed, prior=prior)
     return _mean_network(model, quarter, paths, scenario)
@@ -149,7 +153,9 @@ def _opening_network(model: Model) -> FirmNetwork:
         model.layout, model.facts, model.program, seed=model.seed, first_path=0, width=1, prior=model.prior,
         trend=model.trend,
     )  # fmt: skip
-    return _network(model, block, _amounts(block, state, 0, 1), f"opening state of {model.world_name}, {model.opening.as_of}")
+    return _network(
+        model, block, _amounts(block, state, 0, 1), f"opening state of {model.world_name}, {model.opening.as_of}"
+    )
 
 
 def _mean_network(model: Model, quarter: str | None, paths: int, name: str) -> FirmNetwork:
@@ -208,7 +214,7 @@ def _network(model: Model, block: Block, amounts: dict[str, Floats], where: str)
 
     layout, facts, opening, n = model.layout, model.facts, model.opening, model.layout.firms
     operating = layout.operating.slice
-    schedules, flows = opening.schedules, opening.flow_ties
+    schedules = opening.schedules
     parts = [
         (DEBT, layout.debt_id, layout.borrower, layout.lender, amounts["debt"], opening.debt_ties["grade"]),
         (

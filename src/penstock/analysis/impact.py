@@ -60,7 +60,8 @@ def measures(exposures: Any, buffers: npt.ArrayLike) -> Impact:
     from scipy.linalg import expm
     from scipy.sparse import issparse
 
-    matrix = np.asarray(exposures.toarray() if issparse(exposures) else exposures, dtype=np.float64)
+    cells: Any = exposures.toarray() if issparse(exposures) else exposures  # type: ignore[attr-defined]  # SciPy's stubs
+    matrix = np.asarray(cells, dtype=np.float64)
     own = np.asarray(buffers, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or own.shape != matrix.shape[:1]:
         raise InputError(f"exposures: found shapes {matrix.shape} and {own.shape}; expected (n, n) and (n,)")

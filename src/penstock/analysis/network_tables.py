@@ -22,6 +22,7 @@ TIE_COLUMNS = (("debtor", "creditor", "amount"), ("seniority", "kind", "obligor"
 BALANCE_COLUMNS = (("id", "external_assets", "external_liabilities"), ("volatility",))
 SHOCK_COLUMNS = (("id", "loss"), ())
 GUARANTEE, COLLATERAL = "guarantee", "collateral"
+OF_BALANCES = "a company of the balances"
 KINDS = (DEBT, STAKE, GUARANTEE, COLLATERAL)
 FORMULA = re.compile(r"^[=@]|^[+-](?![0-9.])")
 """What a spreadsheet would compute: a number may begin with a sign, nothing else may."""
@@ -107,8 +108,11 @@ def network_from(ties: TextTable, balances: TextTable) -> FirmNetwork:
     """The network of two tables. Raises DefectsError with every defect of both."""
     names, columns, defects = _balances(balances)
     table, backing, more = _ties(ties, names)
+    if defects:
+        # a company that a broken balance hides is not the fault of the ties
+        more = [defect for defect in more if defect.expected != OF_BALANCES]
     if defects or more:
-        raise DefectsError([*defects, *more])
+        raise DefectsError(_in_order([*defects, *more]))
     return FirmNetwork(
         where=f"{ties.file} and {balances.file}",
         unit="the unit of the files",
@@ -119,6 +123,12 @@ def network_from(ties: TextTable, balances: TextTable) -> FirmNetwork:
         ties=table,
         backing=backing,
     )
+
+
+def _in_order(defects: Sequence[Defect]) -> list[Defect]:
+    """File by file in the order of first mention, line by line."""
+    files = list(dict.fromkeys(defect.file for defect in defects))
+    return sorted(defects, key=lambda defect: (files.index(defect.file), defect.row))
 
 
 def shock_from(table: TextTable, resolve: Callable[[str], str], known: Sequence[str]) -> dict[str, float]:
@@ -143,7 +153,7 @@ def shock_from(table: TextTable, resolve: Callable[[str], str], known: Sequence[
             else:
                 losses[name] = loss
     if reader.defects:
-        raise DefectsError(reader.defects)
+        raise DefectsError(_in_order(reader.defects))
     return losses
 
 
@@ -214,7 +224,9 @@ def _ties(table: TextTable, names: Sequence[str]) -> tuple[Any, Any, list[Defect
             obligor = parties[2] if kind == GUARANTEE else -1
             if kind == GUARANTEE:
                 if obligor in (debtor, creditor):
-                    reader.tell(line, "obligor", shown(cells["obligor"]), "a third company beside guarantor and creditor")
+                    reader.tell(
+                        line, "obligor", shown(cells["obligor"]), "a third company beside guarantor and creditor"
+                    )
                     continue
                 circle = _path(backs, obligor, debtor)
                 if circle:
@@ -232,7 +244,7 @@ def _party(reader: _Reader, line: int, name: str, text: str, place: dict[str, in
     if not reader.identifier(line, name, text):
         return -1
     if text not in place:
-        reader.tell(line, name, shown(text), "a company of the balances", tuple(place))
+        reader.tell(line, name, shown(text), OF_BALANCES, tuple(place))
         return -1
     return place[text]
 

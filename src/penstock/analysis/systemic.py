@@ -133,9 +133,7 @@ def _firms(network: FirmNetwork, equity: Floats, low: Floats, central: Floats, h
     return frame
 
 
-def _ties(
-    network: FirmNetwork, equity: Floats, central: Floats, method: str, on_progress: OnProgress
-) -> pd.DataFrame:
+def _ties(network: FirmNetwork, equity: Floats, central: Floats, method: str, on_progress: OnProgress) -> pd.DataFrame:
     import pandas as pd
 
     names = network.firms
@@ -143,10 +141,10 @@ def _ties(
     matrix = exposures(network)
     rows = []
     total = len(network.ties)
-    for number, tie in enumerate(network.ties.itertuples(index=False)):
+    for number, tie in enumerate(network.ties.to_dict(orient="records")):
         on_progress(number, total, "ties")
-        debtor, creditor = int(tie.debtor), int(tie.creditor)
-        amount = float(tie.amount) * (CONTRACT_LOSS[1] if tie.kind == CONTRACT else 1.0)
+        debtor, creditor = int(tie["debtor"]), int(tie["creditor"])
+        amount = float(tie["amount"]) * (CONTRACT_LOSS[1] if tie["kind"] == CONTRACT else 1.0)
         cut = matrix.copy()
         row = slice(cut.indptr[creditor], cut.indptr[creditor + 1])
         cell = cut.indptr[creditor] + int(np.flatnonzero(cut.indices[row] == debtor)[0])
@@ -155,15 +153,15 @@ def _ties(
         worst = int(saved.argmax())
         rows.append(
             {
-                "tie_id": tie.tie_id,
-                "kind": tie.kind,
+                "tie_id": tie["tie_id"],
+                "kind": tie["kind"],
                 "debtor": names[debtor],
                 "creditor": names[creditor],
-                "amount": float(tie.amount),
+                "amount": float(tie["amount"]),
                 "carried": float(saved.sum()),
                 "carried_worst": float(saved[worst]),
                 "worst_failure": names[worst] if saved[worst] > 0.0 else "",
-                "grade": tie.grade,
+                "grade": tie["grade"],
             }
         )
     on_progress(total, total, "ties")

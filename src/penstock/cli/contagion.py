@@ -88,15 +88,11 @@ def contagion(
     remove: Annotated[
         str | None, typer.Option("--remove", metavar="TIE", help="The same without this tie, side by side.")
     ] = None,
-    recovery: Annotated[
-        float, typer.Option("--recovery", min=0, max=1, help="Part of a claim that is sure (debtrank, neva).")
-    ] = 0.0,
+    recovery: Annotated[float, typer.Option("--recovery", help="Part of a claim that is sure (debtrank, neva).")] = 0.0,
     alpha: Annotated[
-        float | None, typer.Option("--alpha", min=0, max=1, help="What a defaulter's own assets bring (rv) [0.9].")
+        float | None, typer.Option("--alpha", help="What a defaulter's own assets bring (rv) [0.9].")
     ] = None,
-    beta: Annotated[
-        float | None, typer.Option("--beta", min=0, max=1, help="What a defaulter's claims bring (rv) [0.9].")
-    ] = None,
+    beta: Annotated[float | None, typer.Option("--beta", help="What a defaulter's claims bring (rv) [0.9].")] = None,
     run: RunOption = None,
     quarter: QuarterOption = None,
     scenario: StateOption = None,
@@ -129,7 +125,8 @@ def contagion(
         network, notice, resolve = _network(settings, run, scenario, quarter, paths, quarters, number, prior)
     losses = shock_from(read_text_table(shock), resolve, network.firms) if shock is not None else {}
     for name in fail or []:
-        losses[_failing(network, resolve, name)] = max(float(network.equity[network.firms.index(resolve(name))]), 0.0)
+        company = _failing(network, resolve, name)
+        losses[company] = max(float(network.equity[network.firms.index(company)]), 0.0)
     found = analyse(
         network, method=method.value, shock=losses, remove=remove, recovery=recovery, alpha=alpha, beta=beta
     )
@@ -220,14 +217,19 @@ def _contagion_sections(found: Contagion, *, people: bool) -> list[Section]:
         f"{totals['failed']} failed, {totals['failed_without_shock']} of them without any shock. "
         f"{totals['rounds']} rounds, {'converged' if found.converged else 'NOT CONVERGED'}."
     )
+    if "unpaid" in totals:
+        text += f"\nOwed {totals['owed']:,.2f}, paid {totals['paid']:,.2f}, unpaid {totals['unpaid']:,.2f}."
     if "removed" in totals:
         text += (
             f"\nWithout {totals['removed']}: loss {totals['loss_without']:,.2f} "
-            f"({totals['loss_saved']:,.2f} saved), {totals['failed_without']} failed."
+            f"({totals['loss_saved']:,.2f} saved), {totals['failed_without']} failed"
         )
+        text += f", unpaid {totals['unpaid_without']:,.2f}." if "unpaid_without" in totals else "."
     if not totals["shock"]:
         text += "\nNo shock was given: add --shock FILE or --fail ID."
-    shown = frame[(frame["loss"] > LEAST_SHOWN * totals["equity_before"]) | frame["failed"]].head(SHOWN)
+    shown = frame
+    if len(frame) > SHOWN:
+        shown = frame[(frame["loss"] > LEAST_SHOWN * totals["equity_before"]) | frame["failed"]].head(SHOWN)
     if len(shown) < len(frame):
         text = f"{len(shown)} of {len(frame)} firms shown, those with losses first; other formats hold all.\n{text}"
     return [Section("firms", title, _for_people(shown), text)]
@@ -235,7 +237,7 @@ def _contagion_sections(found: Contagion, *, people: bool) -> list[Section]:
 
 def _for_people(frame: Any) -> Any:
     """Shares in percent, spreads in basis points."""
-    shown = frame.drop(columns=[name for name in ("paid",) if name in frame])
+    shown = frame.copy()
     for name, factor, label in (("relative_loss", 100.0, "loss_percent"), ("spread", 1e4, "spread_bp")):
         if name in shown:
             shown[name] = shown[name] * factor

@@ -121,14 +121,14 @@ def clear_backed(
                 backing,
                 float(alpha),
                 float(beta),
-                np.asarray(secured.sum(axis=1)).ravel(),
+                np.asarray(secured.sum(axis=1), dtype=np.float64).ravel(),
             ).solve()
         )
-    columns = [np.stack(part, axis=-1) for part in zip(*results, strict=True)]
+    columns: list[Any] = [np.stack(part, axis=-1) for part in zip(*results, strict=True)]
     if paths is None:
-        *arrays, rounds, converged = (column[..., 0] for column in columns)
-        return BackedClearing(*arrays, int(rounds), bool(converged))
-    return BackedClearing(*columns)
+        columns = [column[..., 0] for column in columns]
+        columns[-2:] = int(columns[-2]), bool(columns[-1])
+    return BackedClearing._make(columns)
 
 
 def _with_first(network: Network, secured: Any) -> Network:
@@ -151,7 +151,9 @@ def _owners(holdings: Any, n: int) -> Any:
     held = np.asarray(shares.sum(axis=0)).ravel()
     if held.max(initial=0.0) > 1.0 + 1e-9:
         company = int(held.argmax())
-        raise InputError(f"holdings: found shares of company {company} that add to {held[company]:g}; expected at most 1")
+        raise InputError(
+            f"holdings: found shares of company {company} that add to {held[company]:g}; expected at most 1"
+        )
     return shares
 
 
@@ -166,7 +168,9 @@ def _pledged(collateral: Any, n: int, owned: Floats) -> Any:
     short = total[:, None] > owned * (1.0 + 1e-12)
     if short.any():
         who = int(np.flatnonzero(short.any(axis=1))[0])
-        raise InputError(f"collateral: found {total[who]:g} pledged by node {who}; expected at most its external assets")
+        raise InputError(
+            f"collateral: found {total[who]:g} pledged by node {who}; expected at most its external assets"
+        )
     return pledged
 
 
@@ -210,7 +214,11 @@ def _backing(guarantees: Guarantees | None, n: int) -> _Backing:
             raise InputError(f"guarantees: found a circle through nodes {circle}; expected guarantees that end")
         level = wanted
     return _Backing(
-        guarantor, debtor, creditor, cap, tuple(np.flatnonzero(level == k) for k in range(int(level.max(initial=0)) + 1))
+        guarantor,
+        debtor,
+        creditor,
+        cap,
+        tuple(np.flatnonzero(level == k) for k in range(int(level.max(initial=0)) + 1)),
     )
 
 
@@ -272,7 +280,11 @@ class _Case:
             most = splu(system).solve(own)
         except RuntimeError:
             most = np.full_like(own, np.inf)
-        if not np.isfinite(most).all() or (most < -1e-9 * (1.0 + own.max())).any() or most.max() > 1e9 * (1 + own.max()):
+        if (
+            not np.isfinite(most).all()
+            or (most < -1e-9 * (1.0 + own.max())).any()
+            or most.max() > 1e9 * (1 + own.max())
+        ):
             raise InputError("holdings: found companies that own each other wholly; expected an owner outside")
         return self.owners @ np.maximum(most * (1.0 + 1e-12), own)
 

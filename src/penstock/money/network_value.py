@@ -133,7 +133,11 @@ def neva(
     for number, one in enumerate(networks):
         lanes = slice(number, number + 1) if matrix.ndim == 3 else slice(0, wide)
         book = _Book.of(
-            compressed(one), assets[:, lanes], owed_outside[:, lanes], sure, sigma[:, lanes] if sigma is not None else None
+            compressed(one),
+            assets[:, lanes],
+            owed_outside[:, lanes],
+            sure,
+            sigma[:, lanes] if sigma is not None else None,
         )
         parts.append(_shocked(book, hit[:, lanes], chosen))
     equity, loss, value, rounds, converged = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
@@ -166,7 +170,7 @@ def _parts(name: str, given: npt.ArrayLike, n: int) -> Floats:
     if values.shape not in ((), (n,)):
         raise InputError(f"{name}: found shape {values.shape}; expected a number or ({n},)")
     if not (np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0):
-        raise InputError(f"{name}: found {given}; expected numbers from 0 to 1")
+        raise InputError(f"{name}: found {given!r}; expected numbers from 0 to 1")
     return np.broadcast_to(values.reshape(-1, 1), (n, 1))
 
 

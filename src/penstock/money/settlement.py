@@ -8,12 +8,12 @@ Sources: Eisenberg and Noe (2001), "Systemic risk in financial systems"; Rogers 
 and rescue in an interbank network" (default costs); Elsinger (2009), "Financial networks, cross holdings,
 and limited liability" (seniority).
 
-Method: start from full payment and sweep downwards; where losses die out fast that ends soon, and it is the
-greatest solution because every sweep stays above it. Where sweeps creep, go on exactly: in each round fix who has defaulted and which class each defaulter is
-paying; in that region payments are linear, so solve for them; where the solution would leave the region,
-stop at its edge. Each such bound lies at or above the greatest clearing payments and below the last one, and
-each round either adds a default, or moves a defaulter to a more senior class, or ends. The answer is
-therefore exact up to rounding, also where plain iteration would creep.
+Method: start from full payment and sweep downwards; every sweep stays at or above the greatest payments, so
+what it settles at is the greatest. Where sweeps creep, go on exactly: in each round fix who has defaulted and
+which class each defaulter is paying; in that region payments are linear, so solve for them; where the
+solution would leave the region, stop at its edge. Each such bound lies at or above the greatest clearing
+payments and below the last one, and each round either adds a default, or moves a defaulter to a more senior
+class, or ends. The answer is therefore exact up to rounding, also where plain iteration would creep.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from penstock.money.network_input import (
     Floats,
     amounts,
     array,
+    compressed,
     fraction,
     is_sparse,
     one_path,
@@ -95,15 +96,15 @@ def clear(
     owned = np.ascontiguousarray(side_by_side(assets, wide).T)
     solutions: tuple[Solution, ...]
     if matrix.ndim == 3 or outside.ndim == 2:
-        found = []
+        found: list[Solution] = []
         for path in range(wide):
-            liabilities = one_path(matrix, path) if matrix.ndim == 3 else matrix
+            liabilities = compressed(one_path(matrix, path) if matrix.ndim == 3 else matrix)
             owed_outside = one_path(outside, path) if outside.ndim == 2 else outside
             network = Network.of(liabilities, owed_outside, ranks, outside_ranks)
             found += greatest_payments(network, owned[path : path + 1], float(alpha), float(beta), ROUNDING)
         solutions = tuple(found)
     else:
-        network = Network.of(matrix, outside, ranks, outside_ranks)
+        network = Network.of(compressed(matrix), outside, ranks, outside_ranks)
         solutions = greatest_payments(network, owned, float(alpha), float(beta), ROUNDING)
     if paths is None:
         only = solutions[0]
@@ -151,7 +152,7 @@ def tie_payments(
 
 
 def seniority_ranks(seniority: Any, n: int) -> tuple[Any, npt.NDArray[np.int64]]:
-    """Check the ranks, dense or sparse; returns those of the ties (None: all 0) and those of the external liabilities."""
+    """Ranks, dense or sparse, checked: those of the ties (None: all 0) and of the external liabilities."""
     if seniority is None:
         return None, np.zeros(n, dtype=np.int64)
     sparse_ranks = is_sparse(seniority)

@@ -109,7 +109,7 @@ class Network:
         return due
 
     @cached_property
-    def claims(self) -> tuple[Index, Index, Index, Floats]:
+    def claims(self) -> tuple[Any, Any, Any, Any]:
         """Claims in CSR by creditor: first row of each, then debtor, class and amount of each claim."""
         parts = [sparse.coo_array(matrix) for matrix in self.ties]
         creditor = np.concatenate([part.col for part in parts])
