@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from penstock.analysis.firm_network import DEBT, STAKE, FirmNetwork
+from penstock.world.circles import way_along
 from penstock.world.defects import Defect, DefectsError, shown
 
 TIE_COLUMNS = (("debtor", "creditor", "amount"), ("seniority", "kind", "obligor"))
@@ -228,7 +229,7 @@ def _ties(table: TextTable, names: Sequence[str]) -> tuple[Any, Any, list[Defect
                         line, "obligor", shown(cells["obligor"]), "a third company beside guarantor and creditor"
                     )
                     continue
-                circle = _path(backs, obligor, debtor)
+                circle = way_along(backs, obligor, debtor)
                 if circle:
                     way = " > ".join(names[node] for node in (debtor, *circle))
                     reader.tell(line, "obligor", f"guarantees in a circle ({way})", "guarantees that end")
@@ -247,22 +248,3 @@ def _party(reader: _Reader, line: int, name: str, text: str, place: dict[str, in
         reader.tell(line, name, shown(text), OF_BALANCES, tuple(place))
         return -1
     return place[text]
-
-
-def _path(backs: dict[int, set[int]], start: int, end: int) -> list[int]:
-    """Nodes from start to end along guarantees; empty where none leads there."""
-    trail: dict[int, int] = {start: -1}
-    waiting = [start]
-    while waiting:
-        node = waiting.pop()
-        if node == end:
-            found = []
-            while node != -1:
-                found.append(node)
-                node = trail[node]
-            return found[::-1]
-        for following in backs.get(node, ()):
-            if following not in trail:
-                trail[following] = node
-                waiting.append(following)
-    return []
