@@ -148,18 +148,25 @@ def network_of(
 
 def _opening_network(model: Model) -> FirmNetwork:
     from penstock.engine.begin import begin_block
+    from penstock.engine.model import block_width
 
     block, state = begin_block(
-        model.layout, model.facts, model.program, seed=model.seed, first_path=0, width=1, prior=model.prior,
+        model.layout,
+        model.facts,
+        model.program,
+        seed=model.seed,
+        first_path=0,
+        width=block_width(1),
+        prior=model.prior,
         trend=model.trend,
-    )  # fmt: skip
+    )
     return _network(
         model, block, _amounts(block, state, 0, 1), f"opening state of {model.world_name}, {model.opening.as_of}"
     )
 
 
 def _mean_network(model: Model, quarter: str | None, paths: int, name: str) -> FirmNetwork:
-    from penstock.engine.model import WIDTH, run_block
+    from penstock.engine.model import WIDTH, block_width, run_block
     from penstock.engine.moment import Moment
 
     sums: dict[str, Floats] = {}
@@ -177,7 +184,7 @@ def _mean_network(model: Model, quarter: str | None, paths: int, name: str) -> F
                 for key, values in _amounts(now.block, now.state, now.quarter + 1, lanes).items():
                     sums[key] = sums.get(key, 0.0) + values * lanes
 
-        run_block(model, first, WIDTH, on_quarter=look)
+        run_block(model, first, block_width(lanes), on_quarter=look)
         if not sums:
             raise UsageError(f"--quarter: found {quarter!r}; expected a quarter from {seen[0]} to {seen[-1]}")
     means = {key: values / paths for key, values in sums.items()}
