@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -174,3 +175,19 @@ def test_kernels_have_their_names() -> None:
             neva(EXPOSURES.T, 3, 1, (0.5, 0, 0), kernel="en").equity
         )
     assert neva(EXPOSURES.T, 3, 1, 0, kernel="Black-Cox", sigma_equity=0.1).converged
+
+
+def test_a_large_network_near_its_limit_is_solved() -> None:
+    # leverage 0.999 everywhere: sweeps creep, and more firms than are solved densely are below their equity
+    random = np.random.default_rng(2)
+    n, ties = 2_500, 12_500
+    debtor = random.integers(0, n, ties)
+    creditor = (debtor + random.integers(1, n, ties)) % n
+    claims = sparse.csr_array(sparse.coo_array((random.gamma(1.0, 1.0, ties), (creditor, debtor)), shape=(n, n)))
+    equity = np.asarray(claims.sum(axis=1)).ravel() / 0.999 + 1e-9
+    shock = np.where(random.random(n) < 0.01, 1e-3, 0.0) * equity
+    found = debtrank(claims, equity, shock)
+    assert found.converged
+    assert 0.0 < found.relative_loss.max() < 1.0
+    again = (shock + claims @ found.relative_loss) / equity
+    assert found.relative_loss == pytest.approx(again, abs=1e-12)

@@ -17,7 +17,6 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.sparse.linalg import bicgstab
 
 from penstock.errors import InputError
 from penstock.money.network_input import (
@@ -28,13 +27,14 @@ from penstock.money.network_input import (
     side_by_side,
     square_matrix,
 )
+from penstock.money.sparse_solve import solved_by_passes
 
 Rule = Literal["linear", "threshold", "once"]
 Flags = npt.NDArray[np.bool_]
 
 SWEEPS = 1_000
 """Sweeps of plain iteration before the equations are solved."""
-MOST_SWEEPS = 20_000
+MOST_SWEEPS = 2_000
 """Sweeps in all where the equations are too many to be solved."""
 SETTLED = 1e-14
 """An estimated distance from the solution below this, in relative losses, ends plain iteration."""
@@ -190,11 +190,7 @@ def _solve(scaled: Any, right: Floats, near: Floats) -> Floats | None:
         except np.linalg.LinAlgError:
             return None
         return found if np.isfinite(found).all() else None
-    system = sparse.csr_array(sparse.eye_array(right.size) - scaled)
-    found, failed = bicgstab(system, right, x0=near, rtol=1e-15, atol=0.0, maxiter=2_000)
-    if failed < 0 or not np.isfinite(found).all():
-        return None
-    return found if np.abs(system @ found - right).max() <= 1e-12 else None
+    return solved_by_passes(scaled, right, near)
 
 
 def _crept(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> Floats:

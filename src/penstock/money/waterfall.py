@@ -18,22 +18,20 @@ from scipy import sparse
 from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
 from penstock.money.network_input import Floats, is_sparse
+from penstock.money.sparse_solve import solved_by_passes
 
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 DENSE_LIMIT = 1_500
-"""Systems up to this many defaulters are solved densely; larger sparse ones by iteration, then sparse
-factors."""
+"""Systems up to this many defaulters are solved densely; larger ones by iteration, by sparse factors
+where that fails."""
 
 SWEEPS = 1_000
 """Sweeps from full payment before the equations of a region are solved."""
 
 SETTLED = 1e-14
 """An estimated distance from the greatest payments below this part of dues ends the sweeps."""
-
-INNER_SWEEPS = 3_000
-"""Sweeps of iteration in a large sparse system before it is factorised."""
 
 RESIDUAL = 1e-10
 """Payments count as converged if they reproduce themselves to this part of obligations plus assets."""
@@ -303,13 +301,9 @@ def _solve(slopes: Any, change: Floats) -> Floats | None:
         except np.linalg.LinAlgError:
             return None
     else:
-        step = change.copy()
-        for _ in range(INNER_SWEEPS):
-            following = change + slopes @ step
-            moved = np.abs(following - step).max()
-            step = following
-            if moved <= 1e-15 * np.abs(step).max():
-                return step
+        found = solved_by_passes(slopes, change, change)
+        if found is not None:
+            return found if found.max(initial=0.0) <= 1e-9 * np.abs(found).max(initial=0.0) else None
         with warnings.catch_warnings():
             # a singular matrix shows in the solution, which is tested below
             warnings.simplefilter("ignore", MatrixRankWarning)
