@@ -14,6 +14,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr
 
+from penstock.bounds import bounded
+
+if TYPE_CHECKING:
+    from penstock.money.distress import DebtRank, debtrank
+    from penstock.money.network_value import Valuation, neva
+
+# loaded when first asked for: a simulation needs none of their sparse solvers
+_HOMES = {
+    "DebtRank": "penstock.money.distress",
+    "Valuation": "penstock.money.network_value",
+    "debtrank": "penstock.money.distress",
+    "neva": "penstock.money.network_value",
+}
+
+__all__ = [
+    "DebtRank",
+    "Valuation",
+    "debtrank",
+    "default_probability",
+    "distance_to_default",
+    "earnings_power",
+    "neva",
+    "operating_value",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
