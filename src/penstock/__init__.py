@@ -9,7 +9,9 @@ from penstock.version import __version__
 
 if TYPE_CHECKING:
     from penstock.analysis.circularity import circularity
+    from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
+    from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -20,12 +22,25 @@ _HOMES = {
     "World": "penstock.world",
     "circularity": "penstock.analysis.circularity",
     "follow": "penstock.analysis.dollar",
+    "contagion": "penstock.analysis.contagion",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
     "simulate": "penstock.engine.ensemble",
+    "systemic": "penstock.analysis.systemic",
 }
 
-__all__ = ["Run", "World", "__version__", "circularity", "follow", "load_world", "open_run", "simulate"]
+__all__ = [
+    "Run",
+    "World",
+    "__version__",
+    "circularity",
+    "contagion",
+    "follow",
+    "load_world",
+    "open_run",
+    "simulate",
+    "systemic",
+]
 
 
 def __getattr__(name: str) -> Any:
