@@ -21,6 +21,7 @@ from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
 from penstock.engine.quarter import quarter
 from penstock.engine.record import Recorder
+from penstock.engine.seen import Seen
 from penstock.engine.state import State
 from penstock.money.failure import by_firm
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
@@ -144,9 +145,17 @@ def block_width(paths: int) -> int:
 
 
 def run_block(
-    model: Model, first_path: int, width: int, *, on_quarter: Callable[[Moment, str], None] | None = None
+    model: Model,
+    first_path: int,
+    width: int,
+    *,
+    on_quarter: Callable[[Moment, str], None] | None = None,
+    seen: Seen | None = None,
 ) -> tuple[Recorder, dict[str, Array]]:
-    """One block of paths through all quarters; `on_quarter` sees each finished quarter."""
+    """One block of paths through all quarters; `on_quarter` sees each finished quarter.
+
+    `seen`: valuations that steps see in place of the market's.
+    """
     block, state = begin_block(
         model.layout,
         model.facts,
@@ -157,6 +166,7 @@ def run_block(
         prior=model.prior,
         trend=model.trend,
     )
+    block.seen = seen
     if on_quarter is not None:
         block.journal = []
     block.cache.update(pair_indices(model.layout))

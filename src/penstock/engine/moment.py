@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from penstock.engine.layout import Layout
 from penstock.engine.random import Draws
 from penstock.engine.state import State
 from penstock.scenarios.program import LeverTable, Program
+
+if TYPE_CHECKING:
+    from penstock.engine.seen import Seen
 
 Array = np.ndarray
 
@@ -52,6 +56,8 @@ class Block:
     cache: dict[str, Array] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""
+    seen: Seen | None = None
+    """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None
     """what events of the scenario leave, None without any"""
     journal: list[tuple[str, Array]] | None = None

@@ -6,6 +6,7 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
+from penstock.engine.seen import hide, show
 from penstock.engine.steps import (
     close,
     earn,
@@ -24,8 +25,11 @@ from penstock.engine.steps import (
 
 def quarter(now: Moment) -> None:
     """Moves a block of paths from the end of one quarter to the end of the next."""
+    show(now, "demand")
     want.want(now)  # 1  what users spend, platforms use and labs train
+    show(now, "cost_of_capital")
     serve.serve(now)  # 2  capacity, price and utilisation of compute
+    show(now, "access")
     earn.earn(now)  # 3  revenue outside the ties, and whom users pay
     plan.plan(now)  # 5  what owners expect, want and order
     order.supply_chain(now)  # 6  lasers and mirrors, scanners, fabs, memory, chips
@@ -39,6 +43,7 @@ def quarter(now: Moment) -> None:
     spend.spend_on_build(now, affordable(now))  # 4  again, with what can be afforded
     fund.operate(now, again=True)
     fund.bring_money_in(now)
+    hide(now)
 
     order.deliver(now)  # 6  chips, halls and power into service
     settle.settle(now)  # 8  dues clear with limited liability

@@ -143,6 +143,7 @@ class Switch(Entry):
     payoff: bool = True
     contagion: bool = True
     sentiment: bool = True
+    valuation_loop: bool = True
     black_swans: bool = True
     vendor_financing: bool = True
     integration: bool = True

@@ -88,6 +88,7 @@ class Switches:
     payoff: bool = True
     contagion: bool = True
     sentiment: bool = True
+    valuation_loop: bool = True
     black_swans: bool = True
     vendor_financing: bool = True
     integration: bool = True

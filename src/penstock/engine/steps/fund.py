@@ -232,7 +232,7 @@ def draw_debt(now: Moment) -> None:
         share = shares_left(share, given, layout.borrower, left)
     drawn = r["new_debt"][layout.borrower] * share
     owed = np.maximum(now.block.cache["debt_owed"], 1e-9)
-    market = new_rate(now)
+    market = r["new_rate"] = new_rate(now)
     total = r["new_debt"]
     f.rate = (f.rate * owed + market * total) / (owed + total)
     f.line = f.line - r["line_drawn"]

@@ -11,6 +11,8 @@ from penstock.layers import energy, platform
 RATE_DEFAULT = 0.04
 """Riskless rate at the opening per year; the default of the knob finance.risk_free_rate (assumption, 0.035 to 0.045).
 """
+RATE_OF_MOOD = 0.05
+"""Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
 POWER_PRICE_USD_PER_MWH = 65.0
 """Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
 
@@ -89,7 +91,7 @@ def unit_costs(now: Moment) -> None:
     r["cost"] = th["chip_cost"] * r["chip_index"] + site * r["power_per_h100e"]
     r["rate"] = (
         th["cost_of_capital"]
-        + 0.05 * (0.5 - e.mood)
+        + RATE_OF_MOOD * (0.5 - e.mood)
         + e.rate_shock
         + now.lever("finance.risk_free_rate", RATE_DEFAULT)
         - RATE_DEFAULT
