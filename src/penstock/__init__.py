@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
     from penstock.analysis.systemic import systemic
+    from penstock.analysis.integration import integration
+    from penstock.analysis.loop import loop
+    from penstock.analysis.policy import policy
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -23,8 +26,11 @@ _HOMES = {
     "circularity": "penstock.analysis.circularity",
     "follow": "penstock.analysis.dollar",
     "contagion": "penstock.analysis.contagion",
+    "integration": "penstock.analysis.integration",
     "load_world": "penstock.world",
+    "loop": "penstock.analysis.loop",
     "open_run": "penstock.engine.run",
+    "policy": "penstock.analysis.policy",
     "simulate": "penstock.engine.ensemble",
     "systemic": "penstock.analysis.systemic",
 }
@@ -36,8 +42,11 @@ __all__ = [
     "circularity",
     "contagion",
     "follow",
+    "integration",
     "load_world",
+    "loop",
     "open_run",
+    "policy",
     "simulate",
     "systemic",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 Array = np.ndarray
@@ -43,3 +45,77 @@ def advance_projects(
     starts = ~running & worth & (chance < START_CHANCE) & (own < MOST_OWN)
     left = np.where(starts, PROJECT_QUARTERS, np.maximum(left, 0.0))
     return left, own, PROJECT_COST_USD_BN_PER_QUARTER * (left > 0.0)
+
+
+def annuity(rate: Array, years: Array) -> Array:
+    """Present value of one a year for so many years, paid at the end of each: (1 - (1 + r)^-n) / r; n where r is 0.
+
+    Years need not be whole.
+    """
+    rate, years = np.broadcast_arrays(np.asarray(rate, dtype=float), np.asarray(years, dtype=float))
+    flat = np.abs(rate) < 1e-9
+    return np.where(flat, years, (1.0 - (1.0 + rate) ** -years) / np.where(flat, 1.0, rate))
+
+
+@dataclass(frozen=True)
+class MakeOrBuy:
+    """Making against buying, usd_bn at the time of the decision; every array of one shape."""
+
+    net_present_value: Array
+    saved: Array
+    """present value of what is saved, were the project sure to succeed, capital for it taken off"""
+    project_cost: Array
+    """present value of all research and development, the part after success weighed by its chance"""
+    break_even: Array
+    """yearly purchases today at which making is worth nothing, usd_bn; infinite where no quantity pays"""
+
+
+def make_or_buy(
+    purchases: Array,
+    margin: Array,
+    *,
+    shifted_share: Array,
+    rate: Array,
+    wait: Array,
+    life: Array,
+    project_cost: Array,
+    running_cost: Array,
+    success: Array,
+    growth: Array | float = 0.0,
+    growth_after: Array | float | None = None,
+    capital: Array | float = 0.0,
+) -> MakeOrBuy:
+    """Net present value of a project that replaces a share of purchases and saves their margin.
+
+    `project_cost` a year is paid for `wait` years; with the chance `success` purchases q (1 + g)^t fall by
+    `shifted_share` for `life` years after, of which `margin` is saved, `running_cost` a year goes on, and `capital`
+    usd_bn for each usd_bn of yearly purchases replaced is paid when the wait ends:
+
+        NPV = p v [s q (1 + g)^w (m A(r', n) - k) - c A(r, n)] - C A(r, w),   v = (1 + r)^-w,
+        1 + r' = (1 + r) / (1 + g'),
+
+    with A the annuity, g the growth until the wait ends and g' after (g where not given). It is linear in q and never
+    falls with the margin m. purchases: usd_bn a year today.
+    """
+    later = growth if growth_after is None else growth_after
+    discount = (1.0 + rate) ** -wait
+    worth = margin * annuity((1.0 + rate) / (1.0 + later) - 1.0, life) - capital
+    per_purchase = shifted_share * (1.0 + growth) ** wait * discount * worth
+    costs = project_cost * annuity(rate, wait) + success * discount * running_cost * annuity(rate, life)
+    slope = success * per_purchase
+    pays = np.where(slope > 0.0, costs / np.where(slope > 0.0, slope, 1.0), np.inf)
+    return MakeOrBuy(
+        net_present_value=slope * purchases - costs,
+        saved=per_purchase * purchases,
+        project_cost=costs + 0.0 * slope,
+        break_even=pays,
+    )
+
+
+def escaped_margin(supplier_margin: Array, partner_margin: Array, performance: Array) -> Array:
+    """Share of a purchase that making saves.
+
+    Of a dollar the supplier's cost is 1 - M. The maker pays that cost, its partner's margin P on top, and more of it
+    where its own does less work a dollar: 1 - (1 - M) / ((1 - P) x performance). Negative where making costs more.
+    """
+    return 1.0 - (1.0 - supplier_margin) / ((1.0 - partner_margin) * performance)

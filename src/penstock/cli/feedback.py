@@ -1,0 +1,229 @@
+"""`loop`, `policy` and `integration`: how valuations feed themselves, what policies do, what making is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.cli.context import Format, Settings, common
+from penstock.cli.options import (
+    DEFAULT_PATHS,
+    DEFAULT_QUARTERS,
+    DEFAULT_SCENARIO,
+    DEFAULT_SEED,
+    JobsOption,
+    OutOption,
+    PathsOption,
+    PriorOption,
+    QuartersOption,
+    RunOption,
+    ScenarioOption,
+)
+from penstock.cli.output import emit, notice
+from penstock.cli.run import SeedOption, _given_world, _write_tables, read_seed, usable_cores
+from penstock.errors import UsageError
+
+if TYPE_CHECKING:
+    from penstock.engine.run import Run
+    from penstock.world import World
+
+DEFAULT_SHOCK = "funding_freeze"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("loop")(loop)
+    app.command("policy")(policy)
+    app.command("integration")(integration)
+
+
+def subject(settings: Settings, run: Path | None) -> Run | World:
+    """The run that is named, else the world."""
+    if run is None:
+        return settings.load_world()
+    from penstock.engine.run import open_run
+
+    return open_run(run, world=_given_world(settings))
+
+
+def size_of(found: Run | World, scenario: str, paths: int, quarters: int, seed: int) -> str:
+    """The size of a study in words."""
+    from penstock.engine.run import Run
+
+    if isinstance(found, Run):
+        m = found.manifest
+        scenario, paths, quarters, seed = m["scenarios"][0]["name"], m["paths"], m["quarters"], m["seed"]
+    return f"{scenario}: {paths:,} paths, {quarters} quarters, seed {seed}"
+
+
+def world_of(found: Run | World) -> World:
+    """The world that a study is about."""
+    from penstock.engine.run import Run
+
+    world: World = found.world if isinstance(found, Run) else found
+    return world
+
+
+@common
+def loop(
+    settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+    run: RunOption = None,
+    size: Annotated[float, typer.Option("--size", help="Relative push to valuations, up and down.")] = 0.05,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="QUARTER", help="Quarter of the push [a year after the start].")
+    ] = None,
+    turn: Annotated[int, typer.Option("--turn", min=1, help="Quarters of one turn of the loop.")] = 8,
+) -> None:
+    """How strongly valuations feed themselves through cost of capital, investment and revenue; without the loop, too.
+
+    --out writes each table as Parquet.
+    """
+    from penstock.analysis.loop import FIRST_QUARTER
+    from penstock.analysis.loop import loop as study_of
+    from penstock.cli.feedback_tables import loop_sections
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.scenarios import first_quarter
+
+    found = subject(settings, run)
+    number = read_seed(seed)
+    first = FIRST_QUARTER if at is None else quarter_number(at, first_quarter(world_of(found).as_of))
+    with progress_bar(settings, "loop") as on_progress:
+        study = study_of(
+            found,
+            scenario=scenario,
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            size=size,
+            first=first,
+            turn=turn,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        names = ("links", "curve", "channels", "firms", "debt", "levels", "cuts")
+        _write_tables(out, {name: getattr(study, name) for name in names})
+    title = size_of(found, scenario, paths, quarters, number)
+    emit(loop_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+
+
+def quarter_number(text: str, first: str) -> int:
+    """A quarter such as 2027Q1, counted from the first of a run."""
+    from penstock.scenarios import quarters as calendar
+
+    try:
+        number = calendar.ordinal(text) - calendar.ordinal(first)
+    except ValueError:
+        number = -1
+    if number < 1:
+        raise UsageError(f"--at: found {text!r}; expected a quarter after {first}, such as 2027Q1")
+    return number
+
+
+@common
+def policy(
+    settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SHOCK,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+    run: RunOption = None,
+    policies: Annotated[
+        list[str] | None,
+        typer.Option("--policy", metavar="P", help="A policy's name or its file; may be given again [all]."),
+    ] = None,
+    strength: Annotated[float, typer.Option("--strength", help="0 none of each policy, 1 as written.")] = 1.0,
+    budget: Annotated[
+        list[float] | None,
+        typer.Option("--budget", metavar="USD_BN", help="A rescue budget; may be given again [0, 100 and 300]."),
+    ] = None,
+) -> None:
+    """What policies change under a shock, on the same random numbers: defaults, losses, surplus, capex, public money.
+
+    --out writes each table as Parquet.
+    """
+    from penstock.analysis.policy import BUDGETS_USD_BN
+    from penstock.analysis.policy import policy as study_of
+    from penstock.cli.feedback_tables import policy_sections
+    from penstock.cli.progress_bar import progress_bar
+
+    found = subject(settings, run)
+    number = read_seed(seed)
+    with progress_bar(settings, "policies") as on_progress:
+        study = study_of(
+            found,
+            scenario=scenario,
+            policies=policies or None,
+            strength=strength,
+            budgets=budget or BUDGETS_USD_BN,
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            on_progress=on_progress,
+        )
+    for reason in study.left_out:
+        settings.say(f"left out: {reason}")
+    if out is not None:
+        _write_tables(out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
+    title = size_of(found, scenario, paths, quarters, number)
+    emit(policy_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+
+
+@common
+def integration(
+    settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+    run: RunOption = None,
+) -> None:
+    """Make or buy: what own chips, own models and own power are worth to each large buyer, and from which quantity.
+
+    --out writes each table as Parquet.
+    """
+    from penstock.analysis.integration import integration as study_of
+    from penstock.cli.feedback_tables import integration_sections
+    from penstock.cli.progress_bar import progress_bar
+
+    found = subject(settings, run)
+    number = read_seed(seed)
+    with progress_bar(settings, "own chips") as on_progress:
+        study = study_of(
+            found,
+            scenario=scenario,
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        _write_tables(out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
+    title = size_of(found, scenario, paths, quarters, number)
+    emit(integration_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+
+
+def _people(settings: Settings) -> bool:
+    return settings.format is Format.TABLE
+
+
