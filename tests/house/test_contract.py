@@ -73,6 +73,9 @@ EXPECTED = {
     "runs verify": shape(),
     "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
     "follow": shape(options=SIMULATING | {"--dollar", "--run", "--quarter", "--scenario"}),
+    "loop": shape(options=SIMULATING | {"--scenario", "--run"}),
+    "policy": shape(options=SIMULATING | {"--scenario", "--run", "--policy", "--strength", "--budget"}),
+    "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -94,6 +97,18 @@ DEFAULTS = {
     **{(name, "quarters"): 40 for name in ("circularity", "follow")},
     **{(name, "seed"): 7 for name in ("circularity", "follow")},
     **{(name, "scenario"): None for name in ("circularity", "follow")},
+    ("loop", "paths"): 256,
+    ("loop", "quarters"): 40,
+    ("loop", "seed"): 7,
+    ("loop", "scenario"): "baseline",
+    ("policy", "paths"): 256,
+    ("policy", "quarters"): 40,
+    ("policy", "seed"): 7,
+    ("policy", "scenario"): "funding_freeze",
+    ("integration", "paths"): 256,
+    ("integration", "quarters"): 40,
+    ("integration", "seed"): 7,
+    ("integration", "scenario"): "baseline",
 }
 FORMULAS = {
     "money.settlement.clear": (
@@ -190,6 +205,9 @@ REQUIRED = inspect.Parameter.empty
         ("open_run", {"dir": REQUIRED}, {}),
         ("circularity", {"run_or_world": REQUIRED}, {"scenario": None, "paths": 256, "quarters": 40, "seed": 7}),
         ("follow", {"run_or_world": REQUIRED, "dollar": "user"}, {"scenario": None, "paths": 256, "seed": 7}),
+        ("loop", {"run_or_world": REQUIRED}, {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7}),
+        ("policy", {"run_or_world": REQUIRED}, {"scenario": "funding_freeze", "paths": 256, "quarters": 40, "seed": 7}),
+        ("integration", {"run_or_world": REQUIRED}, {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7}),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:

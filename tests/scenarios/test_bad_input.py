@@ -195,7 +195,7 @@ CASES = {
     "unknown switch": (
         "[switch]\ncontagon = false\n",
         ":3: switch key: found 'contagon'; expected a key of [switch]: want, serve, earn, spend, plan, "
-        "order, fund, settle, close, value, mend, payoff, contagion, sentiment, black_swans, "
+        "order, fund, settle, close, value, mend, payoff, contagion, sentiment, valuation_loop, black_swans, "
         "vendor_financing, integration, noise, demand_growth; nearest contagion",
     ),
     "unknown rule": (

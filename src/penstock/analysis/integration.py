@@ -143,7 +143,8 @@ def integration(
     """Net present value of making own chips, own models and own power against buying, by buyer, with break-even.
 
     Each path draws the uncertain quantities anew (`inputs`), the same for all buyers; what buyers buy is that of the
-    opening state; who buys less than `LEAST_PURCHASES_USD_BN` of a thing is left out. The `ensemble` shows the share of own chips that the model's own rule reaches (step 5, plan).
+    opening state, and who buys less than `LEAST_PURCHASES_USD_BN` of a thing is left out. The `ensemble` shows the
+    share of own chips that the model's own rule reaches (step 5, plan).
     """
     import pandas as pd
 

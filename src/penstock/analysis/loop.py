@@ -40,7 +40,7 @@ DEBT = (
     ("debt limits doubled", 2.0, 1.0),
     ("maturities halved", 1.0, 0.5),
     ("maturities doubled", 1.0, 2.0),
-    ("limits doubled, maturities halved", 2.0, 0.5),
+    ("both: doubled, halved", 2.0, 0.5),
 )
 """Variants of debt: name, multiple of the limits, multiple of the terms."""
 
@@ -336,4 +336,3 @@ class _Study:
             found[task] = result
             on_progress(len(found), len(tasks), "loop")
         return found
-

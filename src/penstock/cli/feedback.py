@@ -225,5 +225,3 @@ def integration(
 
 def _people(settings: Settings) -> bool:
     return settings.format is Format.TABLE
-
-

@@ -48,7 +48,7 @@ def loop_sections(study: LoopStudy, size: str, *, people: bool) -> list[Section]
         f"Kept up, it ends as {number(g['amplification'])} times itself ({number(g['amplification_low90'])} to "
         f"{number(g['amplification_high90'])}); the four links multiplied are the gain.",
         "By quarters since the push: "
-        + ", ".join(f"{row.quarter} {row.gain:.2f}" for row in study.curve.itertuples())
+        + ", ".join(f"{row['quarter']} {row['gain']:.2f}" for row in study.curve.to_dict("records"))
         + ".",
     ]
     where = pd.DataFrame(
@@ -84,20 +84,19 @@ def loop_sections(study: LoopStudy, size: str, *, people: bool) -> list[Section]
 
 
 def _levels(study: LoopStudy) -> str:
-    by_name = study.levels.set_index("output")
-    fall = 100.0 * by_name.loc["deepest_capex_fall", "mean"]
+    by_name = dict(zip(study.levels["output"], study.levels["mean"].astype(float), strict=True))
     return (
         "Changes, mean of paths ± standard error. As it is: "
         f"capex {_tn(by_name, 'capex')}, users' spending {_tn(by_name, 'spending')}, value at its peak "
         f"{_tn(by_name, 'value_peak')} and at the end {_tn(by_name, 'value_end')} usd_tn; deepest fall of yearly capex "
-        f"{fall:.0f} %; {by_name.loc['defaults', 'mean']:.1f} defaults a path.\n"
+        f"{100.0 * by_name['deepest_capex_fall']:.0f} %; {by_name['defaults']:.1f} defaults a path.\n"
         "valuation_loop: demand, cost of capital and access see the valuations of the opening. sentiment: mood stands "
         "still."
     )
 
 
-def _tn(levels: pd.DataFrame, name: str) -> str:
-    return f"{float(levels.loc[name, 'mean']) / USD_BN_IN_TN:,.1f}"
+def _tn(levels: dict[str, float], name: str) -> str:
+    return f"{levels[name] / USD_BN_IN_TN:,.1f}"
 
 
 def _runs(study: LoopStudy, frame: pd.DataFrame, first: str) -> pd.DataFrame:
@@ -112,8 +111,8 @@ def _runs(study: LoopStudy, frame: pd.DataFrame, first: str) -> pd.DataFrame:
             first: frame[first],
             "gain": [_plain(v, e) for v, e in zip(frame["gain"], frame["se"], strict=True)],
             "capex, $bn": column("capex", "capex_usd_bn"),
-            "peak value, $tn": column("value_peak", "value_peak_usd_bn", 1.0 / USD_BN_IN_TN),
-            "fall, points": column("deepest_capex_fall", "deepest_capex_fall_share", 100.0),
+            "peak, $tn": column("value_peak", "value_peak_usd_bn", 1.0 / USD_BN_IN_TN),
+            "fall, pts": column("deepest_capex_fall", "deepest_capex_fall_share", 100.0),
             "defaults": column("defaults", "defaults_per_path"),
         }
     )
@@ -148,38 +147,38 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
     table = pd.DataFrame(
         {
             "policy": frame["policy"],
-            "loss, $bn": column("loss", "loss_usd_bn"),
-            "90 % interval": [
+            "loss": column("loss", "loss_usd_bn"),
+            "90 %": [
                 f"{low:+,.1f} to {high:+,.1f}"
                 for low, high in zip(frame["loss_low90"], frame["loss_high90"], strict=True)
             ],
             "defaults": column("defaults", "defaults_per_path"),
-            "surplus, $bn": column("surplus", "surplus_usd_bn"),
-            "capex, $bn": column("capex", "capex_usd_bn"),
-            "public, $bn": column("public_money", "public_money_usd_bn"),
+            "surplus": column("surplus", "surplus_usd_bn"),
+            "capex": column("capex", "capex_usd_bn"),
+            "public": column("public_money", "public_money_usd_bn"),
         }
     )
     sure = frame[frame["public_money_per_loss_avoided"].notna()]
     costs = [
-        f"{row.policy}: {_plain(row.public_money_per_loss_avoided, row.public_money_per_loss_avoided_se)} of public money, "
-        f"{_plain(row.surplus_forgone_per_loss_avoided, row.surplus_forgone_per_loss_avoided_se)} of surplus"
-        for row in sure.itertuples()
+        f"{row['policy']}: {_plain(row['public_money_per_loss_avoided'], row['public_money_per_loss_avoided_se'])} of "
+        f"public money, {_plain(row['surplus_forgone_per_loss_avoided'], row['surplus_forgone_per_loss_avoided_se'])} "
+        "of surplus"
+        for row in sure.to_dict("records")
     ]
-    levels = study.levels.set_index("effect")
     level = "; ".join(
-        f"{name.replace('_', ' ')} {with_error(float(levels.loc[name, 'mean']), float(levels.loc[name, 'se']))}"
-        f"{'' if levels.loc[name, 'unit'] == 'per_path' else ' usd_bn'}"
-        for name in levels.index
+        f"{row['effect'].replace('_', ' ')} {with_error(float(row['mean']), float(row['se']))}"
+        f"{'' if row['unit'] == 'per_path' else ' usd_bn'}"
+        for row in study.levels.to_dict("records")
     )
     lines = [
         f"Under the shock alone: {level}.",
-        "Changes on the same random numbers, mean of paths ± standard error; the largest loss avoided first.",
-        "Each dollar of loss avoided costs: "
-        + ("; ".join(costs) + " (negative: gained)." if costs else "")
-        + (
-            f" {len(frame) - len(sure)} of {len(frame)} policies avoid no loss beyond two standard errors."
+        "Changes on the same random numbers, usd_bn and defaults a path, mean ± standard error; the largest loss "
+        "avoided first. 90 %: interval of the mean change of the loss.",
+        *([f"Each dollar of loss avoided costs: {'; '.join(costs)} (negative: gained)."] if costs else []),
+        *(
+            [f"{len(frame) - len(sure)} of {len(frame)} avoid no loss beyond two standard errors."]
             if len(sure) < len(frame)
-            else ""
+            else []
         ),
     ]
     represented = pd.DataFrame({"policy": study.policies["policy"], "title": study.policies["title"]})
@@ -206,20 +205,18 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
         table = pd.DataFrame(
             {
                 "company": rows["company_id"],
-                "buys, $bn/yr": [number(v) for v in rows["purchases_usd_bn_per_year"]],
+                "buys": [number(v) for v in rows["purchases_usd_bn_per_year"]],
                 "saves": [f"{100.0 * v:.0f} %" for v in rows["margin"]],
                 "NPV, $bn": [
                     with_error(float(v), float(e), signed=True)
                     for v, e in zip(rows["npv_usd_bn"], rows["npv_se"], strict=True)
                 ],
-                "5 to 95 % of draws": [
+                "5 to 95 %": [
                     f"{low:+,.1f} to {high:+,.1f}" for low, high in zip(rows["npv_p05"], rows["npv_p95"], strict=True)
                 ],
-                "making beats": [
-                    _chance(p, e) for p, e in zip(rows["probability"], rows["probability_se"], strict=True)
-                ],
-                "break-even, $bn/yr (5 to 95 %)": [
-                    f"{number(m)} ({number(low)} to {number(high)})"
+                "pays off": [_chance(p, e) for p, e in zip(rows["probability"], rows["probability_se"], strict=True)],
+                "pays from (5 to 95 %)": [
+                    f"{_bounded(m)} ({_bounded(low)} to {_bounded(high)})"
                     for low, m, high in zip(
                         rows["break_even_p05"],
                         rows["break_even_usd_bn_per_year"],
@@ -235,9 +232,13 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
             note += "; the plant comes on top and is in the net present value"
         if math.isfinite(float(first["break_even_quantity"])):
             note += (
-                f". {first['company_id']}'s break-even is {number(float(first['break_even_quantity']))} "
+                f". To {first['company_id']} it pays from {number(float(first['break_even_quantity']))} "
                 f"{first['quantity_unit']}"
             )
+        note += (
+            ".\nBuys, pays from: usd_bn a year. Pays off: share of draws on which making beats buying. Never: no quantity "
+            "below usd_bn 1,000 a year"
+        )
         sections.append(Section(make, f"{title}: make or buy; {size}", table, f"{note}."))
     shown = study.ensemble[study.ensemble["paths_with_project"] > 0.0]
     table = pd.DataFrame(
@@ -261,6 +262,14 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
     )
     sections.append(Section("ensemble", f"Own chips in the ensemble; {size}", table, note))
     return sections
+
+
+MOST_USD_BN = 1000.0
+"""A break-even above this is no quantity that anybody buys."""
+
+
+def _bounded(value: float) -> str:
+    return number(value) if value < MOST_USD_BN else "never"
 
 
 def _chance(share: float, error: float) -> str:

@@ -64,4 +64,3 @@ def with_policy(shock: Program, policy: Scenario, strength: float = 1.0) -> Prog
         events=(*shock.events, *(event for event in events if event.size > 0.0)),
         policy=PolicyRules(**rules),
     )
-
