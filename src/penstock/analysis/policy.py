@@ -49,11 +49,13 @@ class Effect:
 EFFECTS = (
     Effect("defaults", "per_path"),
     Effect("loss", "usd_bn"),
+    Effect("written_down", "usd_bn"),
     Effect("surplus", "usd_bn"),
     Effect("capex", "usd_bn"),
     Effect("public_money", "usd_bn"),
 )
-"""Defaults, losses, users' surplus, AI capital spending and public money paid to firms, summed over the run."""
+"""Defaults, losses and the part of them that is claims written down, users' surplus, AI capital spending and public
+money paid to firms, summed over the run."""
 
 
 @dataclass(frozen=True)
@@ -195,11 +197,16 @@ def _row(found: Scenario, effect: dict[str, Array], base: dict[str, Array]) -> d
 
 
 def policy_effects(model: Model, block: PathBlock) -> dict[str, Array]:
-    """The effects of each path of a block, (paths,) each."""
-    lost, rescued = loss_and_rescue(model, block)
+    """The effects of each path of a block, (paths,) each.
+
+    A loss is what is cut from the debt of a failed firm, and its equity at its value at the end of the last quarter
+    before it came into distress.
+    """
+    written_down, rescued = events_by_path(block)
     return {
         "defaults": block.layers["defaults"].sum(axis=(0, 1)),
-        "loss": lost,
+        "loss": written_down + lost_equity(model, block),
+        "written_down": written_down,
         "surplus": block.economy["surplus_usd_bn"].sum(axis=0),
         "capex": block.economy["capex_usd_bn"].sum(axis=0),
         "public_money": rescued,
@@ -244,12 +251,8 @@ class _Study:
         return [found[number] for number in range(total)]
 
 
-def loss_and_rescue(model: Model, block: PathBlock) -> tuple[Array, Array]:
-    """Losses and public money paid to firms, (paths,) each, usd_bn.
-
-    A loss is what is cut from the debt of a failed firm, and its equity at its value at the end of the last quarter
-    before it came into distress.
-    """
+def events_by_path(block: PathBlock) -> tuple[Array, Array]:
+    """What is cut from the debt of failed firms, and public money paid to firms, (paths,) each, usd_bn."""
     events = block.events
     paths = np.unique(block.outcomes["path"])
     stage = events["stage"].astype(str)
@@ -258,8 +261,7 @@ def loss_and_rescue(model: Model, block: PathBlock) -> tuple[Array, Array]:
         place = np.searchsorted(paths, events["path"][rows])
         return np.asarray(np.bincount(place, events["amount_usd_bn"][rows], minlength=len(paths)), dtype=np.float64)
 
-    written_down = by_path(np.isin(stage, ("restructuring", "acquisition", "liquidation")))
-    return written_down + lost_equity(model, block), by_path(stage == "rescue")
+    return by_path(np.isin(stage, ("restructuring", "acquisition", "liquidation"))), by_path(stage == "rescue")
 
 
 def lost_equity(model: Model, block: PathBlock) -> Array:

@@ -90,8 +90,8 @@ def _levels(study: LoopStudy) -> str:
         f"capex {_tn(by_name, 'capex')}, users' spending {_tn(by_name, 'spending')}, value at its peak "
         f"{_tn(by_name, 'value_peak')} and at the end {_tn(by_name, 'value_end')} usd_tn; deepest fall of yearly capex "
         f"{100.0 * by_name['deepest_capex_fall']:.0f} %; {by_name['defaults']:.1f} defaults a path.\n"
-        "valuation_loop: demand, cost of capital and access see the valuations of the opening. sentiment: mood stands "
-        "still."
+        "valuation_loop: demand, cost of capital and access see the valuations of the opening, whose mood lies above "
+        "the one that it returns to. sentiment: mood stands still."
     )
 
 
@@ -149,9 +149,10 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
             "policy": frame["policy"],
             "loss": column("loss", "loss_usd_bn"),
             "90 %": [
-                f"{low:+,.1f} to {high:+,.1f}"
+                f"{_rounded(low)} to {_rounded(high)}"
                 for low, high in zip(frame["loss_low90"], frame["loss_high90"], strict=True)
             ],
+            "claims": column("written_down", "written_down_usd_bn"),
             "defaults": column("defaults", "defaults_per_path"),
             "surplus": column("surplus", "surplus_usd_bn"),
             "capex": column("capex", "capex_usd_bn"),
@@ -173,7 +174,8 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
     lines = [
         f"Under the shock alone: {level}.",
         "Changes on the same random numbers, usd_bn and defaults a path, mean ± standard error; the largest loss "
-        "avoided first. 90 %: interval of the mean change of the loss.",
+        "avoided first. 90 %: interval of the mean change of the loss. Claims: the part that is debt written down, the "
+        "rest is equity of failed firms.",
         *([f"Each dollar of loss avoided costs: {'; '.join(costs)} (negative: gained)."] if costs else []),
         *(
             [f"{len(frame) - len(sure)} of {len(frame)} avoid no loss beyond two standard errors."]
@@ -191,6 +193,10 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
             "How each is represented, with evidence: --format json, or docs/feedback.md.",
         ),
     ]
+
+
+def _rounded(value: float) -> str:
+    return f"{value:+,.0f}" if abs(value) >= 10.0 else f"{value:+,.1f}"
 
 
 def integration_sections(study: IntegrationStudy, size: str, *, people: bool) -> list[Section]:
@@ -236,8 +242,8 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
                 f"{first['quantity_unit']}"
             )
         note += (
-            ".\nBuys, pays from: usd_bn a year. Pays off: share of draws on which making beats buying. Never: no quantity "
-            "below usd_bn 1,000 a year"
+            ".\nBuys, pays from: usd_bn a year. Pays off: share of draws on which making beats buying. Never: no "
+            "quantity below usd_bn 1,000 a year"
         )
         sections.append(Section(make, f"{title}: make or buy; {size}", table, f"{note}."))
     shown = study.ensemble[study.ensemble["paths_with_project"] > 0.0]
