@@ -12,7 +12,7 @@ import penstock as ps
 from penstock.analysis import loop_runs
 from penstock.analysis.loop import deepest_fall
 from penstock.analysis.loop_gain import Gain, Turn, amplification, gain_of, loop_gain
-from penstock.engine.model import WIDTH, Model, prepare, run_block
+from penstock.engine.model import LANES, Model, prepare, run_block
 from penstock.engine.moment import Moment
 from penstock.engine.seen import CHANNELS, Seen
 from penstock.errors import UsageError
@@ -94,8 +94,8 @@ def test_a_lasting_push_ends_as_the_sum_of_its_turns(gain: float, end: float) ->
 def test_who_sees_the_markets_own_valuations_does_as_ever_bit_for_bit(model: Model) -> None:
     short = loop_runs.shortened(model, 3)
     seen = Seen(lambda now: (now.results["market_mood"], now.results["market_value"]))
-    plain, _ = run_block(short, 0, WIDTH)
-    with_seen, _ = run_block(short, 0, WIDTH, seen=seen)
+    plain, _ = run_block(short, 0, LANES)
+    with_seen, _ = run_block(short, 0, LANES, seen=seen)
     for group in ("economy", "layers", "company"):
         for name, values in getattr(plain, group).items():
             assert np.array_equal(values, getattr(with_seen, group)[name]), name
@@ -119,7 +119,7 @@ def test_with_the_loop_cut_valuations_move_and_are_not_seen(model: Model) -> Non
         expected = theta["cost_of_capital"] + 0.05 * (0.5 - opening)
         assert now.results["rate_seen"][calm] == pytest.approx(expected[calm], rel=1e-12)
 
-    run_block(loop_runs.switched_off(model, "valuation_loop"), 0, WIDTH, on_quarter=watch)
+    run_block(loop_runs.switched_off(model, "valuation_loop"), 0, LANES, on_quarter=watch)
     assert min(moved) > 0.0
 
 
@@ -160,8 +160,8 @@ def test_debt_as_it_is_changes_nothing_and_terms_move_with_their_multiple(model:
 
 
 def test_a_short_run_is_the_first_part_of_a_long_one(model: Model) -> None:
-    long, _ = run_block(model, 0, WIDTH)
-    short, _ = run_block(loop_runs.shortened(model, 2), 0, WIDTH)
+    long, _ = run_block(model, 0, LANES)
+    short, _ = run_block(loop_runs.shortened(model, 2), 0, LANES)
     assert np.array_equal(long.company["revenue_usd_bn"][:2], short.company["revenue_usd_bn"])
 
 

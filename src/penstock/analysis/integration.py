@@ -327,7 +327,7 @@ class _Ensemble:
     paths: int
 
     def __call__(self, start: int) -> tuple[int, Array, Array]:
-        from penstock.engine.model import WIDTH, run_block
+        from penstock.engine.model import WIDTH, block_width, run_block
         from penstock.engine.moment import Moment
         from penstock.engine.run import problems_of
 
@@ -339,7 +339,8 @@ class _Ensemble:
             if now.quarter == self.model.program.quarters - 1:
                 ends.append((now.state.fleet.own_chips.copy(), now.state.fleet.project.copy()))
 
-        recorder, _ = run_block(self.model, start, WIDTH, on_quarter=watch)
+        lanes = slice(0, min(WIDTH, self.paths - start))
+        recorder, _ = run_block(self.model, start, block_width(lanes.stop), on_quarter=watch)
         checks = {
             "conservation_max_rel": float(recorder.conservation.max()),
             "nonconverged": int(recorder.nonconverged.sum()),
@@ -347,7 +348,6 @@ class _Ensemble:
         }
         if problems := problems_of(checks):
             raise ModelError("; ".join(problems))
-        lanes = slice(0, min(WIDTH, self.paths - start))
         own, project = ends[0]
         return start, own[:, lanes], project[:, lanes]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.analysis.loop_gain import Turn
-from penstock.engine.model import WIDTH, Model, run_block
+from penstock.engine.model import WIDTH, Model, block_width, run_block
 from penstock.engine.moment import Moment
 from penstock.engine.seen import CHANNELS, Seen
 from penstock.errors import ModelError
@@ -58,8 +58,7 @@ class _Watch:
         np.add.at(debt, model.layout.borrower, model.facts.debt_balance)
         owed = debt[: model.layout.firms]
         self.debt_share = owed / (owed + model.facts.market_value)
-        self.cost = self.investment = np.zeros((model.layout.firms, WIDTH))
-        self.revenue = self.value = self.cost
+        self.cost = self.investment = self.revenue = self.value = np.zeros((model.layout.firms, 1))
 
     def __call__(self, now: Moment, _: str) -> None:
         f, r = now.state.firms, now.results
@@ -96,16 +95,17 @@ def turned(
     parts: list[tuple[Turned, Turned, Turned]] = []
     for start in range(0, paths, WIDTH):
         lanes = slice(0, min(WIDTH, paths - start))
+        block = (start, block_width(lanes.stop))
         base = _Watch(model, quarters)
-        _run(model, start, base, None)
-        up, down = (_pushed(model, start, base, quarters, sign * size, channels) for sign in (1.0, -1.0))
+        _run(model, block, base, None)
+        up, down = (_pushed(model, block, base, quarters, sign * size, channels) for sign in (1.0, -1.0))
         parts.append((up.result(lanes), base.result(lanes), down.result(lanes)))
     joined = [_join([part[number] for part in parts]) for number in range(3)]
     return joined[0], joined[1], joined[2]
 
 
 def _pushed(
-    model: Model, start: int, base: _Watch, quarters: Quarters, size: float, channels: frozenset[str]
+    model: Model, block: tuple[int, int], base: _Watch, quarters: Quarters, size: float, channels: frozenset[str]
 ) -> _Watch:
     def push(now: Moment) -> tuple[Array, Array]:
         number = now.quarter - quarters.first
@@ -117,7 +117,7 @@ def _pushed(
 
     # what is put before the steps is kept by the watch: with the loop cut no step looks at it
     watch = _Watch(model, quarters, push)
-    _run(model, start, watch, Seen(at, channels))
+    _run(model, block, watch, Seen(at, channels))
     return watch
 
 
@@ -131,10 +131,10 @@ def spirited(now: Moment, mood: Array, value: Array, size: float) -> tuple[Array
     return np.clip(moved, 0.01, 0.99), value * np.exp(elasticity * spirits)
 
 
-def _run(model: Model, start: int, watch: _Watch, seen: Seen | None) -> Recorder:
+def _run(model: Model, block: tuple[int, int], watch: _Watch, seen: Seen | None) -> Recorder:
     from penstock.engine.run import problems_of
 
-    recorder, _ = run_block(model, start, WIDTH, on_quarter=watch, seen=seen)
+    recorder, _ = run_block(model, *block, on_quarter=watch, seen=seen)
     checks = {
         "conservation_max_rel": float(recorder.conservation.max()),
         "nonconverged": int(recorder.nonconverged.sum()),
