@@ -140,9 +140,7 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
     frame = study.changes
 
     def column(name: str, key: str) -> list[str]:
-        return [
-            with_error(float(v), float(e), signed=True) for v, e in zip(frame[key], frame[f"{name}_se"], strict=True)
-        ]
+        return [_amount(float(v), float(e)) for v, e in zip(frame[key], frame[f"{name}_se"], strict=True)]
 
     table = pd.DataFrame(
         {
@@ -152,7 +150,6 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
                 f"{_rounded(low)} to {_rounded(high)}"
                 for low, high in zip(frame["loss_low90"], frame["loss_high90"], strict=True)
             ],
-            "claims": column("written_down", "written_down_usd_bn"),
             "defaults": column("defaults", "defaults_per_path"),
             "surplus": column("surplus", "surplus_usd_bn"),
             "capex": column("capex", "capex_usd_bn"),
@@ -174,8 +171,7 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
     lines = [
         f"Under the shock alone: {level}.",
         "Changes on the same random numbers, usd_bn and defaults a path, mean ± standard error; the largest loss "
-        "avoided first. 90 %: interval of the mean change of the loss. Claims: the part that is debt written down, the "
-        "rest is equity of failed firms.",
+        "avoided first. 90 %: interval of the mean change of the loss.",
         *([f"Each dollar of loss avoided costs: {'; '.join(costs)} (negative: gained)."] if costs else []),
         *(
             [f"{len(frame) - len(sure)} of {len(frame)} avoid no loss beyond two standard errors."]
@@ -183,16 +179,33 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
             else []
         ),
     ]
-    represented = pd.DataFrame({"policy": study.policies["policy"], "title": study.policies["title"]})
+    titles = dict(zip(study.policies["policy"], study.policies["title"], strict=True))
+    represented = pd.DataFrame(
+        {
+            "policy": frame["policy"],
+            "claims": column("written_down", "written_down_usd_bn"),
+            "helped": [f"{100.0 * share:.0f} %" for share in frame["helped_share"]],
+            "what": [titles[name] for name in frame["policy"]],
+        }
+    )
     return [
         Section("changes", f"What policies change; {size}", table, "\n".join(lines)),
         Section(
             "policies",
             "The policies",
             represented,
+            "Claims: the part of the change of the loss that is debt written down, usd_bn; the rest is equity of "
+            "failed firms. Helped: share of paths with a smaller loss.\n"
             "How each is represented, with evidence: --format json, or docs/feedback.md.",
         ),
     ]
+
+
+def _amount(value: float, error: float) -> str:
+    """A change with its error; whole numbers from a hundred on."""
+    if abs(value) >= 100.0 and error >= 0.5:
+        return f"{value:+,.0f} ±{error:,.0f}"
+    return with_error(value, error, signed=True)
 
 
 def _rounded(value: float) -> str:
