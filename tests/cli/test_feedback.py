@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from penstock.analysis.policy import EFFECTS, PolicyStudy
+from penstock.cli.context import Settings
+from penstock.cli.feedback_tables import policy_sections
 from penstock.cli.main import main
+from penstock.cli.output import emit
 from penstock.engine.seen import CHANNELS
 
 WIDTH = 100
@@ -59,6 +64,28 @@ def test_integration_fits_a_hundred_columns(capsys: pytest.CaptureFixture[str]) 
     for title in ("Own chips", "Own models", "Own power", "Own chips in the ensemble"):
         assert title in printed
     assert "Conditional on the scenario" in printed
+
+
+def test_policies_fit_a_hundred_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = []
+    for name in ("vendor_finance_cap", "rescue_budget_300"):
+        row: dict[str, object] = {"policy": name, "title": "Suppliers may finance little of what they sell"}
+        for item in EFFECTS:
+            mean, error = (-0.14, 0.03) if item.unit == "per_path" else (-1231.4, 289.2)
+            row |= {item.key: mean, f"{item.name}_se": error}
+            row |= {f"{item.name}_low90": mean - 476.0, f"{item.name}_high90": mean + 476.0}
+        row |= {"helped_share": 0.5, "surplus_forgone_per_loss_avoided": 0.03}
+        row |= {"surplus_forgone_per_loss_avoided_se": 0.02, "public_money_per_loss_avoided_se": 0.03}
+        rows.append({**row, "public_money_per_loss_avoided": 0.07 if name == "rescue_budget_300" else np.nan})
+    changes = pd.DataFrame(rows)
+    levels = pd.DataFrame([(item.name, item.unit, 1273.0, 260.0) for item in EFFECTS])
+    levels.columns = pd.Index(["effect", "unit", "mean", "se"])
+    study = PolicyStudy(levels, changes, changes[["policy", "title"]], ())
+    emit(policy_sections(study, "a shock", people=True), Settings())
+    printed = capsys.readouterr().out
+    assert max(len(text) for text in printed.splitlines() if text.startswith(" ")) <= WIDTH
+    assert "rescue_budget_300: 0.070 ±0.030 of public money" in printed
+    assert "1 of 2 avoid no loss beyond two standard errors." in printed
 
 
 @pytest.mark.parametrize(
