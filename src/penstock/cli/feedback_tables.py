@@ -202,8 +202,8 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
 
 
 def _amount(value: float, error: float) -> str:
-    """A change with its error; whole numbers from a hundred on."""
-    if abs(value) >= 100.0 and error >= 0.5:
+    """A change with its error; whole numbers where the error is one or more."""
+    if error >= 1.0:
         return f"{value:+,.0f} ±{error:,.0f}"
     return with_error(value, error, signed=True)
 
