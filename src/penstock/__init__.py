@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from penstock.analysis.circularity import circularity
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
-    from penstock.analysis.systemic import systemic
     from penstock.analysis.integration import integration
     from penstock.analysis.loop import loop
     from penstock.analysis.policy import policy
+    from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world

@@ -22,7 +22,7 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import emit, notice
-from penstock.cli.run import SeedOption, _given_world, _write_tables, read_seed, usable_cores
+from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def subject(settings: Settings, run: Path | None) -> Run | World:
         return settings.load_world()
     from penstock.engine.run import open_run
 
-    return open_run(run, world=_given_world(settings))
+    return open_run(run, world=given_world(settings))
 
 
 def size_of(found: Run | World, scenario: str, paths: int, quarters: int, seed: int) -> str:
@@ -112,7 +112,7 @@ def loop(
         )
     if out is not None:
         names = ("links", "curve", "channels", "firms", "debt", "levels", "cuts")
-        _write_tables(out, {name: getattr(study, name) for name in names})
+        write_tables(out, {name: getattr(study, name) for name in names})
     title = size_of(found, scenario, paths, quarters, number)
     emit(loop_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
 
@@ -179,7 +179,7 @@ def policy(
     for reason in study.left_out:
         settings.say(f"left out: {reason}")
     if out is not None:
-        _write_tables(out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
+        write_tables(out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
     title = size_of(found, scenario, paths, quarters, number)
     emit(policy_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
 
@@ -218,7 +218,7 @@ def integration(
             on_progress=on_progress,
         )
     if out is not None:
-        _write_tables(out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
+        write_tables(out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
     title = size_of(found, scenario, paths, quarters, number)
     emit(integration_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
 

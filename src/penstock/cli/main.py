@@ -32,14 +32,14 @@ COMMANDS = {
     "path": Entry("penstock.cli.run", False, "One path of a run in full, ledger postings included."),
     "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
     "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
-    "systemic": Entry("penstock.cli.contagion", False, "Firms and ties by the damage that they would do."),
-    "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
-    "loop": Entry("penstock.cli.feedback", False, "How strongly valuations feed themselves, link by link."),
-    "policy": Entry("penstock.cli.feedback", False, "What each policy does against a shock, and what it costs."),
-    "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
     "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
+    "loop": Entry("penstock.cli.feedback", False, "How strongly valuations feed themselves, link by link."),
     "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
+    "systemic": Entry("penstock.cli.contagion", False, "Firms and ties by the damage that they would do."),
+    "policy": Entry("penstock.cli.feedback", False, "What each policy does against a shock, and what it costs."),
+    "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
+    "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
 }
 
 
