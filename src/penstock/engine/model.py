@@ -121,12 +121,23 @@ def cited_parameters(world: World) -> dict[str, float]:
     return {name: float(world.parameter(name).central) for name in names}
 
 
-def simulate_paths(model: Model, first_path: int, count: int) -> PathBlock:
-    """Results of `count` paths from `first_path` on; those of a path do not depend on what it is asked with."""
+def simulate_paths(
+    model: Model, first_path: int, count: int, *, on_quarter: Callable[[Moment, str], None] | None = None
+) -> PathBlock:
+    """Results of `count` paths from `first_path` on; those of a path do not depend on what it is asked with.
+
+    `on_quarter` sees each finished quarter, one block of at most WIDTH paths after the other; the last lanes of a block
+    may be paths beyond those asked for.
+    """
     last = first_path + count
     starts = range(first_path, last, WIDTH)
     blocks = [(start, min(start + WIDTH, last)) for start in starts]
-    return _join([(start, stop, run_block(model, start, block_width(stop - start))) for start, stop in blocks])
+    return _join(
+        [
+            (start, stop, run_block(model, start, block_width(stop - start), on_quarter=on_quarter))
+            for start, stop in blocks
+        ]
+    )
 
 
 def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
