@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
     from penstock.analysis.systemic import systemic
+    from penstock.analysis.bottlenecks import bottlenecks
+    from penstock.analysis.payoff import payoff
+    from penstock.analysis.stress import stress
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -23,10 +26,13 @@ _HOMES = {
     "circularity": "penstock.analysis.circularity",
     "follow": "penstock.analysis.dollar",
     "contagion": "penstock.analysis.contagion",
+    "bottlenecks": "penstock.analysis.bottlenecks",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
+    "payoff": "penstock.analysis.payoff",
     "simulate": "penstock.engine.ensemble",
     "systemic": "penstock.analysis.systemic",
+    "stress": "penstock.analysis.stress",
 }
 
 __all__ = [
@@ -40,6 +46,9 @@ __all__ = [
     "open_run",
     "simulate",
     "systemic",
+    "bottlenecks",
+    "payoff",
+    "stress",
 ]
 
 

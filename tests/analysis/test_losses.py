@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def test_equity_is_lost_at_its_last_value_before_distress(
     found = {(row.path, row.company_id): row.loss_usd_bn for row in rows.itertuples()}
     assert found == {(path, firm): value for path, firm, value in expected}
     # some were in distress for a quarter first, so that their last value is not the one of the quarter before
-    late = sum(now["stage"][f, n] == 1.0 for now, later in zip(seen, seen[1:], strict=False)
+    late = sum(now["stage"][f, n] == 1.0 for now, later in pairwise(seen)
                for f, n in zip(*later["resolved"][:2], strict=True))  # fmt: skip
     assert late > 10
 

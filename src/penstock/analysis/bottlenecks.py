@@ -120,7 +120,11 @@ def bottlenecks(
         size = {"paths": paths, "quarters": quarters, "seed": seed, "prior": prior}
     variants = [load_scenario(relieved(plan, each, world), world) for each in reliefs]
     wanted = variants if held is not None else [plan, *variants]
-    run = paired_run(world, wanted[0], wanted[1:], **size, jobs=jobs, out=out, on_progress=on_progress) if wanted else held
+    run = (
+        paired_run(world, wanted[0], wanted[1:], **size, jobs=jobs, out=out, on_progress=on_progress)
+        if wanted
+        else held
+    )
     assert run is not None
     first = held if held is not None else run
     codes = binding_codes(first, plan.name)
@@ -225,7 +229,7 @@ def _spells(codes: np.ndarray[Any, Any]) -> pd.DataFrame:
     """path, start, length, code and next code (-1 at the end) of each run of equal codes."""
     import pandas as pd
 
-    quarters, paths = codes.shape
+    quarters = codes.shape[0]
     flat = codes.T.ravel()
     begins = np.flatnonzero(np.r_[True, (flat[1:] != flat[:-1]) | (np.arange(1, len(flat)) % quarters == 0)])
     ends = np.r_[begins[1:], len(flat)]
@@ -246,9 +250,7 @@ HORIZON_QUARTERS = 12
 """The near horizon: the contracted build-out; the whole run is the other."""
 
 
-def relief_table(
-    base: Run, scenario: str, run: Run, reliefs: Sequence[Relief], names: Sequence[str]
-) -> pd.DataFrame:
+def relief_table(base: Run, scenario: str, run: Run, reliefs: Sequence[Relief], names: Sequence[str]) -> pd.DataFrame:
     """What each relief adds, path by path: sums over the first quarters and over the whole run."""
     import pandas as pd
 

@@ -47,7 +47,7 @@ class Breaks:
     @property
     def first(self) -> Array:
         """(firms, paths) true for those that default in the first quarter with a default of their path"""
-        return self.failed & (self.when == self.when.min(axis=0))
+        return np.asarray(self.failed & (self.when == self.when.min(axis=0)))
 
 
 def breaks_of(run: Run, scenario: str) -> Breaks:

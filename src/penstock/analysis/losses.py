@@ -47,7 +47,7 @@ STATE_SECTORS = ("governments", "tax_office")
 class PathLosses:
     """Losses of a set of paths; every array has one entry a path."""
 
-    paths: Array
+    paths: np.ndarray[Any, np.dtype[np.int64]]
     """numbers of the paths, ascending"""
     loss_usd_bn: Array
     """the sum of the bearers' losses"""
@@ -132,4 +132,4 @@ def _tables(source: PathBlock | Run, scenario: str | None) -> tuple[Any, Any, An
 
 def _by_path(place: Any, amount: Array, rows: Any, count: int) -> Array:
     """Sums of the chosen rows by path."""
-    return np.bincount(place[rows], weights=amount[rows], minlength=count)
+    return np.asarray(np.bincount(place[rows], weights=amount[rows], minlength=count), dtype=np.float64)

@@ -63,12 +63,18 @@ class Payoff:
         """The totals."""
         return self.totals
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name."""
         names = (
             "totals", "by_path", "productivity", "written_off", "busts", "survivors", "ages", "assumptions",
         )  # fmt: skip
-        return {"scenario": self.scenario, **{name: getattr(self, name).to_dict(orient="records") for name in names}}
+        return {name: getattr(self, name) for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        tables = {name: table.to_dict(orient="records") for name, table in self.tables.items()}
+        return {"scenario": self.scenario, **tables}
 
 
 def payoff(
@@ -288,7 +294,7 @@ SURVIVORS = {
     "tokens served": ("tokens", "quadrillion_per_quarter"),
 }
 """What is counted after a bust -> array, unit."""
-AFTER_BUST, AT_END = "a year after the bust", "end of the run"
+AFTER_BUST, AT_END = "a year after the bust", "at the end of the run"
 
 
 def survivors_of(arrays: Mapping[str, Array]) -> Arrays:
@@ -310,9 +316,7 @@ def survivors_of(arrays: Mapping[str, Array]) -> Arrays:
     }
 
 
-def survival_tables(
-    crisis: Mapping[str, Array], calm: Mapping[str, Array]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def survival_tables(crisis: Mapping[str, Array], calm: Mapping[str, Array]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What stands a year after the bust on paths with one, and at the end on all; beside the same paths without."""
     import pandas as pd
 

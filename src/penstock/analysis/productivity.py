@@ -50,8 +50,22 @@ def assumptions() -> tuple[Assumption, ...]:
     """All numbers behind the gains, as the table beside this module holds them."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    numbers = {"low", "central", "high"}
-    return tuple(Assumption(**{k: float(v) if k in numbers else v for k, v in row.items()}) for row in rows)
+    return tuple(_assumption(row) for row in rows)
+
+
+def _assumption(row: dict[str, str]) -> Assumption:
+    low, central, high = (float(row[case]) for case in CASES)
+    return Assumption(
+        name=row["name"],
+        field=row["field"],
+        low=low,
+        central=central,
+        high=high,
+        unit=row["unit"],
+        grade=row["grade"],
+        source=row["source"],
+        reason=row["reason"],
+    )
 
 
 def values_of(case: str) -> dict[str, float]:

@@ -84,7 +84,9 @@ def stress(
     from penstock.engine.ensemble import load_scenarios
     from penstock.engine.run import Run
 
-    asked: list[Any] = [scenarios] if isinstance(scenarios, str) or not isinstance(scenarios, Sequence) else [*scenarios]
+    asked: list[Any] = (
+        [scenarios] if isinstance(scenarios, str) or not isinstance(scenarios, Sequence) else [*scenarios]
+    )
     if isinstance(run_or_world, Run):
         if sizes:
             raise UsageError("sizes: found some beside a run; expected a world, where they can be simulated")
@@ -156,25 +158,26 @@ def worst_table(run: Run, name: str) -> pd.DataFrame:
 
 
 def growth_with_size(stressed: Stress, scenario: str, sizes: Sequence[float]) -> pd.DataFrame:
-    """size, loss_usd_bn (mean of paths), and the step from the size before with its interval; `grows` is the verdict.
+    """size, loss_usd_bn (mean of paths), its part in claims, and the difference from the size before with its interval.
 
-    `grows`: the step is at least zero; a fall is an exception to be explained, of which `low95` and `high95` tell
-    whether chance could make it. Sizes in ascending order; names as `sized` gives them.
+    `grows`: the difference is at least zero; a fall is an exception to be explained, of which `low95` and `high95`
+    tell whether chance could make it. The first size is compared with the base. Sizes ascend; names as `sized` gives
+    them.
     """
     import pandas as pd
 
     ordered = sorted(sizes)
-    found = [losses_of(stressed.run, sized_name(scenario, size)).loss_usd_bn for size in ordered]
-    steps = zip([losses_of(stressed.run, stressed.base).loss_usd_bn, *found[:-1]], found, strict=True)
+    found = [losses_of(stressed.run, sized_name(scenario, size)) for size in ordered]
+    steps = zip([losses_of(stressed.run, stressed.base), *found[:-1]], found, strict=True)
     rows = []
     for size, (before, now) in zip(ordered, steps, strict=True):
-        change = difference_row(before, now)
+        change = difference_row(before.loss_usd_bn, now.loss_usd_bn)
         rows.append(
             {
                 "size": size,
-                "loss_usd_bn": float(np.mean(now)),
-                "step": change["difference"],
-                **{key: change[key] for key in ("se", "low95", "high95")},
+                "loss_usd_bn": float(np.mean(now.loss_usd_bn)),
+                "claims_usd_bn": float(np.mean(now.loss_usd_bn - now.by_bearer["equity"])),
+                **{key: change[key] for key in ("difference", "se", "low95", "high95")},
                 "grows": bool(change["difference"] >= 0.0),
             }
         )

@@ -69,7 +69,6 @@ class Physical:
         for name, values in found.items():
             self.scalars.setdefault(name, []).append(values)
 
-
     def arrays(self, count: int) -> dict[str, Floats]:
         """Of the first `count` paths: chips (quarters, ages, paths), all others (quarters, paths)."""
         rows = {"chips": self.chips, "life": self.life, **self.scalars}

@@ -37,6 +37,9 @@ COMMANDS = {
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
     "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
     "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
+    "stress": Entry("penstock.cli.crises", False, "What scenarios change: who breaks, who follows, who pays."),
+    "payoff": Entry("penstock.cli.crises", False, "What the build-out leaves, with and without crises."),
+    "bottlenecks": Entry("penstock.cli.crises", False, "What holds the build-out back, and what relief is worth."),
 }
 
 

@@ -77,11 +77,13 @@ class Losses:
         """The table `losses` of the block, without scenario and sequence."""
         names = ("path", "quarter", "company", "creditor", "instrument", "tie")
         empty = tuple(np.zeros(0, dtype=np.int64) for _ in names)
-        stacked = [np.concatenate(parts) for parts in zip(*(self._codes or [empty]), strict=True)]
+        codes: list[tuple[Array, ...]] = self._codes or [empty]
+        stacked = [np.concatenate(parts) for parts in zip(*codes, strict=True)]
         code = dict(zip(names, stacked, strict=True))
         units = np.array([*layout.units, ""], dtype=object)
         ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
-        amounts = [np.concatenate(parts) for parts in zip(*(self._amounts or [empty[:2]]), strict=True)]
+        rows: list[tuple[Array, ...]] = [*self._amounts] or [empty[:2]]
+        amounts = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
         return {
             "path": code["path"],
             "quarter": np.array(quarters, dtype=object)[code["quarter"]],
