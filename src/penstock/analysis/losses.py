@@ -103,6 +103,44 @@ def losses_of(source: PathBlock | Run, scenario: str | None = None) -> PathLosse
     )
 
 
+def losses_by_company(source: PathBlock | Run, scenario: str | None = None) -> tuple[tuple[str, ...], Array]:
+    """Companies in alphabetical order, and what their failures cost on each path, (companies, paths) usd_bn."""
+    outcomes, losses, _ = _tables(source, scenario)
+    paths = np.unique(np.asarray(outcomes["path"], dtype=np.int64))
+    firms = np.unique(np.asarray(outcomes["company_id"], dtype=str))
+    cost = np.zeros((len(firms), len(paths)))
+    row = np.searchsorted(firms, np.asarray(losses["company_id"], dtype=str))
+    column = np.searchsorted(paths, np.asarray(losses["path"], dtype=np.int64))
+    np.add.at(cost, (row, column), np.asarray(losses["loss_usd_bn"], dtype=float))
+    return tuple(firms.tolist()), cost
+
+
+PARTS = ("added", "avoided", "same")
+"""Parts of a change of losses: failures that only come with it, that it spares, and those that come either way."""
+
+
+def parts_of_change(base: tuple[tuple[str, ...], Array], other: tuple[tuple[str, ...], Array]) -> dict[str, Array]:
+    """Name in PARTS -> usd_bn by path; they add up to the change of the loss. Arguments as from losses_by_company.
+
+    `same` tells how much less or more the same failures cost: values and claims at the time of failure differ.
+    """
+    firms = sorted({*base[0], *other[0]})
+    before, after = (_on(firms, *side) for side in (base, other))
+    failed_before, failed_after = before > 0.0, after > 0.0
+    return {
+        "added": np.where(failed_after & ~failed_before, after, 0.0).sum(axis=0),
+        "avoided": -np.where(failed_before & ~failed_after, before, 0.0).sum(axis=0),
+        "same": np.where(failed_before & failed_after, after - before, 0.0).sum(axis=0),
+    }
+
+
+def _on(firms: list[str], known: tuple[str, ...], cost: Array) -> Array:
+    """The rows of `firms`; zero for a company that the other side alone knows."""
+    out = np.zeros((len(firms), cost.shape[1]))
+    out[np.searchsorted(firms, known)] = cost
+    return out
+
+
 def bearers_of(creditors: Iterable[str], instruments: Iterable[str], firms: Iterable[str]) -> np.ndarray[Any, Any]:
     """Name in BEARERS for each loss; `firms` are the companies that the model simulates, all others hold and lend."""
     known = set(firms)

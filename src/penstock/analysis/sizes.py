@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def sized(scenario: Scenario, size: float) -> dict[str, Any]:
     """The tables of a scenario with every change and event at `size` of it; `load_scenario` reads them.
 
-    A factor f becomes 1 + size (f - 1), at least 0; a range of factors likewise at both ends; an addition and the
+    A factor f becomes size f + (1 - size), at least 0; a range of factors likewise at both ends; an addition and the
     size of an event are multiplied. Raises UsageError for a negative size and where something has no size between:
     a knob that is set, a default that is ordered, edits of the world, switches and policies.
     """
@@ -45,7 +45,7 @@ def _sized(name: str, what: str, apply: Apply, size: float) -> Apply:
         raise UsageError(f"{name}: {what}: found {apply.text()!r}; expected a factor or an addition, which have a size")
     if apply.kind == "offset":
         return Apply("offset", size * apply.low, size * apply.high)
-    low, high = (1.0 + size * (end - 1.0) for end in (apply.low, apply.high))
+    low, high = (size * end + (1.0 - size) for end in (apply.low, apply.high))
     if apply.kind == "factor":
         return Apply("factor", max(low, 0.0), max(high, 0.0))
     if low <= 0.0:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock.analysis.breaks import breaks_of, buyer_table, cause_table, default_table, order_table
-from penstock.analysis.losses import BEARERS, losses_of
-from penstock.analysis.paired import difference_row, difference_table, paired_run, scenarios_of
+from penstock.analysis.losses import BEARERS, losses_by_company, losses_of, parts_of_change
+from penstock.analysis.paired import difference_row, difference_table, interval, paired_run, scenarios_of
 from penstock.analysis.sizes import sized, sized_name
 from penstock.engine.progress import OnProgress
 from penstock.errors import UsageError
@@ -45,8 +45,12 @@ class Stress:
     """bearer, base, level, difference, se, low95, high95, p05, p95; rows of the bearers, their total, rescue money"""
     buyers: pd.DataFrame
     """company_id, deals_per_path, se, low95, high95, paths, bought, bought_deals"""
+    parts: pd.DataFrame
+    """part (see `parts_of_change`), difference, se, low95, high95: what makes the change of the losses"""
     worst: pd.DataFrame
     """path with the largest loss: path, loss_usd_bn, a column a bearer"""
+    sizes: pd.DataFrame
+    """each scenario by size, see `growth_with_size`; empty where no sizes were asked for"""
     run: Run = field(repr=False, compare=False)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -55,7 +59,7 @@ class Stress:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        frames = ("differences", "defaults", "order", "causes", "payers", "buyers", "worst")
+        frames = ("differences", "defaults", "order", "causes", "payers", "parts", "buyers", "worst", "sizes")
         tables = {name: getattr(self, name).to_dict(orient="records") for name in frames}
         return {"base": self.base, "scenarios": list(self.scenarios), **tables}
 
@@ -81,6 +85,8 @@ def stress(
     world. Raises UsageError without a scenario or for one that the run lacks, InputError for a bad one, ModelError
     where a check of the model fails.
     """
+    import pandas as pd
+
     from penstock.engine.ensemble import load_scenarios
     from penstock.engine.run import Run
 
@@ -97,6 +103,7 @@ def stress(
             raise UsageError("stress: found no scenario; expected at least one beside the base")
         loaded = load_scenarios([scenario, *asked], run_or_world)
         base, others = loaded[0].name, loaded[1:]
+        stems = tuple(each.name for each in others)
         if sizes:
             tables = [sized(each, size) for each in others for size in sizes]
             others = load_scenarios(tables, run_or_world)
@@ -113,7 +120,11 @@ def stress(
             out=out,
             on_progress=on_progress,
         )
-    return stress_of(run, base, names)
+    found = stress_of(run, base, names)
+    if not sizes:
+        return found
+    grown = [growth_with_size(run, base, stem, sizes) for stem in stems]
+    return replace(found, sizes=pd.concat(grown, ignore_index=True))
 
 
 def stress_of(run: Run, base: str, names: Sequence[str]) -> Stress:
@@ -129,6 +140,7 @@ def stress_of(run: Run, base: str, names: Sequence[str]) -> Stress:
             "order": order_table(after),
             "causes": cause_table(before, after),
             "payers": payer_table(run, base, name),
+            "parts": part_table(run, base, name),
             "buyers": buyer_table(run, name),
             "worst": worst_table(run, name),
         }
@@ -136,7 +148,7 @@ def stress_of(run: Run, base: str, names: Sequence[str]) -> Stress:
             table.insert(0, "scenario", name)
             parts.setdefault(key, []).append(table)
     joined = {key: pd.concat(tables, ignore_index=True) for key, tables in parts.items()}
-    return Stress(base, tuple(names), difference_table(run, base, names), run=run, **joined)
+    return Stress(base, tuple(names), difference_table(run, base, names), sizes=pd.DataFrame(), run=run, **joined)
 
 
 def payer_table(run: Run, base: str, name: str) -> pd.DataFrame:
@@ -150,6 +162,18 @@ def payer_table(run: Run, base: str, name: str) -> pd.DataFrame:
     return pd.DataFrame([{"bearer": bearer, **difference_row(*pair)} for bearer, pair in pairs.items()])
 
 
+def part_table(run: Run, base: str, name: str) -> pd.DataFrame:
+    """The change of the losses by what makes it; the parts add up to the change of the total."""
+    import pandas as pd
+
+    found = parts_of_change(losses_by_company(run, base), losses_by_company(run, name))
+    rows = []
+    for part, values in found.items():
+        told = interval(values)
+        rows.append({"part": part, "difference": told["mean"], **{key: told[key] for key in ("se", "low95", "high95")}})
+    return pd.DataFrame(rows)
+
+
 def worst_table(run: Run, name: str) -> pd.DataFrame:
     """The path with the largest loss."""
     losses = losses_of(run, name)
@@ -157,27 +181,32 @@ def worst_table(run: Run, name: str) -> pd.DataFrame:
     return frame[frame["path"] == losses.worst_path].reset_index(drop=True)
 
 
-def growth_with_size(stressed: Stress, scenario: str, sizes: Sequence[float]) -> pd.DataFrame:
-    """size, loss_usd_bn (mean of paths), its part in claims, and the difference from the size before with its interval.
+def growth_with_size(run: Run, base: str, scenario: str, sizes: Sequence[float]) -> pd.DataFrame:
+    """scenario, size, loss_usd_bn (mean of paths), its part in claims, the step from the size before and its parts.
 
     `grows`: the difference is at least zero; a fall is an exception to be explained, of which `low95` and `high95`
-    tell whether chance could make it. The first size is compared with the base. Sizes ascend; names as `sized` gives
-    them.
+    tell whether chance could make it, and `added`, `avoided` and `same` (see `parts_of_change`) why. The first size is
+    compared with the base. Sizes ascend; names as `sized` gives them.
     """
     import pandas as pd
 
     ordered = sorted(sizes)
-    found = [losses_of(stressed.run, sized_name(scenario, size)) for size in ordered]
-    steps = zip([losses_of(stressed.run, stressed.base), *found[:-1]], found, strict=True)
+    names = [base, *(sized_name(scenario, size) for size in ordered)]
+    found = [losses_of(run, name) for name in names]
+    companies = [losses_by_company(run, name) for name in names]
     rows = []
-    for size, (before, now) in zip(ordered, steps, strict=True):
+    for number, size in enumerate(ordered):
+        before, now = found[number : number + 2]
         change = difference_row(before.loss_usd_bn, now.loss_usd_bn)
+        parts = parts_of_change(*companies[number : number + 2])
         rows.append(
             {
+                "scenario": scenario,
                 "size": size,
                 "loss_usd_bn": float(np.mean(now.loss_usd_bn)),
                 "claims_usd_bn": float(np.mean(now.loss_usd_bn - now.by_bearer["equity"])),
                 **{key: change[key] for key in ("difference", "se", "low95", "high95")},
+                **{part: float(values.mean()) for part, values in parts.items()},
                 "grows": bool(change["difference"] >= 0.0),
             }
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -63,13 +64,15 @@ def _transitions(frame: pd.DataFrame) -> pd.DataFrame:
     for of, label in (("now", "opening"), ("all", "all")):
         for name in BINDING:
             mine = frame[(frame["of"] == of) & (frame["binding"] == name)].nlargest(NEXT_SHOWN, "share")
-            parts = [
-                f"{row['next']} {percent(row['share'])} (se {plain(100 * row['se'], 2)}) after {row['median_quarters']:g}"
-                for row in mine.to_dict("records")
-            ]
+            parts = [_next(row) for row in mine.to_dict("records")]
             if parts:
                 rows.append((label, name, *(parts + [""] * NEXT_SHOWN)[:NEXT_SHOWN]))
     return pd.DataFrame(rows, columns=["spells", "binds", "next, after quarters", "or"])
+
+
+def _next(row: Mapping[Any, Any]) -> str:
+    error = plain(100 * row["se"], 2)
+    return f"{row['next']} {percent(row['share'])} (se {error}) after {row['median_quarters']:g}"
 
 
 def _relief(frame: pd.DataFrame) -> pd.DataFrame:

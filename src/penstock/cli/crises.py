@@ -88,7 +88,7 @@ def stress(
         )
     data = read_run(found.run)
     emit(
-        stress_sections(found, data, asked, size or [], people=settings.format is Format.TABLE),
+        stress_sections(found, data, people=settings.format is Format.TABLE),
         settings,
         notice=notice(data),
     )

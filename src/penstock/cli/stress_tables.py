@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from penstock.analysis.stress import RESCUE, TOTAL, growth_with_size
+from penstock.analysis.stress import RESCUE, TOTAL
 from penstock.cli.output import Section
 from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import ReportData
@@ -28,12 +28,10 @@ CAUSES = {
 }
 
 
-def stress_sections(
-    found: Stress, data: ReportData, asked: Sequence[str], sizes: Sequence[float], *, people: bool
-) -> list[Section]:
+def stress_sections(found: Stress, data: ReportData, *, people: bool) -> list[Section]:
     """The parts of the result; for people the first rows, as text with intervals."""
     if not people:
-        return _for_programs(found, data, asked, sizes)
+        return _for_programs(found, data)
     size = f"{data.paths:,} paths, {data.quarters} quarters, seed {found.run.manifest['seed']}"
     sections = [
         Section(
@@ -44,8 +42,8 @@ def stress_sections(
             "Sums over the run; compute and IT power at its end; losses as defined in docs/stress.md.",
         )
     ]
-    if sizes:
-        sections.append(_sizes(found, asked, sizes))
+    if len(found.sizes):
+        sections.append(_sizes(found.sizes))
     for name in found.scenarios:
         sections += [
             Section("defaults", f"{name}: who breaks", _defaults(found, data, name), _first(found, data, name)),
@@ -155,9 +153,19 @@ def _bearer(name: str) -> str:
     return {TOTAL: "all losses", RESCUE: "beside them: public money for rescues"}.get(name, name)
 
 
+PART_NAMES = {
+    "added": "failures that come only with it",
+    "avoided": "failures that it spares",
+    "same": "the same failures, dearer or cheaper",
+}
+
+
 def _worst(found: Stress, name: str) -> str:
     row = found.worst[found.worst["scenario"] == name].iloc[0]
-    return f"Worst path: {int(row['path'])}, losses of {money(float(row['loss_usd_bn']))}."
+    parts = found.parts[found.parts["scenario"] == name].to_dict("records")
+    why = "; ".join(f"{PART_NAMES[part['part']]} {change(part)}" for part in parts)
+    worst = f"Worst path: {int(row['path'])}, losses of {money(float(row['loss_usd_bn']))}."
+    return f"All losses by what makes the change: {why}.\n{worst}"
 
 
 def _buyers(found: Stress, data: ReportData, name: str) -> pd.DataFrame:
@@ -170,37 +178,21 @@ def _buyers(found: Stress, data: ReportData, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["buyer", "deals a path (95 %)", "most often"])
 
 
-def _sizes(found: Stress, asked: Sequence[str], sizes: Sequence[float]) -> Section:
-    tables, notes = [], []
-    for name in asked:
-        table = growth_with_size(found, _name(found, name), sizes)
-        falls = [f"{row['size']:g}" for row in table.to_dict("records") if not row["grows"]]
-        notes.append(f"{name}: the mean loss {'falls at ' + ', '.join(falls) if falls else 'grows with each size'}.")
-        tables.append(
-            pd.DataFrame(
-                [
-                    (
-                        name,
-                        f"{row['size']:g}",
-                        plain(row["loss_usd_bn"]),
-                        change(row),
-                        plain(row["claims_usd_bn"]),
-                    )
-                    for row in table.to_dict("records")
-                ],
-                columns=["scenario", "size", "loss, $bn", "step (95 %)", "of it claims"],
-            )
-        )
-    return Section("sizes", "Losses by size of the shock, mean of paths", pd.concat(tables), "\n".join(notes))
+def _sizes(frame: pd.DataFrame) -> Section:
+    rows, notes = [], []
+    for name, mine in frame.groupby("scenario", sort=False):
+        falls = [f"{size:g}" for size in mine.loc[~mine["grows"], "size"]]
+        notes.append(f"{name}: the mean loss {'falls at size ' + ', '.join(falls) if falls else 'grows with size'}.")
+        for row in mine.to_dict("records"):
+            parts = [plain(row[part]) for part in PART_NAMES]
+            rows.append((name, f"{row['size']:g}", plain(row["loss_usd_bn"]), change(row), *parts))
+    columns = ["scenario", "size", "loss, $bn", "step from the size before (95 %)", "added", "avoided", "same"]
+    notes.append("A step is failures added, failures avoided, and what the same failures cost more or less.")
+    shown = pd.DataFrame(rows, columns=columns)
+    return Section("sizes", "Losses by size of the shock, mean of paths", shown, "\n".join(notes))
 
 
-def _name(found: Stress, asked: str) -> str:
-    """Name of a scenario that was asked for by name or file: that of its sized versions without the ending."""
-    stems = {name.rsplit("_x", 1)[0] for name in found.scenarios}
-    return asked if asked in stems else next(stem for stem in stems if asked.endswith(f"{stem}.toml"))
-
-
-def _for_programs(found: Stress, data: ReportData, asked: Sequence[str], sizes: Sequence[float]) -> list[Section]:
+def _for_programs(found: Stress, data: ReportData) -> list[Section]:
     defaults = found.defaults.copy()
     bounds = [wilson_interval(int(count), data.paths) for count in defaults["paths"]]
     defaults["share_low90"], defaults["share_high90"] = [b[0] for b in bounds], [b[1] for b in bounds]
@@ -211,10 +203,10 @@ def _for_programs(found: Stress, data: ReportData, asked: Sequence[str], sizes: 
         "order": found.order,
         "causes": found.causes,
         "payers": found.payers,
+        "parts": found.parts,
         "buyers": found.buyers,
         "worst": found.worst,
     }
-    if sizes:
-        grown = [growth_with_size(found, _name(found, name), sizes).assign(scenario=name) for name in asked]
-        tables["sizes"] = pd.concat(grown, ignore_index=True)
+    if len(found.sizes):
+        tables["sizes"] = found.sizes
     return [Section(key, key, table) for key, table in tables.items()]
