@@ -71,7 +71,7 @@ def test_who_follows_by_hand(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pair["otherwise"] == pytest.approx(0.5)
     assert pair["median_lag_quarters"] == 1.5
     assert pair["leader_paths"] == 3
-    assert list(table["leader_id"])[0] == "ada"
+    assert table["leader_id"].iloc[0] == "ada"
     assert "cyd" not in set(table["leader_id"])
 
 

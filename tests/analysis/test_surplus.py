@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.analysis import productivity, surplus
@@ -35,6 +35,7 @@ def test_hand_computed() -> None:
     assert np.isinf(surplus.constant_elasticity(1.0, 1.0, 1.0))
 
 
+@settings(max_examples=40)
 @given(PRICE, QUANTITY, ELASTICITY, st.floats(1.0, 50.0))
 def test_gains_are_areas(price: float, quantity: float, elasticity: float, dearer: float) -> None:
     was = price * dearer

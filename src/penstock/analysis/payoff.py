@@ -96,9 +96,11 @@ def payoff(
     """
     import pandas as pd
 
+    from penstock.engine.ensemble import check_values
     from penstock.engine.executors import executor_for
     from penstock.engine.model import WIDTH
 
+    check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs)
     models, paths = _models(run_or_world, scenario, paths, quarters, seed, prior)
     name = models[WITH].program.name
     tasks = [(case, first) for case in (WITHOUT, WITH) for first in range(0, paths, WIDTH)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -87,11 +88,8 @@ def prepare(
     Raises InputError for a scenario that does not fit the world.
     """
     plan = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, world)
-    edited, removed = edit_world(world, plan)
-    opening = open_world(edited, removed_pairs=removed)
+    opening, layout, facts = _opened(world, plan) if plan.edits_world else _unedited(world)
     first = first_quarter(world.as_of)
-    layout = build_layout(opening, companies_in_order(world, edited))
-    facts = build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
     program = compile_program(plan, first, quarters)
     # an event that strikes nothing is told before a run begins
     events_of(program, layout, facts)
@@ -106,6 +104,20 @@ def prepare(
         prior=prior,
         trend=trend_of(facts, quarters),
     )
+
+
+def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
+    """The opening state of a world after a scenario's edits."""
+    edited, removed = edit_world(world, plan)
+    opening = open_world(edited, removed_pairs=removed)
+    layout = build_layout(opening, companies_in_order(world, edited))
+    return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
+
+
+@lru_cache(maxsize=2)
+def _unedited(world: World) -> tuple[Opening, Layout, Facts]:
+    """The same for scenarios that edit nothing: worlds do not change, and a study prepares many scenarios of one."""
+    return _opened(world, load_scenario("baseline", world))
 
 
 def companies_in_order(world: World, edited: World) -> list[str]:
