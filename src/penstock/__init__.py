@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.bottlenecks import bottlenecks
     from penstock.analysis.circularity import circularity
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
-    from penstock.analysis.systemic import systemic
-    from penstock.analysis.bottlenecks import bottlenecks
     from penstock.analysis.payoff import payoff
     from penstock.analysis.stress import stress
+    from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -39,16 +39,16 @@ __all__ = [
     "Run",
     "World",
     "__version__",
+    "bottlenecks",
     "circularity",
     "contagion",
     "follow",
     "load_world",
     "open_run",
-    "simulate",
-    "systemic",
-    "bottlenecks",
     "payoff",
+    "simulate",
     "stress",
+    "systemic",
 ]
 
 
