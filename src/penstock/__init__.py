@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.bottlenecks import bottlenecks
     from penstock.analysis.circularity import circularity
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
     from penstock.analysis.integration import integration
     from penstock.analysis.loop import loop
+    from penstock.analysis.payoff import payoff
     from penstock.analysis.policy import policy
+    from penstock.analysis.stress import stress
     from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
@@ -23,15 +26,18 @@ if TYPE_CHECKING:
 _HOMES = {
     "Run": "penstock.engine.run",
     "World": "penstock.world",
+    "bottlenecks": "penstock.analysis.bottlenecks",
     "circularity": "penstock.analysis.circularity",
-    "follow": "penstock.analysis.dollar",
     "contagion": "penstock.analysis.contagion",
+    "follow": "penstock.analysis.dollar",
     "integration": "penstock.analysis.integration",
     "load_world": "penstock.world",
     "loop": "penstock.analysis.loop",
     "open_run": "penstock.engine.run",
+    "payoff": "penstock.analysis.payoff",
     "policy": "penstock.analysis.policy",
     "simulate": "penstock.engine.ensemble",
+    "stress": "penstock.analysis.stress",
     "systemic": "penstock.analysis.systemic",
 }
 
@@ -39,6 +45,7 @@ __all__ = [
     "Run",
     "World",
     "__version__",
+    "bottlenecks",
     "circularity",
     "contagion",
     "follow",
@@ -46,8 +53,10 @@ __all__ = [
     "load_world",
     "loop",
     "open_run",
+    "payoff",
     "policy",
     "simulate",
+    "stress",
     "systemic",
 ]
 

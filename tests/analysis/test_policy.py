@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import penstock as ps
-from penstock.analysis.policy import EFFECTS, lost_equity, policy_effects, with_budgets
+from penstock.analysis.policy import EFFECTS, policy_effects, with_budgets
 from penstock.engine.model import Model, PathBlock, prepare, simulate_paths
 from penstock.errors import InputError, UsageError
 from penstock.scenarios import compile_program, load_scenario
@@ -88,34 +88,18 @@ def test_each_bundled_policy_says_what_it_is_and_does_something(model: Model, wo
 
 
 def test_without_a_budget_no_public_money_flows(model: Model, shock: PathBlock, world: World) -> None:
-    assert policy_effects(model, shock)["public_money"].sum() > 0.0
+    assert policy_effects(shock)["public_money"].sum() > 0.0
     none = with_budgets(load_policy("rescue_budget", world), [0.0])[0]
     program = with_policy(model.program, none, 1.0)
-    found = policy_effects(model, simulate_paths(replace(model, program=program), 0, PATHS))
+    found = policy_effects(simulate_paths(replace(model, program=program), 0, PATHS))
     assert not found["public_money"].any()
 
 
 def test_public_money_never_exceeds_the_budget(model: Model, world: World) -> None:
     small = with_budgets(load_policy("rescue_budget", world), [2.0])[0]
     program = with_policy(model.program, small, 1.0)
-    found = policy_effects(model, simulate_paths(replace(model, program=program), 0, PATHS))
+    found = policy_effects(simulate_paths(replace(model, program=program), 0, PATHS))
     assert (found["public_money"] <= 2.0 + 1e-9).all()
-
-
-def test_lost_equity_is_the_value_before_distress(model: Model, shock: PathBlock) -> None:
-    columns = {name: values for name, values in shock.outcomes.items()}
-    total = np.zeros(PATHS)
-    names = list(model.firms)
-    for row in range(len(columns["path"])):
-        if columns["instrument"][row] != "equity" or not columns["default_quarter"][row]:
-            continue
-        year, quarter = str(columns["first_distress"][row]).split("Q")
-        number = (int(year) - 2026) * 4 + int(quarter) - 1
-        firm, path = names.index(columns["company_id"][row]), int(columns["path"][row])
-        values = shock.company["market_value_usd_bn"]
-        total[path] += values[number - 1, firm, path] if number else columns["value_start_usd_bn"][row]
-    assert total.sum() > 0.0
-    assert lost_equity(model, shock) == pytest.approx(total, rel=1e-9)
 
 
 def test_a_study_ranks_by_loss_avoided(world: World) -> None:

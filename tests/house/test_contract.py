@@ -69,6 +69,9 @@ EXPECTED = {
         SIMULATING
         | {"--method", "--shock", "--remove", "--recovery", "--alpha", "--beta", "--run", "--quarter", "--scenario"},
     ),
+    "stress": shape(0, MANY, options=SIMULATING | {"--run", "--scenario"}),
+    "payoff": shape(options=SIMULATING | {"--run", "--scenario"}),
+    "bottlenecks": shape(options=SIMULATING | {"--run", "--scenario"}),
     "runs list": shape(),
     "runs verify": shape(),
     "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
@@ -109,6 +112,10 @@ DEFAULTS = {
     ("integration", "quarters"): 40,
     ("integration", "seed"): 7,
     ("integration", "scenario"): "baseline",
+    **{(name, "paths"): 256 for name in ("stress", "payoff", "bottlenecks")},
+    **{(name, "quarters"): 40 for name in ("stress", "payoff", "bottlenecks")},
+    **{(name, "seed"): 7 for name in ("stress", "payoff", "bottlenecks")},
+    **{(name, "scenario"): "baseline" for name in ("stress", "payoff", "bottlenecks")},
 }
 FORMULAS = {
     "money.settlement.clear": (
@@ -125,7 +132,7 @@ FORMULAS = {
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
-LATER = ("stress", "reverse", "portfolio", "calibrate", "fleet", "studio")
+LATER = ("reverse", "portfolio", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:

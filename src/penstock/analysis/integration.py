@@ -334,8 +334,6 @@ class _Ensemble:
         ends: list[tuple[Array, Array]] = []
 
         def watch(now: Moment, _: str) -> None:
-            if now.block.journal:
-                now.block.journal.clear()
             if now.quarter == self.model.program.quarters - 1:
                 ends.append((now.state.fleet.own_chips.copy(), now.state.fleet.project.copy()))
 

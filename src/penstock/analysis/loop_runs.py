@@ -62,8 +62,6 @@ class _Watch:
 
     def __call__(self, now: Moment, _: str) -> None:
         f, r = now.state.firms, now.results
-        if now.block.journal:
-            now.block.journal.clear()
         if now.quarter + 1 >= self.quarters.first:
             self.mood.append(now.state.economy.mood.copy())
             self.values.append(f.value.copy())

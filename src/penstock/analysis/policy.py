@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.analysis.losses import losses_of
 from penstock.analysis.ratios import interval, ratio
 from penstock.analysis.steps import PATHS_AT_ONCE, mean_and_error
 from penstock.analysis.subject import subject_of
@@ -196,20 +197,16 @@ def _row(found: Scenario, effect: dict[str, Array], base: dict[str, Array]) -> d
     return row
 
 
-def policy_effects(model: Model, block: PathBlock) -> dict[str, Array]:
-    """The effects of each path of a block, (paths,) each.
-
-    A loss is what is cut from the debt of a failed firm, and its equity at its value at the end of the last quarter
-    before it came into distress.
-    """
-    written_down, rescued = events_by_path(block)
+def policy_effects(block: PathBlock) -> dict[str, Array]:
+    """The effects of each path of a block, (paths,) each; losses as `analysis.losses` defines them."""
+    losses = losses_of(block)
     return {
         "defaults": block.layers["defaults"].sum(axis=(0, 1)),
-        "loss": written_down + lost_equity(model, block),
-        "written_down": written_down,
+        "loss": losses.loss_usd_bn,
+        "written_down": losses.loss_usd_bn - losses.by_instrument["equity"],
         "surplus": block.economy["surplus_usd_bn"].sum(axis=0),
         "capex": block.economy["capex_usd_bn"].sum(axis=0),
-        "public_money": rescued,
+        "public_money": losses.rescue_usd_bn,
     }
 
 
@@ -236,7 +233,7 @@ class _Study:
             block = simulate_paths(model, first, min(PATHS_AT_ONCE, self.paths - first))
             if problems := problems_of(block.checks):
                 raise ModelError(f"{model.program.name}: {'; '.join(problems)}")
-            parts.append(policy_effects(model, block))
+            parts.append(policy_effects(block))
         return number, {item.name: np.concatenate([part[item.name] for part in parts]) for item in EFFECTS}
 
     def all(self, jobs: int, on_progress: OnProgress) -> list[dict[str, Array]]:
@@ -249,34 +246,3 @@ class _Study:
             found[number] = effects
             on_progress(len(found), total, "policies")
         return [found[number] for number in range(total)]
-
-
-def events_by_path(block: PathBlock) -> tuple[Array, Array]:
-    """What is cut from the debt of failed firms, and public money paid to firms, (paths,) each, usd_bn."""
-    events = block.events
-    paths = np.unique(block.outcomes["path"])
-    stage = events["stage"].astype(str)
-
-    def by_path(rows: np.ndarray[Any, Any]) -> Array:
-        place = np.searchsorted(paths, events["path"][rows])
-        return np.asarray(np.bincount(place, events["amount_usd_bn"][rows], minlength=len(paths)), dtype=np.float64)
-
-    return by_path(np.isin(stage, ("restructuring", "acquisition", "liquidation"))), by_path(stage == "rescue")
-
-
-def lost_equity(model: Model, block: PathBlock) -> Array:
-    """Equity of failed firms at the end of the quarter before their first distress, (paths,), usd_bn."""
-    from penstock.scenarios import quarters as calendar
-
-    columns, values = block.outcomes, block.company["market_value_usd_bn"]
-    paths = np.unique(columns["path"])
-    failed = (columns["instrument"].astype(str) == "equity") & (columns["default_quarter"].astype(str) != "")
-    firm_of = {name: number for number, name in enumerate(model.firms)}
-    firm = np.array([firm_of[name] for name in columns["company_id"][failed]], dtype=np.intp)
-    origin = calendar.ordinal(model.first_quarter)
-    found, inverse = np.unique(columns["first_distress"][failed].astype(str), return_inverse=True)
-    distress = np.array([calendar.ordinal(text) - origin for text in found], dtype=np.intp)[inverse]
-    lane = np.searchsorted(paths, columns["path"][failed])
-    before = values[np.maximum(distress - 1, 0), firm, lane].astype(float)
-    equity = np.where(distress > 0, before, columns["value_start_usd_bn"][failed])
-    return np.asarray(np.bincount(lane, equity, minlength=len(paths)), dtype=np.float64)

@@ -64,7 +64,7 @@ def simulate(
     """
     if jobs > 1:
         require_main_guard()
-    _check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
+    check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
     engine = engine or penstock_engine()
     scenarios = load_scenarios(scenario, world, engine.load_scenario)
     wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep=keep)
@@ -93,7 +93,8 @@ def load_scenarios(scenario: Any, world: Any, load: Callable[[Any, Any], Any] = 
     return scenarios
 
 
-def _check_values(*, paths: int, quarters: int, seed: int, jobs: int, keep: str) -> None:
+def check_values(*, paths: int, quarters: int, seed: int, jobs: int, keep: str = "summary") -> None:
+    """Raises UsageError for a number that no run can have."""
     limits = {
         "paths": (paths, 1, 2**31 - 1),
         "quarters": (quarters, 1, MAX_QUARTERS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +67,8 @@ class PathBlock:
     company: dict[str, Array]
     outcomes: dict[str, Array]
     events: dict[str, Array]
+    losses: dict[str, Array]
+    """a row a claim that is cut, in order of path: columns of the table `losses`"""
     checks: dict[str, float]
     chain: Array
     """(paths,) length of the longest chain of defaults"""
@@ -86,11 +89,8 @@ def prepare(
     Raises InputError for a scenario that does not fit the world.
     """
     plan = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, world)
-    edited, removed = edit_world(world, plan)
-    opening = open_world(edited, removed_pairs=removed)
+    opening, layout, facts = _opened(world, plan) if plan.edits_world else _unedited(world)
     first = first_quarter(world.as_of)
-    layout = build_layout(opening, companies_in_order(world, edited))
-    facts = build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
     program = compile_program(plan, first, quarters)
     # an event that strikes nothing is told before a run begins
     events_of(program, layout, facts)
@@ -107,6 +107,20 @@ def prepare(
     )
 
 
+def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
+    """The opening state of a world after a scenario's edits."""
+    edited, removed = edit_world(world, plan)
+    opening = open_world(edited, removed_pairs=removed)
+    layout = build_layout(opening, companies_in_order(world, edited))
+    return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
+
+
+@lru_cache(maxsize=2)
+def _unedited(world: World) -> tuple[Opening, Layout, Facts]:
+    """The same for scenarios that edit nothing: worlds do not change, and a study prepares many scenarios of one."""
+    return _opened(world, load_scenario("baseline", world))
+
+
 def companies_in_order(world: World, edited: World) -> list[str]:
     """Companies of the world before the scenario's edits, then those that it adds."""
     before = [str(name) for name in world.every_row("companies")["id"]]
@@ -120,12 +134,23 @@ def cited_parameters(world: World) -> dict[str, float]:
     return {name: float(world.parameter(name).central) for name in names}
 
 
-def simulate_paths(model: Model, first_path: int, count: int) -> PathBlock:
-    """Results of `count` paths from `first_path` on; those of a path do not depend on what it is asked with."""
+def simulate_paths(
+    model: Model, first_path: int, count: int, *, on_quarter: Callable[[Moment, str], None] | None = None
+) -> PathBlock:
+    """Results of `count` paths from `first_path` on; those of a path do not depend on what it is asked with.
+
+    `on_quarter` sees each finished quarter, one block of at most WIDTH paths after the other; the last lanes of a block
+    may be paths beyond those asked for.
+    """
     last = first_path + count
     starts = range(first_path, last, WIDTH)
     blocks = [(start, min(start + WIDTH, last)) for start in starts]
-    return _join([(start, stop, run_block(model, start, block_width(stop - start))) for start, stop in blocks])
+    return _join(
+        [
+            (start, stop, run_block(model, start, block_width(stop - start), on_quarter=on_quarter))
+            for start, stop in blocks
+        ]
+    )
 
 
 def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
@@ -167,8 +192,6 @@ def run_block(
         trend=model.trend,
     )
     block.seen = seen
-    if on_quarter is not None:
-        block.journal = []
     block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
@@ -190,6 +213,7 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
     company: dict[str, list[Array]] = {}
     outcomes: dict[str, list[Array]] = {}
     events: dict[str, list[Array]] = {}
+    losses: dict[str, list[Array]] = {}
     chain, worst, lost, broken = [], 0.0, 0, 0
     flows = []
     for first, last, (recorder, ended) in blocks:
@@ -204,18 +228,17 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         keep = (ended["path"] >= first) & (ended["path"] < last)
         for name, values in ended.items():
             outcomes.setdefault(name, []).append(values[keep])
-        found = recorder.events.columns(recorder.block.layout, recorder.quarters)
-        inside = (found["path"] >= first) & (found["path"] < last)
-        for name, column in found.items():
-            events.setdefault(name, []).append(column[inside])
+        for rows, noted in ((events, recorder.events), (losses, recorder.losses)):
+            found = noted.columns(recorder.block.layout, recorder.quarters)
+            inside = (found["path"] >= first) & (found["path"] < last)
+            for name, column in found.items():
+                rows.setdefault(name, []).append(column[inside])
         flows.append(recorder.flows[..., lanes])
         chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
         worst = max(worst, float(recorder.conservation[lanes].max()))
         lost += int(recorder.nonconverged[lanes].sum())
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.company.values()))
-    joined_events = {name: np.concatenate(parts) for name, parts in events.items()}
-    order = np.argsort(joined_events["path"], kind="stable")
     joined_outcomes = {name: np.concatenate(parts) for name, parts in outcomes.items()}
     keys = np.lexsort(
         (
@@ -229,11 +252,19 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         layers={name: np.concatenate(parts, axis=-1) for name, parts in layers.items()},
         company={name: np.concatenate(parts, axis=-1) for name, parts in company.items()},
         outcomes={name: values[keys] for name, values in joined_outcomes.items()},
-        events={name: values[order] for name, values in joined_events.items()},
+        events=_by_path(events),
+        losses=_by_path(losses),
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
         chain=np.concatenate(chain),
         flows=_square(np.concatenate(flows, axis=-1)),
     )
+
+
+def _by_path(parts: dict[str, list[Array]]) -> dict[str, Array]:
+    """Rows of all blocks in order of path; within a path in the order in which they happened."""
+    joined = {name: np.concatenate(columns) for name, columns in parts.items()}
+    order = np.argsort(joined["path"], kind="stable")
+    return {name: values[order] for name, values in joined.items()}
 
 
 def _square(flows: Array) -> Array:

@@ -60,8 +60,6 @@ class Block:
     """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None
     """what events of the scenario leave, None without any"""
-    journal: list[tuple[str, Array]] | None = None
-    """claims written down in the quarter, when a path is replayed"""
 
 
 @dataclass
@@ -72,6 +70,8 @@ class Moment:
     state: State
     quarter: int
     results: dict[str, Array] = field(default_factory=dict)
+    written_down: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
+    """claims cut: kind of claim, debtor, path, tie, claim before and loss, an entry a claim"""
 
     @property
     def years(self) -> float:

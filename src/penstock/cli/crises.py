@@ -1,0 +1,193 @@
+"""`stress`, `bottlenecks` and `payoff`: what scenarios change, what holds the build-out back, what it leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.cli.context import Format, Settings, common
+from penstock.cli.options import (
+    DEFAULT_PATHS,
+    DEFAULT_QUARTERS,
+    DEFAULT_SCENARIO,
+    DEFAULT_SEED,
+    JobsOption,
+    OutOption,
+    PathsOption,
+    PriorOption,
+    QuartersOption,
+    RunOption,
+    ScenarioOption,
+)
+from penstock.cli.output import emit
+from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.errors import UsageError
+
+if TYPE_CHECKING:
+    from penstock.engine.run import Run
+    from penstock.world import World
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("stress")(stress)
+    app.command("bottlenecks")(bottlenecks)
+    app.command("payoff")(payoff)
+
+
+@common
+def stress(
+    settings: Settings,
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(metavar="S...", help="Names or files of scenarios beside the base.")
+    ] = None,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    size: Annotated[
+        list[float] | None,
+        typer.Option("--size", metavar="X", help="Each scenario X times as large; may be given again."),
+    ] = None,
+    run: RunOption = None,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+) -> None:
+    """What scenarios change against a base, who breaks, who follows, who pays, who buys the pieces.
+
+    Each scenario S runs beside --scenario (the base) on the same random numbers. With --run, the scenarios of that
+    run are compared, all of them unless S names some. --out keeps the run in that directory.
+    """
+    from penstock.analysis.stress import stress as study
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.cli.stress_tables import stress_sections
+    from penstock.report.notice import notice
+    from penstock.report.source import read_run
+
+    asked = scenarios or []
+    if run is None and not asked:
+        raise UsageError("stress: found no scenario; expected at least one beside the base, or --run DIR")
+    number = read_seed(seed)
+    source = _source(settings, run)
+    with progress_bar(settings) as on_progress:
+        found = study(
+            source,
+            asked,
+            scenario=scenario,
+            sizes=size or [],
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            out=out,
+            on_progress=on_progress,
+        )
+    data = read_run(found.run)
+    emit(
+        stress_sections(found, data, people=settings.format is Format.TABLE),
+        settings,
+        notice=notice(data),
+    )
+
+
+@common
+def bottlenecks(
+    settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    run: RunOption = None,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+) -> None:
+    """What holds the build-out back and when, what comes next, and what relieving each limit is worth.
+
+    Relief is the scenario again with one knob loosened, on the same random numbers; --run reads what binds from a
+    run and simulates its paths again for relief. --out keeps the run in that directory.
+    """
+    from penstock.analysis.bottlenecks import bottlenecks as study
+    from penstock.cli.bottleneck_tables import bottleneck_sections
+    from penstock.cli.progress_bar import progress_bar
+
+    number = read_seed(seed)
+    source = _source(settings, run)
+    with progress_bar(settings) as on_progress:
+        found = study(
+            source,
+            _scenario_of(source, scenario),
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            out=out,
+            on_progress=on_progress,
+        )
+    told = _notice(source)
+    emit(bottleneck_sections(found, people=settings.format is Format.TABLE), settings, notice=told)
+
+
+@common
+def payoff(
+    settings: Settings,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    run: RunOption = None,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    out: OutOption = None,
+) -> None:
+    """What users and society get, what is written off and by whom, what survives a bust; with and without crises.
+
+    --run gives the paths of a run, which are simulated again. --out writes each table as Parquet.
+    """
+    from penstock.analysis.payoff import payoff as study
+    from penstock.cli.payoff_tables import payoff_sections
+    from penstock.cli.progress_bar import progress_bar
+
+    number = read_seed(seed)
+    source = _source(settings, run)
+    with progress_bar(settings) as on_progress:
+        found = study(
+            source,
+            _scenario_of(source, scenario),
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        write_tables(out, found.tables)
+    emit(payoff_sections(found, people=settings.format is Format.TABLE), settings, notice=_notice(source))
+
+
+def _source(settings: Settings, run: Path | None) -> Run | World:
+    """The run that the command line names, else the world."""
+    from penstock.engine.run import open_run
+
+    return settings.load_world() if run is None else open_run(run, world=given_world(settings))
+
+
+def _scenario_of(source: Run | World, scenario: str) -> str | None:
+    """The scenario asked for; None, a run's first, where nobody asked and the run holds no baseline."""
+    held = getattr(source, "scenarios", None)
+    return None if held is not None and scenario == DEFAULT_SCENARIO and scenario not in held else scenario
+
+
+def _notice(source: Run | World) -> str:
+    """The notice of a run or a world."""
+    from penstock.cli.output import notice
+    from penstock.engine.run import Run
+    from penstock.report.notice import notice_of_run
+
+    return notice_of_run(source) if isinstance(source, Run) else notice(source)

@@ -1,0 +1,105 @@
+"""Bottlenecks: shares, transitions and relief, by hand and on the bundled world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hand_made_run import hand_made_run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import penstock as ps
+from penstock.analysis.bottlenecks import (
+    END,
+    RELIEFS,
+    Relief,
+    binding_codes,
+    binding_shares,
+    bottlenecks,
+    ratio,
+    relieved,
+    transitions,
+)
+from penstock.engine.chunks import BINDING
+from penstock.errors import UsageError
+from penstock.scenarios import load_scenario
+
+CHIPS, HALLS, POWER, FUNDING, DEMAND = range(5)
+CODES = np.array([[CHIPS, POWER], [CHIPS, POWER], [HALLS, POWER], [CHIPS, POWER], [POWER, DEMAND]])
+"""(quarters, paths): two spells of chips, one of halls and power on path 0; power, then demand on path 1."""
+
+
+def test_shares_by_hand() -> None:
+    table = binding_shares(CODES, ("a", "b", "c", "d", "e")).set_index(["quarter", "binding"])
+    assert table["share"]["a", "chips"] == 0.5
+    assert table["se"]["a", "chips"] == pytest.approx(np.sqrt(0.25 / 2))
+    assert table["share"]["c", "halls"] == 0.5 and table["share"]["c", "demand"] == 0.0
+    assert (table["share"].groupby("quarter").sum() == 1.0).all()
+
+
+def test_transitions_by_hand() -> None:
+    table = transitions(CODES).set_index(["of", "binding", "next"])
+    assert table["share"]["now", "chips", "halls"] == 1.0
+    assert table["median_quarters"]["now", "chips", "halls"] == 2.0
+    assert table["share"]["all", "chips", "halls"] == 0.5
+    assert table["median_quarters"]["all", "chips", "power"] == 1.0
+    assert table["share"]["all", "power", "demand"] == 0.5
+    assert table["median_quarters"]["all", "power", "demand"] == 4.0
+    assert table["share"]["all", "power", END] == 0.5
+    assert table["spells"]["all", "halls", "chips"] == 1
+
+
+@settings(max_examples=25)
+@given(arrays.arrays(np.int64, st.tuples(st.integers(1, 12), st.integers(2, 6)), elements=st.integers(0, 4)))
+def test_each_spell_is_counted_once(codes: np.ndarray) -> None:
+    table = transitions(codes)
+    changes = (codes[1:] != codes[:-1]).sum() + codes.shape[1]
+    assert table.loc[table["of"] == "all", "spells"].sum() == changes
+    assert table.loc[table["of"] == "now", "spells"].sum() == codes.shape[1]
+    np.testing.assert_allclose(table.groupby(["of", "binding"])["share"].sum(), 1.0, rtol=1e-12)
+    assert (table.loc[table["next"] != END, "binding"] != table.loc[table["next"] != END, "next"]).all()
+
+
+def test_the_error_of_a_ratio_by_hand() -> None:
+    share, error = ratio(np.array([1.0, 0.0, 2.0]), np.array([2.0, 1.0, 3.0]))
+    assert share == 0.5
+    # residuals 0, -1/2, 1/2
+    assert error == pytest.approx(np.sqrt(0.5 * 3 / 2) / 6)
+
+
+def test_each_limit_has_a_relief_that_the_language_knows() -> None:
+    world = ps.load_world()
+    plan = load_scenario("power_delay", world)
+    assert {relief.limit for relief in RELIEFS} == set(BINDING)
+    for relief in RELIEFS:
+        loosened = load_scenario(relieved(plan, relief, world), world)
+        assert [c.what for c in loosened.changes] == [*(c.what for c in plan.changes), relief.knob]
+        assert loosened.changes[-1].start == "2026Q1"
+
+
+def test_codes_of_a_run() -> None:
+    codes = binding_codes(hand_made_run(), "calm")
+    assert (codes == np.array([CHIPS, CHIPS, POWER, DEMAND])[:, None]).all()
+
+
+def test_a_scenario_that_the_run_lacks() -> None:
+    with pytest.raises(UsageError, match="found no scenario 'soft' in it; expected one of calm, hard"):
+        bottlenecks(hand_made_run(), "soft")
+
+
+def test_relief_of_nothing_is_worth_nothing_and_of_power_something() -> None:
+    world = ps.load_world()
+    nothing = Relief("nothing", "chips", "silicon.capacity", "*1.0", "as it is")
+    power = Relief("power", "power", "energy.power_delay_quarters", "-2", "two quarters sooner")
+    found = bottlenecks(world, paths=64, quarters=6, reliefs=(nothing, power))
+    table = found.relief.set_index(["relief", "output"])
+    assert (table.loc["nothing", ["difference", "se", "low95", "high95"]] == 0.0).all(axis=None)
+    assert table["low95"]["power", "tokens"] > 0.0
+    assert table["percent_of_base"]["power", "tokens"] == pytest.approx(
+        100 * table["difference"]["power", "tokens"] / table["base"]["power", "tokens"]
+    )
+    assert len(found.shares) == 6 * len(BINDING)
+    # a run tells the same as the world that it is a run of
+    again = bottlenecks(found.run, "baseline", reliefs=(power,)).relief.set_index("output")
+    assert again["difference"]["tokens"] == table["difference"]["power", "tokens"]
