@@ -29,13 +29,10 @@ SMOOTHING = 0.8
 """Weight of the new generation in the density (de Boer et al. advise 0.4 to 0.9)."""
 
 FIRST_SPREAD, LEAST_SPREAD = 1.2, 0.12
-AXIS_STEP = 3.0
-"""Length of the shocks of one factor with which a search begins."""
-
 NEARER = 0.985
 """A round of the second stage goes on only where it made the distance smaller by this factor."""
 
-LENGTHS = 6
+LENGTHS = 5
 SLOPE_SPREAD = 0.35
 """Spread of the points to which a slope is fitted."""
 
@@ -83,24 +80,24 @@ class Search:
     radius: float
     """the search looks no farther from the origin"""
     seed: int
-    axes: Sequence[Array] = ()
-    """directions to begin with, each tried both ways"""
-    population: int = 20
-    generations: int = 6
+    starts: Sequence[Array] = ()
+    """points to begin with"""
+    population: int = 16
+    generations: int = 5
     rounds: int = 2
     tried: list[Tried] = field(default_factory=list)
 
     @property
     def most_evaluations(self) -> int:
         """Evaluations that a search needs at most."""
-        rounds = self.rounds * (2 * self.dimension + 4 * LENGTHS)
-        return 2 * len(self.axes) + self.generations * self.population + 2 * LENGTHS + rounds
+        rounds = self.rounds * (2 * self.dimension + 2 * LENGTHS)
+        return len(self.starts) + self.generations * self.population + 2 * LENGTHS + rounds
 
     def run(self) -> Tried:
         """The best point: it holds where one was found that does, else it came nearest to the target."""
         rng = np.random.default_rng(self.seed)
         self.tried = []
-        self._try([sign * AXIS_STEP * axis for axis in self.axes for sign in (1.0, -1.0)])
+        self._try(self.starts)
         self._cross_entropy(rng)
         best = min(self.tried, key=lambda item: item.rank)
         return self._polish(best, rng) if best.holds else best
@@ -138,7 +135,7 @@ class Search:
         return points.mean(axis=0), points.std(axis=0)
 
     def _shorten(self, point: Array) -> Tried | None:
-        """The shortest of the points along a ray that holds: six lengths, then six between the last two."""
+        """The shortest of the points along a ray that holds: five lengths, then five between the last two."""
         length = float(np.linalg.norm(point))
         if length == 0.0:
             return None
@@ -165,12 +162,8 @@ class Search:
                 break
             # half the way: the slope carries noise
             turned = best.point / best.distance + slope / size
-            found = [
-                item
-                for direction in (slope / size, turned / max(float(np.linalg.norm(turned)), 1e-12))
-                if (item := self._shorten(direction * best.distance)) is not None
-            ]
-            nearest = min([best, *found], key=lambda item: item.distance)
+            found = self._shorten(turned * best.distance / max(float(np.linalg.norm(turned)), 1e-12))
+            nearest = best if found is None or found.distance > best.distance else found
             gained = nearest.distance < NEARER * best.distance
             best = nearest
             if not gained:

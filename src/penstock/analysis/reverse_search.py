@@ -27,6 +27,9 @@ SEARCH_PATHS = 64
 RADIUS = 5.0
 """The search looks no farther: beyond lie shocks with a density below e^-12.5 of the centre's."""
 
+FIRST_STEP = 3.0
+"""Length of the shocks of one factor with which a search begins."""
+
 STRETCHES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.35)
 """Lengths of a found shock, in its own, that are tried with all paths."""
 
@@ -187,15 +190,19 @@ class ReverseSearch:
         rows = [place for place in range(len(self.space.factors)) if place not in free]
         basis = _null_space(self.space.root[rows])
         to_z = self.space.root @ basis
-        # the likeliest shock in which one factor moves by so much: the others follow by their correlations
-        axes = [direction / np.linalg.norm(direction) for direction in to_z[list(free)]]
+        # the likeliest shock in which one factor moves so far: the others follow by their correlations
+        starts = [
+            sign * FIRST_STEP * to_z[place] / np.linalg.norm(to_z[place])
+            for place in free
+            for sign in ((1.0,) if self.space.factors[place].direction == "up" else (1.0, -1.0))
+        ]
         paths = min(SEARCH_PATHS, self.paths)
 
         def evaluate(points: Sequence[Array]) -> list[Answer]:
             outcomes = self._run([to_z @ point for point in points], self.seed, paths)
             return [Answer(float(outcome.met.mean()), outcome.progress) for outcome in outcomes]
 
-        search = Search(evaluate, basis.shape[1], self.radius, seed=self.seed + number, axes=axes)
+        search = Search(evaluate, basis.shape[1], self.radius, seed=self.seed + number, starts=starts)
         self._total = self.done + (self.wanted - number) * (search.most_evaluations + 30)
         best: Tried = search.run()
         return np.asarray(to_z @ best.point, dtype=float)

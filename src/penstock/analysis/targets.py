@@ -67,7 +67,7 @@ class Target:
             return np.clip(amount / self.threshold, 0.0, 1.0) if self.threshold > 0 else np.ones_like(amount)
         value = block.company["market_value_usd_bn"][:, self._row(model)].astype(float)
         opening = np.maximum(value[0], 1e-9)
-        return np.maximum(amount, np.clip(1.0 - value.min(axis=0) / opening, 0.0, 1.0))
+        return np.asarray(np.maximum(amount, np.clip(1.0 - value.min(axis=0) / opening, 0.0, 1.0)))
 
     def by_quarter(self, model: Model, block: PathBlock) -> Array | None:
         """Amounts at the end of each quarter, (quarters, paths); None where that is not kept."""
