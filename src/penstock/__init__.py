@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.model_sensitivity import sensitivity
+    from penstock.analysis.reverse import reverse
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -18,10 +20,12 @@ _HOMES = {
     "World": "penstock.world",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
+    "reverse": "penstock.analysis.reverse",
+    "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
 }
 
-__all__ = ["Run", "World", "__version__", "load_world", "open_run", "simulate"]
+__all__ = ["Run", "World", "__version__", "load_world", "open_run", "reverse", "sensitivity", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

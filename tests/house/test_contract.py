@@ -63,6 +63,8 @@ EXPECTED = {
     "steps": shape(options=SIMULATING | {"--scenario"}),
     "runs list": shape(),
     "runs verify": shape(),
+    "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
+    "sensitivity": shape(options=SIMULATING | {"--scenario", "--run", "--method"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -75,8 +77,16 @@ DEFAULTS = {
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
     ("steps", "scenario"): "baseline",
+    ("reverse", "paths"): 256,
+    ("reverse", "quarters"): 40,
+    ("reverse", "seed"): 7,
+    ("reverse", "scenario"): "baseline",
+    ("sensitivity", "paths"): 256,
+    ("sensitivity", "quarters"): 40,
+    ("sensitivity", "seed"): 7,
+    ("sensitivity", "scenario"): "baseline",
 }
-LATER = ("stress", "reverse", "circularity", "contagion", "portfolio", "calibrate", "fleet", "studio")
+LATER = ("stress", "circularity", "contagion", "portfolio", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -154,6 +164,16 @@ REQUIRED = inspect.Parameter.empty
             },
         ),
         ("open_run", {"dir": REQUIRED}, {}),
+        (
+            "reverse",
+            {"run_or_world": REQUIRED, "target": REQUIRED},
+            {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7, "jobs": 1, "prior": False},
+        ),
+        (
+            "sensitivity",
+            {"run_or_world": REQUIRED, "method": "morris"},
+            {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7, "jobs": 1, "prior": False},
+        ),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ class Search:
             before = generation
             mean = (1.0 - SMOOTHING) * mean + SMOOTHING * middle
             spread = np.maximum((1.0 - SMOOTHING) * spread + SMOOTHING * width, LEAST_SPREAD)
-        self._shorten(mean)
+        self._shorten(mean, 0.0, 1.5)
 
     def _elite(self, items: Sequence[Tried]) -> tuple[Array, Array]:
         """Mean and spread of the best."""
@@ -134,12 +134,15 @@ class Search:
         points = np.array([item.point for item in best])
         return points.mean(axis=0), points.std(axis=0)
 
-    def _shorten(self, point: Array) -> Tried | None:
-        """The shortest of the points along a ray that holds: five lengths, then five between the last two."""
+    def _shorten(self, point: Array, least: float, most: float) -> Tried | None:
+        """The shortest of the points along a ray that holds, between two lengths in the point's own.
+
+        Five lengths are tried, then five between the last two.
+        """
         length = float(np.linalg.norm(point))
         if length == 0.0:
             return None
-        direction, low, high = point / length, 0.0, min(self.radius, 1.5 * length)
+        direction, low, high = point / length, least * length, min(self.radius, most * length)
         best: Tried | None = None
         for _ in range(2):
             lengths = np.linspace(low, high, LENGTHS + 1)[1:]
@@ -149,7 +152,7 @@ class Search:
                 break
             nearest = min(holding, key=lambda item: item.distance)
             best = nearest if best is None or nearest.distance < best.distance else best
-            low, high = max(best.distance - (high - low) / LENGTHS, 0.0), best.distance
+            low, high = best.distance - (high - low) / LENGTHS, best.distance
         return best
 
     def _polish(self, best: Tried, rng: np.random.Generator) -> Tried:
@@ -162,7 +165,8 @@ class Search:
                 break
             # half the way: the slope carries noise
             turned = best.point / best.distance + slope / size
-            found = self._shorten(turned * best.distance / max(float(np.linalg.norm(turned)), 1e-12))
+            toward = turned * best.distance / max(float(np.linalg.norm(turned)), 1e-12)
+            found = self._shorten(toward, 0.75, 1.1)
             nearest = best if found is None or found.distance > best.distance else found
             gained = nearest.distance < NEARER * best.distance
             best = nearest

@@ -284,7 +284,7 @@ class _Study:
         }
 
     def _lanes(
-        self, paths: Array, rows: Sequence[FactorRow], values: Mapping[str, Array], note: str
+        self, paths: np.ndarray[Any, Any], rows: Sequence[FactorRow], values: Mapping[str, Array], note: str
     ) -> dict[str, Array]:
         """Outputs of each lane; parameters that are no factor stand at their central value."""
         central = {name: item.central for name, item in assumptions().items() if name not in values}

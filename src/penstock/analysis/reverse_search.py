@@ -30,7 +30,7 @@ RADIUS = 5.0
 FIRST_STEP = 3.0
 """Length of the shocks of one factor with which a search begins."""
 
-STRETCHES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.35)
+STRETCHES = (0.75, 0.84, 0.92, 1.0, 1.08, 1.2, 1.35)
 """Lengths of a found shock, in its own, that are tried with all paths."""
 
 LEADING = 0.5
@@ -166,7 +166,7 @@ class ReverseSearch:
             if not free:
                 break
             best = self._search(free, len(found))
-            z, check = self._confirm(best)
+            z, check = self._confirm(best, still)
             if check.share < HALF:
                 return tuple(found), None if found else self._told(z, check, still, base, start, len(found))
             found.append(self._told(z, check, still, base, start, len(found)))
@@ -207,13 +207,32 @@ class ReverseSearch:
         best: Tried = search.run()
         return np.asarray(to_z @ best.point, dtype=float)
 
-    def _confirm(self, z: Array) -> tuple[Array, Check]:
+    def _confirm(self, z: Array, still: tuple[str, ...]) -> tuple[Array, Check]:
         """The shortest stretch of a shock that holds on all paths and again on fresh ones, and that last check.
 
-        Where none does, the longest.
+        Factors that hardly count follow the others first, as far as the target then holds. Where no stretch does,
+        the longest.
         """
+        tidy = self._tidied(z, still)
+        found = self._stretched(tidy)
+        return found if found[1].share >= HALF or np.array_equal(tidy, z) else self._stretched(z)
+
+    def _tidied(self, z: Array, still: tuple[str, ...]) -> Array:
+        """The shortest shock with the same large moves: the other factors at their mean given these."""
+        large = self.space.parts(z) >= TOLD_PART
+        up = np.array([factor.direction == "up" for factor in self.space.factors])
+        held = np.isin(self.space.names, still)
+        fixed = (large & ~(up & (z < 0.0))) | held
+        if fixed.all() or not (fixed & ~held).any():
+            return z
+        free, precision = ~fixed, self.space.precision
+        tidy = np.where(held, 0.0, z)
+        tidy[free] = -np.linalg.solve(precision[np.ix_(free, free)], precision[np.ix_(free, fixed)] @ tidy[fixed])
+        return np.asarray(tidy, dtype=float)
+
+    def _stretched(self, z: Array) -> tuple[Array, Check]:
         distance = self.space.distance(z)
-        lengths = [size for size in STRETCHES if size * distance <= self.radius] or [min(1.0, self.radius / distance)]
+        lengths = [size for size in STRETCHES if size * distance <= self.radius] or [self.radius / distance]
         shocks = [size * z for size in lengths]
         holds = [check.share >= HALF for check in self.check(shocks, self.seed)]
         first = next((place for place in range(len(holds)) if all(holds[place:])), len(holds) - 1)

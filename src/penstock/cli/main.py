@@ -33,6 +33,8 @@ COMMANDS = {
     "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
     "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
+    "reverse": Entry("penstock.cli.search", False, "The likeliest shock that brings a target about."),
+    "sensitivity": Entry("penstock.cli.search", False, "Which assumptions drive which result: Morris, Sobol."),
 }
 
 

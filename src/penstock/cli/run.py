@@ -116,7 +116,7 @@ def run(
     if run is not None:
         if chosen:
             raise UsageError("--run: found a scenario beside it; expected one of the two")
-        result = open_run(run, world=_given_world(settings))
+        result = open_run(run, world=given_world(settings))
         data = read_run(result)
     else:
         names = chosen or [DEFAULT_SCENARIO]
@@ -174,7 +174,7 @@ def _simulate(
     return result, data
 
 
-def _given_world(settings: Settings) -> Any:
+def given_world(settings: Settings) -> Any:
     """The world that the command line names; None where it names none and the run's own is meant."""
     default = Settings()
     named = (settings.world, settings.overlay, settings.as_of)
@@ -246,12 +246,12 @@ def path(
     from penstock.engine.run import open_run
     from penstock.report.notice import notice_of_run
 
-    result = open_run(run, world=_given_world(settings))
+    result = open_run(run, world=given_world(settings))
     detail = result.path(number, scenario)
     tables = {name: getattr(detail, name) for name in ("economy", "company", "events", "ledger")}
     name = scenario or result.scenarios[0]
     if out is not None:
-        _write_tables(out, tables)
+        write_tables(out, tables)
     economy, events = tables["economy"], tables["events"]
     if settings.format is Format.TABLE:
         economy = economy[[column for column in PATH_COLUMNS if column in economy]]
@@ -270,7 +270,7 @@ def path(
     emit(sections, settings, notice=notice_of_run(result))
 
 
-def _write_tables(directory: Path, tables: dict[str, Any]) -> None:
+def write_tables(directory: Path, tables: dict[str, Any]) -> None:
     from penstock.engine.storage import write_table
 
     for name, frame in tables.items():
@@ -283,7 +283,7 @@ def report(settings: Settings, run: RunArgument, out: OutOption = None) -> None:
     from penstock.engine.run import open_run
     from penstock.report.html import write_report
 
-    result = open_run(run, world=_given_world(settings))
+    result = open_run(run, world=given_world(settings))
     target = write_report(result, out if out is not None else run / REPORT)
     emit({"report": str(target)}, settings)
 
@@ -321,7 +321,7 @@ def steps(
             on_progress=on_progress,
         )
     if out is not None:
-        _write_tables(out, {"steps": study.changes})
+        write_tables(out, {"steps": study.changes})
     size = f"{scenario}: {paths:,} paths, {quarters} quarters, seed {number}"
     emit(step_sections(study, size, people=settings.format is Format.TABLE), settings)
 
