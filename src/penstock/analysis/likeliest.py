@@ -120,8 +120,10 @@ class Search:
         before: list[Tried] = []
         for _ in range(self.generations):
             drawn = mean + spread * rng.standard_normal((self.population - 3, self.dimension))
-            # the mean has less noise across the way to the region than any draw: it and shorter ones are tried too
-            generation = self._try([*drawn, mean, 0.85 * mean, 0.7 * mean])
+            # the mean has less noise across the way to the region than any draw: it is tried too, with shorter points
+            # once something holds, else with longer ones
+            lengths = (1.0, 0.85, 0.7) if any(item.holds for item in self.tried) else (1.0, 1.3, 1.6)
+            generation = self._try([*drawn, *(size * mean for size in lengths)])
             middle, width = self._elite([*generation, *before])
             before = generation
             mean = (1.0 - SMOOTHING) * mean + SMOOTHING * middle

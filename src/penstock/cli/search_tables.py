@@ -29,7 +29,7 @@ def reverse_sections(found: Reverse, seconds: float) -> list[Section]:
     without = f"Without a shock {_share(found.unshocked)} of paths meet the target{_median(found.unshocked, target)}."
     shocks = list(found.solutions)
     if found.since or found.unshocked.share >= 0.5:
-        since = f", more than half of them by the end of {found.since}" if found.since else ""
+        since = f"; half of them do by the end of {found.since}" if found.since else ""
         card = {
             "answer": f"no shock is needed: without one {_share(found.unshocked)} of paths meet {target.text}{since}"
         }
@@ -162,7 +162,8 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
             strongest.append({"output": "" if place else name, "factor": row["factor"], **cells})
     told = (
         f"Change of the mean over {found.paths_each} paths as a factor crosses its range:\n"
-        "mu its mean, mu* the mean of its size (± half the 95 % interval), sigma how much it varies with other factors and paths."
+        "mu its mean, mu* the mean of its size (± half the 95 % interval), sigma how much it varies\n"
+        "with other factors and paths."
         if morris
         else "± half the 95 % interval. S1: share of the factor alone; ST: with all its interactions."
     )
