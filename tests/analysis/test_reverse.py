@@ -38,13 +38,14 @@ def smooth(margin: float, width: float = 0.5) -> Answer:
     return Answer(float(ndtr(margin / width)), float(np.clip(1.0 + margin / 12.0, 0.0, 1.0)))
 
 
-def search(margin: object, seed: int = 1) -> Search:
+def search(margin: object, seed: int = 1, **more: int) -> Search:
     starts = [sign * 3.0 * axis for axis in np.eye(DIMENSION) for sign in (1.0, -1.0)]
 
     def evaluate(points: Sequence[Array]) -> list[Answer]:
         return [smooth(margin(point)) for point in points]  # type: ignore[operator]
 
-    return Search(evaluate, DIMENSION, 5.0, seed, starts=starts, population=40, generations=10, rounds=4)
+    many = more or {"population": 40, "generations": 10, "rounds": 4}
+    return Search(evaluate, DIMENSION, 5.0, seed, starts=starts, **many)
 
 
 @pytest.mark.parametrize("distance", [1.0, 2.5, 4.0])
@@ -69,6 +70,15 @@ def test_the_design_point_of_a_curved_limit_is_found() -> None:
     nearest = float(np.hypot(2.5, np.sqrt(2.5)))
     found = search(lambda u: float(u[0] - 3.0 + 0.2 * u[1] ** 2)).run()
     assert found.distance == pytest.approx(min(nearest, 3.0), rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_trials_of_the_command_come_within_a_tenth(seed: int) -> None:
+    few = {"population": Search.population, "generations": Search.generations, "rounds": Search.rounds}
+    plane = search(lambda u: float(0.8 * u[0] - 0.6 * u[5]) - 2.5, seed, **few).run()
+    curved = search(lambda u: float(u[0] - 3.0 + 0.2 * u[1] ** 2), seed, **few).run()
+    assert plane.holds and plane.distance == pytest.approx(2.5, rel=0.1)
+    assert curved.holds and curved.distance == pytest.approx(np.hypot(2.5, np.sqrt(2.5)), rel=0.1)
 
 
 def test_where_nothing_holds_the_closest_is_told_and_stays_inside_the_space() -> None:
