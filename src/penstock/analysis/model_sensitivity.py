@@ -67,8 +67,9 @@ SCREENING = 8
 LEADING = 12
 """Parameters that keep an index of their own in Sobol."""
 
-LANES = 128
-"""Settings simulated side by side."""
+
+LEAST_LANES = 32
+"""Lanes below which a piece of work is not worth a process."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def sensitivity(
     count = samples or SAMPLES[method]
     model = given.model()
     with standing(Settings(model), jobs) as simulate:
-        study = _Study(model, simulate, on_progress)
+        study = _Study(model, simulate, jobs, on_progress)
         if method == "morris":
             each = max(paths // count, 1)
             study.total = count * (len(rows) + 1) * each
@@ -241,8 +242,8 @@ class Settings:
 class _Study:
     """Runs designs and counts the paths."""
 
-    def __init__(self, model: Model, simulate: Any, on_progress: OnProgress) -> None:
-        self.model, self._simulate, self._on_progress = model, simulate, on_progress
+    def __init__(self, model: Model, simulate: Any, jobs: int, on_progress: OnProgress) -> None:
+        self.model, self._simulate, self._jobs, self._on_progress = model, simulate, jobs, on_progress
         self.done, self.total = 0, 1
 
     def morris(self, rows: Sequence[FactorRow], trajectories: int, each: int) -> Indices:
@@ -287,17 +288,20 @@ class _Study:
         self, paths: np.ndarray[Any, Any], rows: Sequence[FactorRow], values: Mapping[str, Array], note: str
     ) -> dict[str, Array]:
         """Outputs of each lane; parameters that are no factor stand at their central value."""
+        from penstock.engine.model import WIDTH
+
         central = {name: item.central for name, item in assumptions().items() if name not in values}
         tasks: list[Task] = []
-        for begin in range(0, len(paths), LANES):
-            lanes = slice(begin, begin + LANES)
+        lanes_each = min(WIDTH, max(-(-len(paths) // self._jobs), LEAST_LANES))
+        for begin in range(0, len(paths), lanes_each):
+            lanes = slice(begin, begin + lanes_each)
             width = len(paths[lanes])
             parameters = {name: np.full(width, value) for name, value in central.items()}
             parameters |= {row.name: values[row.name][lanes] for row in rows if row.kind == "parameter"}
             settings = {row.name: values[row.name][lanes] for row in rows if row.kind == "knob"}
             tasks.append((paths[lanes], parameters, settings))
         found: list[dict[str, Array]] = []
-        at_once = 4
+        at_once = 2 * self._jobs  # progress is told in between
         for begin in range(0, len(tasks), at_once):
             some = tasks[begin : begin + at_once]
             found += self._simulate(some)

@@ -1,6 +1,6 @@
 """Many settings of the model in one block: each lane has its path, its parameters and its knobs.
 
-A study of many settings needs few paths of each. A block of 128 paths costs little more than one of 32, so the
+A study of many settings needs few paths of each. A full block costs little more than a narrow one, so the
 settings stand side by side in it; a lane's result is bit for bit that of its path under its setting alone.
 """
 
@@ -35,7 +35,15 @@ class Lanes:
 
 def simulate_lanes(model: Model, lanes: Lanes) -> PathBlock:
     """Results of all lanes, numbered from 0 where a table has a column `path`."""
-    from penstock.engine.model import join_blocks, run_block
+    from penstock.engine.model import block_width, join_blocks, run_block
 
-    width = len(lanes.paths)
-    return join_blocks([(0, width, run_block(model, 0, width, lanes=lanes))])
+    count = len(lanes.paths)
+    width = block_width(count)
+    # blocks have certain widths only; the lanes that fill one up repeat the last and are cut off
+    filled = np.minimum(np.arange(width), count - 1)
+    whole = Lanes(
+        paths=lanes.paths[filled],
+        parameters={name: values[filled] for name, values in lanes.parameters.items()},
+        knobs={name: values[filled] for name, values in lanes.knobs.items()},
+    )
+    return join_blocks([(0, count, run_block(model, 0, width, lanes=whole))])
