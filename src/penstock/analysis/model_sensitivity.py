@@ -174,7 +174,9 @@ def sensitivity(
         if len(rows) > leading:
             study.total = SCREENING**2 * (len(rows) + 1) + count * (leading + 4)
             screening = study.morris(rows, SCREENING, SCREENING)
-            names = list(_ranking(screening)["factor"][:leading])
+            parts = _ranking(screening).set_index("factor")[list(screening.outputs)]
+            # by the output that a parameter moves most, so that none loses its own driver
+            names = set(parts.max(axis=1).nlargest(leading).index)
             screened = tuple(row for row in rows if row.name in names)
             before = screening.evaluations
         study.total = study.done + count * (len(screened) + 3 + (len(screened) < len(rows)))
