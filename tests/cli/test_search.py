@@ -66,6 +66,7 @@ def found(solutions: tuple[Solution, ...], share: float, closest: Solution | Non
         closest=closest,
         space=bundled_space(),
         radius=5.0,
+        sought=2,
         evaluations=250,
         path_count=20_000,
     )
@@ -94,6 +95,12 @@ def test_a_search_without_success_says_so_and_tells_the_closest(capsys: pytest.C
     text = printed(found((), 0.0, solution()), capsys)
     assert "no shock within 5 standard deviations of the stated space was found" in text
     assert "The shock that came closest" in text
+
+
+def test_a_further_shock_that_was_not_found_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(found((solution(),), 0.05), capsys)
+    assert "A further one with sentiment, demand_ceiling, " in text
+    assert "held still was not found within distance 5." in text
 
 
 def test_a_shock_is_a_scenario_that_can_be_read() -> None:

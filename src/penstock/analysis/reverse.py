@@ -51,6 +51,8 @@ class Reverse:
     closest: Solution | None
     space: ShockSpace
     radius: float
+    sought: int
+    """solutions that were looked for; where there are fewer, the next was not found"""
     evaluations: int
     path_count: int
     """paths simulated in all"""
@@ -78,6 +80,7 @@ class Reverse:
             "solutions": [item.to_dict() for item in self.solutions],
             "closest": None if self.closest is None else self.closest.to_dict(),
             "radius": self.radius,
+            "solutions_sought": self.sought,
             "evaluations": self.evaluations,
             "paths_simulated": self.path_count,
             "space": self.space.to_pandas().to_dict(orient="records"),
@@ -137,6 +140,7 @@ def reverse(
         closest=closest,
         space=chosen,
         radius=radius,
+        sought=solutions,
         evaluations=search.done,
         path_count=search.path_count,
     )

@@ -56,7 +56,10 @@ def reverse_sections(found: Reverse, seconds: float) -> list[Section]:
         }
         for place, item in enumerate(shocks)
     ]
-    missing = "" if len(shocks) > 1 else "No further one was found, or sought.\n"
+    missing = ""
+    if len(shocks) < found.sought:
+        still = ", ".join([*shocks[-1].still, *shocks[-1].leading])
+        missing = f"A further one with {still} held still was not found within distance {found.radius:g}.\n"
     note = (
         f"{without}\n{missing}"
         "distance: Mahalanobis, in standard deviations (at the high to the low end of their ranges).\n"
