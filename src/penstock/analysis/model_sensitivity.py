@@ -269,7 +269,9 @@ class _Study:
         def outputs(design: Array) -> dict[str, Array]:
             luck = np.minimum((design[:, -1] * paths).astype(np.int64), paths - 1)
             drawn = self._drawn(rows, design)
-            return self._lanes(luck, rows, drawn, "Sobol")
+            found = self._lanes(luck, rows, drawn, "Sobol")
+            # a few paths lose most of all that is lost: the variance of plain losses is that of these paths
+            return {**found, "loss": np.log1p(found["loss"])}
 
         return sobol(outputs, bounds, self.model.seed, samples, groups=groups)
 
@@ -319,7 +321,8 @@ def _result(indices: Indices, rows: Sequence[FactorRow], screened: int, each: in
     factors = pd.DataFrame(
         [(row.name, row.kind, row.low, row.high, row.unit, row.grade) for row in rows], columns=columns
     )
-    return Sensitivity(indices.method, indices, factors, _ranking(indices), dict(UNITS), screened, each, path_count)
+    units = UNITS | ({"loss": "ln(1 + usd_bn)"} if indices.method == "sobol" else {})
+    return Sensitivity(indices.method, indices, factors, _ranking(indices), units, screened, each, path_count)
 
 
 def _ranking(indices: Indices) -> pd.DataFrame:
