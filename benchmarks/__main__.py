@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT, provenance
 
-PARTS = ("engine", "steps", "command", "start")
+PARTS = ("engine", "steps", "command", "contagion", "start")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"PART: found {unknown[0]!r}; expected some of {', '.join(PARTS)}")
 
     # loaded here, so that --help and a mistake answer at once
-    from benchmarks import command, engine, step_profile
+    from benchmarks import command, contagion, engine, step_profile
     from benchmarks.page import ASKED_PATHS, limits, write
 
     where = provenance()
     paths = given.paths
-    speeds, profile, run, starts = [], None, None, {}
+    speeds, profile, run, starts, networks = [], None, None, {}, []
     if "start" in parts:
         _say("start-up")
         starts = command.measure_starts(given.repeats)
@@ -45,9 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "steps" in parts:
         _say("steps of a quarter")
         profile = step_profile.measure(given.quarters, given.repeats)
-    for what, limit, found, held in limits(speeds, run, starts):
+    if "contagion" in parts:
+        _say("clearing and DebtRank on random networks")
+        networks = contagion.measure(given.repeats)
+    for what, limit, found, held in limits(speeds, run, starts, networks):
         print(f"{what}: {found} ({limit}): {held.strip('*')}")
-    for path in write(given.docs, where, speeds, profile, run, starts):
+    for path in write(given.docs, where, speeds, profile, run, starts, networks):
         print(f"wrote {path}")
     return 0
 

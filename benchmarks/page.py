@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from benchmarks.command import EndToEnd
+from benchmarks.contagion import NetworkSpeed
 from benchmarks.engine import Throughput
 from benchmarks.machine import Provenance
 from benchmarks.step_profile import Profile
@@ -23,6 +24,9 @@ MOST_MEMORY_MB, MOST_RUN_MB = 2000.0, 60.0
 ASKED_PATHS, ASKED_QUARTERS = 1000, 40
 """size of the run for which the limits of time, memory and disk hold"""
 MOST_HELP_S = 0.3
+MOST_NETWORK_S = {1_000: 0.010, 100_000: 10.0}
+"""seconds of clearing or DebtRank by number of nodes, with ten ties a node"""
+MOST_NETWORK_MB = 4000.0
 HELD = {True: "yes", False: "**no**", None: "a smaller run"}
 
 
@@ -32,19 +36,23 @@ def page(
     profile: Profile | None,
     run: EndToEnd | None,
     starts: dict[str, float],
+    networks: Sequence[NetworkSpeed] = (),
 ) -> str:
     """Markdown of `docs/benchmarks.md`."""
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         provenance="  \n".join(where.lines()),
-        limits=_table(("asked for", "limit", "measured", "held"), limits(engine, run, starts)),
+        limits=_table(("asked for", "limit", "measured", "held"), limits(engine, run, starts, networks)),
         engine=_engine(engine),
         profile=_profile(profile),
         command=_command(run),
+        contagion=_contagion(networks),
         starts=_table(("call", "seconds"), [(f"`{name}`", f"{s:.2f}") for name, s in starts.items()]),
     )
 
 
-def limits(engine: list[Throughput], run: EndToEnd | None, starts: dict[str, float]) -> list[tuple[str, str, str, str]]:
+def limits(
+    engine: list[Throughput], run: EndToEnd | None, starts: dict[str, float], networks: Sequence[NetworkSpeed] = ()
+) -> list[tuple[str, str, str, str]]:
     """What was asked for, its limit, what was found, and whether it holds."""
     rows: list[tuple[str, str, str, bool | None]] = []
     for one in engine:
@@ -68,6 +76,16 @@ def limits(engine: list[Throughput], run: EndToEnd | None, starts: dict[str, flo
             (what, f"below {most:,.0f} {unit}", f"{found:,.1f} {unit}", found < most if full else None)
             for what, found, most, unit in asked
         ]
+    for net in networks:
+        size = f"{net.nodes:,} nodes, {net.ties:,} ties"
+        if net.nodes in MOST_NETWORK_S:
+            most = MOST_NETWORK_S[net.nodes]
+            rows.append((f"{net.method}, {size}", f"below {_time(most)}", _time(net.penstock_s), net.penstock_s < most))
+    if networks:
+        largest = max(networks, key=lambda net: net.nodes)
+        size, peak = f"{largest.nodes:,} nodes, {largest.ties:,} ties", largest.peak_mb
+        rows.append((f"peak memory, both methods and the plain equations, {size}", f"below {MOST_NETWORK_MB:,.0f} MB",
+                     f"{peak:,.0f} MB", peak < MOST_NETWORK_MB))  # fmt: skip
     if "penstock --help" in starts:
         help_s = starts["penstock --help"]
         rows.append(("`penstock --help`", f"below {MOST_HELP_S} s", f"{help_s:.2f} s", help_s < MOST_HELP_S))
@@ -81,6 +99,7 @@ def write(
     profile: Profile | None,
     run: EndToEnd | None,
     starts: dict[str, float],
+    networks: Sequence[NetworkSpeed] = (),
 ) -> list[Path]:
     """Write the page and the raw figures below `docs`; returns their paths."""
     raw: dict[str, Any] = {
@@ -88,13 +107,14 @@ def write(
         "engine": [one.to_dict() for one in engine],
         "profile": profile.to_dict() if profile else None,
         "command": run.to_dict() if run else None,
+        "contagion": [one.to_dict() for one in networks],
         "starts_s": {name: round(seconds, 3) for name, seconds in starts.items()},
     }
     figures = docs / "validation" / "benchmarks" / f"{where.stem}.json"
     figures.parent.mkdir(parents=True, exist_ok=True)
     figures.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     target = docs / "benchmarks.md"
-    target.write_text(page(where, engine, profile, run, starts), encoding="utf-8")
+    target.write_text(page(where, engine, profile, run, starts, networks), encoding="utf-8")
     return [target, figures]
 
 
@@ -136,6 +156,28 @@ def _command(run: EndToEnd | None) -> str:
         f"{run.report_mb:.1f} MB."
     )
     return f"{_table(('call', 'seconds', 'of work on all cores', 'peak memory, MB'), rows)}\n\n{note}"
+
+
+def _contagion(networks: Sequence[NetworkSpeed]) -> str:
+    rows = [
+        (
+            one.method,
+            f"{one.nodes:,} x {one.ties:,}",
+            f"{one.failed:,}",
+            f"{one.rounds}",
+            _time(one.penstock_s),
+            _time(one.published_s),
+            f"{one.largest_gap:.0e}",
+            f"{one.peak_mb:,.0f}",
+        )
+        for one in networks
+    ]
+    head = ("method", "nodes x ties", "failed", "rounds", "Penstock", "plain SciPy", "largest gap", "peak memory, MB")
+    return _table(head, rows)
+
+
+def _time(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

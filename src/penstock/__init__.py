@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.analysis.circularity import circularity
+    from penstock.analysis.contagion import contagion
+    from penstock.analysis.dollar import follow
     from penstock.analysis.model_sensitivity import sensitivity
     from penstock.analysis.reverse import reverse
+    from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -18,14 +22,31 @@ if TYPE_CHECKING:
 _HOMES = {
     "Run": "penstock.engine.run",
     "World": "penstock.world",
+    "circularity": "penstock.analysis.circularity",
+    "follow": "penstock.analysis.dollar",
+    "contagion": "penstock.analysis.contagion",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
     "reverse": "penstock.analysis.reverse",
     "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
+    "systemic": "penstock.analysis.systemic",
 }
 
-__all__ = ["Run", "World", "__version__", "load_world", "open_run", "reverse", "sensitivity", "simulate"]
+__all__ = [
+    "Run",
+    "World",
+    "__version__",
+    "circularity",
+    "contagion",
+    "follow",
+    "load_world",
+    "open_run",
+    "reverse",
+    "sensitivity",
+    "simulate",
+    "systemic",
+]
 
 
 def __getattr__(name: str) -> Any:

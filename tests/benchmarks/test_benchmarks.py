@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.engine import Throughput
 from benchmarks.machine import provenance
 
-from benchmarks import command, page, step_profile
+from benchmarks import command, contagion, page, step_profile
 from penstock.engine import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.steps import want
@@ -61,13 +61,25 @@ def test_a_part_alone_writes_a_page_that_says_what_is_missing(tmp_path: Path) ->
     assert main(["steps", "--quarters", "1", "--repeats", "1", "--docs", str(tmp_path)]) == 0
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "`settle.settle`" in text
-    assert text.count(page.NOT_MEASURED) == 4
+    assert text.count(page.NOT_MEASURED) == 5
     assert "$" not in text
     (figures,) = (tmp_path / "validation" / "benchmarks").glob("*.json")
     raw = json.loads(figures.read_text(encoding="utf-8"))
     assert raw["command"] is None
     assert raw["profile"]["quarters"] == 1
     assert raw["measured"]["commit"] == provenance().commit
+
+
+def test_networks_are_measured_beside_the_published_equations() -> None:
+    found = contagion.measure_here(200, 2_000, 1)
+    assert [one.method for one in found] == ["clearing", "linear DebtRank"]
+    for one in found:
+        assert one.largest_gap <= contagion.EQUAL
+        assert one.failed > 0
+        assert one.rounds > 3
+        assert min(one.penstock_s, one.published_s, one.peak_mb) > 0.0
+    slow = contagion.NetworkSpeed("clearing", 1_000, 10_000, 1, 9, 0.02, 0.1, 0.0, 5_000.0)
+    assert held(page.limits([], None, {}, [slow])) == ["**no**", "**no**"]
 
 
 def test_no_name_of_host_or_person_is_written() -> None:

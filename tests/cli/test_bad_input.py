@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.cli.main import COMMANDS as KNOWN
 from penstock.cli.main import main
 from penstock.scenarios import library
 from penstock.world.schema import MAX_FILE_BYTES
@@ -31,7 +32,7 @@ IN_MY_WORLD = "run --world mine -n 1 --quarters 1 -o out"
 
 BY_NAME = "by id, ticker, name or a unique part of one"
 SCENARIOS = ", ".join(library())
-COMMANDS = "world, scenario, run, path, report, steps, runs"
+COMMANDS = ", ".join(KNOWN)
 PLACE = "expected a place with room that can be written"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,10 +62,19 @@ EXPECTED = {
     "path": shape(2),
     "report": shape(1),
     "steps": shape(options=SIMULATING | {"--scenario"}),
+    "systemic": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
+    "contagion": shape(
+        0,
+        2,
+        SIMULATING
+        | {"--method", "--shock", "--remove", "--recovery", "--alpha", "--beta", "--run", "--quarter", "--scenario"},
+    ),
     "runs list": shape(),
     "runs verify": shape(),
     "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
     "sensitivity": shape(options=SIMULATING | {"--scenario", "--run", "--method"}),
+    "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
+    "follow": shape(options=SIMULATING | {"--dollar", "--run", "--quarter", "--scenario"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -73,6 +83,11 @@ DEFAULTS = {
     ("run", "paths"): 1000,
     ("run", "quarters"): 40,
     ("run", "seed"): 7,
+    ("systemic", "paths"): 256,
+    ("contagion", "paths"): 256,
+    ("contagion", "quarters"): 40,
+    ("contagion", "seed"): 7,
+    ("contagion", "method"): "debtrank",
     ("steps", "paths"): 256,
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
@@ -85,8 +100,29 @@ DEFAULTS = {
     ("sensitivity", "quarters"): 40,
     ("sensitivity", "seed"): 7,
     ("sensitivity", "scenario"): "baseline",
+    **{(name, "paths"): 256 for name in ("circularity", "follow")},
+    **{(name, "quarters"): 40 for name in ("circularity", "follow")},
+    **{(name, "seed"): 7 for name in ("circularity", "follow")},
+    **{(name, "scenario"): None for name in ("circularity", "follow")},
 }
-LATER = ("stress", "circularity", "contagion", "portfolio", "calibrate", "fleet", "studio")
+FORMULAS = {
+    "money.settlement.clear": (
+        ("L", "external_assets", "external_liabilities"),
+        {"alpha": 1, "beta": 1, "seniority": None},
+    ),
+    "money.valuation.debtrank": (("exposures", "equity", "shock"), {"rule": "linear"}),
+    "money.valuation.neva": (
+        ("L", "external_assets", "external_liabilities", "shock"),
+        {"kernel": inspect.Parameter.empty, "recovery": 0, "sigma_equity": None, "maturity": None},
+    ),
+    "money.credit.merton_calibrate": (("equity", "sigma_equity", "debt", "rate", "maturity"), {}),
+    "analysis.impact.measures": (("exposures", "buffers"), {}),
+    "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {}),
+    "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {}),
+}
+"""Formula families: positional parameters, then those by keyword only with their defaults."""
+
+LATER = ("stress", "portfolio", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -174,6 +210,8 @@ REQUIRED = inspect.Parameter.empty
             {"run_or_world": REQUIRED, "method": "morris"},
             {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7, "jobs": 1, "prior": False},
         ),
+        ("circularity", {"run_or_world": REQUIRED}, {"scenario": None, "paths": 256, "quarters": 40, "seed": 7}),
+        ("follow", {"run_or_world": REQUIRED, "dollar": "user"}, {"scenario": None, "paths": 256, "seed": 7}),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:
@@ -187,6 +225,30 @@ def test_python_functions(function: str, positional: dict[str, Any], keyword: di
         assert parameters[name].default == default, name
     rest = set(parameters) - set(positional) - set(keyword)
     assert all(parameters[name].default is not REQUIRED for name in rest), "what is added must be optional"
+
+
+@pytest.mark.parametrize("path", FORMULAS)
+def test_formula_families(path: str) -> None:
+    home, name = path.rsplit(".", 1)
+    parameters = inspect.signature(getattr(importlib.import_module(f"penstock.{home}"), name)).parameters
+    positional, keyword = FORMULAS[path]
+    given = [p for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert tuple(p.name for p in given) == positional
+    named = {p.name: p.default for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert named == keyword
+
+
+def test_what_clearing_returns() -> None:
+    from penstock.money.settlement import Clearing
+
+    assert Clearing._fields == ("payments", "equity", "defaults", "rounds", "converged")
+
+
+@pytest.mark.parametrize("name", ["contagion", "systemic"])
+def test_analyses_take_a_run_or_a_world(name: str) -> None:
+    parameters = list(inspect.signature(getattr(ps, name)).parameters.values())
+    assert parameters[0].name == "run_or_world"
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is not REQUIRED for p in parameters[1:])
 
 
 def test_what_a_run_offers() -> None:

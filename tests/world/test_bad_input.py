@@ -164,6 +164,14 @@ SPOILED = {
         "rent,compute,cloudy,cloudy",
         "contracts.csv:4: receiver_id: found 'cloudy'; expected another company than provider_id",
     ),
+    "guarantees in a circle": (
+        "contracts.csv",
+        "line,loan,nvidia,cloudy,1,,,,,2025-06-01,,,firm,undrawn,high,page,s_filing,,",
+        "backs,guarantee,nvidia,cloudy,1,,,,,2025-06-01,,,firm,active,high,page,s_filing,,\n"
+        "backed,guarantee,cloudy,nvidia,1,,,,,2025-06-01,,,firm,active,high,page,s_filing,,",
+        "contracts.csv:8: receiver_id: found guarantees in a circle (cloudy > nvidia > cloudy); "
+        "expected guarantees that end",
+    ),
     "tie in itself": (
         "contracts.csv",
         "s_filing,,gpus\n",

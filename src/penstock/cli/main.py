@@ -32,9 +32,13 @@ COMMANDS = {
     "path": Entry("penstock.cli.run", False, "One path of a run in full, ledger postings included."),
     "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
     "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
+    "systemic": Entry("penstock.cli.contagion", False, "Firms and ties by the damage that they would do."),
+    "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
     "reverse": Entry("penstock.cli.search", False, "The likeliest shock that brings a target about."),
     "sensitivity": Entry("penstock.cli.search", False, "Which assumptions drive which result: Morris, Sobol."),
+    "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
+    "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
 }
 
 

@@ -168,7 +168,8 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
         "mu its mean, mu* the mean of its size (± half the 95 % interval), sigma how much it varies\n"
         "with other factors and paths."
         if morris
-        else "± half the 95 % interval. S1: share of the factor alone; ST: with all its interactions.\nloss: ln(1 + USD bn)."
+        else "± half the 95 % interval. S1: share of the factor alone; ST: with all its interactions.\n"
+        "loss: ln(1 + USD bn)."
     )
     sections.append(Section("strongest", "The strongest of each output", pd.DataFrame(strongest), f"{told}\n{size}"))
     return sections

@@ -227,6 +227,10 @@ class Run:
         self._engine = self._engine or penstock_engine()
         return self._engine
 
+    def model(self, scenario: str | None = None) -> Any:
+        """The prepared model of a scenario, the run's first unless given."""
+        return self._model(scenario or self.scenarios[0])
+
     def _model(self, scenario: str) -> Any:
         """The prepared model of a scenario, made again from the manifest where needed."""
         if scenario not in self.scenarios:

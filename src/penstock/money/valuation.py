@@ -1,14 +1,51 @@
 """Valuation: what a firm is worth from what it is expected to earn, and how far that is from default.
 
+Valuation in a network of claims has its own modules and is offered here: `debtrank` (`distress.py`) and `neva`
+(`network_value.py`).
+
 Arrays (firms, paths), usd_bn; earnings per year. Stakes in other firms are added by the caller.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy.special import ndtr
 
 from penstock.bounds import bounded
+
+if TYPE_CHECKING:
+    from penstock.money.distress import DebtRank, debtrank
+    from penstock.money.network_value import Valuation, neva
+
+# loaded when first asked for: a simulation needs none of their sparse solvers
+_HOMES = {
+    "DebtRank": "penstock.money.distress",
+    "Valuation": "penstock.money.network_value",
+    "debtrank": "penstock.money.distress",
+    "neva": "penstock.money.network_value",
+}
+
+__all__ = [
+    "DebtRank",
+    "Valuation",
+    "debtrank",
+    "default_probability",
+    "distance_to_default",
+    "earnings_power",
+    "neva",
+    "operating_value",
+    "spread",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
 
 Array = np.ndarray
 

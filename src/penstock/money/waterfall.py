@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,24 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
-Floats = npt.NDArray[np.float64]
+from penstock.money.network_input import Floats, is_sparse
+from penstock.money.sparse_solve import solved_by_passes
+
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 DENSE_LIMIT = 1_500
-"""Systems up to this many defaulters are solved densely; larger sparse ones by iteration, then sparse
-factors."""
+"""Systems up to this many defaulters are solved densely; larger ones by iteration, by sparse factors
+where that fails."""
 
-SWEEPS = 3_000
-"""Sweeps of iteration in a large sparse system before it is factorised."""
+SWEEPS = 1_000
+"""Sweeps from full payment before the equations of a region are solved."""
+
+SETTLED = 1e-14
+"""An estimated distance from the greatest payments below this part of dues ends the sweeps."""
 
 RESIDUAL = 1e-10
 """Payments count as converged if they reproduce themselves to this part of obligations plus assets."""
-
-
-def is_sparse(matrix: Any) -> bool:
-    """Whether a matrix is one of SciPy's sparse ones."""
-    return bool(sparse.issparse(matrix))
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,24 @@ class Network:
     """(classes, n): what i owes in the class, external liabilities included"""
     filled: Floats
     """(classes + 1, n): what i owes in all classes above"""
+    ranks: tuple[int, ...]
+    """rank of each class as its caller numbers it"""
 
     @classmethod
     def of(
         cls,
         liabilities: Any,
         outside: Floats,
-        ranks: npt.NDArray[np.int64] | None,
+        ranks: Any,
         outside_ranks: npt.NDArray[np.int64],
     ) -> Network:
-        """Split `(n, n)` liabilities by rank; `ranks` None puts all into rank 0."""
+        """Split `(n, n)` liabilities by rank, dense or CSR; `ranks` None puts all into rank 0."""
         if ranks is None:
             ranked, used = {0: liabilities}, np.array([0])
         elif is_sparse(liabilities):
             coo = liabilities.tocoo()
-            tie_ranks = ranks[coo.row, coo.col]
+            found = ranks[coo.row, coo.col]
+            tie_ranks = np.asarray(found.toarray() if is_sparse(found) else found).ravel().astype(np.int64)
             used = np.union1d(tie_ranks, outside_ranks)
             ranked = {
                 int(rank): sparse.csr_array(
@@ -84,6 +88,7 @@ class Network:
                 for rank in used
             }
         else:
+            ranks = ranks.toarray() if is_sparse(ranks) else ranks
             used = np.union1d(ranks[liabilities > 0.0], outside_ranks)
             ranked = {int(rank): np.where(ranks == rank, liabilities, 0.0) for rank in used}
         ties = tuple(ranked[int(rank)] for rank in used)
@@ -94,12 +99,28 @@ class Network:
             ]
         )
         filled = np.concatenate([np.zeros((1, owed.shape[1])), np.cumsum(owed, axis=0)])
-        return cls(ties, owed, filled)
+        return cls(ties, owed, filled, tuple(int(rank) for rank in used))
 
     @property
     def obligations(self) -> Floats:
         due: Floats = self.filled[-1]
         return due
+
+    @cached_property
+    def claims(self) -> tuple[Any, Any, Any, Any]:
+        """Claims in CSR by creditor: first row of each, then debtor, class and amount of each claim."""
+        parts = [sparse.coo_array(matrix) for matrix in self.ties]
+        creditor = np.concatenate([part.col for part in parts])
+        debtor = np.concatenate([part.row for part in parts])
+        rank = np.concatenate([np.full(part.nnz, c, dtype=np.int32) for c, part in enumerate(parts)])
+        amount = np.concatenate([part.data for part in parts])
+        if len(parts) == 1:
+            by_creditor = sparse.csr_array(parts[0].T)
+            return by_creditor.indptr, by_creditor.indices, rank, by_creditor.data
+        order = np.argsort(creditor, kind="stable")
+        first = np.zeros(self.owed.shape[1] + 1, dtype=np.int32)
+        np.cumsum(np.bincount(creditor, minlength=self.owed.shape[1]), out=first[1:])
+        return first, debtor[order].astype(np.int32), rank[order], amount[order]
 
     def shares(self, payments: Floats) -> Floats:
         """(classes, n): the part of each class that a total payment fills; 1 where nothing is owed."""
@@ -145,11 +166,37 @@ class Network:
         return slopes if dense else sparse.csr_array(slopes)
 
 
-def greatest_payments(network: Network, assets: Floats, alpha: float, beta: float, rounding: float) -> Solution:
-    """Greatest clearing payments, from full payment downwards."""
+def greatest_payments(
+    network: Network, assets: Floats, alpha: float, beta: float, rounding: float
+) -> tuple[Solution, ...]:
+    """Greatest clearing payments of each path; `assets` is `(paths, n)`.
+
+    Sweeps from full payment downwards reach them fast where losses die out fast. Where sweeps creep, what they
+    reached is a bound from above, from which the exact method goes on.
+    """
+    from penstock.money.network_kernels import lower_payments
+
+    paths = assets.shape[0]
+    payments = np.repeat(network.obligations[None], paths, axis=0)
+    settled = np.ones(paths, dtype=np.bool_)
+    rounds = np.zeros(paths, dtype=np.int64)
+    lower_payments(
+        *network.claims, network.owed, network.filled, assets, alpha, beta, payments, settled, rounds,
+        SWEEPS, SETTLED, rounding,
+    )  # fmt: skip
+    return tuple(
+        _solution(network, assets[path], alpha, beta, rounding, payments[path], int(rounds[path]))
+        if settled[path]
+        else _exact(network, assets[path], alpha, beta, rounding, payments[path])
+        for path in range(paths)
+    )
+
+
+def _exact(network: Network, assets: Floats, alpha: float, beta: float, rounding: float, above: Floats) -> Solution:
+    """Greatest payments from a bound above them, region by region."""
     due = network.obligations
     scale = due + assets
-    payments = due.copy()
+    payments = above.copy()
     received = network.received(payments)
     defaults = assets + received < due - rounding * (due + assets + received)
     limit = due.size * (len(network.ties) + 1) + 1
@@ -165,9 +212,19 @@ def greatest_payments(network: Network, assets: Floats, alpha: float, beta: floa
         if not falling.any() and np.array_equal(more, defaults):
             break
         defaults = more
+    return _solution(network, assets, alpha, beta, rounding, payments, rounds)
+
+
+def _solution(
+    network: Network, assets: Floats, alpha: float, beta: float, rounding: float, payments: Floats, rounds: int
+) -> Solution:
+    """Who has defaulted, what is left, and whether the payments reproduce themselves."""
+    due = network.obligations
+    received = network.received(payments)
+    defaults = (payments < due) | (assets + received < due - rounding * (due + assets + received))
     at_hand = np.where(defaults, alpha * assets + beta * received, assets + received)
     wanted = np.where(defaults, np.minimum(at_hand, due), due)
-    converged = bool(np.all(np.abs(wanted - payments) <= RESIDUAL * (scale + received)))
+    converged = bool(np.all(np.abs(wanted - payments) <= RESIDUAL * (due + assets + received)))
     equity = np.where(defaults, 0.0, np.maximum(at_hand - payments, 0.0))
     return Solution(payments, equity, defaults, rounds, converged)
 
@@ -244,13 +301,9 @@ def _solve(slopes: Any, change: Floats) -> Floats | None:
         except np.linalg.LinAlgError:
             return None
     else:
-        step = change.copy()
-        for _ in range(SWEEPS):
-            following = change + slopes @ step
-            moved = np.abs(following - step).max()
-            step = following
-            if moved <= 1e-15 * np.abs(step).max():
-                return step
+        found = solved_by_passes(slopes, change, change)
+        if found is not None:
+            return found if found.max(initial=0.0) <= 1e-9 * np.abs(found).max(initial=0.0) else None
         with warnings.catch_warnings():
             # a singular matrix shows in the solution, which is tested below
             warnings.simplefilter("ignore", MatrixRankWarning)

@@ -30,6 +30,19 @@ ORDER = (
     "chip_supply_cut",
     "power_delay",
     "efficiency_shock",
+    "lab_cannot_pay",
+    "anchor_tenant_lost",
+    "foundry_outage",
+    "optics_outage",
+    "export_ban",
+    "permit_freeze",
+    "gas_spike",
+    "rates_up",
+    "private_credit_run",
+    "vendor_finance_ban",
+    "telecom_replay",
+    "soft_landing",
+    "perfect_storm",
 )
 """Scenarios that come with the package, the baseline first."""
 

@@ -11,10 +11,11 @@ import math
 import re
 from collections.abc import Iterator
 
+from penstock.world.circles import way_along
 from penstock.world.defects import Defect, shown
 from penstock.world.reading import RawRow, RawTable, RawWorld
 from penstock.world.schema import IDENTIFIER_PATTERN, SCHEMA, Column
-from penstock.world.vocabulary import MAG7, SIGNED_METRICS
+from penstock.world.vocabulary import MAG7, SIGNED_METRICS, STATUSES_WITHOUT_MONEY
 
 IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
 SHORT_LIST = 8
@@ -167,6 +168,22 @@ def check_self_ties(world: RawWorld) -> Iterator[Defect]:
             yield Defect(row.file, row.line, "included_in", shown(own), "the id of another tie")
 
 
+def check_guarantees(world: RawWorld) -> Iterator[Defect]:
+    """Guarantees close a circle: the guarantor is backed by the company that it backs, directly or through others."""
+    backs: dict[str, set[str]] = {}
+    for row in world.rows("contracts"):
+        if row.cells.get("kind") != "guarantee" or row.cells.get("status") in STATUSES_WITHOUT_MONEY:
+            continue
+        guarantor, backed = row.cells.get("provider_id", ""), row.cells.get("receiver_id", "")
+        if not guarantor or not backed or guarantor == backed:
+            continue
+        if way := way_along(backs, backed, guarantor):
+            circle = " > ".join((guarantor, *way))
+            yield Defect(row.file, row.line, "receiver_id", f"guarantees in a circle ({circle})", "guarantees that end")
+        else:
+            backs.setdefault(guarantor, set()).add(backed)
+
+
 def check_signs(world: RawWorld) -> Iterator[Defect]:
     """A stock or flow that counts something is negative."""
     for row in world.rows("financials"):
@@ -247,6 +264,7 @@ CHECKS = (
     check_duplicates,
     check_references,
     check_self_ties,
+    check_guarantees,
     check_signs,
     check_units,
     check_periods,
