@@ -117,8 +117,8 @@ FORMULAS = {
     ),
     "money.credit.merton_calibrate": (("equity", "sigma_equity", "debt", "rate", "maturity"), {}),
     "analysis.impact.measures": (("exposures", "buffers"), {}),
-    "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {}),
-    "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {}),
+    "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
+    "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
