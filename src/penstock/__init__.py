@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from penstock.analysis.dollar import follow
     from penstock.analysis.integration import integration
     from penstock.analysis.loop import loop
+    from penstock.analysis.model_sensitivity import sensitivity
     from penstock.analysis.payoff import payoff
     from penstock.analysis.policy import policy
+    from penstock.analysis.reverse import reverse
     from penstock.analysis.stress import stress
     from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
@@ -36,6 +38,8 @@ _HOMES = {
     "open_run": "penstock.engine.run",
     "payoff": "penstock.analysis.payoff",
     "policy": "penstock.analysis.policy",
+    "reverse": "penstock.analysis.reverse",
+    "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
     "stress": "penstock.analysis.stress",
     "systemic": "penstock.analysis.systemic",
@@ -55,6 +59,8 @@ __all__ = [
     "open_run",
     "payoff",
     "policy",
+    "reverse",
+    "sensitivity",
     "simulate",
     "stress",
     "systemic",

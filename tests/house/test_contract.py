@@ -74,6 +74,8 @@ EXPECTED = {
     "bottlenecks": shape(options=SIMULATING | {"--run", "--scenario"}),
     "runs list": shape(),
     "runs verify": shape(),
+    "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
+    "sensitivity": shape(options=SIMULATING | {"--scenario", "--run", "--method"}),
     "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
     "follow": shape(options=SIMULATING | {"--dollar", "--run", "--quarter", "--scenario"}),
     "loop": shape(options=SIMULATING | {"--scenario", "--run"}),
@@ -96,6 +98,14 @@ DEFAULTS = {
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
     ("steps", "scenario"): "baseline",
+    ("reverse", "paths"): 256,
+    ("reverse", "quarters"): 40,
+    ("reverse", "seed"): 7,
+    ("reverse", "scenario"): "baseline",
+    ("sensitivity", "paths"): 256,
+    ("sensitivity", "quarters"): 40,
+    ("sensitivity", "seed"): 7,
+    ("sensitivity", "scenario"): "baseline",
     **{(name, "paths"): 256 for name in ("circularity", "follow")},
     **{(name, "quarters"): 40 for name in ("circularity", "follow")},
     **{(name, "seed"): 7 for name in ("circularity", "follow")},
@@ -129,10 +139,12 @@ FORMULAS = {
     ),
     "money.credit.merton_calibrate": (("equity", "sigma_equity", "debt", "rate", "maturity"), {}),
     "analysis.impact.measures": (("exposures", "buffers"), {}),
+    "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
+    "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
-LATER = ("reverse", "portfolio", "calibrate", "fleet", "studio")
+LATER = ("portfolio", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -210,6 +222,16 @@ REQUIRED = inspect.Parameter.empty
             },
         ),
         ("open_run", {"dir": REQUIRED}, {}),
+        (
+            "reverse",
+            {"run_or_world": REQUIRED, "target": REQUIRED},
+            {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7, "jobs": 1, "prior": False},
+        ),
+        (
+            "sensitivity",
+            {"run_or_world": REQUIRED, "method": "morris"},
+            {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7, "jobs": 1, "prior": False},
+        ),
         ("circularity", {"run_or_world": REQUIRED}, {"scenario": None, "paths": 256, "quarters": 40, "seed": 7}),
         ("follow", {"run_or_world": REQUIRED, "dollar": "user"}, {"scenario": None, "paths": 256, "seed": 7}),
         ("loop", {"run_or_world": REQUIRED}, {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7}),

@@ -14,7 +14,7 @@ from penstock.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from penstock.engine.model import Model
+    from penstock.engine.model import Model, PathBlock
     from penstock.world import World
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -91,18 +91,27 @@ class StepStudy:
 def headline_outputs(model: Model, paths: int) -> dict[str, Array]:
     """The six headline outputs of each path, (paths,) each. Raises ModelError where a check of the model fails."""
     from penstock.engine.model import simulate_paths
-    from penstock.engine.run import problems_of
 
     parts: dict[str, list[Array]] = {item.name: [] for item in HEADLINES}
     for first in range(0, paths, PATHS_AT_ONCE):
-        block = simulate_paths(model, first, min(PATHS_AT_ONCE, paths - first))
-        if problems := problems_of(block.checks):
-            raise ModelError("; ".join(problems))
-        found = {**block.economy, "defaults": block.layers["defaults"].sum(axis=1)}
-        for item in HEADLINES:
-            series = found[item.column] * item.scale
-            parts[item.name].append(series.sum(axis=0) if item.how == "sum" else series[-1])
+        found = block_headlines(simulate_paths(model, first, min(PATHS_AT_ONCE, paths - first)))
+        for name, values in found.items():
+            parts[name].append(values)
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def block_headlines(block: PathBlock) -> dict[str, Array]:
+    """The six headline outputs of each path of a block. Raises ModelError where a check of the model fails."""
+    from penstock.engine.run import problems_of
+
+    if problems := problems_of(block.checks):
+        raise ModelError("; ".join(problems))
+    found = {**block.economy, "defaults": block.layers["defaults"].sum(axis=1)}
+    outputs = {}
+    for item in HEADLINES:
+        series = found[item.column] * item.scale
+        outputs[item.name] = np.asarray(series.sum(axis=0) if item.how == "sum" else series[-1])
+    return outputs
 
 
 def step_study(

@@ -6,6 +6,7 @@ import numpy as np
 
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties, group_conduct
+from penstock.engine.lanes import Lanes
 from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
@@ -70,11 +71,16 @@ def begin_block(
     width: int,
     prior: bool,
     trend: Array,
+    lanes: Lanes | None = None,
 ) -> tuple[Block, State]:
-    """The block and its state at the as-of date."""
-    draws = draw(seed, range(first_path, first_path + width), program.quarters, layout.draw_column)
+    """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
+    paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
+    draws = draw(seed, paths, program.quarters, layout.draw_column)
     theta = draw_parameters(draws.parameters, prior=prior)
     levers = program.draw(draws.changes[: len(program.changes)])
+    if lanes is not None:
+        theta = {**theta, **lanes.parameters}
+        levers = levers.set_beside(lanes.knobs, program.quarters)
     fleet = opening_fleet(facts, theta, width)
     economy, first = opening_economy(facts, theta, fleet)
     state = State(

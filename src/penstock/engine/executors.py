@@ -84,6 +84,35 @@ class ProcessPool:
                 _stop(pool)
 
 
+@contextmanager
+def standing(function: Callable[[Task], Result], jobs: int) -> Iterator[Callable[[Sequence[Task]], list[Result]]]:
+    """A call that applies a function to tasks, in their order, with the same processes from call to call.
+
+    For searches, where what is tried next hangs on what came before.
+    """
+    if jobs <= 1:
+        yield lambda tasks: [function(task) for task in tasks]
+        return
+    require_main_guard()
+    with single_threaded_children(), _shared(function) as file:
+        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_follow_parent)
+
+        def work(tasks: Sequence[Task]) -> list[Result]:
+            with _interrupts_held_back():
+                futures = [pool.submit(_work, file, task) for task in tasks]
+            return [future.result() for future in futures]
+
+        try:
+            yield work
+        except BrokenProcessPool as error:
+            raise ModelError(
+                "jobs: a worker process ended before its work was done, often for lack of memory; "
+                f"call again with fewer jobs. {GUARD_ADVICE}"
+            ) from error
+        finally:
+            _stop(pool)
+
+
 def executor_for(jobs: int, tasks: int) -> Executor:
     """The executor for `jobs` workers: no process is started where one piece of work is left."""
     return Serial() if min(jobs, tasks) <= 1 else ProcessPool(jobs)

@@ -15,6 +15,7 @@ from penstock.engine.checks import conservation_error
 from penstock.engine.chunks import BINDING
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
+from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings
 from penstock.engine.moment import Block, Moment
@@ -145,7 +146,7 @@ def simulate_paths(
     last = first_path + count
     starts = range(first_path, last, WIDTH)
     blocks = [(start, min(start + WIDTH, last)) for start in starts]
-    return _join(
+    return join_blocks(
         [
             (start, stop, run_block(model, start, block_width(stop - start), on_quarter=on_quarter))
             for start, stop in blocks
@@ -161,7 +162,7 @@ def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathB
     if paths > WIDTH:
         return [simulate_paths(model, first, count) for first, count in spans]
     block = run_block(model, start, block_width(paths))
-    return [_join([(first, first + count, block)]) for first, count in spans]
+    return [join_blocks([(first, first + count, block)]) for first, count in spans]
 
 
 def block_width(paths: int) -> int:
@@ -176,10 +177,12 @@ def run_block(
     *,
     on_quarter: Callable[[Moment, str], None] | None = None,
     seen: Seen | None = None,
+    lanes: Lanes | None = None,
 ) -> tuple[Recorder, dict[str, Array]]:
     """One block of paths through all quarters; `on_quarter` sees each finished quarter.
 
-    `seen`: valuations that steps see in place of the market's.
+    seen: valuations that steps see in place of the market's.
+    lanes: what each lane simulates where that is not simply the next path.
     """
     block, state = begin_block(
         model.layout,
@@ -190,6 +193,7 @@ def run_block(
         width=width,
         prior=model.prior,
         trend=model.trend,
+        lanes=lanes,
     )
     block.seen = seen
     block.cache.update(pair_indices(model.layout))
@@ -206,7 +210,7 @@ def run_block(
     return recorder, recorder.finish(state)
 
 
-def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> PathBlock:
+def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> PathBlock:
     """Cut the asked paths out of whole blocks and put them side by side."""
     economy: dict[str, list[Array]] = {}
     layers: dict[str, list[Array]] = {}

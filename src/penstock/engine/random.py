@@ -6,6 +6,7 @@ numbers stand in order of quarters, so a shorter run sees the first part of a lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ class Streams:
         return self._generator
 
 
-def draw(seed: int, paths: range, quarters: int, columns: np.ndarray) -> Draws:
+def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray) -> Draws:
     """All random numbers of `paths`; `columns` is the place of each firm in the list of all companies of the world.
 
     The place stays when a scenario adds companies (at the end) or takes some out, so the others keep their luck.

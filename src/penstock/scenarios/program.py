@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -132,6 +133,19 @@ class LeverTable:
         changed: FloatArray = np.clip(array * step.scale + step.offset, row.minimum, row.maximum)
         return changed
 
+    def set_beside(self, settings: Mapping[str, FloatArray], quarters: int) -> LeverTable:
+        """This table with further settings (paths,) in force in all quarters, on top of what is here.
+
+        A multiplier knob is multiplied by its setting. A level moves by the setting's distance from the knob's
+        default, so that an untouched level becomes the setting.
+        """
+        steps = dict(self._steps)
+        for name, setting in settings.items():
+            row = knobs()[name]
+            before = steps.get((name, ""), (None,) * quarters)
+            steps[name, ""] = tuple(_moved(row, step, np.asarray(setting, dtype=np.float64)) for step in before)
+        return LeverTable(steps, self.paths)
+
     def entities(self, knob: str) -> tuple[str, ...]:
         """Entities of a knob that some change names, in the order in which they first appear."""
         return self._entities.get(knob, ())
@@ -215,6 +229,14 @@ def _step(
     for array in (scale, offset):
         array.flags.writeable = False
     return Step(scale, offset)
+
+
+def _moved(row: Knob, step: Step | None, setting: FloatArray) -> Step:
+    """A step with a further setting on top."""
+    before = step or Step(np.ones_like(setting), np.zeros_like(setting))
+    if row.multiplies:
+        return Step(np.clip(before.scale * setting, row.minimum, row.maximum), before.offset)
+    return Step(before.scale, before.offset + (setting - row.default))
 
 
 def compile_program(scenario: Scenario, first_quarter: str = "2026Q1", quarters: int = 40) -> Program:

@@ -1,0 +1,173 @@
+"""`reverse` and `sensitivity`: the likeliest shock that does it, and which assumptions drive which result."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from penstock.cli.context import Format, Settings, common
+from penstock.cli.options import (
+    DEFAULT_PATHS,
+    DEFAULT_QUARTERS,
+    DEFAULT_SCENARIO,
+    DEFAULT_SEED,
+    JobsOption,
+    OutOption,
+    PathsOption,
+    PriorOption,
+    QuartersOption,
+    RunOption,
+    ScenarioOption,
+)
+from penstock.cli.output import emit, notice
+from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+
+if TYPE_CHECKING:
+    from penstock.analysis.reverse import Reverse
+    from penstock.world import World
+
+DEFAULT_SOLUTIONS = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("reverse")(reverse)
+    app.command("sensitivity")(sensitivity)
+
+
+@common
+def reverse(
+    settings: Settings,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", metavar="EXPR", help="What must come about: defaults>=5, loss_usd_bn>=1000 or fails=COMPANY."
+        ),
+    ],
+    run: RunOption = None,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    solutions: Annotated[
+        int, typer.Option("--solutions", min=1, max=9, help="How many different shocks to look for.")
+    ] = DEFAULT_SOLUTIONS,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="QUARTER", help="When shocks begin [after a year at most].")
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """The likeliest shock that brings a target about in at least half of the paths.
+
+    --paths is for the last checks; the search takes up to 64. With --run the world, scenario, quarters and seed are
+    those of the run. --out writes the tables as Parquet and each shock as a scenario file.
+    """
+    from penstock.analysis.reverse import reverse as search
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.cli.search_tables import reverse_sections
+
+    source, world = _source(settings, run)
+    begun = time.perf_counter()
+    with progress_bar(settings, "shocks") as on_progress:
+        found = search(
+            source,
+            target,
+            scenario=scenario,
+            paths=paths,
+            quarters=quarters,
+            seed=read_seed(seed),
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            solutions=solutions,
+            start=start,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        write_tables(out, {"reverse": found.to_pandas(), "shock_space": found.space.to_pandas()})
+        _write_scenarios(out, found, world)
+    people = settings.format is Format.TABLE
+    body: Any = reverse_sections(found, time.perf_counter() - begun) if people else found
+    emit(body, settings, notice=notice(world))
+
+
+@common
+def sensitivity(
+    settings: Settings,
+    method: Annotated[str, typer.Option("--method", metavar="morris|sobol", help="Screening, or shares of variance.")],
+    run: RunOption = None,
+    scenario: ScenarioOption = DEFAULT_SCENARIO,
+    paths: PathsOption = DEFAULT_PATHS,
+    quarters: QuartersOption = DEFAULT_QUARTERS,
+    seed: SeedOption = str(DEFAULT_SEED),
+    jobs: JobsOption = None,
+    prior: PriorOption = False,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=2, help="Trajectories [16] or base samples [512, best a power of two]."),
+    ] = None,
+    factor: Annotated[
+        list[str] | None,
+        typer.Option("--factor", metavar="NAME", help="A parameter or knob; may be given again [all]."),
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Which assumptions of the model drive which result, with confidence intervals.
+
+    --paths is how many different paths are in use: Morris shares them out among its trajectories, Sobol draws luck
+    from them. With --run the world, scenario, quarters and seed are those of the run. --out writes the tables as
+    Parquet.
+    """
+    from penstock.analysis.model_sensitivity import sensitivity as study
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.cli.search_tables import sensitivity_sections
+
+    source, _ = _source(settings, run)
+    begun = time.perf_counter()
+    with progress_bar(settings, "paths") as on_progress:
+        found = study(
+            source,
+            method,
+            scenario=scenario,
+            paths=paths,
+            quarters=quarters,
+            seed=read_seed(seed),
+            jobs=jobs or usable_cores(),
+            prior=prior,
+            samples=samples,
+            factors=tuple(factor or ()),
+            on_progress=on_progress,
+        )
+    if out is not None:
+        write_tables(out, {"indices": found.indices.table, "factors": found.factors, "ranking": found.ranking})
+    people = settings.format is Format.TABLE
+    emit(sensitivity_sections(found, time.perf_counter() - begun) if people else found, settings)
+
+
+def _source(settings: Settings, run: Path | None) -> tuple[Any, World]:
+    """What is studied, and its world."""
+    if run is None:
+        world = settings.load_world()
+        return world, world
+    from penstock.engine.run import open_run
+
+    result = open_run(run, world=given_world(settings))
+    return result, result.world
+
+
+def _write_scenarios(directory: Path, found: Reverse, world: World) -> None:
+    """Each shock as a scenario file that stands alone."""
+    from penstock.errors import OutputError
+    from penstock.scenarios import load_scenario
+
+    for item in found.solutions:
+        scenario = load_scenario(item.scenario, world)
+        target = directory / f"{scenario.name}.toml"
+        try:
+            target.write_text(scenario.to_toml(), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{target}: found {error.strerror}; expected a place to write to") from error
