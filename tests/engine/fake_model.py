@@ -84,6 +84,7 @@ class FakeBlock:
     company: dict[str, np.ndarray]
     outcomes: dict[str, np.ndarray]
     events: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
     flows: np.ndarray
     chain: np.ndarray
     checks: dict[str, Any] = field(default_factory=lambda: {"conservation_max_rel": 1e-15, "nonconverged": 0, "nan": 0})
@@ -115,6 +116,7 @@ def simulate_paths(model: FakeModel, first_path: int, count: int) -> FakeBlock:
         company={name: company[:, :, i].astype(np.float32) for i, name in enumerate(COMPANY_MEASURES)},
         outcomes=_outcomes(model, first_path, count, company),
         events={},
+        losses={},
         flows=_flows(model, first_path, count),
         chain=np.zeros(count, dtype=np.int64),
     )
@@ -122,6 +124,7 @@ def simulate_paths(model: FakeModel, first_path: int, count: int) -> FakeBlock:
     block.economy["h100e"] = block.economy["h100e"] * 1e7
     block.company["failed"] = (block.company["failed"] > 0.9 + model.shift).astype(np.float32)
     block.events = _events(model, block.outcomes)
+    block.losses = _losses(block.events)
     if model.broken:
         block.checks["nan"] = 1
     return block
@@ -174,6 +177,20 @@ def _events(model: FakeModel, outcomes: dict[str, np.ndarray]) -> dict[str, np.n
         else company,
         "tie_id": np.where(caused, "t1", "").astype(object),
         "amount_usd_bn": np.ones(len(path)),
+    }
+
+
+def _losses(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Equity of 1 bn of each failed company."""
+    count = len(events["path"])
+    empty, one = np.full(count, "", object), np.ones(count)
+    return {
+        **{name: events[name] for name in ("path", "quarter", "company_id")},
+        "creditor_id": empty,
+        "instrument": np.full(count, "equity", object),
+        "tie_id": empty,
+        "claim_usd_bn": one,
+        "loss_usd_bn": one,
     }
 
 

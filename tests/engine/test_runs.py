@@ -30,7 +30,7 @@ from penstock.engine.opening.state import LAYERS
 from penstock.engine.run import ModelWarning, Run, open_run
 from penstock.errors import InputError, UsageError
 
-TABLES = ("economy", "layers", "outcomes", "events", "bands", "flows")
+TABLES = ("economy", "layers", "outcomes", "events", "losses", "bands", "flows")
 
 
 def frames(result: Run) -> dict[str, pd.DataFrame]:
@@ -40,7 +40,7 @@ def frames(result: Run) -> dict[str, pd.DataFrame]:
 def test_files_are_the_same_bytes_for_one_worker_and_two(tmp_path: Path) -> None:
     run(tmp_path / "one", jobs=1)
     run(tmp_path / "two", jobs=2)
-    assert len(hashes(tmp_path / "one")) == 3 * 4 + 2
+    assert len(hashes(tmp_path / "one")) == 3 * 5 + 2
     assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
 
 

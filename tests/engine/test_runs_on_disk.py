@@ -56,7 +56,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(tmp_path: Path, jobs: i
     assert seen[0] >= 256
     assert hashes(tmp_path / "whole") == hashes(tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "manifest.json", "economy", "layers", "outcomes", "events", "bands", "flows",
+        "manifest.json", "economy", "layers", "outcomes", "events", "losses", "bands", "flows",
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ KEYS = {
     "layers": ("scenario", "path", "quarter", "layer"),
     "outcomes": ("scenario", "path", "company_id", "instrument"),
     "events": ("scenario", "path", "quarter", "sequence"),
+    "losses": ("scenario", "path", "quarter", "sequence"),
     "company": ("scenario", "path", "quarter", "company_id"),
 }
 """The unique sort key of each table of a chunk; `company` is kept by keep="full" only."""
@@ -70,6 +71,8 @@ COMPANY_MEASURES = (
 )
 OUTCOME_WORDS = ("first_distress", "default_quarter", "stage_end", "rescuer_id")
 OUTCOME_NUMBERS = ("loss_fraction", "recovery", "value_start_usd_bn", "value_min_usd_bn", "value_end_usd_bn")
+LOSS_WORDS = ("company_id", "creditor_id", "instrument", "tie_id")
+LOSS_NUMBERS = ("claim_usd_bn", "loss_usd_bn")
 EVENT_WORDS = ("company_id", "stage", "cause_kind", "cause_id", "counterparty_id", "tie_id")
 BINDING = ("chips", "halls", "power", "funding", "demand")
 WORLD_REGION = "world"
@@ -99,6 +102,10 @@ class PathBlock(Protocol):
     @property
     def events(self) -> Mapping[str, Array]:
         """Long form, one array per column, paths counted from the run's first."""
+
+    @property
+    def losses(self) -> Mapping[str, Array]:
+        """Long form, a row a claim that is cut; empty where the engine keeps none."""
 
     @property
     def flows(self) -> Array:
@@ -163,7 +170,8 @@ def chunk_tables(
         "economy": _economy(chunk, block, quarters),
         "layers": _grid(chunk, "layers", quarters, LAYERS, block.layers, LAYER_MEASURES, np.float64),
         "outcomes": _outcomes(chunk, block.outcomes, quarters),
-        "events": _events(chunk, block.events, quarters),
+        "events": _rows(chunk, "events", block.events, quarters, EVENT_WORDS, ("amount_usd_bn",)),
+        "losses": _rows(chunk, "losses", block.losses, quarters, LOSS_WORDS, LOSS_NUMBERS),
     }
     if full:
         tables["company"] = _grid(chunk, "company", quarters, firms, block.company, COMPANY_MEASURES, np.float32)
@@ -217,7 +225,15 @@ def _outcomes(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str
     return pd.DataFrame(data).sort_values(list(KEYS["outcomes"]), ignore_index=True)
 
 
-def _events(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str]) -> pd.DataFrame:
+def _rows(
+    chunk: Chunk,
+    table: str,
+    columns: Mapping[str, Array],
+    quarters: Sequence[str],
+    words: Sequence[str],
+    numbers: Sequence[str],
+) -> pd.DataFrame:
+    """A table with a row for each thing that happened, numbered within its path and quarter."""
     import pandas as pd
 
     data: dict[str, Any] = {
@@ -225,12 +241,12 @@ def _events(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str])
         "path": np.asarray(columns["path"], np.int32),
         "quarter": _text(columns["quarter"], quarters),
     }
-    # events of a path come in the order in which they happened
+    # rows of a path come in the order in which they happened
     frame = pd.DataFrame(data)
     data["sequence"] = frame.groupby(["path", "quarter"], observed=True).cumcount().to_numpy(np.int32)
-    data |= {name: _text(columns[name], quarters) for name in EVENT_WORDS}
-    data["amount_usd_bn"] = np.asarray(columns["amount_usd_bn"], np.float64)
-    return pd.DataFrame(data).sort_values(list(KEYS["events"]), ignore_index=True)
+    data |= {name: _text(columns[name], quarters) for name in words}
+    data |= {name: np.asarray(columns[name], np.float64) for name in numbers}
+    return pd.DataFrame(data).sort_values(list(KEYS[table]), ignore_index=True)
 
 
 def _words(codes: Array, words: Sequence[str]) -> pd.Categorical[Any]:

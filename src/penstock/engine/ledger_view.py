@@ -129,10 +129,10 @@ def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, st
         "called_of": (block.facts.guarantee_beneficiary, layout.payer[guarantee:], layout.tie_id[guarantee:]),
     }
     rows = []
-    for name, loss in block.journal or []:
+    for name, _, lanes, ties, _, lost in now.written_down:
         debtor, creditor, ids = ends[name]
-        for tie in np.flatnonzero(loss[:, lane]):
-            amount = float(loss[tie, lane])
+        mine = (lanes == lane) & (lost > 0.0)
+        for tie, amount in zip(ties[mine], lost[mine].tolist(), strict=True):
             rows.append(
                 (
                     quarter,
@@ -143,6 +143,4 @@ def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, st
                     ids[tie],
                 )
             )
-    if block.journal is not None:
-        block.journal.clear()
     return rows

@@ -65,6 +65,8 @@ class PathBlock:
     company: dict[str, Array]
     outcomes: dict[str, Array]
     events: dict[str, Array]
+    losses: dict[str, Array]
+    """a row a claim that is cut, in order of path: columns of the table `losses`"""
     checks: dict[str, float]
     chain: Array
     """(paths,) length of the longest chain of defaults"""
@@ -157,8 +159,6 @@ def run_block(
         prior=model.prior,
         trend=model.trend,
     )
-    if on_quarter is not None:
-        block.journal = []
     block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
@@ -180,6 +180,7 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
     company: dict[str, list[Array]] = {}
     outcomes: dict[str, list[Array]] = {}
     events: dict[str, list[Array]] = {}
+    losses: dict[str, list[Array]] = {}
     chain, worst, lost, broken = [], 0.0, 0, 0
     flows = []
     for first, last, (recorder, ended) in blocks:
@@ -194,18 +195,17 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         keep = (ended["path"] >= first) & (ended["path"] < last)
         for name, values in ended.items():
             outcomes.setdefault(name, []).append(values[keep])
-        found = recorder.events.columns(recorder.block.layout, recorder.quarters)
-        inside = (found["path"] >= first) & (found["path"] < last)
-        for name, column in found.items():
-            events.setdefault(name, []).append(column[inside])
+        for rows, noted in ((events, recorder.events), (losses, recorder.losses)):
+            found = noted.columns(recorder.block.layout, recorder.quarters)
+            inside = (found["path"] >= first) & (found["path"] < last)
+            for name, column in found.items():
+                rows.setdefault(name, []).append(column[inside])
         flows.append(recorder.flows[..., lanes])
         chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
         worst = max(worst, float(recorder.conservation[lanes].max()))
         lost += int(recorder.nonconverged[lanes].sum())
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.company.values()))
-    joined_events = {name: np.concatenate(parts) for name, parts in events.items()}
-    order = np.argsort(joined_events["path"], kind="stable")
     joined_outcomes = {name: np.concatenate(parts) for name, parts in outcomes.items()}
     keys = np.lexsort(
         (
@@ -219,11 +219,19 @@ def _join(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> P
         layers={name: np.concatenate(parts, axis=-1) for name, parts in layers.items()},
         company={name: np.concatenate(parts, axis=-1) for name, parts in company.items()},
         outcomes={name: values[keys] for name, values in joined_outcomes.items()},
-        events={name: values[order] for name, values in joined_events.items()},
+        events=_by_path(events),
+        losses=_by_path(losses),
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
         chain=np.concatenate(chain),
         flows=_square(np.concatenate(flows, axis=-1)),
     )
+
+
+def _by_path(parts: dict[str, list[Array]]) -> dict[str, Array]:
+    """Rows of all blocks in order of path; within a path in the order in which they happened."""
+    joined = {name: np.concatenate(columns) for name, columns in parts.items()}
+    order = np.argsort(joined["path"], kind="stable")
+    return {name: values[order] for name, values in joined.items()}
 
 
 def _square(flows: Array) -> Array:

@@ -54,8 +54,6 @@ class Block:
     """ties by firm: first and rows of a compressed index"""
     events: Events | None = None
     """what events of the scenario leave, None without any"""
-    journal: list[tuple[str, Array]] | None = None
-    """claims written down in the quarter, when a path is replayed"""
 
 
 @dataclass
@@ -66,6 +64,8 @@ class Moment:
     state: State
     quarter: int
     results: dict[str, Array] = field(default_factory=dict)
+    written_down: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
+    """claims cut: kind of claim, debtor, path, tie, claim before and loss, an entry a claim"""
 
     @property
     def years(self) -> float:

@@ -11,6 +11,7 @@ from penstock.conduct import rescue
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
+from penstock.engine.losses import Losses
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
@@ -87,6 +88,7 @@ class Recorder:
     layers: dict[str, Array]
     company: dict[str, Array]
     events: Events
+    losses: Losses
     first_distress: Array
     default_quarter: Array
     loss: Array
@@ -111,6 +113,7 @@ class Recorder:
             layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_MEASURES},
             company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
             events=Events(),
+            losses=Losses(block, state),
             first_distress=np.full((firms, width), -1),
             default_quarter=np.full((firms, width), -1),
             loss=np.zeros((firms, width)),
@@ -131,6 +134,7 @@ class Recorder:
         self._firms(now)
         self._layers(now)
         self._failures(now)
+        self.losses.note(now)
         add_flows(now, self.flows[now.quarter // 4])
         self.nonconverged += now.results["nonconverged"]
 

@@ -158,6 +158,11 @@ class Run:
         return self._frame("events")
 
     @cached_property
+    def losses(self) -> pd.DataFrame:
+        """scenario, path, quarter, sequence: each claim that a default cut, who held it and what of it is lost."""
+        return self._frame("losses")
+
+    @cached_property
     def bands(self) -> pd.DataFrame:
         """scenario, quarter, company_id, measure: mean, quantiles and standard error over paths."""
         return self._frame("bands")

@@ -32,7 +32,11 @@ def pairs(mask: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
     return firms, lanes
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _VEC))
+@_kernel(
+    numba.void(
+        _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _IDX_OUT, _VEC, _VEC
+    )
+)
 def write_down(
     firm: Index,
     path: Index,
@@ -44,13 +48,16 @@ def write_down(
     kept_other: Floats,
     balance: Floats,
     worth: Floats,
+    tie: Index,
+    claim: Floats,
     lost: Floats,
 ) -> None:
     """Cut the claims on each failed firm to the share that is kept: the debtor's gain is the creditor's loss.
 
-    `balance[t]` falls, `worth[creditor[t]]` falls and `worth[firm]` rises by the same number; `lost` of each pair
-    is added to.
+    `balance[t]` falls, `worth[creditor[t]]` falls and `worth[firm]` rises by the same number. `tie`, `claim` (before
+    the cut) and `lost` have an entry for each tie of each pair in turn.
     """
+    entry = 0
     for k in range(firm.shape[0]):
         f = firm[k]
         n = path[k]
@@ -58,10 +65,13 @@ def write_down(
             t = rows[j]
             kept = kept_secured[k] if secured[t] else kept_other[k]
             loss = balance[t, n] * (1.0 - kept)
+            tie[entry] = t
+            claim[entry] = balance[t, n]
+            lost[entry] = loss
+            entry += 1
             balance[t, n] -= loss
             worth[creditor[t], n] -= loss
             worth[f, n] += loss
-            lost[k] += loss
 
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT))

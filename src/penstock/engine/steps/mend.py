@@ -258,7 +258,6 @@ def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
 def cut_claims(now: Moment, firms: Array, lanes: Array, debt_secured: Array, debt_other: Array, other: Array) -> None:
     """Cut debt by rank, unpaid bills and called guarantees to the shares that are kept."""
     layout, ties, books, cache = now.block.layout, now.state.ties, now.state.books, now.block.cache
-    lost = np.zeros(len(firms))
     rows = layout.operating.slice
     guarantors = layout.payer[layout.guarantee.slice]
     claims = (
@@ -267,21 +266,25 @@ def cut_claims(now: Moment, firms: Array, lanes: Array, debt_secured: Array, deb
         ("called_of", guarantors, cache["no_security"][: len(guarantors)], other, other, ties.called),
     )
     for name, creditor, ranked, kept_secured, kept_other, balance in claims:
-        before = balance.copy() if now.block.journal is not None else None
+        first, by_firm = now.block.ties_of[name]
+        count = first[firms + 1] - first[firms]
+        tie, claim, lost = np.empty(count.sum(), dtype=np.intp), np.empty(count.sum()), np.empty(count.sum())
         failure.write_down(
             firms,
             lanes,
-            *now.block.ties_of[name],
+            first,
+            by_firm,
             creditor,
             ranked,
             kept_secured,
             kept_other,
             balance,
             books.net_worth,
+            tie,
+            claim,
             lost,
         )
-        if before is not None and now.block.journal is not None:
-            now.block.journal.append((name, before - balance))
+        now.written_down.append((name, np.repeat(firms, count), np.repeat(lanes, count), tie, claim, lost))
 
 
 def impair(now: Moment, firms: Array, lanes: Array, part: Array) -> None:
