@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from penstock.analysis.circularity import circularity
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
+    from penstock.analysis.explain import explain
+    from penstock.analysis.portfolio import portfolio
     from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
@@ -21,10 +23,12 @@ _HOMES = {
     "Run": "penstock.engine.run",
     "World": "penstock.world",
     "circularity": "penstock.analysis.circularity",
-    "follow": "penstock.analysis.dollar",
     "contagion": "penstock.analysis.contagion",
+    "explain": "penstock.analysis.explain",
+    "follow": "penstock.analysis.dollar",
     "load_world": "penstock.world",
     "open_run": "penstock.engine.run",
+    "portfolio": "penstock.analysis.portfolio",
     "simulate": "penstock.engine.ensemble",
     "systemic": "penstock.analysis.systemic",
 }
@@ -35,9 +39,11 @@ __all__ = [
     "__version__",
     "circularity",
     "contagion",
+    "explain",
     "follow",
     "load_world",
     "open_run",
+    "portfolio",
     "simulate",
     "systemic",
 ]

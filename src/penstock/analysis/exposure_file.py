@@ -127,9 +127,8 @@ def _places(header: Sequence[str], name: str, found: ExposureRows) -> list[int]:
             raise InputError(f"{name}:1: header: found {column!r} twice; expected each column once")
     missing = [column for column in REQUIRED if column not in names]
     if missing:
-        raise InputError(
-            f"{name}:1: header: found {shown(','.join(names))}; expected {EXPECTED_HEADER} ({', '.join(missing)} missing)"
-        )
+        told = f"found {shown(','.join(names))}; expected {EXPECTED_HEADER} ({', '.join(missing)} missing)"
+        raise InputError(f"{name}:1: header: {told}")
     others = [cell.strip() for cell, text in zip(header, names, strict=True) if text not in COLUMNS]
     if others:
         found.remarks.append(f"{name}: columns not read: {', '.join(shown(text) for text in others)}")

@@ -51,12 +51,12 @@ def assumptions() -> dict[str, Assumption]:
     """The assumed numbers of the rules, by name."""
     with ASSUMPTIONS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {
-        row["name"]: Assumption(
-            row["name"], *(float(row[key]) for key in ("low", "central", "high")), row["unit"], row["grade"], row["note"]
-        )
-        for row in rows
-    }
+    return {row["name"]: _assumption(row) for row in rows}
+
+
+def _assumption(row: Mapping[str, str]) -> Assumption:
+    low, central, high = (float(row[name]) for name in ("low", "central", "high"))
+    return Assumption(row["name"], low, central, high, row["unit"], row["grade"], row["note"])
 
 
 def central_values() -> dict[str, float]:
@@ -83,7 +83,7 @@ class CompanyPaths:
 def company_paths(
     outcomes: pd.DataFrame, companies: Collection[str], quarters: Sequence[str], paths: np.ndarray[Any, Any]
 ) -> CompanyPaths:
-    """Outcomes of one scenario as arrays. `quarters` are the names of the run's quarters, `paths` its paths in order."""
+    """Outcomes of one scenario as arrays. `quarters` names the run's quarters, `paths` its paths, in order."""
     names = tuple(sorted(companies))
     rows = outcomes[outcomes["company_id"].isin(names)]
     firm = np.searchsorted(np.array(names, dtype=str), rows["company_id"].to_numpy(str))
@@ -108,7 +108,7 @@ def company_paths(
     return CompanyPaths(names, paths, default, np.fmin(trouble, default), fall, lost)
 
 
-def _first(shape: tuple[int, int], firm: Any, lane: Any, quarter: Array) -> Array:
+def _first(shape: tuple[int, int], firm: Any, lane: Any, quarter: Any) -> Array:
     """The earliest quarter that any row of a company tells on a path."""
     out = np.full(shape, np.inf)
     known = np.isfinite(quarter)

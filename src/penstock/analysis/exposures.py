@@ -91,7 +91,7 @@ class _Unplaced:
 
 @dataclass
 class _Slot:
-    """Rows that write company, instrument and currency alike; amounts are kept singly: their sum is exact in any order."""
+    """Rows that write company, instrument and currency alike; amounts singly: their sum is exact in any order."""
 
     company: str
     how: str
@@ -171,9 +171,7 @@ class _Reader:
             slot.given_loss.append(amount * lgd)
         return True
 
-    def _take_slowly(
-        self, line: int, cells: tuple[str, ...], key: tuple[str, str, str], amount: float | None
-    ) -> None:
+    def _take_slowly(self, line: int, cells: tuple[str, ...], key: tuple[str, str, str], amount: float | None) -> None:
         """A row of a new spelling, or one with something wrong: every test in the order of REASONS."""
         company_text, instrument_text, amount_text, currency_text, lgd_text = cells
         currency = currency_text.upper() or DOLLAR

@@ -37,6 +37,8 @@ COMMANDS = {
     "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
     "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),
     "follow": Entry("penstock.cli.circular", False, "Where a dollar of users, of capex or of a company ends."),
+    "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
+    "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
 }
 
 
