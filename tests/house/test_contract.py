@@ -73,6 +73,8 @@ EXPECTED = {
     "runs verify": shape(),
     "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
     "follow": shape(options=SIMULATING | {"--dollar", "--run", "--quarter", "--scenario"}),
+    "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
+    "explain": shape(1, options={"--path"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -86,6 +88,10 @@ DEFAULTS = {
     ("contagion", "quarters"): 40,
     ("contagion", "seed"): 7,
     ("contagion", "method"): "debtrank",
+    ("portfolio", "paths"): 256,
+    ("portfolio", "quarters"): 40,
+    ("portfolio", "seed"): 7,
+    ("explain", "path"): "worst",
     ("steps", "paths"): 256,
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
@@ -110,7 +116,7 @@ FORMULAS = {
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
-LATER = ("stress", "reverse", "portfolio", "calibrate", "fleet", "studio")
+LATER = ("stress", "reverse", "calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -190,6 +196,8 @@ REQUIRED = inspect.Parameter.empty
         ("open_run", {"dir": REQUIRED}, {}),
         ("circularity", {"run_or_world": REQUIRED}, {"scenario": None, "paths": 256, "quarters": 40, "seed": 7}),
         ("follow", {"run_or_world": REQUIRED, "dollar": "user"}, {"scenario": None, "paths": 256, "seed": 7}),
+        ("portfolio", {"run_or_world": REQUIRED, "exposures": REQUIRED}, {"scenario": "baseline", "paths": 256}),
+        ("explain", {"run_or_world": REQUIRED, "path": "worst"}, {"scenario": None, "paths": 256}),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:
@@ -237,7 +245,7 @@ def test_what_a_run_offers() -> None:
 
 
 def test_names_of_python_are_listed() -> None:
-    assert {"load_world", "simulate", "open_run"} <= set(ps.__all__)
+    assert {"load_world", "simulate", "open_run", "portfolio", "explain"} <= set(ps.__all__)
     assert set(ps.__all__) <= set(dir(ps))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ps.nonsense

@@ -13,6 +13,7 @@ from penstock.analysis.currencies import given_rates, rates_of
 from penstock.analysis.exposures import Exposures, read_exposures
 from penstock.analysis.tail_risk import LEVELS
 from penstock.engine.progress import OnProgress, silent
+from penstock.errors import PenstockError
 from penstock.scenarios import quarters as calendar
 
 if TYPE_CHECKING:
@@ -222,8 +223,11 @@ def _notes(held: Exposures, paths: int) -> tuple[str, ...]:
 
 def _with_evidence(run: Any, table: pd.DataFrame) -> pd.DataFrame:
     """Beside each company the share of its sheet that rests on weak evidence."""
-    profile = getattr(getattr(run, "opening", None), "profile", None)
-    known = {} if profile is None or "evidence_share_ef" not in profile else profile["evidence_share_ef"].to_dict()
+    try:
+        known = run.opening.profile["evidence_share_ef"].to_dict()
+    except (PenstockError, AttributeError, KeyError):
+        # a run whose model cannot be made again has outcomes, but no opening state to judge
+        known = {}
     shares = [float(known.get(company, math.nan)) for company in table["company_id"]]
     table.insert(list(table.columns).index("company") + 1, "evidence_share_ef", shares)
     return table

@@ -137,11 +137,11 @@ def _figures(found: PortfolioLosses, scale: float, unit: str) -> Section:
     table = pd.DataFrame(rows, columns=["scenario", "measure", f"{unit} ±se", "95 % interval", "of exposure"])
     quantiles = found.distribution
     lines = []
-    for name, group in quantiles.groupby("scenario", sort=False):
+    for scenario, group in quantiles.groupby("scenario", sort=False):
         told = ", ".join(
             f"{100 * q:.3g} % {number(loss * scale)}" for q, loss in zip(group["quantile"], group["loss"], strict=True)
         )
-        lines.append(f"Quantiles of the loss, {name}: {told}.")
+        lines.append(f"Quantiles of the loss, {scenario}: {told}.")
     return Section("losses", f"Loss of the portfolio, {_size(found)}", table, "\n".join([*lines, *found.notes]))
 
 
