@@ -21,7 +21,7 @@ from penstock.cli.options import (
     RunOption,
 )
 from penstock.cli.output import emit, notice
-from penstock.cli.run import RunArgument, SeedOption, read_seed, usable_cores
+from penstock.cli.run import RunArgument, SeedOption, given_world, read_seed, usable_cores, write_tables
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def opened(directory: Path, settings: Settings) -> Run:
     """The run in a directory, in the world of the command line where that names one."""
     from penstock.engine.run import open_run
 
-    default = Settings()
-    named = (settings.world, settings.overlay, settings.as_of)
-    is_default = named == (default.world, default.overlay, default.as_of)
-    return open_run(directory, world=None if is_default else settings.load_world())
+    return open_run(directory, world=given_world(settings))
 
 
 @common
@@ -129,7 +126,7 @@ def portfolio(
         foot = notice(world)
     if out is not None:
         tables: dict[str, Any] = {name: getattr(found, name) for name in TABLES}
-        _write(out, tables | {"unplaced": found.exposures.unplaced, "matched": found.exposures.matched})
+        write_tables(out, tables | {"unplaced": found.exposures.unplaced, "matched": found.exposures.matched})
     if settings.format is Format.JSON:
         emit(found.to_dict(), settings, notice=foot)
     else:
@@ -159,15 +156,8 @@ def explain(
     told = tell_path(opened_run, path, scenario=scenario)
     foot = notice_of_run(opened_run)
     if out is not None:
-        _write(out, {"story": told.to_pandas(), "losers": told.losers})
+        write_tables(out, {"story": told.to_pandas(), "losers": told.losers})
     if settings.format is Format.JSON:
         emit(told.to_dict(), settings, notice=foot)
     else:
         emit(story_sections(told, people=settings.format is Format.TABLE), settings, notice=foot)
-
-
-def _write(directory: Path, tables: dict[str, Any]) -> None:
-    from penstock.engine.storage import write_table
-
-    for name, frame in tables.items():
-        write_table(directory / f"{name}.parquet", frame)
