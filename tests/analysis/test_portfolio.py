@@ -351,7 +351,7 @@ def test_what_is_accepted_is_told(tmp_path: Path) -> None:
 def test_few_paths_are_told() -> None:
     few = ps.portfolio(made_up_run(20), frame(("alpha", "bond", 1.0)))
     assert sum("rest on the worst" in note for note in few.notes) == 2
-    assert few.summary["high95"].isna().sum() == 2
+    assert few.summary["high95"].isna().sum() == 4
 
 
 def test_plain_values() -> None:
@@ -361,3 +361,9 @@ def test_plain_values() -> None:
     assert values["matching"]["rows"] == values["matching"]["placed"] == 1
     assert {"summary", "by_company", "by_cause", "by_scenario", "worst_paths", "assumed", "notes"} <= set(values)
     assert found.to_pandas() is found.summary
+
+
+def test_the_example_file_is_the_one_of_the_page() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "risk-desk.md").read_text(encoding="utf-8")
+    assert (root / "examples" / "exposures.csv").read_text(encoding="utf-8") in page

@@ -79,6 +79,12 @@ def test_too_few_paths_have_no_upper_bound() -> None:
     assert math.isfinite(value_at_risk(generator.random(400), 0.99).high)
 
 
+def test_a_tail_of_one_path_has_no_error() -> None:
+    assert math.isnan(expected_shortfall(np.arange(100.0), 0.99).se)
+    assert expected_shortfall(np.arange(100.0), 0.95).se > 0.0
+    assert expected_shortfall(np.zeros(100), 0.95).se == 0.0
+
+
 @given(LOSSES, st.sampled_from(LEVELS))
 def test_order_of_paths_is_irrelevant_and_the_tail_is_the_worst(losses: np.ndarray, level: float) -> None:
     turned = losses[::-1].copy()

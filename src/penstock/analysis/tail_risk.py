@@ -20,6 +20,8 @@ LEVELS = (0.95, 0.99)
 INTERVAL = 0.95
 """Level of the intervals of a value at risk."""
 
+LEAST_IN_TAIL = 2.0
+
 RESAMPLES = 200
 RESAMPLING_SEED = 20251231
 """The errors of the parts are the same for the same losses."""
@@ -90,11 +92,14 @@ def tail_weights(losses: Array, level: float) -> Array:
 
 
 def expected_shortfall(losses: Array, level: float) -> Estimate:
-    """Mean loss of the worst `1 - level` of all paths, its standard error and normal interval."""
+    """Mean loss of the worst `1 - level` of all paths, its standard error and normal interval.
+
+    Fewer than two paths in the tail tell nothing of the error, which is then NaN.
+    """
     value = float(tail_weights(losses, level) @ losses)
     limit = np.sort(losses)[rank_of(len(losses), level) - 1]
     beyond = np.maximum(losses - limit, 0.0)
-    spread = beyond.std(ddof=1) if len(losses) > 1 else math.nan
+    spread = beyond.std(ddof=1) if len(losses) * (1.0 - level) >= LEAST_IN_TAIL else math.nan
     error = float(spread / ((1.0 - level) * math.sqrt(len(losses))))
     return Estimate(value, error, value - 1.96 * error, value + 1.96 * error)
 

@@ -123,14 +123,15 @@ def _figures(found: PortfolioLosses, scale: float, unit: str) -> Section:
     for row in found.summary.to_dict(orient="records"):
         level = float(row["level"])
         name = MEASURES[row["measure"]] + ("" if math.isnan(level) else f" {level:.0%}")
-        high = float(row["high95"])
+        low, high = float(row["low95"]), float(row["high95"])
         upper = "no bound" if math.isnan(high) else number(high * scale)
+        interval = "too few paths" if math.isnan(low) else f"{number(max(low, 0.0) * scale)} to {upper}"
         rows.append(
             (
                 row["scenario"],
                 name,
                 with_error(float(row["value"]) * scale, float(row["se"]) * scale),
-                f"{number(max(float(row['low95']), 0.0) * scale)} to {upper}",
+                interval,
                 percent(float(row["share_of_exposure"])),
             )
         )
