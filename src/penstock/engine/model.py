@@ -260,7 +260,6 @@ def replay(model: Model, path: int) -> PathDetail:
     """One path again, bit for bit as the run saw it, with every posting of its ledger."""
     lane = 0
     rows: list[tuple[str, str, str, str, float, str]] = []
-
     short: list[tuple[str, str, str, str, float, float]] = []
 
     def note(now: Moment, quarter_name: str) -> None:
