@@ -167,8 +167,6 @@ class _Year:
         totals: dict[str, Array] = {}
 
         def add(now: Moment, _: str) -> None:
-            if now.block.journal is not None:
-                now.block.journal.clear()
             if now.quarter <= self.last - YEAR:
                 return
             layout, r = now.block.layout, now.results
