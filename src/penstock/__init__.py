@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from penstock.analysis.circularity import circularity
     from penstock.analysis.contagion import contagion
     from penstock.analysis.dollar import follow
+    from penstock.analysis.explain import explain
     from penstock.analysis.integration import integration
     from penstock.analysis.loop import loop
     from penstock.analysis.model_sensitivity import sensitivity
     from penstock.analysis.payoff import payoff
     from penstock.analysis.policy import policy
+    from penstock.analysis.portfolio import portfolio
     from penstock.analysis.reverse import reverse
     from penstock.analysis.stress import stress
     from penstock.analysis.systemic import systemic
@@ -31,6 +33,7 @@ _HOMES = {
     "bottlenecks": "penstock.analysis.bottlenecks",
     "circularity": "penstock.analysis.circularity",
     "contagion": "penstock.analysis.contagion",
+    "explain": "penstock.analysis.explain",
     "follow": "penstock.analysis.dollar",
     "integration": "penstock.analysis.integration",
     "load_world": "penstock.world",
@@ -38,6 +41,7 @@ _HOMES = {
     "open_run": "penstock.engine.run",
     "payoff": "penstock.analysis.payoff",
     "policy": "penstock.analysis.policy",
+    "portfolio": "penstock.analysis.portfolio",
     "reverse": "penstock.analysis.reverse",
     "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
@@ -52,6 +56,7 @@ __all__ = [
     "bottlenecks",
     "circularity",
     "contagion",
+    "explain",
     "follow",
     "integration",
     "load_world",
@@ -59,6 +64,7 @@ __all__ = [
     "open_run",
     "payoff",
     "policy",
+    "portfolio",
     "reverse",
     "sensitivity",
     "simulate",

@@ -1,8 +1,8 @@
-"""Helpers of these tests lie beside them."""
+"""Makes the made-up run and the other helpers importable by name."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]

@@ -81,6 +81,8 @@ EXPECTED = {
     "loop": shape(options=SIMULATING | {"--scenario", "--run"}),
     "policy": shape(options=SIMULATING | {"--scenario", "--run", "--policy", "--strength", "--budget"}),
     "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
+    "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
+    "explain": shape(1, options={"--path"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -94,6 +96,10 @@ DEFAULTS = {
     ("contagion", "quarters"): 40,
     ("contagion", "seed"): 7,
     ("contagion", "method"): "debtrank",
+    ("portfolio", "paths"): 256,
+    ("portfolio", "quarters"): 40,
+    ("portfolio", "seed"): 7,
+    ("explain", "path"): "worst",
     ("steps", "paths"): 256,
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
@@ -144,7 +150,7 @@ FORMULAS = {
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
-LATER = ("portfolio", "calibrate", "fleet", "studio")
+LATER = ("calibrate", "fleet", "studio")
 
 
 def command(path: str) -> Any:
@@ -237,6 +243,8 @@ REQUIRED = inspect.Parameter.empty
         ("loop", {"run_or_world": REQUIRED}, {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7}),
         ("policy", {"run_or_world": REQUIRED}, {"scenario": "funding_freeze", "paths": 256, "quarters": 40, "seed": 7}),
         ("integration", {"run_or_world": REQUIRED}, {"scenario": "baseline", "paths": 256, "quarters": 40, "seed": 7}),
+        ("portfolio", {"run_or_world": REQUIRED, "exposures": REQUIRED}, {"scenario": "baseline", "paths": 256}),
+        ("explain", {"run_or_world": REQUIRED, "path": "worst"}, {"scenario": None, "paths": 256}),
     ],
 )
 def test_python_functions(function: str, positional: dict[str, Any], keyword: dict[str, Any]) -> None:
@@ -284,7 +292,7 @@ def test_what_a_run_offers() -> None:
 
 
 def test_names_of_python_are_listed() -> None:
-    assert {"load_world", "simulate", "open_run"} <= set(ps.__all__)
+    assert {"load_world", "simulate", "open_run", "portfolio", "explain"} <= set(ps.__all__)
     assert set(ps.__all__) <= set(dir(ps))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ps.nonsense

@@ -45,6 +45,8 @@ COMMANDS = {
     "policy": Entry("penstock.cli.feedback", False, "What each policy does against a shock, and what it costs."),
     "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
+    "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
+    "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
 }
 
 

@@ -40,6 +40,9 @@ GROUP_NAMES = (
     "investors",
 )
 
+SMALLEST_UNPAID_USD_BN = 1e-9
+"""A dollar: less is rounding."""
+
 
 def group_of_units(layout: Layout) -> Array:
     """Group of each unit: its layer, or what its sector stands for; holders count as investors."""
@@ -116,7 +119,32 @@ def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, 
     for firm in np.flatnonzero(r["granted"][:, lane]):
         add("grant", int(firm), government, r["granted"][firm, lane], "")
     rows.extend(write_downs(now, lane, quarter))
+    rows.extend(handed_over(now, lane, quarter))
     return rows
+
+
+def handed_over(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
+    """Money that the defaults of a quarter moved: plant sold (debit its buyer), lenders repaid, costs of default."""
+    layout = now.block.layout
+    names = (*layout.debt_id, "")
+    rows = []
+    for what, receives, gives, lanes, amounts, ties in now.handed_over:
+        mine = (lanes == lane) & (amounts > 0.0)
+        for debit, credit, amount, tie in zip(receives[mine], gives[mine], amounts[mine], ties[mine], strict=True):
+            rows.append((quarter, what, layout.units[debit], layout.units[credit], float(amount), names[tie]))
+    return rows
+
+
+def unpaid(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, float]]:
+    """Dues of a quarter that stayed unpaid on one path: (quarter, payer, payee, tie, due, paid)."""
+    layout, scratch = now.block.layout, now.block.scratch
+    due, paid = scratch.due[:, lane], scratch.paid[:, lane]
+    short = np.flatnonzero(due - paid > SMALLEST_UNPAID_USD_BN)
+    units = layout.units
+    return [
+        (quarter, units[layout.payer[t]], units[layout.payee[t]], layout.tie_id[t], float(due[t]), float(paid[t]))
+        for t in short
+    ]
 
 
 def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:

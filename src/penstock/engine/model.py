@@ -17,7 +17,7 @@ from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
-from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings
+from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings, unpaid
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
@@ -288,6 +288,8 @@ class PathDetail:
     events: pd.DataFrame
     ledger: pd.DataFrame
     """every posting: quarter, instrument, debit, credit, amount_usd_bn, tie_id"""
+    unpaid: pd.DataFrame
+    """dues that stayed unpaid: quarter, payer, payee, tie_id, due_usd_bn, paid_usd_bn"""
     checks: dict[str, float]
 
 
@@ -295,9 +297,11 @@ def replay(model: Model, path: int) -> PathDetail:
     """One path again, bit for bit as the run saw it, with every posting of its ledger."""
     lane = 0
     rows: list[tuple[str, str, str, str, float, str]] = []
+    short: list[tuple[str, str, str, str, float, float]] = []
 
     def note(now: Moment, quarter_name: str) -> None:
         rows.extend(postings(now, lane, quarter_name))
+        short.extend(unpaid(now, lane, quarter_name))
 
     recorder, _ = run_block(model, path, LANES, on_quarter=note)
     economy = pd.DataFrame({name: values[:, lane] for name, values in recorder.economy.items()})
@@ -310,7 +314,8 @@ def replay(model: Model, path: int) -> PathDetail:
     events = events[events["path"] == path].reset_index(drop=True)
     columns = ["quarter", "instrument", "debit", "credit", "amount_usd_bn", "tie_id"]
     checks = {"conservation_max_rel": float(recorder.conservation[lane])}
-    return PathDetail(economy, company, events, pd.DataFrame(rows, columns=columns), checks)
+    left = pd.DataFrame(short, columns=["quarter", "payer", "payee", "tie_id", "due_usd_bn", "paid_usd_bn"])
+    return PathDetail(economy, company, events, pd.DataFrame(rows, columns=columns), left, checks)
 
 
 __all__ = [

@@ -72,6 +72,8 @@ class Moment:
     results: dict[str, Array] = field(default_factory=dict)
     written_down: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
     """claims cut: kind of claim, debtor, path, tie, claim before and loss, an entry a claim"""
+    handed_over: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
+    """money moved by failures: what for, who receives, who gives, path, amount and debt tie (-1 none), an entry each"""
 
     @property
     def years(self) -> float:

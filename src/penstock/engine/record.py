@@ -9,6 +9,7 @@ import numpy as np
 from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
+from penstock.engine.claim_outcomes import ClaimOutcomes
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES, add_flows
 from penstock.engine.losses import Losses
@@ -89,9 +90,9 @@ class Recorder:
     company: dict[str, Array]
     events: Events
     losses: Losses
+    claim_outcomes: ClaimOutcomes
     first_distress: Array
     default_quarter: Array
-    loss: Array
     claims: Array
     rescuer: Array
     depth: Array
@@ -114,9 +115,9 @@ class Recorder:
             company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
             events=Events(),
             losses=Losses(block, state),
+            claim_outcomes=ClaimOutcomes(block),
             first_distress=np.full((firms, width), -1),
             default_quarter=np.full((firms, width), -1),
-            loss=np.zeros((firms, width)),
             claims=np.zeros((firms, width)),
             rescuer=np.full((firms, width), -1),
             depth=np.zeros((firms, width), dtype=np.int64),
@@ -135,6 +136,7 @@ class Recorder:
         self._layers(now)
         self._failures(now)
         self.losses.note(now)
+        self.claim_outcomes.note(now)
         add_flows(now, self.flows[now.quarter // 4])
         self.nonconverged += now.results["nonconverged"]
 
@@ -209,7 +211,7 @@ class Recorder:
         found = self._fates(now) if "resolved" in r else []
         if "liquidated" in r:
             firms, lanes = r["liquidated"]
-            found.append(_Found("liquidation", firms, lanes, np.zeros(len(firms))))
+            found.append(_Found("liquidation", firms, lanes, self.claim_outcomes.lost_now(now, firms, lanes)))
         self._events(now, found)
 
     def _fates(self, now: Moment) -> list[_Found]:
@@ -219,7 +221,7 @@ class Recorder:
         new = self.first_distress[firms, lanes] < 0
         self.first_distress[firms[new], lanes[new]] = now.quarter
         self.default_quarter[firms, lanes] = now.quarter
-        self.loss[firms, lanes], self.claims[firms, lanes] = r["resolved_loss"], r["resolved_claims"]
+        self.claims[firms, lanes] = r["resolved_claims"]
         self.rescuer[firms, lanes] = buyer
         loss = r["resolved_loss"]
         rows = {stage: np.flatnonzero(fate == code) for code, stage in FATES.items()}
@@ -287,7 +289,7 @@ class Recorder:
         return kinds, causes, worst
 
     def finish(self, state: State) -> dict[str, Array]:
-        """Outcomes in long form: equity and debt of each firm that got into trouble, equity of all."""
+        """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""
         firms, width = self.first_distress.shape
         text = np.array([*self.quarters, ""], dtype=object)
         names = np.array([*self.block.layout.units, ""], dtype=object)
@@ -299,13 +301,12 @@ class Recorder:
         path = np.broadcast_to(self.block.first_path + np.arange(width), (firms, width))
         company = np.broadcast_to(np.arange(firms)[:, None], (firms, width))
         failed = self.default_quarter >= 0
-        loss_fraction = np.where(self.claims > 0, self.loss / np.maximum(self.claims, 1e-12), 0.0)
         equity_loss = np.where(
             failed, 1.0 - np.minimum(state.firms.value / np.maximum(self.value_start, 1e-9), 1.0), 0.0
         )
         pieces = [
             ("equity", np.ones_like(failed), equity_loss),
-            ("loan", failed & (self.claims > 0), loss_fraction),
+            *self.claim_outcomes.pieces(state, failed, self.claims),
         ]
         out: dict[str, list[Array]] = {}
         for instrument, keep, lost in pieces:

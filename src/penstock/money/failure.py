@@ -32,6 +32,14 @@ def pairs(mask: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
     return firms, lanes
 
 
+def ties_of_pairs(firm: Index, first: Index, rows: Index) -> tuple[Index, Index]:
+    """The ties of each pair (firm, path) in turn: number of the pair and tie, an entry each."""
+    count = first[firm + 1] - first[firm]
+    pair = np.repeat(np.arange(len(firm)), count)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
+    return pair.astype(np.intp), rows[first[firm][pair] + place]
+
+
 @_kernel(
     numba.void(
         _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _IDX_OUT, _VEC, _VEC

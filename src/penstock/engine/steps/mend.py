@@ -124,6 +124,9 @@ def repay_lenders(now: Moment, firms: Array, lanes: Array, amount: Array) -> Non
     layout, ties, books = now.block.layout, now.state.ties, now.state.books
     owed = claims_of(now, firms, lanes)
     share = np.minimum(1.0, amount / np.maximum(owed, 1e-12))
+    pair, tie = failure.ties_of_pairs(firms, *now.block.ties_of["debts_of"])
+    paid = ties.debt[tie, lanes[pair]] * share[pair]
+    now.handed_over.append(("repayment", layout.lender[tie], firms[pair], lanes[pair], paid, tie))
     failure.repay(firms, lanes, *now.block.ties_of["debts_of"], layout.lender, share, ties.debt, books.cash)
     now.results["repaid"][firms, lanes] += owed * share
 
@@ -235,6 +238,8 @@ def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
     books, th = now.state.books, now.block.theta
     rest = now.block.layout.sector["row_rest"]
     cost = np.maximum(books.cash[firms, lanes], 0.0) * th["default_cost"][lanes]
+    nowhere = np.full(len(firms), -1)
+    now.handed_over.append(("default_cost", np.full(len(firms), rest), firms, lanes, cost, nowhere))
     books.cash[firms, lanes] -= cost
     books.net_worth[firms, lanes] -= cost
     np.add.at(books.cash[rest], lanes, cost)
@@ -315,6 +320,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     if not sold.any():
         return
     firms, lanes, buyer, plant, paid = firms[sold], lanes[sold], buyer[sold], plant[sold], paid[sold]
+    now.handed_over.append(("plant", buyer, firms, lanes, paid, np.full(len(firms), -1)))
     np.subtract.at(books.cash, (buyer, lanes), paid)
     books.cash[firms, lanes] += paid
     np.add.at(f.buildings, (buyer, lanes), paid)
