@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-SHOCK = "funding_freeze"
+SHOCK = "baseline"
 BUDGETS_USD_BN = (0.0, 100.0, 300.0)
 """Rescue budgets that are compared; without a policy the model's is that of the knob policy.rescue_budget_usd_bn."""
 BUDGET_POLICY = "rescue_budget"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from penstock.engine.run import Run
     from penstock.world import World
 
-DEFAULT_SHOCK = "funding_freeze"
+DEFAULT_SHOCK = "baseline"
 
 
 def register(app: typer.Typer) -> None:

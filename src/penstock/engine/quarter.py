@@ -25,7 +25,7 @@ from penstock.engine.steps import (
 
 def quarter(now: Moment) -> None:
     """Moves a block of paths from the end of one quarter to the end of the next."""
-    show(now, "demand")
+    show(now, "demand")  # valuations as each part of the economy sees them: the market's, unless a study cuts the loop
     want.want(now)  # 1  what users spend, platforms use and labs train
     show(now, "cost_of_capital")
     serve.serve(now)  # 2  capacity, price and utilisation of compute
