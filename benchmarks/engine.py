@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.engine.executors import single_threaded_children
+from penstock.engine.executors import worker_environment
 from penstock.engine.model import WIDTH, Model, prepare, simulate_paths
 from penstock.world import load_world
 
@@ -51,7 +51,7 @@ def _measure(model: Model, paths: int, repeats: int, jobs: int) -> Throughput:
     quarters = model.program.quarters
     blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
     with (
-        single_threaded_children(),
+        worker_environment(),
         ProcessPoolExecutor(
             jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_warm, initargs=(model,)
         ) as pool,

@@ -29,13 +29,16 @@ from penstock.errors import ModelError, UsageError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+WORKER_VARIABLES = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+}
+"""Environment of workers: a thread each; memory in large pages where the system gives them, for a block takes and gives
+back some hundred MB (docs/decisions/0008). What the person has set for the memory stays."""
 GUARD_ADVICE = (
     "jobs: a script that calls with jobs > 1 starts new processes that read the script again; "
     "put the call under `if __name__ == '__main__':`, or use jobs=1"
@@ -64,7 +67,7 @@ class ProcessPool:
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
         require_main_guard()
-        with single_threaded_children(), _shared(function) as file:
+        with worker_environment(), _shared(function) as file:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
@@ -94,7 +97,7 @@ def standing(function: Callable[[Task], Result], jobs: int) -> Iterator[Callable
         yield lambda tasks: [function(task) for task in tasks]
         return
     require_main_guard()
-    with single_threaded_children(), _shared(function) as file:
+    with worker_environment(), _shared(function) as file:
         pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_follow_parent)
 
         def work(tasks: Sequence[Task]) -> list[Result]:
@@ -202,10 +205,10 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def single_threaded_children() -> Iterator[None]:
-    """Spawned processes read these variables when they first load NumPy; ours are put back after."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+def worker_environment() -> Iterator[None]:
+    """Spawned processes read these variables as they start or first load NumPy; ours are put back after."""
+    before = {name: os.environ.get(name) for name in WORKER_VARIABLES}
+    os.environ.update(WORKER_VARIABLES)
     try:
         yield
     finally:
