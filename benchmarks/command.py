@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,18 @@ def measure_run(paths: int, quarters: int, repeats: int) -> EndToEnd:
         caches = {"NUMBA_CACHE_DIR": str(folder / "numba"), "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
         command = ["-m", "penstock", "run", "--no-progress", "-j", str(jobs)]
         command += ["-n", str(paths), "--quarters", str(quarters)]
-        timings = [
-            timed([*command, "-o", str(folder / f"run{number}")], folder, caches) for number in range(1 + repeats)
+        cold = timed([*command, "-o", str(folder / "run0")], folder, caches)
+        # to watch memory takes a core from the command: it is watched in a call of its own
+        watched = timed([*command, "-o", str(folder / "watched")], folder, caches)
+        calls = [
+            timed([*command, "-o", str(folder / f"run{number}")], folder, caches, memory=False)
+            for number in range(1, 1 + repeats)
         ]
+        warm = [replace(call, peak_mb=watched.peak_mb, how_memory=watched.how_memory) for call in calls]
         run = folder / "run0"
         size = sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) / MB
         report = (run / "report.html").stat().st_size / MB
-    return EndToEnd(paths, quarters, jobs, timings[0], tuple(timings[1:]), size, report)
+    return EndToEnd(paths, quarters, jobs, cold, tuple(warm), size, report)
 
 
 STARTS = {
