@@ -43,9 +43,6 @@ class MadeUpWorld:
             }
         )
 
-    def parameter(self, name: str) -> Any:
-        raise NotImplementedError
-
 
 Failure = Mapping[str, Any]
 

@@ -114,7 +114,7 @@ def portfolio(
     """
     from penstock.engine.run import Run
 
-    if isinstance(run_or_world, Run) or hasattr(run_or_world, "outcomes"):
+    if isinstance(run_or_world, Run):
         run: Any = run_or_world
         held = _read(exposures, run.world, _firms_of_run(run), rates)
     else:
@@ -138,8 +138,7 @@ def _read(
     companies = world.table("companies")
     added = sorted(firms - set(companies["id"]))
     companies = pd.concat([companies, pd.DataFrame({"id": added, "name": added})], ignore_index=True)
-    known = rates_of(world) if hasattr(world, "parameter") else {}
-    return read_exposures(source, companies, firms, {**known, **given_rates(rates or {})})
+    return read_exposures(source, companies, firms, {**rates_of(world), **given_rates(rates or {})})
 
 
 def _firms_of_run(run: Any) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,10 +209,8 @@ def _at_least(name: str, number: int, least: int) -> None:
 
 def _salib() -> None:
     """SALib is an extra: say how to get it where it is missing."""
-    try:
-        import SALib  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"sensitivity: found no SALib; expected it installed: {INSTALL}") from error
+    if find_spec("SALib") is None:
+        raise UsageError(f"sensitivity: found no SALib; expected it installed: {INSTALL}")
 
 
 def _frame(output: str, names: Sequence[str], columns: Mapping[str, Array]) -> pd.DataFrame:

@@ -20,7 +20,8 @@ from penstock.cli.options import (
     RunOption,
 )
 from penstock.cli.output import Section, emit
-from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.source import notice_of, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,10 +123,6 @@ def _source(
     prior: bool,
 ) -> tuple[Any, dict[str, Any], str]:
     """The run or world that is meant, the options of the analysis, and the notice."""
-    from penstock.cli.output import notice
-    from penstock.engine.run import open_run
-    from penstock.report.notice import notice_of_run
-
     options: dict[str, Any] = {
         "scenario": scenario,
         "quarter": quarter,
@@ -135,11 +132,8 @@ def _source(
         "prior": prior,
         "jobs": jobs or usable_cores(),
     }
-    if run is not None:
-        opened = open_run(run, world=given_world(settings))
-        return opened, options, notice_of_run(opened)
-    world = settings.load_world()
-    return world, options, notice(world)
+    source = source_of(settings, run)
+    return source, options, notice_of(source)
 
 
 def _with_progress(settings: Settings, name: str, analyse: Any, source: Any, options: dict[str, Any]) -> Any:

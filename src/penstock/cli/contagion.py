@@ -21,8 +21,8 @@ from penstock.cli.options import (
     RunOption,
 )
 from penstock.cli.output import Section, emit
-from penstock.cli.output import notice as notice_of_world
-from penstock.cli.run import SeedOption, given_world, read_seed, write_tables
+from penstock.cli.run import SeedOption, read_seed, write_tables
+from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -161,17 +161,11 @@ def _network(
     """The network of a world, scenario or run, its notice, and how its firms are named."""
     from penstock.analysis.firm_network import network_of
 
-    if run is not None:
-        from penstock.engine.run import open_run
-        from penstock.report.notice import notice_of_run
-
-        opened = open_run(run, world=given_world(settings))
-        return network_of(opened, scenario=scenario, quarter=quarter), notice_of_run(opened), opened.world.resolve
-    world = settings.load_world()
+    source = source_of(settings, run)
     network = network_of(
-        world, scenario=scenario, quarter=quarter, paths=paths, quarters=quarters, seed=seed, prior=prior
+        source, scenario=scenario, quarter=quarter, paths=paths, quarters=quarters, seed=seed, prior=prior
     )
-    return network, notice_of_world(world), world.resolve
+    return network, notice_of(source), world_of(source).resolve
 
 
 @common

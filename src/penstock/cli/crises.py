@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,8 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import emit
-from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.source import notice_of, source_of
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def stress(
     if run is None and not asked:
         raise UsageError("stress: found no scenario; expected at least one beside the base, or --run DIR")
     number = read_seed(seed)
-    source = _source(settings, run)
+    source = source_of(settings, run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
@@ -116,7 +116,7 @@ def bottlenecks(
     from penstock.cli.progress_bar import progress_bar
 
     number = read_seed(seed)
-    source = _source(settings, run)
+    source = source_of(settings, run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
@@ -129,7 +129,7 @@ def bottlenecks(
             out=out,
             on_progress=on_progress,
         )
-    told = _notice(source)
+    told = notice_of(source)
     emit(bottleneck_sections(found, people=settings.format is Format.TABLE), settings, notice=told)
 
 
@@ -154,7 +154,7 @@ def payoff(
     from penstock.cli.progress_bar import progress_bar
 
     number = read_seed(seed)
-    source = _source(settings, run)
+    source = source_of(settings, run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
@@ -168,26 +168,10 @@ def payoff(
         )
     if out is not None:
         write_tables(out, found.tables)
-    emit(payoff_sections(found, people=settings.format is Format.TABLE), settings, notice=_notice(source))
-
-
-def _source(settings: Settings, run: Path | None) -> Run | World:
-    """The run that the command line names, else the world."""
-    from penstock.engine.run import open_run
-
-    return settings.load_world() if run is None else open_run(run, world=given_world(settings))
+    emit(payoff_sections(found, people=settings.format is Format.TABLE), settings, notice=notice_of(source))
 
 
 def _scenario_of(source: Run | World, scenario: str) -> str | None:
     """The scenario asked for; None, a run's first, where nobody asked and the run holds no baseline."""
     held = getattr(source, "scenarios", None)
     return None if held is not None and scenario == DEFAULT_SCENARIO and scenario not in held else scenario
-
-
-def _notice(source: Run | World) -> str:
-    """The notice of a run or a world."""
-    from penstock.cli.output import notice
-    from penstock.engine.run import Run
-    from penstock.report.notice import notice_of_run
-
-    return notice_of_run(source) if isinstance(source, Run) else notice(source)

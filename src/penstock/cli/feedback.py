@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,8 +20,9 @@ from penstock.cli.options import (
     RunOption,
     ScenarioOption,
 )
-from penstock.cli.output import emit, notice
-from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.cli.output import emit
+from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,15 +39,6 @@ def register(app: typer.Typer) -> None:
     app.command("integration")(integration)
 
 
-def subject(settings: Settings, run: Path | None) -> Run | World:
-    """The run that is named, else the world."""
-    if run is None:
-        return settings.load_world()
-    from penstock.engine.run import open_run
-
-    return open_run(run, world=given_world(settings))
-
-
 def size_of(found: Run | World, scenario: str, paths: int, quarters: int, seed: int) -> str:
     """The size of a study in words."""
     from penstock.engine.run import Run
@@ -56,14 +47,6 @@ def size_of(found: Run | World, scenario: str, paths: int, quarters: int, seed: 
         m = found.manifest
         scenario, paths, quarters, seed = m["scenarios"][0]["name"], m["paths"], m["quarters"], m["seed"]
     return f"{scenario}: {paths:,} paths, {quarters} quarters, seed {seed}"
-
-
-def world_of(found: Run | World) -> World:
-    """The world that a study is about."""
-    from penstock.engine.run import Run
-
-    world: World = found.world if isinstance(found, Run) else found
-    return world
 
 
 @common
@@ -93,7 +76,7 @@ def loop(
     from penstock.cli.progress_bar import progress_bar
     from penstock.scenarios import first_quarter
 
-    found = subject(settings, run)
+    found = source_of(settings, run)
     number = read_seed(seed)
     first = FIRST_QUARTER if at is None else quarter_number(at, first_quarter(world_of(found).as_of))
     with progress_bar(settings, "loop") as on_progress:
@@ -114,7 +97,7 @@ def loop(
         names = ("links", "curve", "channels", "firms", "debt", "levels", "cuts")
         write_tables(out, {name: getattr(study, name) for name in names})
     title = size_of(found, scenario, paths, quarters, number)
-    emit(loop_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+    emit(loop_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 
 def quarter_number(text: str, first: str) -> int:
@@ -160,7 +143,7 @@ def policy(
     from penstock.cli.feedback_tables import policy_sections
     from penstock.cli.progress_bar import progress_bar
 
-    found = subject(settings, run)
+    found = source_of(settings, run)
     number = read_seed(seed)
     with progress_bar(settings, "policies") as on_progress:
         study = study_of(
@@ -181,7 +164,7 @@ def policy(
     if out is not None:
         write_tables(out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
     title = size_of(found, scenario, paths, quarters, number)
-    emit(policy_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+    emit(policy_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 
 @common
@@ -204,7 +187,7 @@ def integration(
     from penstock.cli.feedback_tables import integration_sections
     from penstock.cli.progress_bar import progress_bar
 
-    found = subject(settings, run)
+    found = source_of(settings, run)
     number = read_seed(seed)
     with progress_bar(settings, "own chips") as on_progress:
         study = study_of(
@@ -220,7 +203,7 @@ def integration(
     if out is not None:
         write_tables(out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
     title = size_of(found, scenario, paths, quarters, number)
-    emit(integration_sections(study, title, people=_people(settings)), settings, notice=notice(world_of(found)))
+    emit(integration_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 
 def _people(settings: Settings) -> bool:

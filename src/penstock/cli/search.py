@@ -23,7 +23,8 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import emit, notice
-from penstock.cli.run import SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.source import source_of, world_of
 
 if TYPE_CHECKING:
     from penstock.analysis.reverse import Reverse
@@ -71,7 +72,8 @@ def reverse(
     from penstock.cli.progress_bar import progress_bar
     from penstock.cli.search_tables import reverse_sections
 
-    source, world = _source(settings, run)
+    source = source_of(settings, run)
+    world = world_of(source)
     begun = time.perf_counter()
     with progress_bar(settings, "shocks") as on_progress:
         found = search(
@@ -126,7 +128,7 @@ def sensitivity(
     from penstock.cli.progress_bar import progress_bar
     from penstock.cli.search_tables import sensitivity_sections
 
-    source, _ = _source(settings, run)
+    source = source_of(settings, run)
     begun = time.perf_counter()
     with progress_bar(settings, "paths") as on_progress:
         found = study(
@@ -146,17 +148,6 @@ def sensitivity(
         write_tables(out, {"indices": found.indices.table, "factors": found.factors, "ranking": found.ranking})
     people = settings.format is Format.TABLE
     emit(sensitivity_sections(found, time.perf_counter() - begun) if people else found, settings)
-
-
-def _source(settings: Settings, run: Path | None) -> tuple[Any, World]:
-    """What is studied, and its world."""
-    if run is None:
-        world = settings.load_world()
-        return world, world
-    from penstock.engine.run import open_run
-
-    result = open_run(run, world=given_world(settings))
-    return result, result.world
 
 
 def _write_scenarios(directory: Path, found: Reverse, world: World) -> None:
