@@ -77,6 +77,8 @@ def percent(value: float) -> str:
 
 def difference(case: Case) -> str:
     """The difference as the tolerance is meant; nothing where rounding hides it."""
+    if case.kind is Kind.SHOWN and case.observed:
+        return f"{100.0 * case.difference / abs(case.observed):+.1f} %"
     if case.kind is not Kind.RELATIVE:
         return f"{case.difference:+.2g}" if abs(case.difference) > 1e-9 else "0"
     if abs(case.difference) < 5e-5:
@@ -107,9 +109,11 @@ def rows(part: Part) -> str:
 
 
 def sources(part: Part) -> str:
-    """The sources of a part by case."""
-    seen = dict.fromkeys((case.id, case.source) for case in part.cases)
-    return "\n".join(f"- {number_of}: {source}" for number_of, source in seen)
+    """The sources of a part, each with the cases that it bears."""
+    bears: dict[str, dict[str, None]] = {}
+    for case in part.cases:
+        bears.setdefault(case.source, {})[case.id] = None
+    return "\n".join(f"- {', '.join(ids)}: {source}" for source, ids in bears.items())
 
 
 def summary(found: list[Part]) -> str:

@@ -1,0 +1,187 @@
+"""R3, R4, R10, R11, R17: one product, one chip, and published serving rates."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from tools.physics.case import Case, Kind, Mark
+from tools.physics.page import ROOT
+
+from penstock.layers.ai import kv_bytes_per_token
+from penstock.layers.chips import as_chip
+from penstock.layers.silicon import gemm_time
+from penstock.layers.silicon.benchmarks import CHIPS, compare, predicted
+from penstock.layers.silicon.efficiency import MATRIX_PRODUCT, Efficiency, efficiency_of
+
+TITLE = "Roofline and serving rates"
+ROWS = ROOT / "tests" / "data" / "mlperf_v5.1_llm.csv"
+MEASURED = "measured on one H200: bf16 product of 8192^3, and a copy"
+MLPERF = "MLPerf Inference v5.1, rows of MLCommons (Apache-2.0); the simulated figure is not an MLPerf result"
+LAYOUT = "layouts as published: arXiv:2307.09288, 2407.21783, 2412.19437"
+ORDER = sorted(set(CHIPS.values()))
+
+
+@cache
+def table() -> pd.DataFrame:
+    """The rows beside the roofline."""
+    return compare(pd.read_csv(ROWS))
+
+
+def cases() -> list[Case]:
+    """Products, memory of keys and values, and benchmark rows."""
+    return _products() + _keys() + _published() + _held_out()
+
+
+def _products() -> list[Case]:
+    seconds = float(gemm_time(8192, 8192, 8192, "h200", 2))
+    work = 2.0 * 8192.0**3
+    chip = as_chip("h200")
+    ridge = MATRIX_PRODUCT.compute * 8192 / (8192 + MATRIX_PRODUCT.half_tokens) * chip.peak("bf16")
+    ridge /= MATRIX_PRODUCT.bandwidth * chip.memory_bytes_per_s
+    found = [
+        Case(
+            "R3",
+            "bf16 product of 8192^3 on H200",
+            "TFLOP/s",
+            790,
+            work / seconds / 1e12,
+            0.05,
+            Mark.CONSISTENCY,
+            MEASURED,
+        ),
+        Case("R3", "time of that product", "ms", 1.39, seconds * 1e3, 0.05, Mark.CONSISTENCY, MEASURED),
+        Case("R3", "ridge of H200", "FLOP/byte", 184, ridge, 0.05, Mark.CONSISTENCY, MEASURED),
+    ]
+    moved = 8192.0**2 * 2 / 4.3e12
+    for rows in (1, 2, 4, 8):
+        time = float(gemm_time(rows, 8192, 8192, "h200", 2))
+        what = f"bf16 product of {rows} x 8192 x 8192 on H200"
+        found.append(Case("R4", what, "us", moved * 1e6, time * 1e6, 0.10, Mark.CONSISTENCY, MEASURED))
+    return found
+
+
+def _keys() -> list[Case]:
+    known = {"dense_70b": 327_680, "dense_8b": 131_072, "dense_405b": 516_096, "moe_671b": 70_272}
+    return [
+        Case(
+            "R17",
+            f"keys and values of a token, {name}, bf16",
+            "bytes",
+            told,
+            kv_bytes_per_token(name),
+            0.0,
+            Mark.EXACT,
+            LAYOUT,
+        )
+        for name, told in known.items()
+    ]
+
+
+def _published() -> list[Case]:
+    """Rates by chip over all rows of the closed division; half of them were fitted."""
+    offline = {"h100": 3900, "h200": 4371, "mi300x": 3460, "mi325x": 4234}
+    found = [
+        Case(
+            "R10",
+            f"Llama 2 70B offline, {chip}",
+            "tokens/s/chip",
+            told,
+            predicted(chip, "llama2-70b", "offline"),
+            0.20,
+            Mark.CONSISTENCY,
+            MLPERF,
+        )
+        for chip, told in offline.items()
+    ]
+    whole = predicted("h200", "llama2-70b", "offline")
+    for scenario, told in (("server", 0.95), ("interactive", 0.58)):
+        ratio = predicted("h200", "llama2-70b", scenario) / whole
+        found.append(
+            Case("R11", f"{scenario} over offline, h200", "", told, ratio, 0.1, Mark.CONSISTENCY, MLPERF, Kind.ABSOLUTE)
+        )
+    return found
+
+
+def _held_out() -> list[Case]:
+    """Medians of rows that were not fitted; the open division runs other software and is only shown."""
+    held = table()[~table()["fitted"]]
+    found = []
+    for (chip, load, scenario), rows in held.groupby(["chip", "load", "scenario"]):
+        closed = rows[rows["category"] == "closed"]
+        used, kind, note = (closed, Kind.RELATIVE, "") if len(closed) else (rows, Kind.SHOWN, ", open division")
+        found.append(
+            Case(
+                "R10" if scenario == "offline" else "R11",
+                f"held out: {load} {scenario}, {chip}, median of {len(used)}{note}",
+                "tokens/s/chip",
+                float(used["per_chip"].median()),
+                float(rows["predicted"].iloc[0]),
+                0.25,
+                Mark.PREDICTION,
+                MLPERF,
+                kind,
+            )
+        )
+    size = float(held["error"].abs().median())
+    found.append(
+        Case(
+            "R10",
+            "median absolute error of all held-out rows",
+            "",
+            0.25,
+            size,
+            0.0,
+            Mark.PREDICTION,
+            MLPERF,
+            Kind.AT_MOST,
+        )
+    )
+    return found + _other_chips()
+
+
+def _other_chips() -> list[Case]:
+    """Each chip with the mean numbers of the others: what is known of a chip without rows."""
+    own = {chip: efficiency_of(as_chip(chip), "fp8") for chip in ORDER}
+    found = []
+    for chip in ORDER:
+        rest = [numbers for name, numbers in own.items() if name != chip]
+        mean = Efficiency(*(float(np.exp(np.mean(np.log([getattr(n, f) for n in rest])))) for f in FIELDS))
+        rows = table().query("chip == @chip and load == 'llama2-70b' and scenario == 'offline'")
+        found.append(
+            Case(
+                "R10",
+                f"{chip} with the mean numbers of the other chips, offline",
+                "tokens/s/chip",
+                float(rows["per_chip"].median()),
+                predicted(chip, "llama2-70b", "offline", efficiency=mean),
+                0.0,
+                Mark.PREDICTION,
+                MLPERF,
+                Kind.SHOWN,
+            )
+        )
+    return found
+
+
+WORDS = """Four numbers of each chip (share of peak, share of bandwidth, overhead of a step, tokens at which products
+reach half their rate) and the mean prompt of the Mixtral load are fitted to half of the rows, split by submitter
+(`tools/fit_roofline.py`). Submitters of the closed division run much the same software, so the held-out half tests the
+scatter among them more than the law. The rows *with the mean numbers of the other chips* show what is known of a chip
+that nobody measured: tens of per cent. Rows of chips that the world does not hold, and of mixed systems, are left out.
+"""
+FIELDS = ("compute", "bandwidth", "overhead_s", "half_tokens")
+
+
+def text() -> str:
+    """Errors on both halves, and what the split can tell."""
+    halves = {
+        name: table()[table()["fitted"] == flag]["error"].abs()
+        for name, flag in (("fitted", True), ("held out", False))
+    }
+    lines = ["| rows | count | median absolute error | 90 % below |", "| --- | ---: | ---: | ---: |"]
+    lines += [
+        f"| {name} | {len(size)} | {size.median():.1%} | {size.quantile(0.9):.1%} |" for name, size in halves.items()
+    ]
+    return "\n".join(lines) + "\n\n" + WORDS
