@@ -83,6 +83,7 @@ EXPECTED = {
     "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
     "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
     "explain": shape(1, options={"--path"}),
+    "model": shape(options={"--params", "--tokens", "--chips"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -147,6 +148,12 @@ FORMULAS = {
     "analysis.impact.measures": (("exposures", "buffers"), {}),
     "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
     "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
+    "layers.platform.erlang_b": (("servers", "load"), {}),
+    "layers.platform.erlang_c": (("servers", "load"), {}),
+    "layers.platform.max_utilisation": (("slots", "wait_probability"), {}),
+    "layers.platform.pooling": (("cv_tenant", "cv_common", "k", "percentile"), {}),
+    "layers.ai.goodput": (("chips", "chip_mtbf_h", "checkpoint_s", "restart_s"), {"interval_s": None}),
+    "layers.ai.kv_bytes_per_token": (("model",), {"kv_bytes": 2.0}),
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 

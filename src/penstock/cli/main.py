@@ -47,6 +47,7 @@ COMMANDS = {
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
+    "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
 }
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 RATINGS_FILE = Path(__file__).with_name("chip_ratings.csv")
 HOURS_PER_YEAR = 8760.0
 
+SYSTEM_TO_CHIP_POWER = 1.6
+"""Nameplate of a system per chip over the chip's; assumption, 1.4 to 2.0 among the chips where both are known."""
+
+SYSTEM_TO_CHIP_PRICE = (1.1, 1.25, 1.6)
+"""Price of a chip in its system over its own price: low, central, high; assumption."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -46,6 +52,7 @@ class Chip:
     price_usd: tuple[float, float, float] | None = None
     rental_usd_per_hour: tuple[float, float, float] | None = None
     grade: str = "F"
+    price_grade: str = "F"
 
     def peak(self, precision: str) -> float:
         """Dense peak in FLOP/s at a number format. Raises UsageError where the chip has no such units."""
@@ -107,13 +114,30 @@ def _from_world(text: str, world: World) -> Chip:
         scale_up_bytes_per_s=_scaled(rating.get("scale_up_gb_s"), 1e9),
         scale_up_chips=int(rating.get("scale_up_chips", 8)),
         tdp_w=_number(row, "tdp_w"),
-        system_power_w=_number(row, "server_w_per_chip"),
-        price_usd=_range(rating, "price_low_usd", "price_usd", "price_high_usd"),
+        system_power_w=_system_power(row, rating),
+        price_usd=_range(rating, "price_low_usd", "price_usd", "price_high_usd") or _from_chip_price(row),
         rental_usd_per_hour=_range(
             rating, "rental_low_usd_per_hour", "rental_usd_per_hour", "rental_high_usd_per_hour"
         ),
         grade=str(row["grade"]),
+        price_grade=rating.get("grade", "F"),
     )
+
+
+def _system_power(row: pd.Series, rating: dict[str, str]) -> float | None:
+    """Nameplate of the system per chip: the world's, else the table's, else the chip's own times a usual ratio."""
+    known = _number(row, "server_w_per_chip") or _scaled(rating.get("system_power_w"), 1.0)
+    chip = _number(row, "tdp_w")
+    return known if known is not None or chip is None else chip * SYSTEM_TO_CHIP_POWER
+
+
+def _from_chip_price(row: pd.Series) -> tuple[float, float, float] | None:
+    """Price in a system from the world's price of the chip, which for a firm's own chips is a transfer price."""
+    price = _number(row, "price_usd")
+    if price is None:
+        return None
+    low, central, high = (price * factor for factor in SYSTEM_TO_CHIP_PRICE)
+    return low, central, high
 
 
 def _number(row: pd.Series, column: str) -> float | None:

@@ -88,10 +88,16 @@ class Training:
 
 
 @cache
-def ranges() -> dict[str, tuple[float, float, float]]:
-    """Low, central and high of every parameter of a run, from `training_ranges.csv`."""
+def ranges_table() -> tuple[dict[str, Any], ...]:
+    """The rows of `training_ranges.csv`: every parameter of a run with range, unit, grade and source."""
     with RANGES_FILE.open(encoding="utf-8", newline="") as file:
-        return {r["name"]: (float(r["low"]), float(r["central"]), float(r["high"])) for r in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    return tuple({**row, **{end: float(row[end]) for end in ("low", "central", "high")}} for row in rows)
+
+
+def ranges() -> dict[str, tuple[float, float, float]]:
+    """Low, central and high of every parameter of a run."""
+    return {row["name"]: (row["low"], row["central"], row["high"]) for row in ranges_table()}
 
 
 def mfu(

@@ -19,18 +19,31 @@ Array = np.ndarray
 def erlang_b(servers: Array | int, load: Array | float) -> Any:
     """Probability that all servers are busy when those who find none leave (Erlang 1917).
 
-    Recursion `B_k = a B_{k-1} / (k + a B_{k-1})`, which neither over- nor underflows. Arrays broadcast.
+    `B = P(N = c) / P(N <= c)` for a Poisson number of mean `a`; where that underflows, far above full load, the
+    recursion `B_k = a B_{k-1} / (k + a B_{k-1})`. Arrays broadcast.
 
     Raises:
         UsageError: servers that are not whole numbers above zero, a negative load.
     """
+    from scipy.special import gammaincc, gammaln
+
     count, offered = _servers_and_load(servers, load)
+    safe = np.maximum(offered, 1e-300)
+    at_most = gammaincc(count + 1.0, safe)
+    found = np.exp(count * np.log(safe) - safe - gammaln(count + 1.0)) / np.maximum(at_most, 1e-300)
+    tiny = at_most < 1e-200
+    if np.any(tiny):
+        found = np.where(tiny, _erlang_b_recursion(count, offered), found)
+    return found[()]
+
+
+def _erlang_b_recursion(count: Array, offered: Array) -> Array:
     blocked = np.ones_like(offered)
     found = np.ones_like(offered)
     for k in range(1, int(count.max()) + 1):
         blocked = offered * blocked / (k + offered * blocked)
         found = np.where(count == k, blocked, found)
-    return found[()]
+    return found
 
 
 def erlang_c(servers: Array | int, load: Array | float) -> Any:
