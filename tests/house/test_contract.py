@@ -148,14 +148,22 @@ FORMULAS = {
     "analysis.impact.measures": (("exposures", "buffers"), {}),
     "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
     "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
-    "layers.platform.erlang_b": (("servers", "load"), {}),
-    "layers.platform.erlang_c": (("servers", "load"), {}),
-    "layers.platform.max_utilisation": (("slots", "wait_probability"), {}),
-    "layers.platform.pooling": (("cv_tenant", "cv_common", "k", "percentile"), {}),
-    "layers.ai.goodput": (("chips", "chip_mtbf_h", "checkpoint_s", "restart_s"), {"interval_s": None}),
-    "layers.ai.kv_bytes_per_token": (("model",), {"kv_bytes": 2.0}),
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
+
+LAYERS = {
+    "ai.training": ("params", "tokens", "chips", "chip"),
+    "ai.goodput": ("chips", "chip_mtbf_h", "checkpoint_s", "restart_s"),
+    "ai.kv_bytes_per_token": ("model",),
+    "platform.erlang_b": ("servers", "load"),
+    "platform.erlang_c": ("servers", "load"),
+    "platform.max_utilisation": ("slots", "wait_probability"),
+    "platform.pooling": ("cv_tenant", "cv_common", "k", "percentile"),
+    "silicon.gemm_time": ("m", "n", "k", "chip", "bytes"),
+    "silicon.decode": ("model", "chip", "chips", "batch", "context"),
+    "silicon.throughput": ("model", "chip", "scenario"),
+}
+"""Functions of the layers: positional parameters; what is by keyword only is optional."""
 
 LATER = ("calibrate", "fleet", "studio")
 
@@ -276,6 +284,17 @@ def test_formula_families(path: str) -> None:
     assert tuple(p.name for p in given) == positional
     named = {p.name: p.default for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
     assert named == keyword
+
+
+@pytest.mark.parametrize("path", LAYERS)
+def test_functions_of_the_layers(path: str) -> None:
+    home, name = path.rsplit(".", 1)
+    parameters = inspect.signature(getattr(importlib.import_module(f"penstock.layers.{home}"), name)).parameters
+    given = [p for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert tuple(p.name for p in given) == LAYERS[path]
+    assert all(p.default is not REQUIRED for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    if path == "silicon.throughput":
+        assert parameters["scenario"].default == "offline"
 
 
 def test_what_clearing_returns() -> None:

@@ -113,7 +113,7 @@ def spares_for(chips: float, chip_mtbf_h: float, repair_h: float, risk: float) -
 
 def pod_availability(chip_availability: Array | float, chips: Array | int, needed: Array | int | None = None) -> Any:
     """Share of time that a pod works: all of its chips (`A^c`), or at least `needed` of them (binomial)."""
-    from scipy.special import bdtrc
+    from scipy.special import betainc
 
     share("chip_availability", chip_availability)
     positive("chips", chips)
@@ -124,7 +124,7 @@ def pod_availability(chip_availability: Array | float, chips: Array | int, neede
     least = np.asarray(needed, dtype=float)
     if np.any(least > whole):
         raise UsageError(f"needed: found {np.max(least):g}; expected at most the {np.min(whole):g} chips of the pod")
-    above = bdtrc(np.maximum(least - 1.0, 0.0), whole, np.asarray(chip_availability, dtype=float))
+    above = betainc(np.maximum(least, 1.0), whole - least + 1.0, np.asarray(chip_availability, dtype=float))
     return np.where(least <= 0.0, 1.0, above)[()]
 
 
