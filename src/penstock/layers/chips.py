@@ -36,6 +36,7 @@ class Chip:
     Attributes:
         peak_flop_per_s: dense peak by number format (`bf16`, `fp8`, `fp4`); a format that is missing is not there.
         scale_up_chips: chips that the fast links join.
+        designer: id of the firm that designs the chip and writes its software.
         system_power_w: nameplate power of the system per chip, server and switches in the rack included.
         price_usd, rental_usd_per_hour: low, central and high.
     """
@@ -47,6 +48,7 @@ class Chip:
     memory_bytes_per_s: float
     scale_up_bytes_per_s: float | None = None
     scale_up_chips: int = 8
+    designer: str = ""
     tdp_w: float | None = None
     system_power_w: float | None = None
     price_usd: tuple[float, float, float] | None = None
@@ -65,6 +67,11 @@ class Chip:
     def usual_precision(self) -> str:
         """The format that engines serve in: fp8 where the chip has it, else bf16."""
         return "fp8" if "fp8" in self.peak_flop_per_s else "bf16"
+
+    @property
+    def smallest_precision(self) -> str:
+        """The smallest format that the chip computes in, which is what benchmarks of throughput are run in."""
+        return next(name for name in ("fp4", "fp8", "bf16") if name in self.peak_flop_per_s)
 
 
 def as_chip(chip: str | Chip, world: World | None = None) -> Chip:
@@ -113,6 +120,7 @@ def _from_world(text: str, world: World) -> Chip:
         memory_bytes_per_s=bandwidth * 1e12,
         scale_up_bytes_per_s=_scaled(rating.get("scale_up_gb_s"), 1e9),
         scale_up_chips=int(rating.get("scale_up_chips", 8)),
+        designer=str(row["designer_id"]),
         tdp_w=_number(row, "tdp_w"),
         system_power_w=_system_power(row, rating),
         price_usd=_range(rating, "price_low_usd", "price_usd", "price_high_usd") or _from_chip_price(row),

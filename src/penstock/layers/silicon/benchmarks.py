@@ -5,8 +5,10 @@ Rows as in `tests/data/mlperf_v5.1_llm.csv`. What the roofline gives is a model'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError
@@ -86,6 +88,13 @@ def predicted(
         precision="fp8",
         efficiency=efficiency,
     ).output_tokens_per_s_per_chip
+
+
+def mean_numbers(found: Sequence[Efficiency]) -> Efficiency:
+    """Mean in logs of the four numbers of some chips."""
+    columns = zip(*((n.compute, n.bandwidth, n.overhead_s, n.half_tokens) for n in found), strict=True)
+    compute, bandwidth, overhead, half = (math.exp(fmean(math.log(max(v, 1e-9)) for v in c)) for c in columns)
+    return Efficiency(round(compute, 3), round(bandwidth, 3), round(overhead, 5), round(half, 0))
 
 
 def compare(rows: pd.DataFrame, efficiencies: Mapping[str, Efficiency] | None = None) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def _rows() -> dict[tuple[str, str], dict[str, str]]:
 
 
 def efficiency_of(chip: Chip, precision: str, case: str = "central") -> Efficiency:
-    """The fitted numbers of the chip at a number format, or those that hold for any chip.
+    """The fitted numbers of the chip at a number format, else of its designer's chips, else of any chip.
 
     Args:
         case: `low` (slow: P5 of each share, P95 of the overhead), `central` or `high`.
@@ -67,7 +67,7 @@ def efficiency_of(chip: Chip, precision: str, case: str = "central") -> Efficien
     if case not in ends:
         raise UsageError(f"case: found {case!r}; expected low, central or high")
     rows = _rows()
-    row = rows.get((chip.id, precision)) or rows.get(("any", precision))
+    row = next((rows[name, precision] for name in (chip.id, chip.designer, "any") if (name, precision) in rows), None)
     if row is None:
         raise UsageError(f"precision: found {precision!r}; expected bf16, fp8 or fp4")
     end, other = ends[case]

@@ -152,7 +152,7 @@ def throughput(
         chips: chips of a replica; the best of 1 to 64 unless given.
         cached: share of the prompt that is in the cache already.
         promise: other limits than the scenario's.
-        run: as for `replica`.
+        run: as for `replica`; the precision is the smallest of the chip unless given, as in benchmarks.
 
     Raises:
         UsageError: unknown names, numbers that cannot be, a model that does not fit, or a promise that cannot be kept.
@@ -165,6 +165,7 @@ def throughput(
     share("cached", cached)
     promised = PROMISES[scenario] if promise is None else promise
     layout, machine = as_architecture(model), as_chip(chip)
+    run = {"precision": machine.smallest_precision, **run}
     tried = [
         _rate(replica(layout, machine, size, **run), promised, prompt_tokens, output_tokens, cached)
         for size in ([chips] if chips else _sizes_that_fit(layout, machine, run))
