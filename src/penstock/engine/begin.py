@@ -412,6 +412,9 @@ def _open_values(block: Block, state: State) -> None:
     plant = firms.compute_equipment + firms.buildings + firms.construction
     power = valuation.earnings_power(4.0 * firms.ebitda, 4.0 * firms.revenue, plant)
     firms.value_scale = operations / np.maximum(power, 1e-6)
+    cache["growth_premium"] = valuation.growth_premium(
+        firms.value_scale, facts.conduct["mature_multiple"] * block.theta["mature_multiple"]
+    )
     cache["value_shift"] = operations + net - firms.value
     firms.distance = valuation.distance_to_default(firms.value, cache["debt_owed"], facts.equity_volatility)
     firms.distance_opening = firms.distance.copy()
