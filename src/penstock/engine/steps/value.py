@@ -9,6 +9,7 @@ from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
+from penstock.engine.steps import lenders
 from penstock.money import kernels, valuation
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
@@ -28,6 +29,7 @@ def value(now: Moment) -> None:
     f.distance = valuation.distance_to_default(f.value, debt, facts.equity_volatility)
     if now.on("value"):
         f.spread = valuation.spread(facts.rating_spread, f.distance, f.distance_opening)
+    lenders.rate_anew(now)
     r["mood"] = e.mood
 
 
