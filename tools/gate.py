@@ -17,11 +17,14 @@ STEPS = {
     "pytest": ["-m", "pytest"],
 }
 
+# what would change what tests see, or make every command that they start compile all its modules anew
+NOT_OURS = {"PYTHONPATH", "NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE"}
+
 
 def main(pytest_arguments: list[str]) -> int:
     """Run every step, the later ones too when one fails; 0 when all passed, else 1."""
     # Tests start the command as a person would; they must not meet this process's own settings.
-    environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "NO_COLOR", "FORCE_COLOR"}}
+    environment = {k: v for k, v in os.environ.items() if k not in NOT_OURS}
     failed = []
     for name, arguments in STEPS.items():
         extra = pytest_arguments if name == "pytest" else []

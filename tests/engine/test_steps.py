@@ -457,6 +457,25 @@ def test_a_firm_that_loses_money_is_worth_a_margin_that_it_could_have() -> None:
     assert valuation.operating_value(one(30.0), one(12.0), one(1.0), one(1.0))[0] == pytest.approx(360.0)
 
 
+def test_a_growth_premium_runs_out_as_linearly_falling_growth_does() -> None:
+    """Excess growth g (1 - t/N) leaves g N/2 (1 - t/N)^2 at t, by quadrature; the mature multiple is the limit."""
+    horizon, growth = 8.0, 0.9
+    for years in (0.0, 1.0, 3.5, 7.75):
+        ahead = np.linspace(years, horizon, 100_001)
+        to_come = np.trapezoid(growth * (1.0 - ahead / horizon), ahead)
+        left = valuation.premium_left(years, one(horizon))[0] * growth * horizon / 2.0
+        assert left == pytest.approx(to_come, rel=1e-9, abs=1e-12)
+    assert valuation.premium_left(horizon, one(horizon))[0] == 0.0
+    assert valuation.premium_left(2.0 * horizon, one(horizon))[0] == 0.0
+
+
+def test_only_multiples_above_the_mature_one_fade() -> None:
+    scale, mature = np.array([130.0, 13.0, 5.0]), np.full(3, 13.0)
+    premium = valuation.growth_premium(scale, mature)
+    assert premium.tolist() == pytest.approx([np.log(10.0), 0.0, 0.0])
+    assert (scale * np.exp(-premium)).tolist() == pytest.approx([13.0, 13.0, 5.0])
+
+
 def test_a_reserve_counts_costs_and_the_interest_until_income() -> None:
     assert funding.reserve(one(2.0), one(0.5), one(1.5), one(4.0))[0] == pytest.approx(5.0)
 

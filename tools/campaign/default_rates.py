@@ -11,6 +11,7 @@ from tools.campaign.units import Unit
 
 from penstock.engine.layout import RATINGS
 from penstock.engine.model import WIDTH, Model, PathBlock, prepare, simulate_paths
+from penstock.engine.moment import Moment
 from penstock.scenarios import load_scenario
 from penstock.world import Parameter, World, load_world
 
@@ -45,9 +46,15 @@ class Work:
         first = number * WIDTH
         count = min(WIDTH, self.options.paths - first)
         model = _model(self.options, True)
-        with_contagion = simulate_paths(model, first, count)
+        ratings = [np.repeat(model.layout.rating[:, None], count, axis=1)]
+
+        def note(now: Moment, _: str) -> None:
+            if now.quarter % QUARTERS_A_YEAR == QUARTERS_A_YEAR - 1:
+                ratings.append(now.state.firms.rating[:, :count].astype(int))
+
+        with_contagion = simulate_paths(model, first, count, on_quarter=note)
         without = simulate_paths(_model(self.options, False), first, count)
-        defaults, at_risk = failures_by_rating(with_contagion.company["failed"], model.layout.rating)
+        defaults, at_risk = failures_by_rating(with_contagion.company["failed"], np.stack(ratings))
         rich = rich_firms(model)
         soon = with_contagion.company["failed"][: RICH_YEARS * QUARTERS_A_YEAR, rich].max(axis=0).sum(axis=1)
         return {
@@ -76,17 +83,17 @@ def _model(options: Options, contagion: bool) -> Model:
 def failures_by_rating(failed: Array, rating: Array) -> tuple[Array, Array]:
     """Firms that fail in each year and firms at risk at its beginning, (ratings, years, paths) each.
 
-    `failed` (quarters, firms, paths) is 1 from the quarter of the default on; `rating` is that of the opening, since
-    the model does not rate anew. A year that is not whole is left out.
+    `failed` (quarters, firms, paths) is 1 from the quarter of the default on; `rating` (years or more, firms, paths)
+    is that at the beginning of each year. A year that is not whole is left out.
     """
     years = len(failed) // QUARTERS_A_YEAR
     ends = failed[QUARTERS_A_YEAR - 1 : years * QUARTERS_A_YEAR : QUARTERS_A_YEAR] > 0
     down = np.concatenate([np.zeros_like(ends[:1]), ends])
     new, standing = down[1:] & ~down[:-1], ~down[:-1]
-    by_rating = [rating == number for number in range(len(RATINGS))]
+    by_rating = [rating[:years] == number for number in range(len(RATINGS))]
     return (
-        np.stack([new[:, mine].sum(axis=1) for mine in by_rating]),
-        np.stack([standing[:, mine].sum(axis=1) for mine in by_rating]),
+        np.stack([(new & mine).sum(axis=1) for mine in by_rating]),
+        np.stack([(standing & mine).sum(axis=1) for mine in by_rating]),
     )
 
 
@@ -145,7 +152,7 @@ def result(options: Options, units: list[Unit]) -> Result:
     head = ("rating", "firms", "firm-years", "failures", "a year", "se", "published", "first year", "se")
     note = (
         "Failures a year: firms that fail in a year over firms that had not failed at its beginning, all years "
-        "together; the rating is that of the opening, since the model does not rate anew. Standard errors over paths."
+        "together; the rating is that at the beginning of the year. Standard errors over paths."
     )
     rich = {name: sum(unit["rich"][name] for unit in units) for name in units[0]["rich"]}
     rich_rows = [(f"`{name}`", f"{failed / options.paths:.2%}") for name, failed in rich.items()]
@@ -166,7 +173,7 @@ def rating_verdicts(
     rows: list[tuple[str, ...]] = []
     for number, name in enumerate(RATINGS):
         firms = int(at_risk[number, 0, 0]) if at_risk.shape[1] else 0
-        if firms == 0:
+        if at_risk[number].sum() == 0:
             continue
         mine, years = defaults[number].sum(axis=0), at_risk[number].sum(axis=0)
         rate, error = rate_and_error(mine, years)

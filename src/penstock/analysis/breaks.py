@@ -187,7 +187,11 @@ def cause_table(base: Breaks, other: Breaks) -> pd.DataFrame:
 
 
 def buyer_table(run: Run, scenario: str) -> pd.DataFrame:
-    """Who buys failed companies' plant: company_id, deals_per_path, se, low95, high95, paths, bought (most first)."""
+    """Who buys failed companies' plant, and for how much.
+
+    company_id, deals_per_path, se, low95, high95, paths, bought (most first), bought_deals, and what a path pays in the
+    mean: paid_usd_bn, paid_se.
+    """
     import pandas as pd
 
     paths = run.manifest["paths"]
@@ -197,6 +201,7 @@ def buyer_table(run: Run, scenario: str) -> pd.DataFrame:
     for name, mine in deals.groupby("counterparty_id"):
         counts = np.bincount(mine["path"].to_numpy(np.int64), minlength=paths)
         mean, error = float(counts.mean()), float(counts.std(ddof=1) / np.sqrt(paths)) if paths > 1 else np.nan
+        spent = np.bincount(mine["path"].to_numpy(np.int64), weights=mine["amount_usd_bn"], minlength=paths)
         bought = mine["company_id"].value_counts()
         rows.append(
             {
@@ -208,9 +213,12 @@ def buyer_table(run: Run, scenario: str) -> pd.DataFrame:
                 "paths": int((counts > 0).sum()),
                 "bought": [str(company) for company in bought.index],
                 "bought_deals": [int(count) for count in bought],
+                "paid_usd_bn": float(spent.mean()),
+                "paid_se": float(spent.std(ddof=1) / np.sqrt(paths)) if paths > 1 else np.nan,
             }
         )
     columns = ["company_id", "deals_per_path", "se", "low95", "high95", "paths", "bought", "bought_deals"]
+    columns += ["paid_usd_bn", "paid_se"]
     return pd.DataFrame(rows, columns=columns).sort_values(
         ["deals_per_path", "company_id"], ascending=[False, True], ignore_index=True
     )

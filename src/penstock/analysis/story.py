@@ -20,7 +20,10 @@ CAUSES = {
     "power_cut": "while power was held back",
     "maturity": "debt fell due that nobody refinanced",
     "mood": "money had become scarce as the mood turned",
-    "cash": "its cash had run out",
+    "cash": "its cash had run out although it had more than it owed",
+    "insolvent": "it owed more than it had",
+    "rating_cut": "it had lost its investment grade within the year",
+    "covenant": "it owed more than its covenants allow, and lenders called for a part",
 }
 
 
@@ -169,13 +172,13 @@ def _acquisition(tables: PathTables, event: Mapping[Any, Any], quarter: str, com
     buyer = str(event["counterparty_id"])
     sold = tables.postings(quarter, "plant", credit=company)
     repaid = tables.postings(quarter, "repayment", credit=company)
+    written = tables.postings(quarter, "write_down", debit=company)
+    lost = usd(sum(posting.amount_usd_bn for posting in written if posting.tie_id.startswith("debt:")))
     if not sold:
-        text = f"{tables.name(buyer)} takes over what is left of {tables.name(company)}; lenders lose {usd(amount)}."
-        return text, tables.postings(quarter, "write_down", debit=company)
-    price = sum(posting.amount_usd_bn for posting in sold)
+        return f"{tables.name(buyer)} takes over what is left of {tables.name(company)}; lenders lose {lost}.", written
     text = (
-        f"{tables.name(buyer)} buys plant of {tables.name(company)} for {usd(price)}; lenders are repaid "
-        f"{usd(sum(p.amount_usd_bn for p in repaid))} and lose {usd(amount)}."
+        f"{tables.name(buyer)} buys plant of {tables.name(company)} for {usd(amount)}; lenders are repaid "
+        f"{usd(sum(p.amount_usd_bn for p in repaid))} and lose {lost}."
     )
     return text, [*sold, *repaid]
 

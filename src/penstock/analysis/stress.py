@@ -44,7 +44,7 @@ class Stress:
     payers: pd.DataFrame
     """bearer, base, level, difference, se, low95, high95, p05, p95; rows of the bearers, their total, rescue money"""
     buyers: pd.DataFrame
-    """company_id, deals_per_path, se, low95, high95, paths, bought, bought_deals"""
+    """company_id, deals_per_path, se, low95, high95, paths, bought, bought_deals, paid_usd_bn, paid_se"""
     parts: pd.DataFrame
     """part (see `parts_of_change`), difference, se, low95, high95: what makes the change of the losses"""
     worst: pd.DataFrame

@@ -174,8 +174,9 @@ def _buyers(found: Stress, data: ReportData, name: str) -> pd.DataFrame:
     for row in frame.to_dict("records"):
         bought = [_name_of(data, company) for company in row["bought"][:BOUGHT_SHOWN]]
         deals = f"{plain(row['deals_per_path'])} ({plain(row['low95'], 2)} to {plain(row['high95'], 2)})"
-        rows.append((_name_of(data, row["company_id"]), deals, ", ".join(bought)))
-    return pd.DataFrame(rows, columns=["buyer", "deals a path (95 %)", "most often"])
+        paid = f"{plain(row['paid_usd_bn'])} (se {plain(row['paid_se'], 2)})"
+        rows.append((_name_of(data, row["company_id"]), deals, paid, ", ".join(bought)))
+    return pd.DataFrame(rows, columns=["buyer", "deals a path (95 %)", "paid, $bn a path", "most often"])
 
 
 def _sizes(frame: pd.DataFrame) -> Section:

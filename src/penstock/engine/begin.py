@@ -24,7 +24,7 @@ from penstock.engine.state import (
 )
 from penstock.engine.steps.drivers import SETUP_SHARE
 from penstock.layers import silicon
-from penstock.money import failure, kernels, valuation
+from penstock.money import failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
 
 Array = np.ndarray
@@ -334,8 +334,8 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
     cache["can_borrow"] = (per_firm > TINY).astype(float)
     cache["held"] = np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
-    appetite = np.array([RATING_APPETITE.get(name, 1.0) for name in RATINGS])
-    cache["rating_appetite"] = appetite[layout.rating][:, None]
+    cache["rating_appetite"] = np.array([RATING_APPETITE.get(name, 1.0) for name in RATINGS])
+    cache["holding"] = np.isin(np.arange(layout.firms), layout.members("holding"))[:, None].astype(float)
     rounds = np.zeros((layout.unit_count, 1))
     np.add.at(rounds, layout.stake_company, facts.round_share)
     cache["round_share"] = facts.round_share / np.maximum(rounds[layout.stake_company], TINY)
@@ -412,6 +412,10 @@ def _open_values(block: Block, state: State) -> None:
     plant = firms.compute_equipment + firms.buildings + firms.construction
     power = valuation.earnings_power(4.0 * firms.ebitda, 4.0 * firms.revenue, plant)
     firms.value_scale = operations / np.maximum(power, 1e-6)
+    cache["growth_premium"] = valuation.growth_premium(
+        firms.value_scale, facts.conduct["mature_multiple"] * block.theta["mature_multiple"]
+    )
     cache["value_shift"] = operations + net - firms.value
     firms.distance = valuation.distance_to_default(firms.value, cache["debt_owed"], facts.equity_volatility)
     firms.distance_opening = firms.distance.copy()
+    firms.distance_seen = np.minimum(firms.distance, rating.SAFE)

@@ -18,6 +18,7 @@ Piece = tuple[str, Array, Array]
 DEBTS = ("bond", "loan", "lease")
 RECEIVABLE = len(DEBTS)
 TINY_USD_BN = 1e-12
+"""A tenth of a cent: what bills owe after rounding is no claim."""
 
 
 class ClaimOutcomes:
@@ -81,7 +82,7 @@ class ClaimOutcomes:
             # finance leases are debts: a row `lease` tells the rent, which all tenants owe
             if name == "lease":
                 continue
-            rows.append((name, failed & (self._claims[kind] > 0.0), 1.0 - self._kept[kind]))
+            rows.append((name, failed & (self._claims[kind] > TINY_USD_BN), 1.0 - self._kept[kind]))
         # without contagion nothing is cut, and a claim loses nothing
         untouched = failed & (debt_claims > 0.0) & (self._claims[:RECEIVABLE].sum(axis=0) <= 0.0)
         rows[DEBTS.index("loan")] = ("loan", rows[DEBTS.index("loan")][1] | untouched, rows[DEBTS.index("loan")][2])

@@ -37,9 +37,9 @@ class Facts:
     sheet: dict[str, Column]
     market_value: Column
     equity_volatility: Column
-    investment_grade: Column
     rating_spread: Column
-    rating_default_rate: Column
+    rating_default_rate: np.ndarray
+    """failures a year by class, (classes,)"""
     tie_base: np.ndarray
     """opening flow of each flow tie, (flow ties, 1)"""
     tie_share: np.ndarray
@@ -155,9 +155,8 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         sheet=sheet,
         market_value=column(profile["market_value"]),
         equity_volatility=column(profile["equity_volatility"]),
-        investment_grade=(layout.rating <= 3).astype(float)[:, None],
         rating_spread=rating_spread[layout.rating][:, None],
-        rating_default_rate=np.maximum(rating_rate, floor)[layout.rating][:, None],
+        rating_default_rate=np.maximum(rating_rate, floor),
         tie_base=base,
         tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
         category_base=category_base,

@@ -38,7 +38,10 @@ CHAIN_LOSS_SHARE = 0.05
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
 CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")
-CAUSES = ("", "event", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash")
+CAUSES = (
+    "", "event", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash",
+    "insolvent", "rating_cut", "covenant",
+)  # fmt: skip
 
 
 class Events:
@@ -223,9 +226,10 @@ class Recorder:
         self.default_quarter[firms, lanes] = now.quarter
         self.claims[firms, lanes] = r["resolved_claims"]
         self.rescuer[firms, lanes] = buyer
-        loss = r["resolved_loss"]
+        # of a purchase the price is told, of the rest what lenders lose
+        amount = np.where(fate == rescue.ACQUISITION, r["resolved_price"], r["resolved_loss"])
         rows = {stage: np.flatnonzero(fate == code) for code, stage in FATES.items()}
-        return [_Found(stage, firms[k], lanes[k], loss[k], buyer[k]) for stage, k in rows.items()]
+        return [_Found(stage, firms[k], lanes[k], amount[k], buyer[k]) for stage, k in rows.items()]
 
     def _events(self, now: Moment, found: list[_Found]) -> None:
         """Add events, each with its cause; a standstill makes its chain of defaults one longer."""
@@ -253,7 +257,10 @@ class Recorder:
         self.depth[firms, lanes] = np.maximum(self.depth[firms, lanes], deeper)
 
     def _causes(self, now: Moment, firms: Array, lanes: Array) -> tuple[Array, Array, Array]:
-        """Why firms are in trouble: a failed customer, a cause of their own, a shock, a maturity, or the market."""
+        """Why firms are in trouble: a failed customer, a cause of their own, a shock, lenders, or the market.
+
+        Where nothing else is known, a firm that still has more than it owes is told from one that does not.
+        """
         r, e, cache, layout = now.results, now.state.economy, self.block.cache, now.block.layout
         lost, worst = np.zeros(len(firms)), np.full(len(firms), -1, dtype=np.intp)
         failed = self.default_quarter >= 0
@@ -274,9 +281,13 @@ class Recorder:
         # later tests overrule earlier ones
         kinds = np.full(len(firms), CAUSE_KINDS.index("market"))
         causes = np.full(len(firms), CAUSES.index("cash"))
+        f = now.state.firms
         tests = (
+            (~r["solvent"][firms, lanes], "market", "insolvent"),
             (e.mood[lanes] < 0.4, "market", "mood"),
             (maturity, "rollover", "maturity"),
+            (f.fallen[firms, lanes] > 0, "rollover", "rating_cut"),
+            (f.covenant[firms, lanes] > 0, "covenant", "covenant"),
             (e.power_cut[lanes] > 0, "shock", "power_cut"),
             (e.chip_cut[lanes] > 0, "shock", "chip_cut"),
             (e.freeze[lanes] > 0, "shock", "freeze"),

@@ -130,6 +130,14 @@ class Firms:
     value_scale: Array
     value_peak: Array
     no_access: Array
+    rating: Array
+    """class that agencies give, index into RATINGS"""
+    distance_seen: Array
+    """distance to default that agencies look at, averaged over about a year"""
+    fallen: Array
+    """quarters left in which the loss of investment grade counts as a cause"""
+    covenant: Array
+    """quarters left in which a breach of covenants counts as a cause"""
     attraction: Array
     training_index: Array
     supply: Array
@@ -394,6 +402,10 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
         value_scale=ones.copy(),
         value_peak=facts.market_value * ones,
         no_access=np.zeros_like(ones),
+        rating=layout.rating[:, None] * ones,
+        distance_seen=np.zeros_like(ones),
+        fallen=np.zeros_like(ones),
+        covenant=np.zeros_like(ones),
         attraction=attraction,
         training_index=np.zeros_like(ones),
         supply=ones.copy(),

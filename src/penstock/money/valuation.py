@@ -35,8 +35,10 @@ __all__ = [
     "default_probability",
     "distance_to_default",
     "earnings_power",
+    "growth_premium",
     "neva",
     "operating_value",
+    "premium_left",
     "spread",
 ]
 
@@ -69,11 +71,29 @@ def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) ->
     return np.maximum(np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly), ASSET_RETURN * plant)
 
 
-def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
-    """Value of operations: earnings times the opening multiple, times sentiment, at today's cost of capital.
+def growth_premium(scale: Array, mature: Array) -> Array:
+    """Log of the part of an opening multiple that pays for growth above the mature rate; 0 where there is none.
 
-    scale: multiple at the opening (from the opening market value); discount: what a change of the cost of
-    capital since the opening leaves.
+    scale: value of operations over earnings power at the opening; mature: the multiple of a firm that grows with
+    the economy. A multiple below it is a judgement on the firm, not on growth, and stays.
+    """
+    return np.log(np.maximum(scale / mature, 1.0))
+
+
+def premium_left(years: float, horizon_years: Array) -> Array:
+    """Share of the growth premium that is still to come after `years`.
+
+    Excess growth that falls linearly to zero over the horizon leaves `(1 - t/N)^2` of its sum at `t`: the growth
+    path of the H-model (Fuller and Hsia 1984, Financial Analysts Journal 40(5)), here in logs.
+    """
+    return np.maximum(1.0 - years / horizon_years, 0.0) ** 2
+
+
+def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
+    """Value of operations: earnings times a multiple, times sentiment, at today's cost of capital.
+
+    scale: the opening multiple less the growth that should have come by now; discount: what a change of the cost
+    of capital since the opening leaves.
     """
     return scale * power * mood_factor * discount
 

@@ -23,6 +23,9 @@ OPENING_BURN = 1.0
 """Loss over revenue that investors allowed labs in 2025 (assumption, 0.7 to 1.5; OpenAI's plan 2025 about 0.7)."""
 BURN_HALF_LIFE = 1.5
 """Years in which that share halves (assumption, 1 to 3: labs' published plans reach profit in 2028-30)."""
+MATURE_MARGIN = 0.25
+"""Margin before depreciation over revenue that investors ask of a lab once its losses are to end (assumption, 0.15 to
+0.35: large software and internet firms earn 0.3 to 0.5, a lab buys more compute)."""
 LEAST_TRAINING = 0.15
 """Share of wanted training that a lab keeps up in any case (assumption, 0.1 to 0.3)."""
 
@@ -71,7 +74,8 @@ def compute(now: Moment, category: str) -> Array:
 def bounded_by_money(now: Moment, sold: Array, wanted: Array, share: Array) -> Array:
     """Compute that labs buy: training is cut to what their plan to profit allows (a loss that shrinks over time).
 
-    Investors let a lab lose a share of its revenue that falls by a half every `BURN_HALF_LIFE` years.
+    Investors let a lab lose a share of its revenue, and in the end ask for a margin: the distance between the two
+    falls by a half every `BURN_HALF_LIFE` years.
     """
     cache, r, e, f = now.block.cache, now.results, now.state.economy, now.state.firms
     labs = cache["labs"]
@@ -80,7 +84,8 @@ def bounded_by_money(now: Moment, sold: Array, wanted: Array, share: Array) -> A
     if not now.on("fund"):
         return wanted
     bill = cache["lab_compute_opening"] * r["pay_ratio"]
-    burn = OPENING_BURN * 0.5 ** (now.years / BURN_HALF_LIFE) * 2.0 * e.mood
+    still = 0.5 ** (now.years / BURN_HALF_LIFE)
+    burn = OPENING_BURN * still * 2.0 * e.mood - MATURE_MARGIN * (1.0 - still)
     income = now.block.scratch.received[labs]
     left = income * (1.0 + burn) - f.cost[labs] - serving * bill
     afford = bounded(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)

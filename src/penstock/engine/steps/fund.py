@@ -9,6 +9,7 @@ from penstock.bounds import bounded
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
+from penstock.engine.steps import lenders
 from penstock.engine.steps.serve import RATE_DEFAULT
 from penstock.money import funding, kernels
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
@@ -102,7 +103,10 @@ def plan_debt_service(now: Moment) -> None:
     rate = f.rate[layout.borrower]
     r["interest_due"] = debt * rate * 0.25
     share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
-    r["principal_due"] = debt * share * now.block.cache["extend"][layout.borrower]
+    lenders.test_covenants(now)
+    called = r["called_debt"] / np.maximum(now.block.cache["debt_owed"], 1e-9)
+    share = np.minimum(share * now.block.cache["extend"][layout.borrower] + called[layout.borrower], 1.0)
+    r["principal_due"] = debt * share
     sums = np.zeros((2, layout.unit_count, now.block.width))
     kernels.accumulate(r["interest_due"], layout.borrower, sums[0])
     kernels.accumulate(r["principal_due"], layout.borrower, sums[1])
@@ -122,7 +126,7 @@ def fund(now: Moment) -> None:
     lose_access(now)
     losses = e.lender_losses / LENDER_SCALE_USD_BN
     own_loss = f.no_access + (f.stage >= 2.0)
-    grade = investment_grade(now)
+    grade = lenders.investment_grade(now)
     open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
     open_share = bounded(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
     # maturing debt of firms in good standing is rolled over beside what the room allows
@@ -192,14 +196,8 @@ def lose_access(now: Moment) -> None:
     """Some firms below investment grade lose the market for a year, for reasons of their own."""
     f, th = now.state.firms, now.block.theta
     chance = now.firm_chance()
-    struck = (chance < th["access_loss"]) & (investment_grade(now) < 0.5) & now.on("noise") & now.on("fund")
+    struck = (chance < th["access_loss"]) & (lenders.investment_grade(now) < 0.5) & now.on("noise") & now.on("fund")
     f.no_access = np.where(struck, 4.0, np.maximum(f.no_access - 1.0, 0.0))
-
-
-def investment_grade(now: Moment) -> Array:
-    """1 for firms of investment grade, after rating cuts that the scenario tells, (firms, 1)."""
-    cut = now.struck("investment_grade")
-    return now.block.facts.investment_grade if cut is None else cut
 
 
 def vendor_room(now: Moment) -> Array:

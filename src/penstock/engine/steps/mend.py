@@ -8,6 +8,7 @@ from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
+from penstock.engine.steps import lenders
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
 from penstock.money import failure
 
@@ -55,6 +56,7 @@ def find_failures(now: Moment) -> Array:
     """Sets stages of distress; true where a firm defaults this quarter, (firms, paths)."""
     f, r, facts, th = now.state.firms, now.results, now.block.facts, now.block.theta
     alive = f.stage < RESTRUCTURED
+    r["solvent"] = now.state.books.net_worth[: now.block.layout.firms] > 0.0
     missed = (r["paid_share"] < MISS) & alive
     behind = (r["paid_share"] < MISS) & (f.stage < GONE)
     f.missed = np.where(behind, f.missed + 1.0, 0.0)
@@ -62,7 +64,12 @@ def find_failures(now: Moment) -> Array:
     failed = alive & ((f.missed >= MISSES_TO_DEFAULT) | (r["paid_share"] < 1.0 - LARGEST_MISS))
     if now.on("mend"):
         # causes outside the model: the upper tail of the number whose lower tail closes market access
-        rate = th["failure_intensity"] * facts.rating_default_rate * now.block.cache["intensity_scale"] / 4.0
+        rate = (
+            th["failure_intensity"]
+            * lenders.by_rating(now, facts.rating_default_rate)
+            * now.block.cache["intensity_scale"]
+            / 4.0
+        )
         rich = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"] > 20.0
         own = alive & (now.firm_chance() > 1.0 - rate) & ~rich & now.on("noise")
         r["own_cause"] = own
@@ -102,7 +109,7 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
         write_down_claims(now, firms, lanes)
         impair(now, firms, lanes, np.where(fate == rescue.LIQUIDATION, 0.8, 0.5))
         cut_contracts(now, firms, lanes)
-    sell_plant(now, firms, lanes, buyer, price)
+    r["resolved_price"] = sell_plant(now, firms, lanes, buyer, price)
     gone = fate == rescue.LIQUIDATION
     if contagion and gone.any():
         wind_up(now, firms[gone], lanes[gone])
@@ -212,8 +219,9 @@ def frighten_lenders(now: Moment, failed: Array) -> None:
         lost,
     )
     lost = lost[: layout.firms]
-    breach = (lost > LOST_SALES * (f.revenue + 1e-9)) & (now.block.facts.investment_grade < 0.5)
+    breach = (lost > LOST_SALES * (f.revenue + 1e-9)) & (lenders.investment_grade(now) < 0.5)
     f.no_access = np.where(breach, np.maximum(f.no_access, 4.0), f.no_access)
+    f.covenant = np.where(breach, lenders.MEMORY_QUARTERS, f.covenant)
 
 
 def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array) -> tuple[Array, Array]:
@@ -311,14 +319,18 @@ def cut_contracts(now: Moment, firms: Array, lanes: Array) -> None:
     )
 
 
-def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Array) -> None:
-    """A buyer takes half of the fleet and plant at a low price; the cash goes to the lenders pro rata."""
+def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Array) -> Array:
+    """A buyer takes half of the fleet and plant at a low price; the cash goes to the lenders pro rata.
+
+    Returns what was paid for the plant of each pair, usd_bn.
+    """
     books, f, fleet, layout = now.state.books, now.state.firms, now.state.fleet, now.block.layout
     plant = f.compute_equipment[firms, lanes] + f.buildings[firms, lanes]
     paid = np.minimum(price, 0.9 * plant)
     sold = (buyer >= 0) & (paid > 1e-6)
+    prices = np.where(sold, paid, 0.0)
     if not sold.any():
-        return
+        return prices
     firms, lanes, buyer, plant, paid = firms[sold], lanes[sold], buyer[sold], plant[sold], paid[sold]
     now.handed_over.append(("plant", buyer, firms, lanes, paid, np.full(len(firms), -1)))
     np.subtract.at(books.cash, (buyer, lanes), paid)
@@ -331,7 +343,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     repay_lenders(now, firms, lanes, paid)
     both = firms < layout.owners
     if not both.any():
-        return
+        return prices
     firms, lanes, buyer = firms[both], lanes[both], buyer[both]
     ages = np.arange(fleet.stock.shape[0])[:, None]
     for array in (fleet.stock, fleet.power):
@@ -342,6 +354,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
         half = 0.5 * array[firms, lanes]
         np.add.at(array, (buyer, lanes), half)
         array[firms, lanes] -= half
+    return prices
 
 
 def call_guarantees(now: Moment) -> None:

@@ -8,6 +8,7 @@ from penstock.bounds import bounded
 from penstock.conduct import integration, investment
 from penstock.engine.moment import PROJECT, Moment
 from penstock.engine.reach import reach_of
+from penstock.engine.steps import lenders
 from penstock.layers import energy, facilities
 from penstock.money import funding, kernels
 
@@ -201,7 +202,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     if borrowing is not None and raising is not None:
         room, backed = room * borrowing[:owners], backed * borrowing[:owners]
         outside[:owners] *= np.minimum(borrowing, raising)[:owners]
-    caution = np.where(facts.investment_grade[:owners] > 0.5, 0.9, 0.65)
+    caution = np.where(lenders.investment_grade(now)[:owners] > 0.5, 0.9, 0.65)
     budget = (own + room + backed + equity + outside[:owners]) * np.where(e.freeze > 0, caution, 1.0)
     share = np.ones_like(cost)
     if now.on("fund"):
@@ -227,7 +228,8 @@ def markets_open(now: Moment) -> Array:
     """Share of outside money for orders that the markets give, (owners + 1, paths)."""
     e, layout = now.state.economy, now.block.layout
     general = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
-    grade = np.append(now.block.facts.investment_grade[: layout.owners, 0], 0.0)[:, None]
+    named = lenders.investment_grade(now)[: layout.owners]
+    grade = np.concatenate([named, np.zeros((1, now.block.width))])
     return 1.0 - (1.0 - general) * np.where(grade > 0.5, STRONG_NAMES, 1.0)
 
 
@@ -266,10 +268,13 @@ def debt_room(now: Moment) -> Array:
     f, c, th = now.state.firms, now.block.facts.conduct, now.block.theta
     yearly = 4.0 * np.maximum(f.ebitda, 0.0)
     assets = f.compute_equipment + f.buildings + f.construction
+    # those who borrow on what they hold are lent a share of its price today
+    assets = assets + now.block.cache["holding"] * now.state.books.stakes[: now.block.layout.firms]
     limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
-    limit = limit * now.block.cache["rating_appetite"]
+    limit = limit * lenders.by_rating(now, now.block.cache["rating_appetite"])
     backed = CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"]
-    return limit + backed - now.block.cache["debt_owed"]
+    now.results["debt_capacity"] = limit + backed
+    return now.results["debt_capacity"] - now.block.cache["debt_owed"]
 
 
 def integrate(now: Moment) -> None:

@@ -9,6 +9,7 @@ from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
+from penstock.engine.steps import lenders
 from penstock.money import kernels, valuation
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
@@ -28,6 +29,7 @@ def value(now: Moment) -> None:
     f.distance = valuation.distance_to_default(f.value, debt, facts.equity_volatility)
     if now.on("value"):
         f.spread = valuation.spread(facts.rating_spread, f.distance, f.distance_opening)
+    lenders.rate_anew(now)
     r["mood"] = e.mood
 
 
@@ -45,13 +47,15 @@ def company_value(now: Moment) -> Array:
 
     spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
     ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
-    outlook = OUTLOOK_WEIGHT * bounded(ahead - outlook_opening(now), -2.5, 0.7)
+    outlook = OUTLOOK_WEIGHT * bounded(ahead - outlook_expected(now), -2.5, 0.7)
     # the same for all firms of a group
     by_group = np.exp(now.block.cache["group_elasticity"] * spirits + now.block.cache["group_exposure"] * outlook)
     mood = by_group[layout.group]
     rate_change = r["rate"] - now.block.cache["rate_opening"]
     discount = bounded(1.0 - 8.0 * rate_change, 0.4, 1.6)
-    operations = valuation.operating_value(power, f.value_scale, mood, discount)
+    used_up = 1.0 - valuation.premium_left(now.years, now.block.theta["premium_years"])
+    multiple = f.value_scale * np.exp(-now.block.cache["growth_premium"] * used_up)
+    operations = valuation.operating_value(power, multiple, mood, discount)
     net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
     value = np.empty_like(f.value)
     limit_moves(operations, net, now.block.cache["value_shift"], f.revenue, f.stage, f.value, value)
@@ -84,10 +88,14 @@ RESTING_MOOD = 0.55
 """Mood to which investors return when nothing surprises them, 0 to 1 (assumption, 0.5 to 0.6)."""
 
 
-def outlook_opening(now: Moment) -> Array:
-    """Expected log growth over the horizon at the opening, (paths,)."""
-    cache = now.block.cache
-    return growth_over(cache["growth_opening"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
+def outlook_expected(now: Moment) -> Array:
+    """Log growth over the horizon that the opening's investors expected of this date, (paths,).
+
+    Their growth fades as they believe that growth fades; only what differs from it moves a multiple.
+    """
+    fade = now.block.theta["extrapolation_fade"]
+    faded = now.block.cache["growth_opening"] * np.exp(-fade * now.years)
+    return growth_over(faded, fade, np.asarray(OUTLOOK_YEARS))
 
 
 def move_mood(now: Moment) -> None:

@@ -1,0 +1,38 @@
+"""Covenants: what lenders may ask for when a borrower owes more than they agreed to carry.
+
+Arrays (firms, paths), usd_bn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+HEADROOM = 1.35
+"""Debt over what lenders would lend at which a maintenance covenant is breached (assumption, 1.25 to 1.5: covenants are
+set with 25 to 50 % of headroom over the plan)."""
+OPENING_HEADROOM = 1.25
+"""The same over the debt at the opening, where a firm opens with more than lenders would lend (assumption, 1.15 to
+1.4)."""
+CALL_SHARE = 0.05
+"""Most of its debt that lenders call in a quarter of breach (assumption, 0.02 to 0.1: most breaches end in a waiver
+with a partial repayment)."""
+
+
+def agreed_leverage(debt: Array, capacity: Array) -> Array:
+    """Debt over capacity that the covenants of the opening allow."""
+    return np.maximum(HEADROOM, OPENING_HEADROOM * debt / np.maximum(capacity, 1e-9))
+
+
+def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
+    """Debt beyond what the covenants allow; above zero is a breach.
+
+    capacity: what lenders would lend on earnings or on the collateral as it is worth today.
+    """
+    return np.maximum(debt - agreed * np.maximum(capacity, 0.0), 0.0)
+
+
+def called(debt: Array, beyond: Array) -> Array:
+    """Debt that falls due at once because of a breach, at most `CALL_SHARE` of it."""
+    return np.minimum(beyond, CALL_SHARE * debt)
