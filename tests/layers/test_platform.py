@@ -26,9 +26,9 @@ from penstock.layers.platform import (
     staffing,
     unit_cost_usd_per_mtok,
 )
+from penstock.layers.platform.admission import fair_shares, token_bucket
 from penstock.layers.platform.capacity import (
     affinity_gain,
-    fair_shares,
     largest_share_of_two,
     largest_share_random,
     outage_share,
@@ -36,7 +36,7 @@ from penstock.layers.platform.capacity import (
     request_success,
     retried_work,
 )
-from penstock.layers.platform.pooling import daily_swing, mean_over_peak, steepest_slope
+from penstock.layers.platform.pooling import daily_swing, mean_over_peak, steepest_slope, weekly_swing
 from penstock.layers.platform.queues import burst_headroom, max_utilisation_quantile, wait_exceeds
 
 FEW = settings(max_examples=50, deadline=None)
@@ -125,6 +125,8 @@ def test_the_day_swings_about_its_mean() -> None:
     assert day.mean() == pytest.approx(1.0)
     assert day.max() == pytest.approx(1.4, abs=1e-3)
     assert np.abs(np.diff(day)).max() / 0.25 == pytest.approx(steepest_slope(0.4), rel=1e-2)
+    week = weekly_swing(np.arange(14), 0.6)
+    assert week.mean() == pytest.approx(1.0) and week[5] / week[0] == pytest.approx(0.6)
     assert mean_over_peak(0.4) == pytest.approx(1.0 / 1.4)
     assert mean_over_peak(0.4, 1.0) == 1.0
     assert autoscaling_headroom(steepest_slope(0.4), 300.0) == pytest.approx(0.4 * 2 * math.pi / 24 / 12)
@@ -178,6 +180,21 @@ def test_fair_shares_give_out_all_and_no_more(tenants: list[tuple[float, float]]
         level = (given_out / weight)[short]
         assert np.ptp(level) <= 1e-6 * max(level.max(), 1.0)
         assert np.all((given_out / weight)[~short] <= level.max() + 1e-6)
+
+
+@FEW
+@given(st.lists(st.floats(0.0, 50.0), min_size=1, max_size=40), st.floats(0.0, 20.0), st.floats(0.0, 60.0))
+def test_a_bucket_is_its_recursion(arrivals: list[float], rate: float, burst: float) -> None:
+    passed = token_bucket(np.array(arrivals), rate, burst)
+    level, waiting = burst, 0.0
+    for work, through in zip(arrivals, passed, strict=True):
+        level, waiting = level + rate, waiting + work
+        sent = min(waiting, level)
+        assert through == pytest.approx(sent, abs=1e-7)
+        level, waiting = min(level - sent, burst), waiting - sent
+    assert passed.sum() <= sum(arrivals) + 1e-9
+    both = token_bucket(np.stack([arrivals, arrivals], axis=1), rate, burst)
+    assert both == pytest.approx(np.stack([passed, passed], axis=1))
 
 
 @FEW

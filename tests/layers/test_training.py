@@ -141,6 +141,11 @@ def test_failures_and_price_of_power_are_paid() -> None:
     assert training(1e11, 1e13, 16_384, "h100", sequence=131_072.0).days > usual.days
 
 
+def test_a_job_that_hardly_gets_on_has_finite_figures() -> None:
+    run = training(1e12, 1e13, 2_000_000, "h100")
+    assert run.goodput < 0.1 and np.isfinite(run.days_high) and run.days_low < run.days < run.days_high
+
+
 def test_a_run_is_the_same_each_time() -> None:
     assert training(1e11, 1e13, 4096, "h200") == training(1e11, 1e13, 4096, "h200")
     wide = training(1e11, 1e13, 4096, "h200")
@@ -242,6 +247,10 @@ def test_routing_lies_between_its_models() -> None:
         (lambda: training(1e9, 1e12, 8, "h1000"), "chip: found 'h1000'; .*nearest h100"),
         (lambda: training(1e9, 1e12, 8.5, "h100"), "chips: found 8.5; expected a whole number"),
         (lambda: training(405e9, 1e12, 8, "h100"), "memory: found 6.5 TB of weights.* expected at least 90 chips"),
+        (
+            lambda: training(1e9, 1e12, 10**8, "h100"),
+            "chips: found 100,000,000, of which one fails every 1.8 s; .*fewer",
+        ),
         (lambda: training(1e9, 1e12, 8, "h100", precision="fp4"), "precision: found 'fp4'; expected bf16 or fp8"),
         (lambda: training(1e9, 1e12, 8, "h100", pu=1.2), "parameter of a training run: found 'pu'; .*nearest pue"),
         (lambda: training(1e9, 1e12, 8, "h100", pue=-1.2), "pue: found -1.2; expected a number above 0"),

@@ -42,6 +42,7 @@ DEPTH_TO_WIDTH = 128.0
 """Width over layers of large dense models; with `N = 12 L d^2` it gives the attention of a model without a layout."""
 
 USUAL_SEQUENCE = 8192.0
+LEAST_GOODPUT = 1e-6
 DRAWS = 4096
 Z_90 = 3.289707
 """Distance from the 5 to the 95 % point of a standard normal."""
@@ -268,6 +269,12 @@ def _run(
     )
     reached = np.minimum(reached * sequence_factor(share, v["attention_efficiency"]), 1.0)
     kept = goodput(chips, v["chip_mtbf_h"], v["checkpoint_s"], v["restart_s"])
+    if kept[0] < LEAST_GOODPUT:
+        raise UsageError(
+            f"chips: found {chips:,.0f}, of which one fails every {v['chip_mtbf_h'][0] * 3600.0 / chips:.3g} s; "
+            f"expected fewer, a restart takes {v['restart_s'][0]:g} s and the run never ends"
+        )
+    kept = np.maximum(kept, LEAST_GOODPUT)  # the unlucky draws of a very large job
     compute_s = flop / (chips * machine.peak(precision) * reached)
     wall_s = compute_s / kept
     chip_hours = chips * wall_s / 3600.0

@@ -158,22 +158,3 @@ def fleet_utilisation(
     for value in parts.values():
         product = product * np.asarray(value, dtype=float)
     return product[()]
-
-
-def fair_shares(demands: Array, weights: Array, capacity: float) -> Any:
-    """Capacity of each tenant under weighted fair queueing: none more than it asks, the rest by weight (max-min).
-
-    demands, weights: (tenants,) or (tenants, paths). What is given out is the smaller of capacity and total demand.
-    """
-    not_negative("demands", demands)
-    positive("weights", weights)
-    not_negative("capacity", capacity)
-    asked = np.asarray(demands, dtype=float)
-    weight = np.broadcast_to(np.asarray(weights, dtype=float), asked.shape)
-    low = np.zeros(asked.shape[1:])
-    high = np.max(asked / weight, axis=0)
-    for _ in range(100):
-        level = 0.5 * (low + high)
-        over = np.sum(np.minimum(asked, level * weight), axis=0) > capacity
-        low, high = np.where(over, low, level), np.where(over, level, high)
-    return np.minimum(asked, high * weight)
