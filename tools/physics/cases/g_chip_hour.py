@@ -44,6 +44,6 @@ def cases() -> list[Case]:
 
 def text() -> str:
     """What the rows mean."""
-    return """The quarter keeps its own few numbers of an H100e, drawn on each path; it does not call the roofline. These
-rows hold that the two descriptions of the same machine agree.
+    return """The quarter keeps its own few numbers of an H100e, drawn on each path; it does not call the roofline.
+These rows hold that the two descriptions of the same machine agree.
 """
