@@ -214,7 +214,7 @@ def vendor_room(now: Moment) -> Array:
 def bring_money_in(now: Moment) -> None:
     """Posts loans drawn and equity rounds: cash to the firm, claims to lenders and holders."""
     draw_debt(now)
-    sell_equity(now)
+    now.results["stake_paid"] = sell_equity(now, now.results["equity_raised"])
 
 
 def draw_debt(now: Moment) -> None:
@@ -248,16 +248,12 @@ def new_rate(now: Moment) -> Array:
     return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
 
 
-def sell_equity(now: Moment) -> None:
-    """A round: new shares a / (V + a) go to the holders who pay; all others are diluted by V / (V + a)."""
-    layout, r, f, ties, books = (
-        now.block.layout,
-        now.results,
-        now.state.firms,
-        now.state.ties,
-        now.state.books,
-    )
-    raised = r["equity_raised"]
+def sell_equity(now: Moment, raised: Array) -> Array:
+    """A round of `raised` usd_bn: new shares a / (V + a) go to the holders who pay; all others are diluted.
+
+    Returns what each holder paid, (stakes, paths).
+    """
+    layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
     value = np.maximum(f.value, 1e-6)
     new = raised / (value + raised)
     part = who_pays(now, raised)
@@ -267,7 +263,28 @@ def sell_equity(now: Moment) -> None:
     books.net_worth[: layout.firms] += raised
     # a share of the company at the old value grows by the cash that came in
     f.value = f.value + raised
-    r["stake_paid"] = paid
+    return paid
+
+
+def issue_in_need(now: Moment, short: Array) -> bool:
+    """A firm that would miss a payment, and is worth much more than that, sells new shares; whether any did.
+
+    short: what is missing, (firms, paths). The room shrinks with mood and in a freeze as that of any round does, and is
+    nothing after a default; a firm whose equity is worth little finds nobody.
+    """
+    e, f, r = now.state.economy, now.state.firms, now.results
+    if not (short > 0.0).any():
+        return False
+    spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
+    most = funding.SHARES_IN_NEED * f.value * spirits * now.lever("finance.equity_access")
+    room = most * now.block.cache["can_issue"] * (f.stage < RESTRUCTURED)
+    raising = now.struck("raising")
+    if raising is not None:
+        room = room * raising
+    raised = np.where(short > 0.0, np.minimum(1.02 * short, np.maximum(room - r["equity_raised"], 0.0)), 0.0)
+    r["stake_paid"] = r["stake_paid"] + sell_equity(now, raised)
+    r["equity_raised"] = r["equity_raised"] + raised
+    return True
 
 
 MOST_OF_CASH = 0.2
