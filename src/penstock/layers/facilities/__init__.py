@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.layers.facilities.capex import capex_usd_mn, spend_curve
 from penstock.layers.facilities.cooling import (
     contracted_power_mw,
     designs,
@@ -11,17 +12,25 @@ from penstock.layers.facilities.cooling import (
     water,
 )
 from penstock.layers.facilities.pipeline import STAGES, advance_stages, grow_limit, hold_back, limit_starts
+from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
 
 __all__ = [
     "STAGES",
+    "FirstPower",
+    "Stage",
     "advance_stages",
+    "block_months",
+    "capex_usd_mn",
     "contracted_power_mw",
     "designs",
+    "first_power",
     "grow_limit",
     "hold_back",
     "hot_hour_derate",
     "limit_starts",
     "pue",
     "pue_fleet",
+    "spend_curve",
+    "stage_table",
     "water",
 ]
