@@ -17,6 +17,7 @@ from penstock.analysis.site_inputs import (
     Supply,
     announced_stage,
     assumption,
+    settle,
 )
 from penstock.errors import InputError, UsageError
 from penstock.layers.energy.emissions import Efficiency
@@ -226,8 +227,7 @@ class _Reader:
         routes: list[Any] | None,
     ) -> tuple[dict[str, Stage], tuple[str, ...]]:
         stages = dict(stage_table())
-        if status != "announced":
-            del stages["site_control"], stages["permits"]
+        settle(stages, status)
         open_routes = ["grid"] if grid.get("cap_mw", 0.0) > 0 else []
         for supply in supplies:
             if supply.technology in FIRM and supply.mw > 0:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MONTH_DAYS = 30.4375
 BLOCK_MW = 100.0
-HEAVY_UNIT_MW = 300.0
-"""A gas turbine row of the world of at least this size is taken as combined cycle, a smaller one as aeroderivative."""
+HEAVY_PLANT_MW = 700.0
+"""Gas turbines of a row of the world of at least this size are taken as combined cycle, fewer as aeroderivative."""
 FIRM = {"ccgt", "ocgt", "aero", "reciprocating", "fuel_cell", "nuclear", "small_reactor", "geothermal"}
 NOT_FOR_SITE = {"proposed", "study", "option", "superseded", "disputed", "framework", "pipeline"}
 """Status of power rows that are no supply yet."""
@@ -192,7 +192,7 @@ def _supplies(world: World, ident: str) -> list[Supply]:
             continue
         mw, kind = float(row["capacity_mw"]), str(row["kind"])
         if kind == "gas_turbine":
-            kind = "ccgt" if mw >= HEAVY_UNIT_MW and "CCGT" in str(row["note"]) else "aero"
+            kind = "ccgt" if mw >= HEAVY_PLANT_MW else "aero"
         technology = {"gas_engine": "reciprocating", "hydro": "geothermal"}.get(kind, kind)
         dates = _date(row["signed"]), _date(row["commercial_operation"])
         out.append(Supply(str(row["id"]), technology, mw, *dates, str(row["status"]), str(row["grade"])))
@@ -238,9 +238,7 @@ def _climate(row: Mapping[str, Any], filled: list[Filled]) -> tuple[Weather, flo
 def _stages(status: str, start: dt.date, supplies: list[Supply]) -> tuple[dict[str, Stage], tuple[str, ...]]:
     """Stages still to run from the start, and the routes to power that are open."""
     stages = dict(stage_table())
-    if status != "announced":
-        for done in ("site_control", "permits"):
-            del stages[done]
+    settle(stages, status)
     routes = ["grid"]
     for supply in supplies:
         route = ROUTE_OF.get(supply.technology)
@@ -251,6 +249,14 @@ def _stages(status: str, start: dt.date, supplies: list[Supply]) -> tuple[dict[s
             months = (supply.delivered - start).days / MONTH_DAYS
             stages[route] = announced_stage(stages[route], months)
     return stages, tuple(dict.fromkeys(routes))
+
+
+def settle(stages: dict[str, Stage], status: str) -> None:
+    """Take out what a project of this status has behind it: land and permits, under construction the grid agreement."""
+    if status != "announced":
+        del stages["site_control"], stages["permits"]
+    if status in ("construction", "operating"):
+        stages["grid_study"] = Stage("grid_study", 0.0, 0.0, 0.0, "grid study: taken as done", "", "F", "assumption")
 
 
 def announced_stage(stage: Stage, months: float) -> Stage:

@@ -44,6 +44,7 @@ COMMANDS = {
     "sensitivity": Entry("penstock.cli.search", False, "Which assumptions drive which result: Morris, Sobol."),
     "policy": Entry("penstock.cli.feedback", False, "What each policy does against a shock, and what it costs."),
     "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
+    "site": Entry("penstock.cli.site", False, "A campus from land to first power, and who powers it."),
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),

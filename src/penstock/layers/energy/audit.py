@@ -65,7 +65,7 @@ def audit(system: System, *, hours: int | None = None) -> Audit:
             extra_functionality=_same_power if "charge" in network.links.index else None,
             include_objective_constant=False,
             log_to_console=False,
-            solver_options={"output_flag": False, "threads": 1},
+            solver_options={"output_flag": False, "solver": "ipm", "run_crossover": "off"},
             progress=False,
         )
     if status != "ok":

@@ -229,7 +229,11 @@ class Planner:
         varying = [n for n, p in enumerate(system.plants) if p.kind in ("sun", "wind")]
         sources += [system.availability[n] for n in varying]
         free = np.sum([system.availability[n] for n in varying], axis=0) if varying else 0.0
-        self.days = typical_days(sources, sources[0] - free, days)
+        # turbines give less in heat: what they lack counts as load
+        hot = 1.0 - np.min(
+            [system.availability[n] for n, p in enumerate(system.plants) if p.kind == "thermal"] or [[1.0]], axis=0
+        )
+        self.days = typical_days(sources, sources[0] - free + hot, days)
         self.load = self.days.of(system.load_mw).ravel() / self.peak_mw
         self.share = self.days.of(system.availability).reshape(len(system.plants), -1)
         self.hours = np.repeat(self.days.weight, DAY)
