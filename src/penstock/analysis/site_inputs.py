@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,17 @@ MONTH_DAYS = 30.4375
 BLOCK_MW = 100.0
 HEAVY_PLANT_MW = 700.0
 """Gas turbines of a row of the world of at least this size are taken as combined cycle, fewer as aeroderivative."""
-FIRM = {"ccgt", "ocgt", "aero", "reciprocating", "fuel_cell", "nuclear", "small_reactor", "geothermal"}
+FIRM = {
+    "ccgt",
+    "ocgt",
+    "aero",
+    "reciprocating",
+    "fuel_cell",
+    "nuclear",
+    "nuclear_contract",
+    "small_reactor",
+    "geothermal",
+}
 NOT_FOR_SITE = {"proposed", "study", "option", "superseded", "disputed", "framework", "pipeline"}
 """Status of power rows that are no supply yet."""
 ROUTE_OF = {
@@ -32,7 +42,8 @@ ROUTE_OF = {
     "reciprocating": "reciprocating",
     "fuel_cell": "fuel_cell",
     "small_reactor": "small_reactor",
-    "nuclear": "nuclear_restart",
+    "nuclear": "large_reactor",
+    "nuclear_contract": "nuclear_restart",
     "geothermal": "geothermal",
 }
 
@@ -111,7 +122,7 @@ def world_site(world: World, text: str) -> SiteInputs:
     row = _plain(frame[frame["id"] == ident].iloc[0].to_dict())
     filled: list[Filled] = []
     it_mw, facility = _size(row, filled)
-    supplies = _supplies(world, ident)
+    supplies = _usable(_supplies(world, ident), facility or it_mw * assumption("peak_pue")[1], filled)
     grid = _grid(it_mw, facility, supplies, filled)
     status = str(row["status"])
     start = _start(row, status, world.as_of, filled)
@@ -193,9 +204,23 @@ def _supplies(world: World, ident: str) -> list[Supply]:
         mw, kind = float(row["capacity_mw"]), str(row["kind"])
         if kind == "gas_turbine":
             kind = "ccgt" if mw >= HEAVY_PLANT_MW else "aero"
-        technology = {"gas_engine": "reciprocating", "hydro": "geothermal"}.get(kind, kind)
+        if kind == "nuclear":
+            kind = "small_reactor" if row["status"] == "announced" else "nuclear_contract"
+        technology = {"gas_engine": "reciprocating"}.get(kind, kind)
         dates = _date(row["signed"]), _date(row["commercial_operation"])
         out.append(Supply(str(row["id"]), technology, mw, *dates, str(row["status"]), str(row["grade"])))
+    return out
+
+
+def _usable(supplies: list[Supply], wanted_mw: float, filled: list[Filled]) -> list[Supply]:
+    """The supplies, a contract with a running plant cut to what the campus can use."""
+    out = []
+    for supply in supplies:
+        if supply.technology == "nuclear_contract" and supply.mw > wanted_mw:
+            value = f"{wanted_mw:,.0f} of {supply.mw:,.0f} MW"
+            filled.append(Filled(supply.name, value, "a contract is used as far as the campus can use it"))
+            supply = replace(supply, mw=wanted_mw)
+        out.append(supply)
     return out
 
 
@@ -242,7 +267,8 @@ def _stages(status: str, start: dt.date, supplies: list[Supply]) -> tuple[dict[s
     routes = ["grid"]
     for supply in supplies:
         route = ROUTE_OF.get(supply.technology)
-        if route is None:
+        # a running plant that sells to the campus comes over the grid
+        if route is None or (route == "nuclear_restart" and supply.status not in ("construction", "restart")):
             continue
         routes.append(route)
         if supply.delivered is not None and supply.delivered > start:

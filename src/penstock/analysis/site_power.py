@@ -54,7 +54,8 @@ class Case:
     """One load solved: what is given alone, and with the cheapest addition.
 
     load_mw: most that the campus draws; given: operation of what is given; plan: least-cost supply;
-    operated: the planned capacities run at every hour of the year; reserved: with the spare units that outages ask for; outages: of single units, by supply.
+    operated: the planned capacities run at every hour of the year; reserved: with the
+    spare units that outages ask for; outages: of single units, by supply.
     """
 
     label: str

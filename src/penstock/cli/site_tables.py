@@ -65,16 +65,18 @@ def _card(found: Site) -> dict[str, Any]:
     size = f"{number(s['it_mw'])} MW of IT"
     if s["it_mw_now"]:
         size += f", {number(s['it_mw_now'])} MW on"
+    announced = f" (announced {number(s['facility_mw_announced'])} MW)" if s["facility_mw_announced"] else ""
+    curtailed = f"{s['hours_curtailed']} h at {percent(s['least_share_in_hot_hours'])} of IT load or more"
+    litres, million_m3 = f"{s['water_l_per_kwh']:.2f}", number(s["water_m3_per_year"] / 1e6)
     card: dict[str, Any] = {
         "status": f"{s['status']}; completion {percent(s['completion_probability'])} (judgement)",
         "size": size + (f", {number(s['area_km2'])} km2" if s["area_km2"] else ""),
-        "power to contract": f"{number(s['contracted_mw'])} MW"
-        + (f" (announced {number(s['facility_mw_announced'])} MW)" if s["facility_mw_announced"] else ""),
+        "power to contract": f"{number(s['contracted_mw'])} MW{announced}",
         "cooling": f"{s['cooling']}; climate {s['climate']}",
         "PUE": f"{s['pue_mean']:.3f} mean, {s['pue_hottest_hour']:.3f} in the hottest hour",
-        "water": f"{s['water_l_per_kwh']:.2f} L/kWh of IT, {number(s['water_m3_per_year'] / 1e6)} million m3 a year",
+        "water": f"{litres} L/kWh of IT, {million_m3} million m3 a year",
         "energy": f"{number(s['facility_mwh_per_year'] / 1e6)} TWh a year at {percent(s['load_share'])} load",
-        "hot hours": f"{s['hours_curtailed']} h at {percent(s['least_share_in_hot_hours'])} of IT load or more, if sized for 99 % of hours",
+        "hot hours": f"{curtailed}, if sized for 99 % of hours",
     }
     for label in ("first", "full"):
         told, met = s.get(f"{label}_power_announced"), s.get(f"{label}_power_by_announced")
@@ -88,7 +90,7 @@ def _card(found: Site) -> dict[str, Any]:
 
 
 def _dates(found: Site) -> pd.DataFrame:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     days = [(row["p10"], row["p90"]) for row in found.blocks.to_dict("records") if row["block"]]
     begin = found.inputs.as_of
     end = max((late for _, late in days), default=begin)

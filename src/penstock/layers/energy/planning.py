@@ -209,7 +209,8 @@ def technologies_of(names: Iterable[str]) -> dict[str, Technology]:
 
 def availability_of(plant: Technology, weather: Weather) -> Array:
     """Share of its capacity that a plant can give in each hour: sun, wind, heat, and outages on average."""
-    up = 1.0 - plant.forced_outage
+    # a line is there or not: its outages count among the outages of units, not as a smaller line
+    up = 1.0 if plant.kind == "grid" else 1.0 - plant.forced_outage
     if plant.kind == "sun":
         return up * solar_share(weather)
     if plant.kind == "wind":
