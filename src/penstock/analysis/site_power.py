@@ -15,8 +15,8 @@ from penstock.analysis.site import site_inputs
 from penstock.analysis.site_inputs import SiteInputs, Supply, assumption
 from penstock.analysis.turbine_books import turbine_books
 from penstock.errors import UsageError
-from penstock.layers.energy.dispatch import Dispatch, dispatch
 from penstock.layers.energy.emissions import Efficiency, methane_t_co2e_per_mwh
+from penstock.layers.energy.hourly import Dispatch, dispatch
 from penstock.layers.energy.planning import Plan, Planner, System, system_of
 from penstock.layers.energy.reliability import Adequacy, UnitGroup, adequacy
 from penstock.layers.energy.technologies import central_prices, price_table

@@ -207,7 +207,9 @@ POWER = (
 )
 
 
-def _given(found: SitePower) -> pd.DataFrame:
+def _given(found: SitePower) -> pd.DataFrame | dict[str, str]:
+    if not found.inputs.supplies:
+        return {"plants": "none is named for the site", "grid": f"at most {number(found.inputs.grid_cap_mw)} MW"}
     rows = [
         (s.name, s.technology, number(s.mw), _iso(s.ordered), _iso(s.delivered), s.status, s.grade)
         for s in found.inputs.supplies
@@ -234,6 +236,8 @@ def _iso(day: dt.date | None) -> str:
 
 
 def _grid_note(found: SitePower) -> str:
+    if not found.inputs.supplies:
+        return ""
     return f"The grid gives at most {number(found.inputs.grid_cap_mw)} MW."
 
 

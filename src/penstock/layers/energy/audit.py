@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import ModelError, UsageError
-from penstock.layers.energy.dispatch import ROUND_TRIP
+from penstock.layers.energy.hourly import ROUND_TRIP
 from penstock.layers.energy.planning import System
 from penstock.layers.energy.technologies import technologies
 

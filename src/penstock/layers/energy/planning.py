@@ -15,7 +15,7 @@ import numpy as np
 
 from penstock.errors import UsageError
 from penstock.layers.energy.days import DAY, Days, typical_days
-from penstock.layers.energy.dispatch import ROUND_TRIP, VALUE_OF_LOST_LOAD
+from penstock.layers.energy.hourly import ROUND_TRIP, VALUE_OF_LOST_LOAD
 from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
 from penstock.layers.energy.solver import LinearProgramme, Solution
 from penstock.layers.energy.technologies import Prices, Technology, central_prices, chosen, technologies
