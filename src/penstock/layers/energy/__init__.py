@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from penstock.layers.energy.emissions import Efficiency, direct_t_per_mwh, methane_t_co2e_per_mwh, water_m3
 from penstock.layers.energy.hourly import Dispatch, dispatch
-from penstock.layers.energy.market import (
+from penstock.layers.energy.planning import Plan, plan
+from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
+from penstock.layers.energy.quarter import (
     CARBON_T_PER_MWH,
     GAS_PRICE_USD_PER_MMBTU,
     GAS_SHARE_OF_PRICE,
@@ -15,8 +17,6 @@ from penstock.layers.energy.market import (
     fuel_factor,
     power_price_index,
 )
-from penstock.layers.energy.planning import Plan, plan
-from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
 from penstock.layers.energy.reliability import UnitGroup, adequacy, outage_table, units_for_reliability
 from penstock.layers.energy.screening_curve import screening
 from penstock.layers.energy.technologies import Prices, Technology, central_prices, technologies

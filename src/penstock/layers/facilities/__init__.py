@@ -11,7 +11,7 @@ from penstock.layers.facilities.cooling import (
     pue_fleet,
     water,
 )
-from penstock.layers.facilities.pipeline import STAGES, advance_stages, grow_limit, hold_back, limit_starts
+from penstock.layers.facilities.quarter import STAGES, advance_stages, grow_limit, hold_back, limit_starts
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
 
 __all__ = [
