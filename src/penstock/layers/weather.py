@@ -6,7 +6,6 @@ Arrays are (8760,): hours of a year without 29 February, hour ending, local stan
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import math
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import InputError, UsageError
+from penstock.layers.refusing import nearest_hint
 
 Array = np.ndarray
 
@@ -204,8 +204,7 @@ def climate(name: str) -> Weather:
     unknown name.
     """
     if name not in CLIMATES:
-        near = difflib.get_close_matches(name, CLIMATES, n=1)
-        hint = f"; nearest {near[0]}" if near else ""
+        hint = nearest_hint(name, CLIMATES)
         raise UsageError(f"climate: found {name!r}; expected one of {', '.join(CLIMATES)}{hint}")
     station, latitude, longitude, zone = CLIMATES[name]
     means, quantiles = _means(station), _quantiles(station)
@@ -224,6 +223,8 @@ def climate(name: str) -> Weather:
     }
     gusty = {"wind_m_s": np.exp(0.5 * gust)}
     drawn = {key: _with_quantiles(means[key] * factor, quantiles[key]) for key, factor in (sun | gusty).items()}
+    # hours whose mean is dark stay dark
+    drawn |= {key: np.where(means[key] > 0, drawn[key], 0.0) for key in sun}
     # straight lines between quantiles bend the mean of a skewed measure: the station's own mean is kept
     drawn = {key: series * (means[key].mean() / series.mean()) for key, series in drawn.items()}
     return Weather(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 
 from penstock.errors import UsageError
 from penstock.layers.energy.emissions import MWH_PER_MMBTU, Efficiency, direct_t_per_mwh
+from penstock.layers.refusing import nearest_hint
 
 HERE = Path(__file__).parent
 KW_PER_MW = 1000.0
@@ -140,8 +140,7 @@ def central_prices(**changed: float) -> Prices:
     known = list(Prices.__dataclass_fields__)
     for name in changed:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; nearest {near[0]}" if near else ""
+            hint = nearest_hint(name, known)
             raise UsageError(f"price: found {name!r}; expected one of {', '.join(known)}{hint}")
     return replace(prices, **changed)
 
@@ -154,8 +153,7 @@ def technology_named(name: str | Technology) -> Technology:
     key = KINDS.get(key, key)
     if key not in technologies():
         known = [known for known in technologies() if known != "battery_energy"]
-        near = difflib.get_close_matches(key, [*known, *KINDS], n=1)
-        hint = f"; nearest {near[0]}" if near else ""
+        hint = nearest_hint(key, [*known, *KINDS])
         raise UsageError(f"technology: found {name!r}; expected one of {', '.join(known)}{hint}")
     return technologies()[key]
 
@@ -173,8 +171,7 @@ def chosen(names: Iterable[str | Technology] | Mapping[str, Any]) -> list[Techno
         for field, value in (given or {}).items():
             if field not in Technology.__dataclass_fields__ or field in TEXT:
                 numeric = [f for f in Technology.__dataclass_fields__ if f not in TEXT]
-                near = difflib.get_close_matches(field, numeric, n=1)
-                hint = f"; nearest {near[0]}" if near else ""
+                hint = nearest_hint(field, numeric)
                 expected = f"one of {', '.join(numeric)}{hint}"
                 raise UsageError(f"{one.name}: {field}: found an unknown field; expected {expected}")
             if not float(value) >= 0:

@@ -6,6 +6,7 @@ from penstock.layers.facilities.capex import capex_usd_mn, spend_curve
 from penstock.layers.facilities.cooling import (
     contracted_power_mw,
     designs,
+    fleet_designs,
     hot_hour_derate,
     pue,
     pue_fleet,
@@ -24,6 +25,7 @@ __all__ = [
     "contracted_power_mw",
     "designs",
     "first_power",
+    "fleet_designs",
     "grow_limit",
     "hold_back",
     "hot_hour_derate",

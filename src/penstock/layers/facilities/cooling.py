@@ -8,7 +8,6 @@ that fades in over some kelvins, losses of the electrical chain that fall with l
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import UsageError
+from penstock.layers.refusing import nearest_hint
 
 Array = np.ndarray
 
@@ -96,8 +96,7 @@ def design_named(design: str | Design) -> Design:
     key = "_".join(design.lower().replace("+", " ").replace(",", " ").replace("-", " ").split())
     name = ALIASES.get(key, key)
     if name not in designs():
-        near = difflib.get_close_matches(name, [*designs(), *ALIASES], n=1)
-        hint = f"; nearest {near[0]}" if near else ""
+        hint = nearest_hint(name, [*designs(), *ALIASES])
         raise UsageError(f"cooling: found {design!r}; expected one of {', '.join(designs())}{hint}")
     return designs()[name]
 
@@ -172,6 +171,16 @@ def pue_fleet(shares: Mapping[str, float], climates: Sequence[tuple[Any, Any]], 
         for name, share in shares.items()
     ]
     return float(sum(means))
+
+
+@cache
+def fleet_designs() -> Mapping[str, Mapping[str, float]]:
+    """Assumed shares of cooling designs in the fleets of four operators (see fleet_designs.csv)."""
+    found: dict[str, dict[str, float]] = {}
+    with TABLE.with_name("fleet_designs.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["operator"], {})[row["design"]] = float(row["share"])
+    return found
 
 
 def hot_hour_derate(design: str | Design, dry_bulb_c: Any, wet_bulb_c: Any, load: Any, contracted_ratio: Any) -> Array:

@@ -7,7 +7,6 @@ project correlate (Gaussian copula, 0.3), those of equipment bought in the same 
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import UsageError
+from penstock.layers.refusing import nearest_hint
 
 Array = np.ndarray
 
@@ -206,8 +206,7 @@ def as_stages(stages: Mapping[str, Any] | Iterable[Stage]) -> dict[str, Stage]:
     for name, given in stages.items():
         key = "_".join(str(name).lower().replace(",", " ").replace("-", " ").split())
         if key not in table:
-            near = difflib.get_close_matches(key, table, n=1)
-            hint = f"; nearest {near[0]}" if near else ""
+            hint = nearest_hint(key, table)
             raise UsageError(f"stage: found {name!r}; expected one of {', '.join(table)}{hint}")
         if not isinstance(given, Stage):
             values = [float(value) for value in given]
@@ -225,8 +224,7 @@ def open_ways(stages: Mapping[str, Stage], routes: Sequence[str] | None) -> list
     else:
         for name in routes:
             if name not in ROUTES:
-                near = difflib.get_close_matches(name, ROUTES, n=1)
-                hint = f"; nearest {near[0]}" if near else ""
+                hint = nearest_hint(name, ROUTES)
                 raise UsageError(f"route: found {name!r}; expected one of {', '.join(ROUTES)}{hint}")
             lacking = [part for part in ROUTES[name] if part not in stages]
             if lacking:
