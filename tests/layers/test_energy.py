@@ -161,7 +161,7 @@ def test_more_outages_or_a_stricter_target_never_need_fewer_units(availability: 
 
 def test_common_causes_bound_what_units_can_do() -> None:
     assert units_for_reliability(1000, 50, 0.95, 0.99, common_cause=0.1) >= units_for_reliability(1000, 50, 0.95, 0.99)
-    with pytest.raises(UsageError, match="target: found 0.999; expected at most 0.995, which common causes leave"):
+    with pytest.raises(UsageError, match=r"target: found 0\.999; expected at most 0\.995, which common causes leave"):
         units_for_reliability(1000, 50, 0.95, 0.999, common_cause=0.1)
 
 
@@ -297,13 +297,13 @@ def test_dearer_gas_never_lowers_the_cost_of_a_plant_on_gas(name: str) -> None:
 
 
 def test_what_technologies_refuse() -> None:
-    with pytest.raises(UsageError, match="technology: found 'ccgtt'; expected one of .*; nearest ccgt"):
+    with pytest.raises(UsageError, match=r"technology: found 'ccgtt'; expected one of .*; nearest ccgt"):
         chosen(["ccgtt"])
     with pytest.raises(UsageError, match="ccgt: capex: found an unknown field"):
         chosen({"ccgt": {"capex": 3}})
     with pytest.raises(UsageError, match="ccgt: capex_central: found -3; expected 0 or more"):
         chosen({"ccgt": {"capex_central": -3}})
-    with pytest.raises(UsageError, match="price: found 'gas'; expected one of .*"):
+    with pytest.raises(UsageError, match=r"price: found 'gas'; expected one of .*"):
         central_prices(gas=3.0)
     with pytest.raises(UsageError, match="gas_usd_per_mmbtu: found -1; expected 0 or more"):
         central_prices(gas_usd_per_mmbtu=-1.0)

@@ -19,7 +19,7 @@ from penstock.layers.energy.emissions import Efficiency, methane_t_co2e_per_mwh
 from penstock.layers.energy.hourly import Dispatch, dispatch
 from penstock.layers.energy.planning import Plan, Planner, System, system_of
 from penstock.layers.energy.reliability import Adequacy, UnitGroup, adequacy
-from penstock.layers.energy.technologies import central_prices, price_table
+from penstock.layers.energy.technologies import Technology, central_prices, price_table
 from penstock.layers.facilities import pue, water
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ CANDIDATES = (
     "grid",
 )
 """What may be built beside what is given."""
-RESERVE = "ocgt"
-"""Kind of the units that are added for outages: the cheapest firm kilowatt."""
+PEAKER = "ocgt"
+"""The cheapest firm kilowatt: what a plan is topped up with."""
+RESERVES = ("ocgt", "reciprocating")
+"""Kinds of units that may be added for outages: few large or many small ones, whichever costs less."""
 FIRM_KINDS = ("thermal", "grid")
 TABLE_STEP_MW = 5.0
 MOST_RESERVE = 1.5
@@ -69,6 +71,7 @@ class Case:
     with_common_causes: Adequacy
     spare_units: int
     spare_mw: float
+    spare_kind: Technology
     it_mwh: float
     site_water_m3: float
 
@@ -169,8 +172,8 @@ def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
     capacity = np.array([plan.capacity_mw[plant.name] for plant in system.plants])
     operated = _run(system, capacity, (plan.battery_mw, plan.battery_mwh))
     new = np.array([plan.new_mw[plant.name] for plant in system.plants])
-    spare, adequate, with_common = _spare_units(system, new, inputs.supplies, operated)
-    reserve = np.array([spare * plant.unit_mw * (plant.name == RESERVE) for plant in system.plants])
+    kind, spare, adequate, with_common = _cheapest_reserve(system, new, inputs.supplies, operated)
+    reserve = np.array([spare * plant.unit_mw * (plant.name == kind.name) for plant in system.plants])
     reserved = _run(system, capacity + reserve, (plan.battery_mw, plan.battery_mwh))
     weather = inputs.weather
     litres = water(inputs.cooling, weather.dry_bulb_c, weather.wet_bulb_c, inputs.load_share)
@@ -183,13 +186,14 @@ def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
         operated=operated,
         reserved=reserved,
         outages={
-            "given only": _outages(system, 0.0 * new, inputs.supplies, alone),
-            "least cost": _outages(system, new, inputs.supplies, operated),
+            "given only": _outages(system, 0.0 * new, inputs.supplies, alone, {}),
+            "least cost": _outages(system, new, inputs.supplies, operated, {}),
             "with reserve": adequate,
         },
         with_common_causes=with_common,
         spare_units=spare,
-        spare_mw=spare * _reserve(system).unit_mw,
+        spare_mw=spare * kind.unit_mw,
+        spare_kind=kind,
         it_mwh=float(it_mw.sum()),
         site_water_m3=float((it_mw * litres).sum()),
     )
@@ -201,7 +205,7 @@ def topped_up(system: System, plan: Plan) -> Plan:
     A unit pays while it saves more shed load than it costs: it is added until no more than annuity over (VOLL less
     its running cost) hours are short.
     """
-    peaker = system.plants.index(_reserve(system))
+    peaker = next(n for n, plant in enumerate(system.plants) if plant.name == PEAKER)
     capacity = np.array([plan.capacity_mw[plant.name] for plant in system.plants])
     run = _run(system, capacity, (plan.battery_mw, plan.battery_mwh))
     saved = system.voll - system.marginal[peaker]
@@ -210,13 +214,13 @@ def topped_up(system: System, plan: Plan) -> Plan:
     hours = int(system.annuity[peaker] / saved)
     needed = run.shed_mw / np.maximum(system.availability[peaker], 1e-9)
     more = float(np.sort(needed)[::-1][min(hours, len(needed) - 1)])
-    more = min(more, float(system.most_new_mw[peaker]) - plan.new_mw[RESERVE])
+    more = min(more, float(system.most_new_mw[peaker]) - plan.new_mw[PEAKER])
     if more <= 0:
         return plan
     return replace(
         plan,
-        capacity_mw=dict(plan.capacity_mw) | {RESERVE: plan.capacity_mw[RESERVE] + more},
-        new_mw=dict(plan.new_mw) | {RESERVE: plan.new_mw[RESERVE] + more},
+        capacity_mw=dict(plan.capacity_mw) | {PEAKER: plan.capacity_mw[PEAKER] + more},
+        new_mw=dict(plan.new_mw) | {PEAKER: plan.new_mw[PEAKER] + more},
     )
 
 
@@ -235,17 +239,28 @@ def _run(system: System, capacity: Array, battery: tuple[float, float]) -> Dispa
 # --- reliability ----------------------------------------------------------------------------------------
 
 
-def _reserve(system: System) -> Any:
-    return next(plant for plant in system.plants if plant.name == RESERVE)
+def _cheapest_reserve(
+    system: System, new: Array, supplies: Iterable[Supply], operated: Dispatch
+) -> tuple[Technology, int, Adequacy, Adequacy]:
+    """The reserve that costs least a year: its kind, how many units, adequacy without and with common causes."""
+    found: list[tuple[float, Technology, int, Adequacy, Adequacy]] = []
+    for place, plant in enumerate(system.plants):
+        if plant.name in RESERVES:
+            count, single, common = _spare_units(system, plant, new, supplies, operated)
+            found.append((count * plant.unit_mw * float(system.annuity[place]), plant, count, single, common))
+    _, kind, units, adequate, with_common = min(found, key=lambda one: one[0])
+    return kind, units, adequate, with_common
 
 
-def _groups(system: System, new: Array, supplies: Iterable[Supply], spare: int, common: float) -> list[UnitGroup]:
+def _groups(
+    system: System, new: Array, supplies: Iterable[Supply], spare: Mapping[str, int], common: float
+) -> list[UnitGroup]:
     """Units that may fail: plants with fuel and the grid's lines; in the sizes given, new ones in common sizes."""
     groups = []
     for place, plant in enumerate(system.plants):
         if plant.kind not in FIRM_KINDS:
             continue
-        more = float(new[place]) + (spare * plant.unit_mw if plant.name == RESERVE else 0.0)
+        more = float(new[place]) + spare.get(plant.name, 0) * plant.unit_mw
         total = float(system.given_mw[place]) + more
         if total <= 0.5:
             continue
@@ -258,7 +273,12 @@ def _groups(system: System, new: Array, supplies: Iterable[Supply], spare: int, 
 
 
 def _outages(
-    system: System, new: Array, supplies: Iterable[Supply], operated: Dispatch, spare: int = 0, common: float = 0.0
+    system: System,
+    new: Array,
+    supplies: Iterable[Supply],
+    operated: Dispatch,
+    spare: Mapping[str, int],
+    common: float = 0.0,
 ) -> Adequacy:
     """What outages leave short in the year's hours; sun, wind and battery as operated."""
     renewables = [n for n, plant in enumerate(system.plants) if plant.kind not in FIRM_KINDS]
@@ -267,7 +287,7 @@ def _outages(
 
 
 def _spare_units(
-    system: System, new: Array, supplies: Iterable[Supply], operated: Dispatch
+    system: System, kind: Technology, new: Array, supplies: Iterable[Supply], operated: Dispatch
 ) -> tuple[int, Adequacy, Adequacy]:
     """Fewest reserve units that keep the hours short by single outages below the target, and the adequacy with them.
 
@@ -276,9 +296,9 @@ def _spare_units(
     """
 
     def short(units: int, common: float = 0.0) -> Adequacy:
-        return _outages(system, new, supplies, operated, units, common)
+        return _outages(system, new, supplies, operated, {kind.name: units}, common)
 
-    low, high = 0, math.ceil(MOST_RESERVE * float(system.load_mw.max()) / _reserve(system).unit_mw)
+    low, high = 0, math.ceil(MOST_RESERVE * float(system.load_mw.max()) / kind.unit_mw)
     target = (1.0 - assumption("adequacy_target")[1]) * WIDTH
     while low < high:
         middle = (low + high) // 2
@@ -293,7 +313,7 @@ def _summaries(case: Case) -> list[dict[str, Any]]:
     system, plan = case.plan.system, case.plan
     asked = float(system.load_mw.sum())
     capacity = np.array([plan.capacity_mw[plant.name] for plant in system.plants])
-    reserve = np.array([case.spare_mw * (plant.name == RESERVE) for plant in system.plants])
+    reserve = np.array([case.spare_mw * (plant is case.spare_kind) for plant in system.plants])
     battery = (plan.battery_mw, plan.battery_mwh)
     rows = []
     for supply, run, built, stored in (
@@ -376,12 +396,12 @@ def _mix(case: Case) -> list[dict[str, Any]]:
             }
         )
     if case.spare_units:
-        reserve = _reserve(system)
+        reserve = case.spare_kind
         rows.append(
             {
                 "case": case.label,
                 "source": "reserve",
-                "what": f"reserve, {case.spare_units} x {reserve.unit_mw:g} MW open cycle",
+                "what": f"reserve, {case.spare_units} x {reserve.unit_mw:g} MW {reserve.label}",
                 "given_mw": 0.0,
                 "added_mw": case.spare_mw,
                 "energy_mwh": 0.0,

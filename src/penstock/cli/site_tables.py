@@ -210,10 +210,11 @@ POWER = (
 def _given(found: SitePower) -> pd.DataFrame | dict[str, str]:
     if not found.inputs.supplies:
         return {"plants": "none is named for the site", "grid": f"at most {number(found.inputs.grid_cap_mw)} MW"}
-    rows = [
-        (s.name, s.technology, number(s.mw), _iso(s.ordered), _iso(s.delivered), s.status, s.grade)
-        for s in found.inputs.supplies
-    ]
+    rows = []
+    for supply, units in Counter(found.inputs.supplies).items():
+        size = (f"{units} x " if units > 1 else "") + number(supply.mw)
+        days = _iso(supply.ordered), _iso(supply.delivered)
+        rows.append((supply.name, supply.technology, size, *days, supply.status, supply.grade))
     return pd.DataFrame(rows, columns=["name", "technology", "MW", "ordered", "delivers", "status", "grade"])
 
 
