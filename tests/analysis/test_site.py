@@ -279,3 +279,33 @@ def test_the_page_tells_the_figures_of_the_data(world: World) -> None:
         cells = [cell.strip() for cell in line.split("|")]
         assert cells[2:5] == [f"{row['essay']:g}", f"{row['world']:.3g}", row["unit"]], row["figure"]
         assert cells[5] == ("yes" if row["agrees"] else "no")
+
+
+POWER_HEADER = (
+    "id,kind,owner_id,buyer_id,site_id,capacity_mw,status,signed,commercial_operation,term_years,price_usd_mwh,"
+    "evidence,source_id,note\n"
+)
+
+
+def overlaid(folder: Path, row: str) -> World:
+    """The bundled world with one more row of power."""
+    (folder / "power.csv").write_text(POWER_HEADER + row + "\n", encoding="utf-8")
+    return ps.load_world(overlay=folder)
+
+
+def test_a_turbine_of_a_world_does_not_run_before_it_was_ordered(tmp_path: Path) -> None:
+    row = "early,gas_turbine,entergy,meta,meta_hyperion,100,ordered,2025-06-01,2025-05-01,15,,page,c_spg_lpsc,"
+    with pytest.raises(
+        InputError, match=r"power.csv:2: commercial_operation: found '2025-05-01'; expected a day after signed"
+    ):
+        overlaid(tmp_path, row)
+    # an old plant may sell later than it started
+    world = overlaid(tmp_path, row.replace("gas_turbine", "nuclear"))
+    assert "early" in set(world.table("power")["id"])
+
+
+def test_an_overlay_adds_to_what_is_given(tmp_path: Path) -> None:
+    row = "more,gas_engine,entergy,meta,meta_hyperion,180,ordered,2025-06-01,2027-05-01,15,,page,c_spg_lpsc,"
+    inputs = site_inputs(overlaid(tmp_path, row), "hyperion")
+    assert [one.mw for one in inputs.supplies if one.technology == "reciprocating"] == [180.0]
+    assert "reciprocating" in inputs.routes
