@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.errors import ModelError, UsageError
+from penstock.errors import InputError, ModelError, UsageError
 from penstock.layers.energy import Plan, central_prices, plan, screening, technologies
 from penstock.layers.energy import solver as solver_module
 from penstock.layers.energy.audit import audit
@@ -119,6 +119,15 @@ def test_without_sun_and_store_it_is_the_screening_curve() -> None:
     assert found.cost_usd_per_year == pytest.approx(closed.cost_usd, rel=1e-6)
     for place, name in enumerate(firm):
         assert found.capacity_mw[name] == pytest.approx(closed.capacity_mw[place], rel=1e-3, abs=0.01)
+
+
+def test_a_climate_may_be_named() -> None:
+    named = plan(1000.0, ("ccgt", "solar"), "dallas", days=4)
+    assert named.usd_per_mwh == plan(1000.0, ("ccgt", "solar"), WEATHER, days=4).usd_per_mwh
+    with pytest.raises(InputError, match=r"none\.epw: weather: found no readable EPW file"):
+        plan(1000.0, ("ccgt",), "none.epw")
+    with pytest.raises(UsageError, match="climate: found 'dalas'"):
+        plan(1000.0, ("ccgt",), "dalas")
 
 
 def test_given_plants_are_used_and_limits_kept() -> None:

@@ -127,6 +127,9 @@ def test_the_nearest_climate() -> None:
     assert nearest_climate(33.4, -112.4) == ("phoenix", pytest.approx(37, abs=2))
     assert nearest_climate(40.0, -82.7)[0] == "leesburg"
     assert nearest_climate(68.4, 17.4)[0] == "leesburg"
+    # the cold desert is not Phoenix
+    assert nearest_climate(41.0, -104.75)[0] == "leesburg"
+    assert nearest_climate(31.95, -106.35)[0] == "phoenix"
     with pytest.raises(UsageError, match="nearest dallas"):
         climate("dalas")
 

@@ -277,6 +277,6 @@ class _Reader:
             return self.told("", 0, "climate", climate, top["climate"]), None
         if "latitude" in top and "longitude" in top:
             name, distance = nearest_climate(top["latitude"], top["longitude"])
-            self.fill("climate", name, f"nearest of three climates, {distance:,.0f} km away")
+            self.fill("climate", name, f"most like of three climates, {distance:,.0f} km away")
             return climate(name), distance
         raise self.fail("", 0, "climate", "nothing", "weather (an EPW file), climate, or latitude and longitude")

@@ -255,7 +255,7 @@ def _climate(row: Mapping[str, Any], filled: list[Filled]) -> tuple[Weather, flo
         filled.append(Filled("climate", "leesburg", "no place is known"))
         return climate("leesburg"), None
     name, distance = nearest_climate(float(row["latitude"]), float(row["longitude"]))
-    rule = f"nearest of three climates, {distance:,.0f} km away"
+    rule = f"most like of three climates, {distance:,.0f} km away"
     filled.append(Filled("climate", name, rule, "D" if distance < 300 else "F"))
     return climate(name), distance
 

@@ -185,6 +185,9 @@ CLIMATES: Mapping[str, tuple[str, float, float, float]] = {
 }
 """Station of the tables, latitude, longitude, zone."""
 CLIMATE_SOURCE = "TMYx 2007-2021, climate.onebuilding.org, through HewlettPackard/dc-rl (MIT): means and quantiles"
+FAR_KM = 2500.0
+EAST_OVER_NORTH = 0.2
+"""Weight of a kilometre eastward beside one northward in the likeness of climates (judgement)."""
 PERSISTENCE = {"day": 0.7, "hour": 0.9}
 """Correlation of a day's deviation with the last day's, of an hour's wind with the last hour's (assumption)."""
 QUANTILES = {"min": 0.0, "p01": 0.01, "p05": 0.05, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75} | {
@@ -244,15 +247,29 @@ def climate(name: str) -> Weather:
     )
 
 
-def nearest_climate(latitude: float, longitude: float) -> tuple[str, float]:
-    """Name of the bundled climate nearest to a place, and its distance in km.
+def weather_of(place: Path | str) -> Weather:
+    """A bundled climate by its name, else the EPW file of this path. Raises UsageError or InputError."""
+    text = str(place)
+    looks_like_file = text.endswith((".epw", ".epw.gz")) or "/" in text
+    return read_epw(text) if looks_like_file else climate(text)
 
-    Beyond 2,500 km of all three the one of nearest latitude is taken: warmth follows latitude better than distance.
+
+def nearest_climate(latitude: float, longitude: float) -> tuple[str, float]:
+    """Name of the bundled climate that is most like that of a place, and its distance in km.
+
+    Warmth follows latitude better than distance: kilometres along a meridian count five times those along a parallel;
+    beyond 2,500 km of all three only latitude counts.
     """
     distances = {name: _distance_km(latitude, longitude, at[1], at[2]) for name, at in CLIMATES.items()}
-    near = min(distances, key=lambda name: distances[name])
-    if distances[near] > 2500.0:
-        near = min(CLIMATES, key=lambda name: abs(CLIMATES[name][1] - abs(latitude)))
+    far = min(distances.values()) > FAR_KM
+
+    def unlike(name: str) -> float:
+        _, other_latitude, other_longitude, _ = CLIMATES[name]
+        north = abs(abs(latitude) - other_latitude)
+        east = abs(longitude - other_longitude) * math.cos(math.radians(latitude))
+        return north if far else north + EAST_OVER_NORTH * east
+
+    near = min(CLIMATES, key=unlike)
     return near, distances[near]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from penstock.layers.energy.hourly import ROUND_TRIP, VALUE_OF_LOST_LOAD
 from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
 from penstock.layers.energy.solver import LinearProgramme, Solution
 from penstock.layers.energy.technologies import Prices, Technology, central_prices, chosen, technologies
-from penstock.layers.weather import HOURS, Weather
+from penstock.layers.weather import HOURS, Weather, weather_of
 
 Array = np.ndarray
 
@@ -109,7 +110,7 @@ class Plan:
 def plan(
     load_mw: Any,
     technologies: Iterable[str | Technology] | Mapping[str, Any],
-    weather: Weather,
+    weather: Weather | Path | str,
     *,
     grid_cap_mw: float | None = None,
     co2_cap_t_per_mwh: float | None = None,
@@ -122,7 +123,8 @@ def plan(
 ) -> Plan:
     """Cheapest supply of a load from these technologies.
 
-    load_mw: one number or (8760,). technologies: names, or a mapping of names to changed fields. grid_cap_mw: most
+    load_mw: one number or (8760,). technologies: names, or a mapping of names to changed fields. weather: a year, the
+    name of a bundled climate, or an EPW file. grid_cap_mw: most
     that the grid gives (None: no limit; the grid serves only where `grid` is among the technologies).
     co2_cap_t_per_mwh: most carbon per MWh asked for. given_mw: capacity that stands or is under contract, by
     technology (`battery_energy` in MWh). most_new_mw: limits of what can be built. days: clusters of days.
@@ -148,7 +150,7 @@ def plan(
 def system_of(
     load_mw: Any,
     technologies: Iterable[str | Technology] | Mapping[str, Any],
-    weather: Weather,
+    weather: Weather | Path | str,
     *,
     grid_cap_mw: float | None = None,
     co2_cap_t_per_mwh: float | None = None,
@@ -165,6 +167,7 @@ def system_of(
     for name, value in (("grid_cap_mw", grid_cap_mw), ("co2_cap_t_per_mwh", co2_cap_t_per_mwh), ("voll", voll)):
         if value is not None and not value >= 0:
             raise UsageError(f"{name}: found {value:g}; expected 0 or more")
+    year = weather if isinstance(weather, Weather) else weather_of(weather)
     listed = chosen(technologies)
     given = {one.name: float((given_mw or {})[name]) for name, one in _named(given_mw or {}).items()}
     limits = {one.name: float((most_new_mw or {})[name]) for name, one in _named(most_new_mw or {}).items()}
@@ -186,7 +189,7 @@ def system_of(
     return System(
         load_mw=load,
         plants=plants,
-        availability=np.stack([availability_of(plant, weather) for plant in plants]),
+        availability=np.stack([availability_of(plant, year) for plant in plants]),
         given_mw=held,
         most_new_mw=new,
         has_battery=any(one.kind == "storage" for one in listed),
