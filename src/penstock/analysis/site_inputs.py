@@ -205,7 +205,8 @@ def _supplies(world: World, ident: str) -> list[Supply]:
         if kind == "gas_turbine":
             kind = "ccgt" if mw >= HEAVY_PLANT_MW else "aero"
         if kind == "nuclear":
-            kind = "small_reactor" if row["status"] == "announced" else "nuclear_contract"
+            new = row["status"] == "announced" and "uprate" not in str(row["note"]).lower()
+            kind = "small_reactor" if new else "nuclear_contract"
         technology = {"gas_engine": "reciprocating"}.get(kind, kind)
         dates = _date(row["signed"]), _date(row["commercial_operation"])
         out.append(Supply(str(row["id"]), technology, mw, *dates, str(row["status"]), str(row["grade"])))

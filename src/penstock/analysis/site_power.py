@@ -45,7 +45,10 @@ PEAKER = "ocgt"
 RESERVES = ("ocgt", "reciprocating")
 """Kinds of units that may be added for outages: few large or many small ones, whichever costs less."""
 FIRM_KINDS = ("thermal", "grid")
-TABLE_STEP_MW = 5.0
+LEAST_STEP_MW, STEPS_OF_LOAD = 0.5, 1000.0
+"""Capacity of outages is counted in thousandths of the load."""
+MOST_LOAD_MW = 100_000.0
+"""Largest load that is solved: more than any campus by far."""
 MOST_RESERVE = 1.5
 """Reserve over peak load beyond which more units are not looked for."""
 WIDTH = 8760
@@ -119,8 +122,8 @@ def site_power(world: World, target: str | Path, *, load_mw: float | None = None
     load_mw: most that the campus draws, chips and cooling, as the full load. Raises UsageError for an unknown site or
     a load that is not positive, InputError for a bad file, ModelError where the plan has no optimum.
     """
-    if load_mw is not None and not (load_mw > 0 and math.isfinite(load_mw)):
-        raise UsageError(f"--load-mw: found {load_mw:g}; expected more than 0 MW")
+    if load_mw is not None and not 0 < load_mw <= MOST_LOAD_MW:
+        raise UsageError(f"--load-mw: found {load_mw:g}; expected more than 0 MW and at most {MOST_LOAD_MW:,.0f}")
     inputs = site_inputs(world, target)
     planned = planned_load_mw(inputs)
     loads = {"planned": planned}
@@ -153,7 +156,12 @@ def hourly_load_mw(inputs: SiteInputs, load_mw: float) -> tuple[Array, Array]:
 
 
 def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
-    """One load: what is given alone, the cheapest addition, the year's operation and what outages ask for."""
+    """One load: what is given alone, the cheapest addition, the year's operation and what outages ask for.
+
+    Raises UsageError for a load that is not positive or beyond `MOST_LOAD_MW`.
+    """
+    if not 0 < load_mw <= MOST_LOAD_MW:
+        raise UsageError(f"load: found {load_mw:g} MW; expected more than 0 MW and at most {MOST_LOAD_MW:,.0f}")
     drawn, it_mw = hourly_load_mw(inputs, load_mw)
     given_mw: dict[str, float] = {}
     for supply in inputs.supplies:
@@ -283,7 +291,8 @@ def _outages(
     """What outages leave short in the year's hours; sun, wind and battery as operated."""
     renewables = [n for n, plant in enumerate(system.plants) if plant.kind not in FIRM_KINDS]
     residual = system.load_mw - operated.generation_mw[renewables].sum(axis=0) - operated.discharge_mw
-    return adequacy(_groups(system, new, supplies, spare, common), residual, TABLE_STEP_MW)
+    step_mw = max(LEAST_STEP_MW, float(system.load_mw.max()) / STEPS_OF_LOAD)
+    return adequacy(_groups(system, new, supplies, spare, common), residual, step_mw)
 
 
 def _spare_units(

@@ -44,6 +44,24 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "geothermal": ("geothermal",),
 }
 """Ways to firm power and the stages that each takes, one after the other."""
+ALIASES: Mapping[str, str] = {
+    "land": "site_control",
+    "site_control_diligence": "site_control",
+    "permits_zoning": "permits",
+    "permit": "permits",
+    "grid_study_to_agreement": "grid_study",
+    "grid_build_to_energise": "grid_build",
+    "substation_transformer": "transformer",
+    "switchgear_gensets": "switchgear",
+    "ccgt": "heavy_turbine",
+    "reciprocating_engines": "reciprocating",
+    "fuel_cells": "fuel_cell",
+    "civil_and_shell": "shell",
+    "mep": "fit_out",
+    "mep_fit_out_per_block": "fit_out",
+    "rack_delivery_and_integration": "racks",
+}
+"""Other names of stages."""
 HALL = {
     "shell and fit-out": ("shell", "fit_out"),
     "transformer": ("transformer",),
@@ -205,6 +223,7 @@ def as_stages(stages: Mapping[str, Any] | Iterable[Stage]) -> dict[str, Stage]:
     out = {}
     for name, given in stages.items():
         key = "_".join(str(name).lower().replace(",", " ").replace("-", " ").split())
+        key = ALIASES.get(key, key)
         if key not in table:
             hint = nearest_hint(key, table)
             raise UsageError(f"stage: found {name!r}; expected one of {', '.join(table)}{hint}")
