@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.analysis.portfolio import portfolio
     from penstock.analysis.reverse import reverse
     from penstock.analysis.stress import stress
+    from penstock.analysis.supply_chain import supply_chain
     from penstock.analysis.systemic import systemic
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
@@ -46,6 +47,7 @@ _HOMES = {
     "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
     "stress": "penstock.analysis.stress",
+    "supply_chain": "penstock.analysis.supply_chain",
     "systemic": "penstock.analysis.systemic",
 }
 
@@ -69,6 +71,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "stress",
+    "supply_chain",
     "systemic",
 ]
 

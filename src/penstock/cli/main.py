@@ -49,6 +49,7 @@ COMMANDS = {
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
     "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
+    "chain": Entry("penstock.cli.chain", False, "The chain of chips from laser to rack, and how a cut travels up."),
 }
 
 
