@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.analysis.stress import stress
     from penstock.analysis.supply_chain import supply_chain
     from penstock.analysis.systemic import systemic
+    from penstock.analysis.token_price import token_price
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -49,6 +50,7 @@ _HOMES = {
     "stress": "penstock.analysis.stress",
     "supply_chain": "penstock.analysis.supply_chain",
     "systemic": "penstock.analysis.systemic",
+    "token_price": "penstock.analysis.token_price",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "stress",
     "supply_chain",
     "systemic",
+    "token_price",
 ]
 
 

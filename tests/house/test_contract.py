@@ -86,6 +86,7 @@ EXPECTED = {
     "site": shape(1, options={"--power", "--load-mw"}),
     "model": shape(options={"--params", "--tokens", "--chips"}),
     "chain": shape(options={"--cut"}),
+    "token": shape(1, options={"--chip", "--site", "--power", "--vs", "--integrated"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -344,7 +345,9 @@ def test_what_a_run_offers() -> None:
 
 
 def test_names_of_python_are_listed() -> None:
-    assert {"load_world", "simulate", "open_run", "portfolio", "explain", "supply_chain"} <= set(ps.__all__)
+    assert {"load_world", "simulate", "open_run", "portfolio", "explain", "supply_chain", "token_price"} <= set(
+        ps.__all__
+    )
     assert set(ps.__all__) <= set(dir(ps))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ps.nonsense

@@ -50,6 +50,7 @@ COMMANDS = {
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
     "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
     "chain": Entry("penstock.cli.chain", False, "The chain of chips from laser to rack, and how a cut travels up."),
+    "token": Entry("penstock.cli.token", False, "The price of a token from joules up, and who keeps what."),
 }
 
 
