@@ -167,6 +167,10 @@ def test_site_chip_and_power_set_their_inputs() -> None:
     assert gather(world(), "dense_8b", power="nuclear").inputs["power_usd_per_mwh"].value.central == 85.0
     gas = gather(world(), "dense_8b", power="gas").inputs["power_usd_per_mwh"].value
     assert 40.0 < gas.low < gas.central < gas.high < 130.0
+    pytest.importorskip("highspy")
+    planned = gather(world(), "dense_8b", site="meta_hyperion", power="plan")
+    assert 40.0 < planned.inputs["power_usd_per_mwh"].value.central < 110.0
+    assert planned.place.power == "entergy"
     assert "no power yet" in gather(world(), "dense_8b", site="meta_hyperion").place.remark
 
 
@@ -196,6 +200,7 @@ def test_a_closed_model_can_be_priced_with_an_assumed_layout() -> None:
             {"model": "dense_8b", "power": "coal"},
             "--power: found 'coal'; expected usd per MWh, or one of grid, nuclear",
         ),
+        ({"model": "dense_8b", "power": "plan"}, "--power: found plan without a site; expected --site with it"),
         ({"model": "dense_8b", "power": "-5"}, "--power: found '-5'; expected usd per MWh from 0 to 10,000"),
         (
             {"model": "dense_8b", "inputs": {"pueue": 1.2}},

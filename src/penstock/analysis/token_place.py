@@ -53,8 +53,12 @@ def place_of(world: World, site: str | None, power: str | None) -> tuple[Place, 
     found = world.resolve(site, ("site",))
     row = world.table("sites").set_index("id").loc[found]
     place_inputs, remark = _site_inputs(world, found, row)
-    price, words, who = _power_price(world, power, str(row["region"]), str(row["country"]))
-    supplier = who if power is not None else (_site_power(world, found) or who)
+    if (power or "").strip().lower() == "plan":
+        price, words, who = _planned_price(world, found)
+    else:
+        price, words, who = _power_price(world, power, str(row["region"]), str(row["country"]))
+    named = power is None or who == PLANNED
+    supplier = (_site_power(world, found) or who) if named else who
     operator = str(row["operator_id"]) if row["operator_id"] == row["operator_id"] else str(row["owner_id"])
     place = Place(found, str(row["region"]), str(row["owner_id"]), operator, supplier, words, remark)
     return place, {**place_inputs, "power_usd_per_mwh": price}
@@ -106,7 +110,13 @@ def _site_power(world: World, site: str) -> str:
     return str(by.index[0])
 
 
-POWER_NAMES = {"grid": "", "nuclear": "price_nuclear_ppa", "hydro": "price_hydro_google_brookfield", "gas": "gas"}
+POWER_NAMES = {
+    "grid": "",
+    "nuclear": "price_nuclear_ppa",
+    "hydro": "price_hydro_google_brookfield",
+    "gas": "gas",
+    "plan": "plan",
+}
 
 
 def _power_price(world: World, power: str | None, region: str, country: str) -> tuple[Input, str, str]:
@@ -128,6 +138,8 @@ def _power_price(world: World, power: str | None, region: str, country: str) -> 
         near = nearest_name(asked, POWER_NAMES)
         hint = f"; nearest {near}" if near else ""
         raise UsageError(f"--power: found {power!r}; expected usd per MWh, or one of {', '.join(POWER_NAMES)}{hint}")
+    if asked == "plan":
+        raise UsageError("--power: found plan without a site; expected --site with it: the plan is that of a site")
     if asked == "gas":
         made = own_power(world)
         return Input(made, "usd_per_mwh", "F", "gas plant at its own cost"), "gas plant at its own cost", "plant owner"
@@ -135,6 +147,22 @@ def _power_price(world: World, power: str | None, region: str, country: str) -> 
         return _grid_price(world, region, country)
     found, grade = cited(world, POWER_NAMES[asked])
     return Input(_banded(found), "usd_per_mwh", grade, POWER_NAMES[asked]), POWER_NAMES[asked], f"{asked} seller"
+
+
+PLANNED = "power supplier"
+
+
+def _planned_price(world: World, site: str) -> tuple[Input, str, str]:
+    """What the least-cost supply of a site costs with its reserve, usd per MWh served; low: without the reserve."""
+    from penstock.analysis.site_power import site_power
+
+    solved = site_power(world, site).summary()
+    planned = solved[solved["case"] == "planned"].set_index("supply")["usd_per_mwh_served"]
+    centre, without = float(planned["with reserve"]), float(planned["least cost"])
+    low, high = POWER_BAND
+    note = "penstock site --power: least-cost supply with reserve, planned load"
+    value = Range(min(low * centre, without), centre, high * centre)
+    return Input(value, "usd_per_mwh", "F", note), "least-cost plan of the site", PLANNED
 
 
 def _banded(value: Range) -> Range:

@@ -83,8 +83,9 @@ def token_price(
 
     model: a preset, or a model with a list price whose layout is public; with `layout`, any model with a list price.
     chip: a chip with a price and a known bill of materials (b200 unless given). site: a site of the world, for cooling,
-    power and owners. power: usd per MWh, or grid, nuclear, hydro or gas. versus: another model in the same place.
-    integrated: own chips, own power and own model beside the bought ones. inputs: numbers set exactly, by name.
+    power and owners. power: usd per MWh, or grid, nuclear, hydro, gas, or plan (of the site). versus: another model in
+    the same place. integrated: own chips, own power and own model beside the bought ones. inputs: numbers set
+    exactly, by name.
     Raises UsageError for unknown names, a chip without price, a site without power, what no replica can serve.
     """
     setup = gather(world, model, chip=chip, site=site, power=power, layout=layout, given=inputs)

@@ -24,7 +24,7 @@ def token(
     site: Annotated[str | None, typer.Option("--site", metavar="ID", help="A site of the world.")] = None,
     power: Annotated[
         str | None,
-        typer.Option("--power", metavar="P", help="usd per MWh, or grid, nuclear, hydro, gas [grid]."),
+        typer.Option("--power", metavar="P", help="usd per MWh, or grid, nuclear, hydro, gas, plan [grid]."),
     ] = None,
     vs: Annotated[str | None, typer.Option("--vs", metavar="MODEL", help="Another model beside it.")] = None,
     integrated: Annotated[
