@@ -18,6 +18,9 @@ from penstock.layers.token_parts import ChipBill, chip_bill, repaid, system_part
 TOKENS_PER_DAY = 1e12
 """Output tokens a day that the fleet serves; the price of a token does not depend on it."""
 REPLICA_SIZES = (1, 2, 4, 8, 16, 32, 64)
+SLOWER = 0.8
+SLOWEST_TOKENS_PER_S = 0.5
+"""Where no replica keeps a speed, it is lowered by this factor as far as this."""
 COST, MARGIN = "cost", "margin"
 SHAPES_THE_FLEET = (
     "input_per_output", "cached_share", "context_tokens", "prompt_tokens", "speed_tokens_per_s", "utilisation",
@@ -81,7 +84,8 @@ class Made:
 def served(setup: Setup, values: Mapping[str, float]) -> tuple[Serving, Demand, int]:
     """The fleet that serves the demand with the fewest chips, and the chips of its replicas.
 
-    Each size of replica runs the largest batch that keeps the speed asked for. Raises UsageError where none keeps it.
+    Each size of replica runs the largest batch that keeps the speed asked for. Where an input off its centre leaves no
+    replica that keeps it, users are served more slowly. Raises UsageError where none keeps it at the centre.
     """
     key = tuple(values[name] for name in SHAPES_THE_FLEET)
     if key not in setup.memo:
@@ -91,6 +95,28 @@ def served(setup: Setup, values: Mapping[str, float]) -> tuple[Serving, Demand, 
 
 
 def _served(setup: Setup, values: Mapping[str, float]) -> tuple[Serving, Demand, int]:
+    asked = values["speed_tokens_per_s"]
+    found, reason = _at_speed(setup, values, asked)
+    if found is not None:
+        return found
+    speed = asked
+    while found is None and speed > SLOWEST_TOKENS_PER_S:
+        speed *= SLOWER
+        found, _ = _at_speed(setup, values, speed)
+    centre = setup.central()
+    if found is not None and any(values[name] != centre[name] for name in SHAPES_THE_FLEET):
+        return found
+    nearest = f"; nearest --set speed_tokens_per_s={speed:.2g}" if found is not None else ""
+    raise UsageError(
+        f"{setup.model.layout.id} on {setup.chip.id}: found no replica of up to {REPLICA_SIZES[-1]} chips that "
+        f"gives a user {asked:g} tokens a second; {reason}{nearest}"
+    )
+
+
+def _at_speed(
+    setup: Setup, values: Mapping[str, float], speed: float
+) -> tuple[tuple[Serving, Demand, int] | None, str]:
+    """The fleet of fewest chips at a speed, or the reason why there is none."""
     demand = Demand(
         output_tokens_per_day=TOKENS_PER_DAY,
         input_tokens_per_day=TOKENS_PER_DAY * values["input_per_output"],
@@ -98,7 +124,7 @@ def _served(setup: Setup, values: Mapping[str, float]) -> tuple[Serving, Demand,
         context_tokens=values["context_tokens"],
         prompt_tokens=values["prompt_tokens"],
     )
-    best: tuple[Serving, int] | None = None
+    best: tuple[Serving, Demand, int] | None = None
     reason = ""
     for size in REPLICA_SIZES:
         try:
@@ -107,19 +133,14 @@ def _served(setup: Setup, values: Mapping[str, float]) -> tuple[Serving, Demand,
                 demand,
                 utilisation=values["utilisation"],
                 availability=values["availability"],
-                tokens_per_s_per_user=values["speed_tokens_per_s"],
+                tokens_per_s_per_user=speed,
             )
         except UsageError as error:
             reason = str(error)
             continue
         if best is None or found.installed_chips < best[0].installed_chips:
-            best = found, size
-    if best is None:
-        raise UsageError(
-            f"{setup.model.layout.id} on {setup.chip.id}: found no replica of up to {REPLICA_SIZES[-1]} chips that "
-            f"gives a user {values['speed_tokens_per_s']:g} tokens a second; {reason}"
-        )
-    return best[0], demand, best[1]
+            best = found, demand, size
+    return best, reason
 
 
 def replica_of(setup: Setup, values: Mapping[str, float], chips: int) -> Replica:
