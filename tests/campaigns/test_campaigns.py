@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.campaign import default_rates, random_worlds, steps
+from tools.campaign import default_rates, power_audit, random_worlds, steps
 from tools.campaign.command import main
 from tools.campaign.units import Unit, finish, unit_folder
 
@@ -174,3 +174,32 @@ def test_contagion_must_add_failures_beyond_chance(change: float, passed: bool) 
     noise = np.array([-0.5, 0.5] * 50)
     later = np.full(100, 3.0)
     assert default_rates.contagion_verdict(later, later + change + noise).passed is passed
+
+
+# ------------------------------------------------------------------ the audit of the power plan
+
+
+def audited(cost: float = 60.5, cpu: float = 90.0) -> Unit:
+    """A made-up outcome of one case."""
+    seconds = {"plan_s": 0.2, "audit_s": 100.0, "audit_cpu_s": cpu, "memory_gb": 0.8}
+    costs = {"plan_usd_per_mwh": 60.0, "audit_usd_per_mwh": cost, "peak_mw": 1000.0}
+    sizes = {"plan_mw": {"ccgt": 900.0}, "audit_mw": {"ccgt": 880.0}}
+    return seconds | costs | sizes | {"audit_shed_mwh": 0.0, "imbalance_mw": 1e-12}
+
+
+def test_an_audit_passes_within_its_limits_and_fails_beyond() -> None:
+    options = power_audit.Options()
+    good = power_audit.result(options, [audited()] * options.units)
+    assert good.passed
+    assert "| flat load, Dallas | ccgt | 900 | 880 | +2.0 % |" in dict(good.sections)["Capacities, MW"]
+    dear = power_audit.result(options, [audited(), audited(cost=62.0), audited()])
+    assert [verdict.passed for verdict in dear.verdicts] == [True, False, True, True, True]
+    slow = power_audit.result(options, [audited(cpu=400.0)] * options.units)
+    assert "**FAILED**: audit under 300 s of a core: 400 s" in slow.verdicts[-2].line
+
+
+def test_the_systems_of_the_audit_stand() -> None:
+    flat, capped, campus = (power_audit.system(number) for number in range(3))
+    assert flat.co2_cap_t_per_mwh == np.inf and capped.co2_cap_t_per_mwh == 0.15
+    assert campus.load_mw.max() == 5000.0
+    assert campus.given_mw.max() == pytest.approx(3 * 754)

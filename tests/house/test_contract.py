@@ -83,7 +83,10 @@ EXPECTED = {
     "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
     "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
     "explain": shape(1, options={"--path"}),
+    "site": shape(1, options={"--power", "--load-mw"}),
     "model": shape(options={"--params", "--tokens", "--chips"}),
+    "chain": shape(options={"--cut"}),
+    "token": shape(1, options={"--chip", "--site", "--power", "--vs", "--integrated"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -146,6 +149,30 @@ FORMULAS = {
     ),
     "money.credit.merton_calibrate": (("equity", "sigma_equity", "debt", "rate", "maturity"), {}),
     "analysis.impact.measures": (("exposures", "buffers"), {}),
+    "layers.facilities.pue": (("design", "dry_bulb_c", "wet_bulb_c", "load"), {}),
+    "layers.facilities.water": (("design", "dry_bulb_c", "wet_bulb_c", "load"), {}),
+    "layers.facilities.first_power": (
+        ("stages", "seed", "n"),
+        {"routes": None, "permit_failure": 0.2, "delays_months": None},
+    ),
+    "layers.energy.units_for_reliability": (("load_mw", "unit_mw", "availability", "target"), {"common_cause": 0.0}),
+    "layers.energy.plan": (
+        ("load_mw", "technologies", "weather"),
+        {
+            "grid_cap_mw": None,
+            "co2_cap_t_per_mwh": None,
+            "voll": 10_000.0,
+            "given_mw": None,
+            "most_new_mw": None,
+            "prices": None,
+            "capex_factor": None,
+            "days": 12,
+        },
+    ),
+    "layers.energy.dispatch": (
+        ("load_mw", "capacity_mw", "availability", "marginal_usd_per_mwh"),
+        {"battery_mw": 0.0, "battery_mwh": 0.0, "round_trip": 0.87, "voll": 10_000.0},
+    ),
     "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
     "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
 }
@@ -318,7 +345,9 @@ def test_what_a_run_offers() -> None:
 
 
 def test_names_of_python_are_listed() -> None:
-    assert {"load_world", "simulate", "open_run", "portfolio", "explain"} <= set(ps.__all__)
+    assert {"load_world", "simulate", "open_run", "portfolio", "explain", "supply_chain", "token_price"} <= set(
+        ps.__all__
+    )
     assert set(ps.__all__) <= set(dir(ps))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ps.nonsense

@@ -28,6 +28,7 @@ from penstock.report.figures import (
     layer_panels,
 )
 from penstock.report.figures_failures import layer_defaults, money_sankey, timeline, who_fails
+from penstock.report.figures_token import token_waterfall
 from penstock.report.findings import five_sentences, headlines
 from penstock.report.notice import notice
 from penstock.report.source import ReportData, RunTables, read_run
@@ -133,6 +134,7 @@ def _figure_groups(data: ReportData) -> list[tuple[str, str, list[Figure]]]:
         ("failures", "Who fails, and when", [who_fails(data), layer_defaults(data), timeline(data)]),
         ("flows", "Where the money goes", [money_sankey(data)]),
         ("limits", "What limits capacity", [bottlenecks(data)]),
+        ("token", "The price of a token", [token_waterfall(data)]),
         ("evidence-section", "What it rests on", [evidence_bars(data)]),
     ]
     filled = [(a, h, [figure for figure in members if figure is not None]) for a, h, members in groups]

@@ -233,13 +233,23 @@ def check_ranges(world: RawWorld) -> Iterator[Defect]:
 
 
 def check_date_order(world: RawWorld) -> Iterator[Defect]:
-    """A term ends before it starts, or full power comes before first power."""
+    """A term ends before it starts, full power comes before first power, or a turbine runs before it was ordered."""
     pairs = {"contracts": ("start", "end"), "sites": ("first_power", "full_power")}
     for table, (first, last) in pairs.items():
         for row in world.rows(table):
             start, end = _date(row.cells.get(first, "")), _date(row.cells.get(last, ""))
             if start and end and end < start:
                 yield Defect(row.file, row.line, last, shown(row.cells[last]), f"a day after {first} = {start}")
+    for row in world.rows("power"):
+        # an old plant may sell later than it started; a turbine, engine or fuel cell is bought new
+        signed, runs = _date(row.cells.get("signed", "")), _date(row.cells.get("commercial_operation", ""))
+        if row.cells.get("kind") in BOUGHT_NEW and signed and runs and runs < signed:
+            found = shown(row.cells["commercial_operation"])
+            yield Defect(row.file, row.line, "commercial_operation", found, f"a day after signed = {signed}")
+
+
+BOUGHT_NEW = {"gas_turbine", "gas_engine", "fuel_cell"}
+"""Kinds of power that are ordered and then delivered."""
 
 
 def check_mag7(world: RawWorld) -> Iterator[Defect]:
