@@ -141,7 +141,7 @@ def _on(firms: list[str], known: tuple[str, ...], cost: Array) -> Array:
     return out
 
 
-def bearers_of(creditors: Iterable[str], instruments: Iterable[str], firms: Iterable[str]) -> np.ndarray[Any, Any]:
+def bearers_of(creditors: Any, instruments: Any, firms: Iterable[str]) -> np.ndarray[Any, Any]:
     """Name in BEARERS for each loss; `firms` are the companies that the model simulates, all others hold and lend."""
     known = set(firms)
 
@@ -152,8 +152,14 @@ def bearers_of(creditors: Iterable[str], instruments: Iterable[str], firms: Iter
             return BEARER_OF_GROUP[SECTOR_GROUPS[creditor]]
         return "suppliers" if creditor in known else "lenders"
 
-    found = {pair: bearer(*pair) for pair in set(zip(creditors, instruments, strict=True))}
-    return np.array([found[pair] for pair in zip(creditors, instruments, strict=True)], dtype=object)
+    import pandas as pd
+
+    # few of the many rows differ in creditor or kind: each pair is looked up once
+    holder, holders = pd.factorize(np.asarray(creditors, dtype=object))
+    kind, kinds = pd.factorize(np.asarray(instruments, dtype=object))
+    pairs, place = np.unique(holder * max(len(kinds), 1) + kind, return_inverse=True)
+    found = [bearer(str(holders[pair // len(kinds)]), str(kinds[pair % len(kinds)])) for pair in pairs.tolist()]
+    return np.array(found, dtype=object)[place]
 
 
 def _tables(source: PathBlock | Run, scenario: str | None) -> tuple[Any, Any, Any]:
