@@ -103,15 +103,23 @@ def losses_of(source: PathBlock | Run, scenario: str | None = None) -> PathLosse
     )
 
 
-def losses_by_company(source: PathBlock | Run, scenario: str | None = None) -> tuple[tuple[str, ...], Array]:
-    """Companies in alphabetical order, and what their failures cost on each path, (companies, paths) usd_bn."""
+def losses_by_company(
+    source: PathBlock | Run, scenario: str | None = None, *, claims_only: bool = False
+) -> tuple[tuple[str, ...], Array]:
+    """Companies in alphabetical order, and what their failures cost on each path, (companies, paths) usd_bn.
+
+    claims_only: without the equity of the failed companies.
+    """
     outcomes, losses, _ = _tables(source, scenario)
     paths = np.unique(np.asarray(outcomes["path"], dtype=np.int64))
     firms = np.unique(np.asarray(outcomes["company_id"], dtype=str))
     cost = np.zeros((len(firms), len(paths)))
     row = np.searchsorted(firms, np.asarray(losses["company_id"], dtype=str))
     column = np.searchsorted(paths, np.asarray(losses["path"], dtype=np.int64))
-    np.add.at(cost, (row, column), np.asarray(losses["loss_usd_bn"], dtype=float))
+    amount = np.asarray(losses["loss_usd_bn"], dtype=float)
+    if claims_only:
+        amount = np.where(np.asarray(losses["instrument"], dtype=object) == "equity", 0.0, amount)
+    np.add.at(cost, (row, column), amount)
     return tuple(firms.tolist()), cost
 
 
