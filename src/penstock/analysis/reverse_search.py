@@ -207,8 +207,10 @@ class ReverseSearch:
     def _tried(self, shocks: Sequence[Array], paths: int) -> list[Outcome]:
         """Shocks on the search's paths; those that are clear after half of them are not tried on the rest."""
         half = paths // 2
-        outcomes = self._run(shocks, self.seed, 0, half) if half else [_NOTHING] * len(shocks)
         clear = CLEAR_ERRORS * HALF / math.sqrt(max(half, 1))
+        if clear >= HALF:  # of so few paths nothing is clear
+            half = 0
+        outcomes = self._run(shocks, self.seed, 0, half) if half else [_NOTHING] * len(shocks)
         doubt = [place for place, found in enumerate(outcomes) if not half or abs(found.met.mean() - HALF) < clear]
         more = self._run([shocks[place] for place in doubt], self.seed, half, paths - half)
         for place, found in zip(doubt, more, strict=True):
