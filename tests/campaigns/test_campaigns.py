@@ -103,7 +103,7 @@ def test_a_shock_is_compared_size_by_size() -> None:
 
 def test_losses_that_fall_beyond_chance_fail_with_their_mechanism() -> None:
     options = sizes.Options(paths=4, quarters=1)
-    flat = dict.fromkeys(("loss", "claims", "rescue", "capex", "defaults"), [10.0, 10.0, 10.0, 10.0])
+    flat = {name: [10.0] * 4 for name in ("loss", "claims", "rescue", "capex", "defaults")}
     spared = {"parts": {"added": [0.0] * 4, "avoided": [-3.0, -4.0, -3.0, -4.0], "same": [0.0] * 4}}
     companies = {"oracle": {"added": 0.0, "avoided": -14.0, "same": 0.0}}
     change = {"loss": {**spared, "companies": companies}, "claims": {**spared, "companies": companies}}
