@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from penstock.world.circles import way_along
 from penstock.world.defects import Defect, shown
+from penstock.world.lei import lei_fault
 from penstock.world.reading import RawRow, RawTable, RawWorld
 from penstock.world.schema import IDENTIFIER_PATTERN, SCHEMA, Column
 from penstock.world.vocabulary import MAG7, SIGNED_METRICS, STATUSES_WITHOUT_MONEY
@@ -262,6 +263,19 @@ def check_mag7(world: RawWorld) -> Iterator[Defect]:
             yield Defect(row.file, row.line, "mag7", "'false'", f"true for {company}", ())
 
 
+def check_lei(world: RawWorld) -> Iterator[Defect]:
+    """A Legal Entity Identifier is none, or two companies share one."""
+    first: dict[str, int] = {}
+    for row in world.rows("companies"):
+        value = row.cells.get("lei", "")
+        if value and (expected := lei_fault(value)):
+            yield Defect(row.file, row.line, "lei", shown(value), expected)
+        elif value and value in first:
+            expected = f"one company a LEI (line {first[value]})"
+            yield Defect(row.file, row.line, "lei", f"{shown(value)} again", expected)
+        first.setdefault(value, row.line)
+
+
 CHECKS = (
     check_files,
     check_columns,
@@ -281,6 +295,7 @@ CHECKS = (
     check_ranges,
     check_date_order,
     check_mag7,
+    check_lei,
 )
 
 

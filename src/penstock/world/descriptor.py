@@ -70,17 +70,25 @@ def _resource(folder: Path, table: Table) -> dict[str, Any]:
         "bytes": len(content),
         "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "licenses": [LICENCE],
-        "schema": _schema(table),
+        "schema": _schema(table, _header(content)),
     }
 
 
-def _schema(table: Table) -> dict[str, Any]:
+def _header(content: bytes) -> set[str]:
+    """Columns of a file without defects."""
+    first = content.decode("utf-8-sig").split("\n", 1)[0]
+    return {name.strip().strip('"') for name in re.split("[,;]", first)}
+
+
+def _schema(table: Table, header: set[str]) -> dict[str, Any]:
+    """Schema of a file: an optional column that it does not have is left out."""
+    present = [column for column in table.columns if column.name in header or not column.optional]
     schema: dict[str, Any] = {
-        "fields": [_field(column) for column in table.columns],
+        "fields": [_field(column) for column in present],
         "missingValues": [""],
         "primaryKey": list(table.key),
     }
-    keys = [_foreign_key(table, column) for column in table.columns if column.references]
+    keys = [_foreign_key(table, column) for column in present if column.references]
     if any(keys):
         schema["foreignKeys"] = [key for key in keys if key]
     return schema

@@ -102,12 +102,13 @@ def read_checked(folder: Path, overlay: str | Path | None = None) -> RawWorld:
 def content_hash(frames: Mapping[str, pd.DataFrame], as_of: dt.date) -> str:
     """SHA-256 of all cells in schema order and the date.
 
-    Separator, byte order mark, column order, the way a number is written and the place of the folder do not
-    change it; any fact and the order of rows do.
+    Separator, byte order mark, column order, the way a number is written, the place of the folder and optional
+    columns without a cell do not change it; any fact and the order of rows do.
     """
     digest = hashlib.sha256(as_of.isoformat().encode())
     for name, table in SCHEMA.items():
-        columns = [cell_texts(frames[name][column.name], column) for column in table.columns]
+        cells = [(column, cell_texts(frames[name][column.name], column)) for column in table.columns]
+        columns = [texts for column, texts in cells if any(texts) or not column.optional]
         digest.update(json.dumps([name, *columns], ensure_ascii=True, separators=(",", ":")).encode())
     return digest.hexdigest()
 
