@@ -28,6 +28,48 @@ def ended(sweep: int, moved: float, before: float, tolerance: float) -> bool:
 
 
 @numba.njit(cache=True)
+def count_by_row(cells: Floats, first: npt.NDArray[np.int32]) -> None:
+    """Where each row of a matrix begins among its cells that are not zero, (rows + 1,)."""
+    for i in range(cells.shape[0]):
+        count = 0
+        for j in range(cells.shape[1]):
+            count += cells[i, j] != 0.0
+        first[i + 1] = first[i] + count
+
+
+@numba.njit(cache=True)
+def cells_by_row(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
+    """Column and value of each cell that is not zero, row by row."""
+    for i in range(cells.shape[0]):
+        place = first[i]
+        for j in range(cells.shape[1]):
+            if cells[i, j] != 0.0:
+                column[place], value[place] = j, cells[i, j]
+                place += 1
+
+
+@numba.njit(cache=True)
+def count_by_column(cells: Floats, first: npt.NDArray[np.int32]) -> None:
+    """The same of the transposed matrix, whose rows are the columns here."""
+    for i in range(cells.shape[0]):
+        for j in range(cells.shape[1]):
+            first[j + 1] += cells[i, j] != 0.0
+    for j in range(cells.shape[1]):
+        first[j + 1] += first[j]
+
+
+@numba.njit(cache=True)
+def cells_by_column(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
+    """The same of the transposed matrix."""
+    place = first[:-1].copy()
+    for i in range(cells.shape[0]):
+        for j in range(cells.shape[1]):
+            if cells[i, j] != 0.0:
+                column[place[j]], value[place[j]] = i, cells[i, j]
+                place[j] += 1
+
+
+@numba.njit(cache=True)
 def spread_distress(
     first: Index,
     debtor: Index,
