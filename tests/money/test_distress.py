@@ -59,7 +59,7 @@ def test_near_the_critical_leverage_the_equations_are_solved_exactly(leverage: f
 def test_a_guess_that_does_not_hold_leads_to_the_same_solution(monkeypatch: pytest.MonkeyPatch) -> None:
     exposures, equity, shock = near_critical(0.9999, heavy=True)
     found = debtrank(exposures, equity, shock)
-    monkeypatch.setattr(distress, "_guessed", lambda *given: (None, 0))
+    monkeypatch.setattr(distress, "_newton", lambda *given: (None, 0))
     again = debtrank(exposures, equity, shock)
     assert again.converged
     np.testing.assert_allclose(again.relative_loss, found.relative_loss, rtol=0.0, atol=1e-12)

@@ -38,7 +38,7 @@ SWEEPS = 1_000
 WORTH = 300
 """Where a large network would take more sweeps, solving takes less than going on."""
 GUESSES = 16
-"""Linear solves from a guess of who fails, before the sure way from above."""
+"""Linear solves from one start, before the sure way from above."""
 MOST_SWEEPS = 4_000
 """Sweeps in all where the equations cannot be solved."""
 SETTLED = 1e-14
@@ -174,9 +174,13 @@ def _swept(matrix: Any, equity: Floats, shock: Floats, relative: Floats, most: i
 def _solved(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> tuple[Floats, int]:
     """The solution of one path, and how many linear systems it took; plain iteration where one fails."""
     reached = _reached(matrix, _relative(shock, equity) > 0.0)
-    guessed, turns = _guessed(matrix, equity, shock, below, reached)
-    if guessed is not None:
-        return guessed, turns
+    turns = 0
+    for start in (_guess(matrix, equity, shock, below), reached.astype(np.float64)):
+        if start is not None:
+            found, more = _newton(matrix, equity, shock, below, reached, start)
+            turns += more
+            if found is not None:
+                return found, turns
     h = reached.astype(np.float64)
     free = np.zeros(h.size, dtype=np.bool_)
     while True:
@@ -192,19 +196,25 @@ def _solved(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> tuple[
         h = np.clip(found, 0.0, 1.0)
 
 
-def _guessed(matrix: Any, equity: Floats, shock: Floats, below: Floats, reached: Flags) -> tuple[Floats | None, int]:
-    """The solution by Newton's method from a guess of where the sweeps lead; None where it does not get there.
-
-    The guess is Aitken's: the last changes go on at their pace. Whatever it was, what reproduces itself and is not
-    below the sweeps is the solution, for there is one only.
-    """
+def _guess(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> Floats | None:
+    """Where the sweeps lead, after Aitken: the last changes go on at their pace; None where they grow."""
     first = np.maximum(_relative(shock + matrix @ below, equity), below)
     second = np.maximum(_relative(shock + matrix @ first, equity), first)
     before, last = float((first - below).sum()), float((second - first).sum())
     if not 0.0 < last < before:
-        return None, 0
+        return None
     pace = last / before
-    h = np.minimum(second + (second - first) * (pace / (1.0 - pace)), 1.0)
+    return np.minimum(second + (second - first) * (pace / (1.0 - pace)), 1.0)
+
+
+def _newton(
+    matrix: Any, equity: Floats, shock: Floats, below: Floats, reached: Flags, start: Floats
+) -> tuple[Floats | None, int]:
+    """The solution from a start, roughly until it is found who fails; None where it does not get there.
+
+    Whatever the start was: what reproduces itself and is not below the sweeps is the solution, for there is one only.
+    """
+    h = start
     free = np.zeros(h.size, dtype=np.bool_)
     rough = True
     for turn in range(1, GUESSES + 1):
