@@ -110,8 +110,11 @@ def explain(
 
     Raises UsageError for a path or scenario that the run does not have.
     """
-    run: Any = run_or_world
-    if not hasattr(run_or_world, "outcomes"):
+    from penstock.engine.run import Run
+
+    if isinstance(run_or_world, Run):
+        run = run_or_world
+    else:
         from penstock.engine.ensemble import simulate
 
         options: dict[str, Any] = {"paths": paths, "quarters": quarters, "seed": seed, "jobs": jobs, "prior": prior}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 from scipy.special import ndtri
+
+from penstock.world.rows import read_rows
 
 TABLE = Path(__file__).with_name("assumptions.csv")
 Z90 = 1.2815515655446004
@@ -39,13 +40,7 @@ class Assumption:
 @cache
 def assumptions() -> MappingProxyType[str, Assumption]:
     """All uncertain parameters by name, in the order of the table (which keys their random numbers)."""
-    numbers = ("prior_low", "prior_high", "low", "central", "high", "minimum", "maximum")
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = [
-            Assumption(**{key: float(text) if key in numbers else text for key, text in row.items()})  # type: ignore[arg-type]  # csv gives text
-            for row in csv.DictReader(file)
-        ]
-    return MappingProxyType({row.name: row for row in rows})
+    return MappingProxyType({row.name: row for row in read_rows(TABLE, Assumption)})
 
 
 def draw_parameters(uniforms: np.ndarray, *, prior: bool) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import pandas as pd
+from penstock.world.rows import read_rows
 
 TABLE = Path(__file__).parent / "network_assumptions.csv"
 
@@ -28,21 +28,7 @@ class Assumption:
 @lru_cache(maxsize=1)
 def assumptions() -> dict[tuple[str, str], Assumption]:
     """All assumptions by (name, key); key is a firm, a group, a segment or empty."""
-    frame = pd.read_csv(TABLE, keep_default_na=False)
-    rows = frame.to_dict("records")
-    return {
-        (str(r["name"]), str(r["key"])): Assumption(
-            name=str(r["name"]),
-            key=str(r["key"]),
-            low=float(r["low"]),
-            central=float(r["central"]),
-            high=float(r["high"]),
-            unit=str(r["unit"]),
-            grade=str(r["grade"]),
-            why=str(r["why"]),
-        )
-        for r in rows
-    }
+    return {(row.name, row.key): row for row in read_rows(TABLE, Assumption)}
 
 
 def find(name: str, firm: str = "", group: str = "") -> Assumption | None:
