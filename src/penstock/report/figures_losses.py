@@ -92,9 +92,8 @@ def loss_curve(data: ReportData, found: Analyses) -> Figure | None:
         ),
         note=(
             "Losses: claims on failed companies by what is cut from them, and equity of failed companies at its last "
-            "value before distress. Falls of value elsewhere are not in them. Values in the upper tail are not "
-            "credible "
-            "to the digit: a firm keeps the multiple that it opens with."
+            "value before distress. Falls of value elsewhere are not in them. The mean hangs on few paths on which "
+            "large firms fail: see its standard error."
         ),
     )
 
