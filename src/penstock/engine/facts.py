@@ -39,7 +39,7 @@ class Facts:
     equity_volatility: Column
     rating_spread: Column
     rating_default_rate: np.ndarray
-    """failures a year by class, (classes,)"""
+    """failures a year by class on which causes outside the model rest, (classes,)"""
     tie_base: np.ndarray
     """opening flow of each flow tie, (flow ties, 1)"""
     tie_share: np.ndarray
@@ -156,7 +156,8 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         market_value=column(profile["market_value"]),
         equity_volatility=column(profile["equity_volatility"]),
         rating_spread=rating_spread[layout.rating][:, None],
-        rating_default_rate=np.maximum(rating_rate, floor),
+        # fraud and accidents do not multiply on the way down: what CCC adds over B are causes inside the model
+        rating_default_rate=np.clip(rating_rate, floor, rating_rate[RATINGS.index("B")]),
         tie_base=base,
         tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
         category_base=category_base,
