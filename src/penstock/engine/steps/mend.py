@@ -70,7 +70,9 @@ def find_failures(now: Moment) -> Array:
             * now.block.cache["intensity_scale"]
             / 4.0
         )
+        # money does not keep a firm from fraud, but below investment grade the rate stands for a want of it
         rich = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"] > 20.0
+        rich &= lenders.investment_grade(now) < 0.5
         own = alive & (now.firm_chance() > 1.0 - rate) & ~rich & now.on("noise")
         r["own_cause"] = own
         failed = failed | own
