@@ -6,7 +6,6 @@ import asyncio
 import json
 import mimetypes
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -57,14 +56,9 @@ JobPath = Annotated[str, Path(max_length=40, description="id of a job")]
 ThingPath = Annotated[str, Path(max_length=120, description="id, ticker, name, or a unique part of one")]
 
 
-def build_app(place: Place, *, token: str, port: int, lanes: int = 2) -> Guard:
-    """The application for a workspace, behind its guard."""
-    workshop = Workshop(place, lanes)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await asyncio.to_thread(workshop.close)
+def build_app(workshop: Workshop, *, token: str, port: int) -> Guard:
+    """The application for a workshop and its workspace, behind its guard. Who made the workshop closes it."""
+    place = workshop.place
 
     api = FastAPI(
         title="Penstock studio",
@@ -73,10 +67,8 @@ def build_app(place: Place, *, token: str, port: int, lanes: int = 2) -> Guard:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page would fetch scripts from elsewhere
         redoc_url=None,
-        lifespan=lifespan,
         responses=ERRORS,
     )
-    api.state.workshop = workshop
 
     @api.exception_handler(PenstockError)
     async def refused(request: Request, error: PenstockError) -> JSONResponse:
@@ -95,7 +87,7 @@ async def _answer(workshop: Workshop, key: str, task: str, arguments: dict[str, 
     while not job.finished.is_set():
         await asyncio.sleep(0.02)
     if job.state != DONE:
-        status = STATUS_OF_EXIT.get(job.exit_code, 500)
+        status = STATUS_OF_EXIT.get(job.exit_code, 500) if job.error else 409
         return JSONResponse({"detail": job.error or "the studio is closing"}, status)
     return JSONResponse(job.result)
 

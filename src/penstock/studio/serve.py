@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import socket
@@ -56,12 +57,21 @@ def serve(place: Place, port: int, *, browser: bool, say: Callable[[str], None])
     import uvicorn
 
     from penstock.studio.app import build_app
+    from penstock.studio.workers import Workshop
+
+    class Server(uvicorn.Server):
+        """Ends all work first, so that no question and no stream of events is left waiting for an answer."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await asyncio.to_thread(workshop.close)
+            await super().shutdown(sockets)
 
     token = secrets.token_urlsafe(24)
     server = listen(port)
     port = server.getsockname()[1]
     address = f"http://{HOST}:{port}/#token={token}"
-    app = build_app(place, token=token, port=port)
+    workshop = Workshop(place)
+    app = build_app(workshop, token=token, port=port)
     # the first page waits for the world: read it while the browser starts
     threading.Thread(target=_warm, args=(place,), daemon=True).start()
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on")
@@ -69,7 +79,7 @@ def serve(place: Place, port: int, *, browser: bool, say: Callable[[str], None])
     if browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[server])
+        Server(config).run(sockets=[server])
 
 
 def _warm(place: Place) -> None:
