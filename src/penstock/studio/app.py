@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from penstock.engine.run_list import FINISHED, UNFINISHED, list_runs
@@ -24,6 +25,7 @@ from penstock.version import __version__
 
 STATIC = FilePath(__file__).parent / "static"
 STATUS_OF_EXIT = {2: 400, 3: 422, 4: 409}
+MOST_TOLD = 20
 TICK_S = 0.2
 """Seconds between two events of a running job: five a second."""
 
@@ -73,6 +75,12 @@ def build_app(workshop: Workshop, *, token: str, port: int) -> Guard:
     @api.exception_handler(PenstockError)
     async def refused(request: Request, error: PenstockError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, STATUS_OF_EXIT.get(error.exit_code, 500))
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # without the input itself, which may hold what JSON cannot tell
+        found = [{"loc": [str(part) for part in e["loc"]], "msg": str(e["msg"])} for e in error.errors()[:MOST_TOLD]]
+        return JSONResponse({"detail": found}, 422)
 
     _world_routes(api, place, workshop)
     _run_routes(api, place, workshop)
