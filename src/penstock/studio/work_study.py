@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SURROGATE_PATHS = 48
 SURROGATE_VERSION = 1
-STUDY_PATHS = 64
+ALONE_PATH_QUARTERS = 40_000
+"""Up to so many one process is as quick as several, which have to start first (measured on two cores)."""
 
 
 def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
@@ -54,7 +55,8 @@ def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     found: list[Any] = [None] * len(tasks)
     tell(0, len(tasks), "small ensembles")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    results = executor_for(cores, len(tasks)).map(point, tasks)
+    jobs = 1 if len(tasks) * SURROGATE_PATHS * len(names) <= ALONE_PATH_QUARTERS else cores
+    results = executor_for(jobs, len(tasks)).map(point, tasks)
     for done, (number, result) in enumerate(results, start=1):
         found[number] = result
         tell(done, len(tasks), "small ensembles")
