@@ -179,6 +179,20 @@ FORMULAS = {
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
 
+LAYERS = {
+    "ai.training": ("params", "tokens", "chips", "chip"),
+    "ai.goodput": ("chips", "chip_mtbf_h", "checkpoint_s", "restart_s"),
+    "ai.kv_bytes_per_token": ("model",),
+    "platform.erlang_b": ("servers", "load"),
+    "platform.erlang_c": ("servers", "load"),
+    "platform.max_utilisation": ("slots", "wait_probability"),
+    "platform.pooling": ("cv_tenant", "cv_common", "k", "percentile"),
+    "silicon.gemm_time": ("m", "n", "k", "chip", "bytes"),
+    "silicon.decode": ("model", "chip", "chips", "batch", "context"),
+    "silicon.throughput": ("model", "chip", "scenario"),
+}
+"""Functions of the layers: positional parameters; what is by keyword only is optional."""
+
 LATER = ("calibrate", "fleet")
 
 
