@@ -120,6 +120,7 @@ def cascade(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """One path of a scenario: its events in order with causes, its story with postings, who lost what."""
     from penstock.analysis.breaking import contracts_behind
     from penstock.analysis.explain import SECTOR_NAMES, explain
+    from penstock.analysis.story import CAUSES
 
     run, data = run_data(place, arguments["run"])
     scenario = arguments.get("scenario") or run.scenarios[0]
@@ -145,6 +146,7 @@ def cascade(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
             "scenarios": list(run.scenarios),
             "paths": int(run.manifest["paths"]),
             "quarters": periods,
+            "causes": CAUSES,
             "events": events,
             "names": {unit: names.get(unit, unit) for unit in units if unit},
             "layers": {unit: data.company_layers.get(unit, "") for unit in units if unit},

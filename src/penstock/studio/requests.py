@@ -57,7 +57,7 @@ class BreakingRequest(Request):
 
     task: Literal["breaking"]
     company: CompanyName
-    paths: int = Field(default=64, ge=8, le=1024)
+    paths: int = Field(default=256, ge=8, le=1024)
     seed: int = Field(default=7, ge=0, le=2**31 - 1)
 
 
@@ -67,7 +67,7 @@ class PreventionRequest(Request):
     task: Literal["prevention"]
     company: CompanyName
     scenario: ScenarioGiven
-    paths: int = Field(default=64, ge=8, le=1024)
+    paths: int = Field(default=256, ge=8, le=1024)
     seed: int = Field(default=7, ge=0, le=2**31 - 1)
 
 

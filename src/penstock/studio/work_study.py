@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SURROGATE_PATHS = 48
 SURROGATE_VERSION = 1
+WEAK_SHARE = 0.5
+"""Above this share of a sheet at grades E and F a probability is a range (docs/reference/contract.md, Notice)."""
+
 ALONE_PATH_QUARTERS = 40_000
 """Up to so many one process is as quick as several, which have to start first (measured on two cores)."""
 
@@ -87,6 +90,7 @@ def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
 def breaking_shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Scenarios of the library, and those given as texts, by how often they bring a company into trouble."""
     from penstock.analysis.breaking import breaking, contracts_behind
+    from penstock.analysis.story import CAUSES
     from penstock.scenarios.language import library
 
     world = place.load_world()
@@ -95,9 +99,12 @@ def breaking_shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
         world, arguments["company"], names, paths=arguments["paths"], seed=arguments["seed"], on_progress=tell
     )
     answer = found.to_dict()
+    weak = _weak_grade(world, found.company_id)
     for row in answer["table"]:
+        row["trouble_text"] = _share_text(row["trouble"], found.paths, weak)
+        row["default_text"] = _share_text(row["default"], found.paths, weak)
         row["contracts"] = contracts_behind(world, row["tie_id"]) if row["tie_id"] else []
-    return json_value({**answer, "names": _names(world), "notice": world_notice(world)})
+    return json_value({**answer, "causes": CAUSES, "names": _names(world), "notice": world_notice(world)})
 
 
 def preventions(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
@@ -114,7 +121,12 @@ def preventions(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
         seed=arguments["seed"],
         on_progress=tell,
     )
-    return json_value({**found.to_dict(), "names": _names(world), "notice": world_notice(world)})
+    answer = found.to_dict()
+    weak = _weak_grade(world, found.company_id)
+    answer["trouble_text"] = _share_text(found.trouble, found.paths, weak)
+    for row in answer["table"]:
+        row["trouble_text"] = _share_text(row["trouble"], found.paths, weak)
+    return json_value({**answer, "names": _names(world), "notice": world_notice(world)})
 
 
 def likeliest_shock(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
@@ -168,6 +180,27 @@ def _histogram(losses: Any, bins: int = 30) -> list[dict[str, Any]]:
             for k in range(len(counts))
         ]
     return rows
+
+
+def _share_text(share: float, paths: int, weak_grade: str) -> str:
+    """A share of paths, as a range where its error or the evidence asks for one."""
+    from penstock.report.numbers import probability_text
+
+    return probability_text(round(share * paths), paths, weak_grade)
+
+
+def _weak_grade(world: Any, company_id: str) -> str:
+    """The heavier of E and F where more than half of a company's opening sheet rests on them, else ""."""
+    from penstock.engine.model import prepare
+
+    opening = prepare(world, quarters=1).opening
+    if not float(opening.profile.loc[company_id].to_dict().get("evidence_share_ef", 0.0)) > WEAK_SHARE:
+        return ""
+    sheet, grades = opening.sheet.loc[company_id].to_dict(), opening.sheet_grades.loc[company_id].to_dict()
+    dollars = {
+        grade: sum(abs(float(sheet[line])) for line, told in grades.items() if told == grade) for grade in ("E", "F")
+    }
+    return max(dollars, key=lambda grade: dollars[grade])
 
 
 def _fits(world: Any, name: str) -> bool:

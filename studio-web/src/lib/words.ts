@@ -33,17 +33,6 @@ export function duration(seconds: number | null): string {
   return `${Math.round(seconds / 60)} min`;
 }
 
-export const CAUSES: Record<string, string> = {
-  maturity: "debt falls due that nobody refinances",
-  own_cause: "reasons of its own, outside the model",
-  freeze: "lenders lend to nobody",
-  mood: "money becomes scarce as the mood turns",
-  cash: "its cash runs out",
-  event: "an event of the scenario strikes it",
-  chip_cut: "chips are cut off",
-  power_cut: "power is held back",
-};
-
 // A cell that a spreadsheet would run as a formula is quoted; numbers stay numbers.
 export function csv(rows: Record<string, unknown>[], columns: string[]): string {
   const cell = (value: unknown): string => {
