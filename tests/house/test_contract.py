@@ -72,6 +72,7 @@ EXPECTED = {
     "stress": shape(0, MANY, options=SIMULATING | {"--run", "--scenario"}),
     "payoff": shape(options=SIMULATING | {"--run", "--scenario"}),
     "bottlenecks": shape(options=SIMULATING | {"--run", "--scenario"}),
+    "studio": shape(options={"--port", "--no-browser", "--workspace"}),
     "runs list": shape(),
     "runs verify": shape(),
     "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
@@ -192,7 +193,7 @@ LAYERS = {
 }
 """Functions of the layers: positional parameters; what is by keyword only is optional."""
 
-LATER = ("calibrate", "fleet", "studio")
+LATER = ("calibrate", "fleet")
 
 
 def command(path: str) -> Any:
