@@ -138,7 +138,8 @@ def _window_tokens(name: str, column: int, found: Integers, which: Integers, u: 
     tokens = quantile_draws(name, measure, u)
     mean = found[:, column].sum() / found[:, 0].sum()
     own = np.where(found[:, 0] > 0, found[:, column] / np.maximum(found[:, 0], 1), mean) / mean
-    return np.maximum(np.rint(tokens * np.sqrt(own[which])), 1).astype(np.int64)
+    moved: Integers = np.maximum(np.rint(tokens * np.sqrt(own[which])), 1).astype(np.int64)
+    return moved
 
 
 def generated(source: Source, rate: float, rng: np.random.Generator) -> Trace:

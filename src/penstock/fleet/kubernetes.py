@@ -1,8 +1,8 @@
 """A fleet as Kubernetes manifests: what would run it, with the same limits and the same rule of scaling.
 
-Per pool: Deployment, Service, HorizontalPodAutoscaler where it scales, PodDisruptionBudget. Per tenant: a Namespace with
-ResourceQuota and NetworkPolicy, so that what tenants run beside the models stays apart. Resources and API versions
-are those of Kubernetes 1.29 and later.
+Per pool: Deployment, Service, HorizontalPodAutoscaler where it scales, PodDisruptionBudget. Per tenant: a Namespace
+with ResourceQuota and NetworkPolicy, so that what tenants run beside the models stays apart. Resources and API
+versions are those of Kubernetes 1.29 and later.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ def _service(pool: Pool) -> dict[str, Any]:
 
 def _autoscaler(pool: Pool) -> dict[str, Any]:
     rules = pool.autoscaling
+    load = f"{1000 * rules.target_load * pool.slots:.0f}m"  # thousandths of a request
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -200,7 +201,10 @@ def _autoscaler(pool: Pool) -> dict[str, Any]:
                     "type": "Pods",
                     "pods": {
                         "metric": {"name": "penstock_fleet_requests_running"},
-                        "target": {"type": "AverageValue", "averageValue": f"{1000 * rules.target_load * pool.slots:.0f}m"},
+                        "target": {
+                            "type": "AverageValue",
+                            "averageValue": load,
+                        },
                     },
                 }
             ],
@@ -264,7 +268,7 @@ def _names_resolve() -> dict[str, Any]:
 
 def _tenant_policy(tenant: Tenant) -> dict[str, Any]:
     """A tenant's pods reach the models and each other, and no other tenant."""
-    inside = [{"podSelector": {}}]
+    inside: list[dict[str, Any]] = [{"podSelector": {}}]
     models = {
         "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": SERVING}}}],
         "ports": [{"protocol": "TCP", "port": PORT}],

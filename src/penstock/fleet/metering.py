@@ -51,7 +51,7 @@ def invoice(
             own = [p for p, which in enumerate(pool_model) if which == m]
             read, cached, output = (int(usage[t, own, k].sum()) for k in (1, 2, 3))
             tokens = {"input": read - cached, "cached_input": cached, "output": output}
-            charges = usage_charges(model.prices, *tokens.values(), factor)
+            charges = usage_charges(model.prices, read - cached, cached, output, factor)
             for item, count in tokens.items():
                 if count:
                     lines.append(_line(tenant.name, model.name, item, count, charges[item]))

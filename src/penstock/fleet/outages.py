@@ -61,7 +61,8 @@ def _given(built: Built) -> list[Happening]:
 
 def _renewals(rng: np.random.Generator, mtbf_s: float, repair_s: float, horizon_s: float) -> list[tuple[float, float]]:
     """Starts and lengths of outages of one thing: exponential times up and down."""
-    found, t = [], 0.0
+    found: list[tuple[float, float]] = []
+    t = 0.0
     while True:
         t += float(rng.exponential(mtbf_s))
         if t > horizon_s:
@@ -75,7 +76,7 @@ def _drawn(built: Built, horizon_s: float, seed: int) -> list[Happening]:
     f = built.config.failures
     rng = np.random.default_rng([seed, 23])
     found: list[Happening] = []
-    for p, pool in enumerate(built.pools):
+    for p in range(len(built.pools)):
         own = built.replicas_of(p)
         nodes = [own[k : k + f.node_replicas] for k in range(0, len(own), f.node_replicas)]
         for members, mtbf, repair in (
@@ -85,7 +86,6 @@ def _drawn(built: Built, horizon_s: float, seed: int) -> list[Happening]:
             if mtbf is not None:
                 for at, lasts in _renewals(rng, mtbf * HOUR_S, repair, horizon_s):
                     found += _pair(at, lasts, members)
-        del pool
     for region in built.config.region:
         for zone in range(region.zones):
             if f.zone_mtbf_h is not None:

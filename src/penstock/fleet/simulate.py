@@ -6,6 +6,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def run(
         heapq.heappush(agenda, (at, next(counter), action))
 
     for happening in [*happenings(built, horizon, seed), *(extra or [])]:
-        note(happening.at_s, lambda t, h=happening: happen(built, h, t))
+        note(happening.at_s, partial(happen, built, happening))
     _schedule_scaling(built, scaler, note, horizon)
     view = FleetView(built) if router is not None else None
     state.counters[c.C_MANUAL] = router is not None
@@ -139,20 +140,16 @@ def _schedule_scaling(
 ) -> None:
     from penstock.fleet.compiled import loop
 
+    def tick(p: int, policy: Scaler, memory: Memory, t: float) -> None:
+        loop.scale(built.state, p, decide(look(built, p, t), memory, policy), t)
+        following = t + built.pools[p].autoscaling.interval_s
+        if following <= horizon and not ended(built.state, built.requests):
+            note(following, partial(tick, p, policy, memory))
+
     for p, pool in enumerate(built.pools):
-        policy = scaler or POLICIES[pool.autoscaling.policy]
-        if scaler is None and pool.autoscaling.policy == "fixed":
-            continue
-        memory = Memory()
-
-        def tick(t: float, p: int = p, policy: Scaler = policy, memory: Memory = memory) -> None:
-            wish = decide(look(built, p, t), memory, policy)
-            loop.scale(built.state, p, wish, t)
-            following = t + built.pools[p].autoscaling.interval_s
-            if following <= horizon and not ended(built.state, built.requests):
-                note(following, lambda at: tick(at))
-
-        note(pool.autoscaling.interval_s, lambda at, tick=tick: tick(at))
+        if scaler is not None or pool.autoscaling.policy != "fixed":
+            policy = scaler or POLICIES[pool.autoscaling.policy]
+            note(pool.autoscaling.interval_s, partial(tick, p, policy, Memory()))
 
 
 def look(built: Built, p: int, t: float) -> Seen:

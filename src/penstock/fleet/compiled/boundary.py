@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from penstock.fleet.compiled.columns import (
     ATTEMPT,
     C_BREAKS,
@@ -83,16 +81,18 @@ from penstock.fleet.compiled.columns import (
     X_OPEN_UNTIL,
     X_SINCE,
     X_SLOW,
+    State,
 )
+from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
-from penstock.fleet.compiled.lists import FAST, place, set_timer, uniform, unlink
+from penstock.fleet.compiled.lists import place, set_timer, uniform, unlink
 from penstock.fleet.compiled.outcome import add_span, fail_attempt, finalise, forfeit, leave_pool
 from penstock.fleet.compiled.pools import send_back
 from penstock.fleet.compiled.replica import join_decode, need, progress, remove_end, start
 
 
-@njit(**FAST)
-def deliver(s, q):
+@compiled
+def deliver(s: State, q: int) -> None:
     """Count what a complete answer used: the figures that are billed."""
     qi = s.qi
     usage = s.usage[qi[q, TENANT], qi[q, POOL]]
@@ -102,8 +102,8 @@ def deliver(s, q):
     usage[U_OUT] += qi[q, N_OUT]
 
 
-@njit(**FAST)
-def complete(s, q, r, t):
+@compiled
+def complete(s: State, q: int, r: int, t: float) -> None:
     """The answer is made and its memory free: served, failed by chance, or handed to a larger model."""
     qi = s.qi
     p = s.ri[r, R_POOL]
@@ -143,14 +143,14 @@ def complete(s, q, r, t):
     finalise(s, q, SERVED, t)
 
 
-@njit(inline="always", **FAST)
-def release(s, q, r):
+@inlined
+def release(s: State, q: int, r: int) -> None:
     """Give back the memory of a request that runs on a replica."""
     s.ri[r, R_RESERVED] -= need(s, q)
 
 
-@njit(**FAST)
-def end_of_prompt(s, q, r, t):
+@compiled
+def end_of_prompt(s: State, q: int, r: int, t: float) -> None:
     """The prompt is done and with it the first token."""
     qi = s.qi
     p = s.ri[r, R_POOL]
@@ -172,8 +172,8 @@ def end_of_prompt(s, q, r, t):
         join_decode(s, r, q)
 
 
-@njit(**FAST)
-def after_prefill(s, r, t):
+@compiled
+def after_prefill(s: State, r: int, t: float) -> None:
     """Account for an iteration that processed prompts."""
     ri, qi = s.ri, s.qi
     if s.pi[ri[r, R_POOL], P_MIXED] == 1 and ri[r, R_BATCH] > 0:
@@ -191,8 +191,8 @@ def after_prefill(s, r, t):
         q = following
 
 
-@njit(**FAST)
-def settle(s, q, t, mark):
+@compiled
+def settle(s: State, q: int, t: float, mark: int) -> None:
     """End of a request that was taken out of its replica."""
     forfeit(s, q)
     leave_pool(s, q)
@@ -202,8 +202,8 @@ def settle(s, q, t, mark):
         finalise(s, q, CANCELLED, t)
 
 
-@njit(**FAST)
-def take_out_marked(s, r, t):
+@compiled
+def take_out_marked(s: State, r: int, t: float) -> None:
     """Remove requests that were cancelled or timed out since the last boundary."""
     ri, qi = s.ri, s.qi
     ri[r, R_MARKED] = 0
@@ -232,8 +232,8 @@ def take_out_marked(s, r, t):
         q = following
 
 
-@njit(**FAST)
-def account(s, r, t):
+@compiled
+def account(s: State, r: int, t: float) -> None:
     """Add the time since the last boundary to the sums of its windows."""
     ri = s.ri
     p, began = ri[r, R_POOL], s.rf[r, X_BEGAN]
@@ -244,8 +244,8 @@ def account(s, r, t):
     add_span(s, p, W_BATCH_S, began, t, float(ri[r, R_BATCH] + ri[r, R_PREFILLING]))
 
 
-@njit(**FAST)
-def boundary(s, r, t):
+@compiled
+def boundary(s: State, r: int, t: float) -> None:
     """The plan of replica r is done: account for it and start the next."""
     ri = s.ri
     account(s, r, t)
@@ -269,8 +269,8 @@ def boundary(s, r, t):
     start(s, r, t)
 
 
-@njit(**FAST)
-def switch_off(s, r, state, t):
+@compiled
+def switch_off(s: State, r: int, state: int, t: float) -> None:
     """A replica leaves the state in which it costs and serves."""
     p = s.ri[r, R_POOL]
     if s.ri[r, R_STATE] != OFF and s.ri[r, R_STATE] != DOWN:
@@ -281,8 +281,8 @@ def switch_off(s, r, state, t):
     s.rf[r, X_SINCE] = t
 
 
-@njit(**FAST)
-def evacuate(s, r, t):
+@compiled
+def evacuate(s: State, r: int, t: float) -> None:
     """A replica is lost: what it had finished by now counts, its requests fail, those who wait go elsewhere."""
     ri, qi = s.ri, s.qi
     p = ri[r, R_POOL]
@@ -313,8 +313,8 @@ def evacuate(s, r, t):
     send_back(s, r, t)
 
 
-@njit(**FAST)
-def _lose(s, q, r, t):
+@compiled
+def _lose(s: State, q: int, r: int, t: float) -> None:
     release(s, q, r)
     mark = s.qi[q, MARKED]
     leave_pool(s, q)

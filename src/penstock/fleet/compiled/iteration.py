@@ -12,7 +12,6 @@ most once: any number of iterations is summed in closed form.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from penstock.fleet.compiled.columns import (
     F_MEM_K,
@@ -20,17 +19,18 @@ from penstock.fleet.compiled.columns import (
     T_CMP_K,
     T_MEM,
     T_OVER,
+    State,
 )
-from penstock.fleet.compiled.lists import FAST
+from penstock.fleet.compiled.compiler import compiled
 
 
-@njit(**FAST)
-def _series(first, growth, n):
+@compiled
+def _series(first: float, growth: float, n: int) -> float:
     return n * first + growth * (0.5 * n * (n - 1.0))
 
 
-@njit(**FAST)
-def decode_seconds(s, p, batch, context, n):
+@compiled
+def decode_seconds(s: State, p: int, batch: int, context: int, n: int) -> float:
     """Seconds of n iterations at full speed of a batch that starts with `context` tokens in memory."""
     steps = s.steps
     memory = steps[p, batch, T_MEM] + s.pf[p, F_MEM_K] * context
@@ -54,8 +54,8 @@ def decode_seconds(s, p, batch, context, n):
     return n * steps[p, batch, T_OVER] + total
 
 
-@njit(**FAST)
-def iterations_until(s, p, batch, context, n, seconds):
+@compiled
+def iterations_until(s: State, p: int, batch: int, context: int, n: int, seconds: float) -> int:
     """The fewest of n iterations, at least one, that take `seconds` or longer."""
     low, high = 1, n
     while low < high:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from penstock.fleet.compiled.columns import C_TIMERS, LIST, NEXT, PREV, X_NEXT
-
-FAST = {"cache": True, "nogil": True, "error_model": "numpy"}
+from penstock.fleet.compiled.columns import C_TIMERS, LIST, NEXT, PREV, X_NEXT, State
+from penstock.fleet.compiled.compiler import compiled
 
 
-@njit(**FAST)
-def append(s, which, q):
+@compiled
+def append(s: State, which: int, q: int) -> None:
     """Put request q at the end of a list."""
     qi, lists = s.qi, s.lists
     tail = lists[which, 1]
@@ -26,8 +24,8 @@ def append(s, which, q):
     lists[which, 2] += 1
 
 
-@njit(**FAST)
-def unlink(s, q):
+@compiled
+def unlink(s: State, q: int) -> None:
     """Take request q out of the list it stands in."""
     qi, lists = s.qi, s.lists
     which, before, after = qi[q, LIST], qi[q, PREV], qi[q, NEXT]
@@ -43,8 +41,8 @@ def unlink(s, q):
     qi[q, LIST] = -1
 
 
-@njit(**FAST)
-def place(s, r):
+@compiled
+def place(s: State, r: int) -> None:
     """Play the matches of replica r again after its next time has changed."""
     winners, rf = s.winners, s.rf
     replicas = rf.shape[0]
@@ -58,15 +56,15 @@ def place(s, r):
         node //= 2
 
 
-@njit(**FAST)
-def _earlier(s, a, b):
+@compiled
+def _earlier(s: State, a: int, b: int) -> bool:
     """Whether the timer of a comes before that of b; equal times in order of number, so that runs repeat."""
     ta, tb = s.timer_when[a], s.timer_when[b]
     return ta < tb or (ta == tb and a < b)
 
 
-@njit(**FAST)
-def _up(s, at):
+@compiled
+def _up(s: State, at: int) -> None:
     who, where = s.timer_who, s.timer_at
     moving = who[at]
     while at > 0:
@@ -80,8 +78,8 @@ def _up(s, at):
     where[moving] = at
 
 
-@njit(**FAST)
-def _down(s, at):
+@compiled
+def _down(s: State, at: int) -> None:
     who, where, n = s.timer_who, s.timer_at, s.counters[C_TIMERS]
     moving = who[at]
     while True:
@@ -99,8 +97,8 @@ def _down(s, at):
     where[moving] = at
 
 
-@njit(**FAST)
-def set_timer(s, owner, when):
+@compiled
+def set_timer(s: State, owner: int, when: float) -> None:
     """Set or move the timer of a request (its row) or of a replica (N + its number)."""
     at = s.timer_at[owner]
     s.timer_when[owner] = when
@@ -115,8 +113,8 @@ def set_timer(s, owner, when):
         _down(s, s.timer_at[owner])
 
 
-@njit(**FAST)
-def drop_timer(s, owner):
+@compiled
+def drop_timer(s: State, owner: int) -> None:
     """Remove a timer, if there is one."""
     at = s.timer_at[owner]
     if at < 0:
@@ -132,8 +130,8 @@ def drop_timer(s, owner):
         _down(s, s.timer_at[moved])
 
 
-@njit(**FAST)
-def uniform(seed, a, b):
+@compiled
+def uniform(seed: float, a: int, b: int) -> float:
     """A number in [0, 1) that depends on seed, a and b only (SplitMix64, Steele et al., OOPSLA 2014)."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(a) * np.uint64(0xD1B54A32D192ED03)
     x += np.uint64(b) * np.uint64(0x8CB92BA72F3D8DD7) + np.uint64(0x9E3779B97F4A7C15)

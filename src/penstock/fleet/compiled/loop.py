@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from penstock.fleet.compiled.boundary import (
     boundary,
@@ -69,8 +68,10 @@ from penstock.fleet.compiled.columns import (
     WAITING,
     X_NEXT,
     X_SINCE,
+    State,
 )
-from penstock.fleet.compiled.lists import FAST, drop_timer, set_timer, unlink
+from penstock.fleet.compiled.compiler import compiled
+from penstock.fleet.compiled.lists import drop_timer, set_timer, unlink
 from penstock.fleet.compiled.outcome import (
     add_span,
     count_in,
@@ -87,8 +88,8 @@ BUDGET_CAP = 100.0
 """Most retries that a tenant's budget can save up; assumption, 10 to 1,000."""
 
 
-@njit(**FAST)
-def lets_in(s, q, t):
+@compiled
+def lets_in(s: State, q: int, t: float) -> bool:
     """Token buckets of the tenant: tokens and requests per second; takes from both if both suffice."""
     tf, tenant = s.tf, s.qi[q, TENANT]
     passed = t - tf[tenant, N_FILLED]
@@ -102,8 +103,8 @@ def lets_in(s, q, t):
     return True
 
 
-@njit(**FAST)
-def ask(s, q, t):
+@compiled
+def ask(s: State, q: int, t: float) -> None:
     """An attempt reaches the front door: admission, then a pool."""
     tenant = s.qi[q, TENANT]
     s.qf[q, BEGAN] = t
@@ -119,8 +120,8 @@ def ask(s, q, t):
     enqueue(s, q, p, t)
 
 
-@njit(**FAST)
-def arrive(s, q, t):
+@compiled
+def arrive(s: State, q: int, t: float) -> None:
     """A new request: counted in, its tenant's retry budget grows, and it asks."""
     s.counters[C_NEXT] = q + 1
     s.counters[C_ARRIVED] += 1
@@ -132,8 +133,8 @@ def arrive(s, q, t):
     ask(s, q, t)
 
 
-@njit(**FAST)
-def from_queue(s, q):
+@compiled
+def from_queue(s: State, q: int) -> None:
     """Take a waiting request out of its queue."""
     r = s.qi[q, REPLICA]
     unlink(s, q)
@@ -144,8 +145,8 @@ def from_queue(s, q):
     leave_pool(s, q)
 
 
-@njit(**FAST)
-def mark(s, q, t, why):
+@compiled
+def mark(s: State, q: int, t: float, why: int) -> None:
     """A running request is to be taken out of its replica at the next boundary."""
     r = s.qi[q, REPLICA]
     s.qi[q, MARKED] = why
@@ -153,8 +154,8 @@ def mark(s, q, t, why):
     cut_short(s, r, t)
 
 
-@njit(**FAST)
-def timed_out(s, q, t):
+@compiled
+def timed_out(s: State, q: int, t: float) -> None:
     """The client's patience is over: it cancels its call, or leaves it to run and sends another."""
     tenant, status = s.qi[q, TENANT], s.qi[q, STATUS]
     if s.ti[tenant, M_ORPHANS] == 1:
@@ -168,8 +169,8 @@ def timed_out(s, q, t):
         mark(s, q, t, LATE)
 
 
-@njit(**FAST)
-def on_timer(s, owner, t):
+@compiled
+def on_timer(s: State, owner: int, t: float) -> None:
     """A timer has run out: of a request, or of a replica that was starting."""
     rows = s.qi.shape[0]
     drop_timer(s, owner)
@@ -199,8 +200,8 @@ def on_timer(s, owner, t):
         timed_out(s, owner, t)
 
 
-@njit(**FAST)
-def advance(s, until, rows, most):
+@compiled
+def advance(s: State, until: float, rows: int, most: int) -> int:
     """Handle events up to a time, at most so many; the number handled.
 
     Equal times: replicas first, then timers, then arrivals. Under C_MANUAL it stops before each arrival.
@@ -232,8 +233,8 @@ def advance(s, until, rows, most):
     return done
 
 
-@njit(**FAST)
-def cancel(s, q, t):
+@compiled
+def cancel(s: State, q: int, t: float) -> None:
     """The client calls a request off; one that has ended, or has not come yet, stays as it is."""
     status = s.qi[q, STATUS]
     if status == WAITING:
@@ -247,8 +248,8 @@ def cancel(s, q, t):
         finalise(s, q, CANCELLED, t)
 
 
-@njit(**FAST)
-def turn_on(s, r, t, delay):
+@compiled
+def turn_on(s: State, r: int, t: float, delay: float) -> None:
     """A replica begins to start; it serves after the delay."""
     s.ri[r, R_STATE] = STARTING
     s.rf[r, X_SINCE] = t
@@ -260,8 +261,8 @@ def turn_on(s, r, t, delay):
         start(s, r, t)
 
 
-@njit(**FAST)
-def drain(s, r, t):
+@compiled
+def drain(s: State, r: int, t: float) -> None:
     """A replica takes nothing new and goes off when its last request is done."""
     if s.ri[r, R_STATE] == STARTING:
         drop_timer(s, s.qi.shape[0] + r)
@@ -274,8 +275,8 @@ def drain(s, r, t):
             switch_off(s, r, OFF, t)
 
 
-@njit(**FAST)
-def active(s, p):
+@compiled
+def active(s: State, p: int) -> int:
     """Replicas of a pool that serve or are starting."""
     n = 0
     for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
@@ -284,8 +285,8 @@ def active(s, p):
     return n
 
 
-@njit(**FAST)
-def scale(s, p, wanted, t):
+@compiled
+def scale(s: State, p: int, wanted: int, t: float) -> None:
     """Bring a pool to so many replicas: start those that are off, drain those with the least to do."""
     s.pi[p, P_WANTED] = wanted
     first, last = s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]
@@ -312,8 +313,8 @@ def scale(s, p, wanted, t):
         n -= 1
 
 
-@njit(**FAST)
-def fall(s, r, t):
+@compiled
+def fall(s: State, r: int, t: float) -> None:
     """An outage reaches a replica. Outages count: it stays down until the last of them is over."""
     s.ri[r, R_DOWN] += 1
     state = s.ri[r, R_STATE]
@@ -324,8 +325,8 @@ def fall(s, r, t):
         evacuate(s, r, t)
 
 
-@njit(**FAST)
-def rise(s, r, t):
+@compiled
+def rise(s: State, r: int, t: float) -> None:
     """An outage of a replica is over: it starts again where it is wanted."""
     if s.ri[r, R_DOWN] == 0:
         return
@@ -338,8 +339,8 @@ def rise(s, r, t):
             turn_on(s, r, t, s.pf[p, F_COLD_START])
 
 
-@njit(**FAST)
-def slow_down(s, p, decode, prefill, t):
+@compiled
+def slow_down(s: State, p: int, decode: float, prefill: float, t: float) -> None:
     """A power cap, or its end: iterations of a pool take so many times as long from their next boundary on."""
     for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
         cut_short(s, r, t)
@@ -347,8 +348,8 @@ def slow_down(s, p, decode, prefill, t):
     s.pf[p, F_SLOW_PREFILL] = prefill
 
 
-@njit(**FAST)
-def close(s, t):
+@compiled
+def close(s: State, t: float) -> None:
     """Bring all sums up to a time."""
     count_in(s, 0, t)
     for r in range(s.ri.shape[0]):
@@ -357,8 +358,8 @@ def close(s, t):
             s.rf[r, X_SINCE] = t
 
 
-@njit(**FAST)
-def arrive_at(s, q, r):
+@compiled
+def arrive_at(s: State, q: int, r: int) -> None:
     """A new request whose replica a caller has chosen; one that cannot take it leaves the choice to the policy."""
     t = s.qf[q, ARRIVAL]
     if r < 0 or s.ri[r, R_STATE] != UP or need(s, q) > s.pi[s.ri[r, R_POOL], P_MEMORY]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from penstock.fleet.compiled.columns import (
     ARRIVAL,
@@ -42,22 +41,24 @@ from penstock.fleet.compiled.columns import (
     STATUS,
     TAKE,
     TENANT,
+    State,
 )
-from penstock.fleet.compiled.lists import FAST, drop_timer, set_timer, uniform
+from penstock.fleet.compiled.compiler import compiled, inlined
+from penstock.fleet.compiled.lists import drop_timer, set_timer, uniform
 
 LONGEST_BACKOFF_S = 60.0
 
 
-@njit(**FAST)
-def count_in(s, change, t):
+@compiled
+def count_in(s: State, change: int, t: float) -> None:
     """Requests in the system change now; their integral over time is kept for Little's law."""
     s.scalars[S_AREA] += s.counters[C_IN_SYSTEM] * (t - s.scalars[S_LAST])
     s.scalars[S_LAST] = t
     s.counters[C_IN_SYSTEM] += change
 
 
-@njit(**FAST)
-def add_span(s, p, column, start, end, rate):
+@compiled
+def add_span(s: State, p: int, column: int, start: float, end: float, rate: float) -> None:
     """Add rate x time to the windows that the span touches."""
     width = s.scalars[S_WINDOW]
     last = s.windows.shape[0] - 1
@@ -72,8 +73,8 @@ def add_span(s, p, column, start, end, rate):
     s.windows[final, p, column] += (end - final * width) * rate
 
 
-@njit(**FAST)
-def finalise(s, q, status, t):
+@compiled
+def finalise(s: State, q: int, status: int, t: float) -> None:
     """The request has left for good."""
     s.qi[q, STATUS] = status
     s.qf[q, FINISH] = t
@@ -85,13 +86,13 @@ def finalise(s, q, status, t):
         s.counters[C_SERVED] += 1
 
 
-@njit(inline="always", **FAST)
-def leave_pool(s, q):
+@inlined
+def leave_pool(s: State, q: int) -> None:
     s.pi[s.qi[q, POOL], P_LOAD] -= 1
 
 
-@njit(**FAST)
-def forfeit(s, q):
+@compiled
+def forfeit(s: State, q: int) -> None:
     """Count the work of an attempt as lost and make the request as new."""
     qi = s.qi
     s.counters[C_LOST] += qi[q, EMITTED]
@@ -105,8 +106,8 @@ def forfeit(s, q):
     s.qf[q, FIRST] = np.nan
 
 
-@njit(**FAST)
-def retries_left(s, q):
+@compiled
+def retries_left(s: State, q: int) -> bool:
     """Whether the client may ask once more; takes one from the retry budget if so."""
     tenant = s.qi[q, TENANT]
     if s.qi[q, ATTEMPT] >= s.ti[tenant, M_RETRIES]:
@@ -119,16 +120,16 @@ def retries_left(s, q):
     return True
 
 
-@njit(**FAST)
-def backoff_seconds(s, q):
+@compiled
+def backoff_seconds(s: State, q: int) -> float:
     """Doubling waits with jitter: base x 2^(attempt - 1) x (1 + jitter (u - 1/2)), at most a minute."""
     tenant, attempt = s.qi[q, TENANT], s.qi[q, ATTEMPT]
     base = min(s.tf[tenant, N_BACKOFF] * 2.0 ** min(attempt - 1, 30), LONGEST_BACKOFF_S)
     return base * (1.0 + s.scalars[S_JITTER] * (uniform(s.scalars[S_SEED], q, 7919 + attempt) - 0.5))
 
 
-@njit(**FAST)
-def fail_attempt(s, q, t, status):
+@compiled
+def fail_attempt(s: State, q: int, t: float, status: int) -> None:
     """An attempt came to nothing: the request waits to try again, or ends with `status`."""
     qi = s.qi
     can = status != REJECTED or s.ti[qi[q, TENANT], M_RETRY_REJECTED] == 1
@@ -141,8 +142,8 @@ def fail_attempt(s, q, t, status):
         finalise(s, q, status, t)
 
 
-@njit(**FAST)
-def spawn(s, q, t):
+@compiled
+def spawn(s: State, q: int, t: float) -> int:
     """A client that does not wait for its first call to end sends another: a new row, or -1 where none is left."""
     new = s.counters[C_ROWS]
     if new >= s.qi.shape[0] or not retries_left(s, q):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from penstock.fleet.compiled.columns import (
     ATTEMPT,
@@ -63,8 +62,10 @@ from penstock.fleet.compiled.columns import (
     UP,
     WAITING,
     X_OPEN_UNTIL,
+    State,
 )
-from penstock.fleet.compiled.lists import FAST, append, uniform, unlink
+from penstock.fleet.compiled.compiler import compiled, inlined
+from penstock.fleet.compiled.lists import append, uniform, unlink
 from penstock.fleet.compiled.replica import (
     cut_short,
     first_in_line,
@@ -81,14 +82,14 @@ MOST_OVER_MEAN = 1.25
 SODA 2018)."""
 
 
-@njit(inline="always", **FAST)
-def usable(s, r, t):
+@inlined
+def usable(s: State, r: int, t: float) -> bool:
     """Whether a router may choose a replica: up, its breaker closed."""
     return s.ri[r, R_STATE] == UP and s.rf[r, X_OPEN_UNTIL] <= t
 
 
-@njit(**FAST)
-def least_loaded(s, p, t, q, only_room):
+@compiled
+def least_loaded(s: State, p: int, t: float, q: int, only_room: bool) -> int:
     """The replica with the fewest requests, the first of equals after a turning start; -1 for none."""
     first, count = s.pi[p, P_FIRST], s.pi[p, P_COUNT]
     best, best_load = -1, 1 << 60
@@ -102,8 +103,8 @@ def least_loaded(s, p, t, q, only_room):
     return best
 
 
-@njit(**FAST)
-def nth_usable(s, p, n, t):
+@compiled
+def nth_usable(s: State, p: int, n: int, t: float) -> int:
     """The nth usable replica of a pool, counted round; -1 for none."""
     first, count = s.pi[p, P_FIRST], s.pi[p, P_COUNT]
     for k in range(count):
@@ -113,8 +114,8 @@ def nth_usable(s, p, n, t):
     return -1
 
 
-@njit(**FAST)
-def choose_replica(s, p, q, t):
+@compiled
+def choose_replica(s: State, p: int, q: int, t: float) -> int:
     """The replica that the pool's router names; -1 where none is usable."""
     pi = s.pi
     router, count = pi[p, P_ROUTER], pi[p, P_COUNT]
@@ -141,8 +142,8 @@ def choose_replica(s, p, q, t):
     return least_loaded(s, p, t, q, False)
 
 
-@njit(**FAST)
-def with_room(s, p, q, t):
+@compiled
+def with_room(s: State, p: int, q: int, t: float) -> int:
     """For a pool with a central queue: a replica that can start the request now; -1 for none."""
     if s.pi[p, P_ROUTER] == LEAST_LOAD or s.pi[p, P_ROUTER] == RANDOM:
         s.pi[p, P_TURN] += 1
@@ -153,8 +154,8 @@ def with_room(s, p, q, t):
     return least_loaded(s, p, t, q, True)
 
 
-@njit(**FAST)
-def wait_at(s, r, q, t):
+@compiled
+def wait_at(s: State, r: int, q: int, t: float) -> None:
     """Queue a request at a replica and let the replica start it as soon as it can."""
     ri = s.ri
     startable = s.lists[r, 2] == 0
@@ -170,8 +171,8 @@ def wait_at(s, r, q, t):
             cut_short(s, r, t)
 
 
-@njit(**FAST)
-def wait_at_gateway(s, p, q):
+@compiled
+def wait_at_gateway(s: State, p: int, q: int) -> None:
     """Queue a request at the pool: in order of time, or of its tenant's fair share (start-time fair queueing)."""
     tenant = s.qi[q, TENANT]
     if s.pi[p, P_FAIR] == 1:
@@ -184,8 +185,8 @@ def wait_at_gateway(s, p, q):
     s.pi[p, P_QUEUED] += 1
 
 
-@njit(**FAST)
-def enqueue(s, q, p, t):
+@compiled
+def enqueue(s: State, q: int, p: int, t: float) -> None:
     """Bring a request to a pool."""
     qi, pi = s.qi, s.pi
     qi[q, STATUS] = WAITING
@@ -217,8 +218,8 @@ def enqueue(s, q, p, t):
         wait_at_gateway(s, p, q)
 
 
-@njit(**FAST)
-def enqueue_at(s, q, r, t):
+@compiled
+def enqueue_at(s: State, q: int, r: int, t: float) -> None:
     """Bring a request to a replica of the caller's choice."""
     p = s.ri[r, R_POOL]
     s.qi[q, STATUS] = WAITING
@@ -228,8 +229,8 @@ def enqueue_at(s, q, r, t):
     wait_at(s, r, q, t)
 
 
-@njit(**FAST)
-def choose_pool(s, q, t):
+@compiled
+def choose_pool(s: State, q: int, t: float) -> int:
     """The pool that serves a request: by the policy of the model asked for; -1 where it fits into none."""
     qi, groups = s.qi, s.groups
     g = qi[q, GROUP]
@@ -255,8 +256,8 @@ def choose_pool(s, q, t):
     return best
 
 
-@njit(**FAST)
-def wake(s, p, t):
+@compiled
+def wake(s: State, p: int, t: float) -> None:
     """Let idle replicas of a pool look at the gateway."""
     for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
         if s.pi[p, P_QUEUED] == 0:
@@ -265,8 +266,8 @@ def wake(s, p, t):
             start(s, r, t)
 
 
-@njit(**FAST)
-def send_back(s, r, t):
+@compiled
+def send_back(s: State, r: int, t: float) -> None:
     """Requests that wait at a replica which takes no more return to the pool's gateway."""
     p = s.ri[r, R_POOL]
     while s.lists[r, 2] > 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from penstock.fleet.compiled.columns import (
     C_ITERATIONS,
@@ -72,28 +71,30 @@ from penstock.fleet.compiled.columns import (
     X_BEGAN,
     X_NEXT,
     X_SLOW,
+    State,
 )
+from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
-from penstock.fleet.compiled.lists import FAST, append, place, unlink
+from penstock.fleet.compiled.lists import append, place, unlink
 from penstock.fleet.compiled.outcome import fail_attempt, finalise, forfeit, leave_pool
 
 SMOOTHING = 0.05
 
 
-@njit(inline="always", **FAST)
-def need(s, q):
+@inlined
+def need(s: State, q: int) -> int:
     """Tokens of key-value memory that a request fills at its end."""
     return s.qi[q, N_IN] + s.qi[q, N_OUT]
 
 
-@njit(inline="always", **FAST)
-def occupied(s, r):
+@inlined
+def occupied(s: State, r: int) -> int:
     """Requests that run on a replica or wait at it."""
     return s.ri[r, R_BATCH] + s.ri[r, R_PREFILLING] + s.lists[r, 2]
 
 
-@njit(**FAST)
-def has_room(s, r, q):
+@compiled
+def has_room(s: State, r: int, q: int) -> bool:
     """Whether a replica could start a request at its next boundary."""
     p = s.ri[r, R_POOL]
     if s.ri[r, R_STATE] != UP:
@@ -104,14 +105,14 @@ def has_room(s, r, q):
     return busy < s.pi[p, P_SLOTS] and s.ri[r, R_RESERVED] + s.ri[r, R_PROMISED] + need(s, q) <= s.pi[p, P_MEMORY]
 
 
-@njit(inline="always", **FAST)
-def gateway(s, p, tenant):
+@inlined
+def gateway(s: State, p: int, tenant: int) -> int:
     """Number of the list in which a tenant's requests wait for a pool."""
     return 2 * s.ri.shape[0] + p * s.ti.shape[0] + tenant
 
 
-@njit(**FAST)
-def first_in_line(s, p, backfill_too):
+@compiled
+def first_in_line(s: State, p: int, backfill_too: bool) -> int:
     """The request of a pool's gateway that is next: by priority, then by tag (fair share or time); -1 for none."""
     best = -1
     for tenant in range(s.ti.shape[0]):
@@ -127,8 +128,8 @@ def first_in_line(s, p, backfill_too):
     return best
 
 
-@njit(**FAST)
-def push_end(s, r, q):
+@compiled
+def push_end(s: State, r: int, q: int) -> None:
     """Add a running request to the replica's heap of ends."""
     ends, who = s.heap_ends, s.heap_who
     at = s.ri[r, R_BATCH]
@@ -145,8 +146,8 @@ def push_end(s, r, q):
     who[r, at] = q
 
 
-@njit(**FAST)
-def remove_end(s, r, at):
+@compiled
+def remove_end(s: State, r: int, at: int) -> None:
     """Take the entry at a place out of the heap of ends."""
     ends, who = s.heap_ends, s.heap_who
     s.ri[r, R_BATCH] -= 1
@@ -174,8 +175,8 @@ def remove_end(s, r, at):
     who[r, at] = q
 
 
-@njit(**FAST)
-def join_decode(s, r, q):
+@compiled
+def join_decode(s: State, r: int, q: int) -> None:
     """A request whose prompt is done takes part in the following iterations."""
     qi = s.qi
     qi[q, ENDS] = s.ri[r, R_COUNTER] + qi[q, N_OUT] - qi[q, EMITTED]
@@ -183,8 +184,8 @@ def join_decode(s, r, q):
     push_end(s, r, q)
 
 
-@njit(**FAST)
-def admit(s, r, q, t):
+@compiled
+def admit(s: State, r: int, q: int, t: float) -> None:
     """Give a request memory and a place on the replica."""
     qi = s.qi
     p = s.ri[r, R_POOL]
@@ -207,8 +208,8 @@ def admit(s, r, q, t):
     append(s, s.ri.shape[0] + r, q)
 
 
-@njit(**FAST)
-def shed(s, q, t):
+@compiled
+def shed(s: State, q: int, t: float) -> None:
     """A request that has waited too long, or met a full queue, is sent away."""
     orphan = s.qi[q, MARKED] == ORPHAN
     leave_pool(s, q)
@@ -219,8 +220,8 @@ def shed(s, q, t):
         fail_attempt(s, q, t, REJECTED)
 
 
-@njit(**FAST)
-def take_in(s, r, t):
+@compiled
+def take_in(s: State, r: int, t: float) -> None:
     """Admit those who wait at the replica, then those at the pool's gateway, while they fit."""
     p = s.ri[r, R_POOL]
     pi, ri = s.pi, s.ri
@@ -250,8 +251,8 @@ def take_in(s, r, t):
             admit(s, r, q, t)
 
 
-@njit(**FAST)
-def measured_seconds(s, p, tokens):
+@compiled
+def measured_seconds(s: State, p: int, tokens: int) -> float:
     """Seconds of an iteration with so many prompt tokens, between the points of a measured table and beyond them."""
     knots, n = s.knots, s.pi[p, P_KNOTS]
     if tokens <= knots[p, 0, 0]:
@@ -263,8 +264,8 @@ def measured_seconds(s, p, tokens):
     return knots[p, k - 1, 1] + share * (knots[p, k, 1] - knots[p, k - 1, 1])
 
 
-@njit(**FAST)
-def plan_prefill(s, r, p):
+@compiled
+def plan_prefill(s: State, r: int, p: int) -> float:
     """Share the chunk among prompts in order of admission; seconds of that iteration at full speed.
 
     Prompts and, where the pool mixes them, answers are worked on together: bytes are read once, arithmetic adds up.
@@ -295,8 +296,8 @@ def plan_prefill(s, r, p):
     return s.steps[p, batch, T_OVER] + pf[p, F_TRAFFIC] * tokens + max(memory, compute)
 
 
-@njit(**FAST)
-def start(s, r, t):
+@compiled
+def start(s: State, r: int, t: float) -> None:
     """At a boundary: admit, then plan what runs next."""
     ri = s.ri
     if ri[r, R_STATE] == UP or ri[r, R_STATE] == DRAINING:
@@ -321,8 +322,8 @@ def start(s, r, t):
     place(s, r)
 
 
-@njit(**FAST)
-def cut_short(s, r, t):
+@compiled
+def cut_short(s: State, r: int, t: float) -> None:
     """End a run of identical iterations at the first boundary from now on."""
     ri = s.ri
     if ri[r, R_KIND] != DECODE or ri[r, R_STEPS] <= 1:
@@ -336,8 +337,8 @@ def cut_short(s, r, t):
         place(s, r)
 
 
-@njit(**FAST)
-def progress(s, r, n):
+@compiled
+def progress(s: State, r: int, n: int) -> None:
     """n iterations of the batch are done: each made one token of every answer."""
     ri = s.ri
     ri[r, R_COUNTER] += n
