@@ -129,11 +129,13 @@ def simulate(machine: Machine, jobs: list[Job], replicas: int, router: str, cent
         job = jobs[which]
         if router == "round_robin":
             r, turn = turn % replicas, turn % replicas + 1
+        elif central and middle:
+            r = -1
         else:
             order = [(k + turn + 1) % replicas for k in range(replicas)]
             turn += 1
             if central:
-                order = [k for k in order if room(k, job)] if not middle else []
+                order = [k for k in order if room(k, job)]
             r = min(order, key=lambda k: fleet[k].load(), default=-1)
         if r < 0:
             middle.append(job)

@@ -105,9 +105,8 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
     The small model stands for cheaper work: a request that it answers costs an eighth of the large model's, so its
     traffic is served by replicas of an 8B model on one chip, of which a 70B replica's two chips make two.
     """
-    pools = []
     small = small_replicas(replicas, small_share)
-    shared = {
+    shared: dict[str, Any] = {
         "slots": SLOTS,
         "chunk_tokens": 1024,
         "queue": "central",
@@ -115,7 +114,9 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
         "max_wait_s": FIRST_TOKEN_S,
         "cold_start_s": 0.0,
     }
-    pools.append({"name": "large", "model": "large", "chip": "h200", "chips": 2, "replicas": replicas - small, **shared})
+    pools.append(
+        {"name": "large", "model": "large", "chip": "h200", "chips": 2, "replicas": replicas - small, **shared}
+    )
     if small:
         pools.append({"name": "small", "model": "small", "chip": "h200", "chips": 1, "replicas": 2 * small, **shared})
     return load_config(
@@ -134,3 +135,118 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
             "tenant": [{"name": "all", "retries": 0}],
         }
     )
+
+
+def small_replicas(replicas: int, small_share: float) -> int:
+    """Replicas' worth of chips that the small model takes: its share of work, at least one where it has a share."""
+    if small_share <= 0.0 or replicas < 2:
+        return 0
+    work = small_share * SMALL_WORK
+    part = work / (work + 1.0 - small_share)
+    return min(max(round(replicas * part), 1), replicas - 1)
+
+
+SMALL_WORK = 0.125
+"""Work of an answer of the 8B model over that of the 70B one: about the ratio of parameters."""
+
+
+def routed(config: FleetConfig, small_share: float, seed: int) -> Any:
+    """A trace of a fit's fleet whose requests ask for the small or the large model, drawn by share."""
+    from dataclasses import replace
+
+    from penstock.fleet.generators import draw
+
+    trace = draw(config.trace, seed)
+    if len(config.pool) < 2:
+        return trace
+    draws = np.random.default_rng([seed, 43]).random(len(trace)) < small_share
+    return replace(trace, models=("large", "small"), model=draws.astype(np.int64))
+
+
+def full_rate(replicas: int, small_share: float, token_s: float, seed: int) -> float:
+    """Requests per second at which the replicas are never idle: those of a flood, from first to last answer."""
+    config = fleet_at(replicas, 1.0, token_s, small_share, rate=400.0 * replicas)
+    pools = tuple(p.model_copy(update={"max_wait_s": None}) for p in config.pool)
+    source = config.trace.model_copy(update={"requests": 1500 * replicas})
+    config = config.model_copy(update={"pool": pools, "trace": source, "drain_s": 36_000.0})
+    result = simulate(config, routed(config, small_share, seed), seed)
+    finish = np.sort(result.requests.finish_s)
+    low, high = len(finish) // 5, 3 * len(finish) // 5
+    return float((high - low) / (finish[high] - finish[low]))
+
+
+def good_at(replicas: int, dispersion: float, token_s: float, small_share: float, rate: float, seed: int) -> float:
+    """Share of good requests at a rate."""
+    config = fleet_at(replicas, dispersion, token_s, small_share, rate)
+    return float(simulate(config, routed(config, small_share, seed), seed).summary["good_share"])
+
+
+def measured(replicas: float, dispersion: float, token_s: float, small_share: float, *, seed: int) -> dict[str, float]:
+    """One point: full rate, the largest share of it at which the promise is kept, cost, and losses with failures."""
+    n = int(replicas)
+    full = full_rate(n, small_share, token_s, seed)
+    low, high = 0.0, 1.0
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        kept = good_at(n, dispersion, token_s, small_share, middle * full, seed) >= GOOD
+        low, high = (middle, high) if kept else (low, middle)
+    utilisation = max(low, 0.5 * high)
+    rate = LOAD_WITH_FAILURES * utilisation * full
+    config = fleet_at(n, dispersion, token_s, small_share, rate)
+    failures = config.failures.model_copy(
+        update={"replica_mtbf_h": DOWN_S * (1 - DOWN_SHARE) / DOWN_SHARE / 3600.0, "replica_repair_s": DOWN_S}
+    )
+    failing = config.model_copy(update={"failures": failures})
+    result = simulate(failing, routed(failing, small_share, seed), seed)
+    tokens = result.built.trace.tokens / len(result.built.trace)
+    usd_per_s = sum(
+        p.replicas * p.chips * s.chip_usd_per_h / 3600.0 for p, s in zip(config.pool, result.built.speeds, strict=True)
+    )
+    return {
+        "replicas": n,
+        "dispersion": dispersion,
+        "token_s": token_s,
+        "small_share": small_share,
+        "full_requests_per_s": full,
+        "utilisation": utilisation,
+        "unavailability": max(1.0 - float(result.summary["good_share"]), LEAST_UNAVAILABILITY),
+        "full_cost_usd_per_mtok": usd_per_s / (full * tokens) * 1e6,
+    }
+
+
+def fit_rows(points: pd.DataFrame) -> Fitted:
+    """Least squares on log odds; errors of each point by the fit without it."""
+    terms = features(*(points[name].to_numpy() for name in RANGES))
+    coefficients, errors, told = {}, {}, {}
+    for quantity in QUANTITIES:
+        y = points[quantity].to_numpy()
+        odds = np.log(y / (1.0 - y))
+        # a little ridge keeps points at the edge from swinging the corners
+        gram = terms.T @ terms + RIDGE * np.eye(terms.shape[1])
+        hat = terms @ np.linalg.solve(gram, terms.T)
+        fitted = hat @ odds
+        left_out = (fitted - np.diag(hat) * odds) / (1.0 - np.diag(hat))
+        gaps = np.abs(1.0 / (1.0 + np.exp(-left_out)) - y)
+        coefficients[quantity] = np.linalg.solve(gram, terms.T @ odds)
+        errors[quantity] = float(gaps.max())
+        told[f"{quantity}, largest"] = float(gaps.max())
+        told[f"{quantity}, mean"] = float(gaps.mean())
+    share = points["small_share"].to_numpy()
+    lines = np.column_stack([np.ones_like(share), share])
+    cost = points["full_cost_usd_per_mtok"].to_numpy()
+    full_cost, *_ = np.linalg.lstsq(lines, cost, rcond=None)
+    told["full cost, largest, USD per million tokens"] = float(np.abs(lines @ full_cost - cost).max())
+    rows = [
+        {"quantity": q, "term": t, "value": str(v)}
+        for q in QUANTITIES
+        for t, v in zip(TERMS, coefficients[q], strict=True)
+    ]
+    rows += [{"quantity": q, "term": "largest_error", "value": str(errors[q])} for q in QUANTITIES]
+    names = ("full", "per_small_share")
+    rows += [
+        {"quantity": "cost_usd_per_mtok", "term": t, "value": str(v)} for t, v in zip(names, full_cost, strict=True)
+    ]
+    return Fitted(read_surface(rows), points, told)
+
+
+RIDGE = 1e-3

@@ -22,7 +22,23 @@ import numpy as np
 from penstock.fleet.trace import Floats
 
 FILE = Path(__file__).with_name("surface.csv")
-TERMS = ("1", "x1", "x2", "x3", "x4", "x1*x1", "x1*x2", "x1*x3", "x1*x4", "x2*x2", "x2*x3", "x2*x4", "x3*x3", "x3*x4", "x4*x4")
+TERMS = (
+    "1",
+    "x1",
+    "x2",
+    "x3",
+    "x4",
+    "x1*x1",
+    "x1*x2",
+    "x1*x3",
+    "x1*x4",
+    "x2*x2",
+    "x2*x3",
+    "x2*x4",
+    "x3*x3",
+    "x3*x4",
+    "x4*x4",
+)
 RANGES = {
     "replicas": (2.0, 64.0),
     "dispersion": (1.0, 20.0),
