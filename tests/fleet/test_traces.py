@@ -49,11 +49,9 @@ def test_full_traces_have_the_published_statistics(name: str) -> None:
 @pytest.mark.parametrize("name", ["mooncake_conversation", "mooncake_synthetic"])
 def test_prefix_hits_of_the_full_traces(name: str) -> None:
     hits = fleet.prefix_hits(full(name))
-    told = next(
-        row
-        for row in csv.DictReader((DATA / "trace_quantiles.csv").open(encoding="utf-8"))
-        if row["trace"] == name and row["measure"] == "prefix_hit_fraction"
-    )
+    with (DATA / "trace_quantiles.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["measure"] == "prefix_hit_fraction"]
+    told = next(row for row in rows if row["trace"] == name)
     assert fleet.prefix_hit(full(name)) == pytest.approx(float(told["mean"]), abs=1e-6)
     assert np.percentile(hits, 50) == pytest.approx(float(told["p50"]), abs=1e-5)
     assert (hits > 0).mean() == pytest.approx(

@@ -84,6 +84,10 @@ EXPECTED = {
     "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
     "explain": shape(1, options={"--path"}),
     "model": shape(options={"--params", "--tokens", "--chips"}),
+    "fleet run": shape(1, options={"--seed", "--out", "-o"}),
+    "fleet fit": shape(options={"--seed", "--out", "-o"}),
+    "fleet export": shape(1, options={"--kubernetes", "--out", "-o"}),
+    "fleet compare": shape(1, options={"--seed", "--out", "-o"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -105,6 +109,7 @@ DEFAULTS = {
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
     ("steps", "scenario"): "baseline",
+    **{(f"fleet {name}", "seed"): 7 for name in ("run", "fit", "compare")},
     ("reverse", "paths"): 256,
     ("reverse", "quarters"): 40,
     ("reverse", "seed"): 7,
@@ -165,7 +170,7 @@ LAYERS = {
 }
 """Functions of the layers: positional parameters; what is by keyword only is optional."""
 
-LATER = ("calibrate", "fleet", "studio")
+LATER = ("calibrate", "studio")
 
 
 def command(path: str) -> Any:
@@ -295,6 +300,13 @@ def test_functions_of_the_layers(path: str) -> None:
     assert all(p.default is not REQUIRED for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
     if path == "silicon.throughput":
         assert parameters["scenario"].default == "offline"
+def test_the_functions_of_the_fleet() -> None:
+    from penstock import fleet
+
+    parameters = inspect.signature(fleet.simulate).parameters
+    given = [p.name for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert given == ["config", "trace", "seed"]
+    assert list(inspect.signature(fleet.prefix_hit).parameters) == ["trace"]
 
 
 def test_what_clearing_returns() -> None:

@@ -159,17 +159,20 @@ def benchmark_trace(rate: float, n: int, seed: int) -> Any:
     return make_trace(times, tokens(0.9), tokens(0.7))
 
 
+SLOTS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
 def mlperf(
     chip: str = "h200",
     model: str = "dense_70b",
-    chips: int = 1,
+    sizes: tuple[int, ...] = (1, 2, 4),
     precision: str = "fp8",
-    requests: int = 4000,
+    requests: int = 3000,
     seed: int = 1,
 ) -> dict[str, float]:
-    """Ratios of server and interactive to offline of one replica, slots tuned to each promise as submitters do."""
+    """Ratios of server and interactive to offline per chip; size and slots tuned to each promise, as submitters do."""
 
-    def config(slots: int) -> dict[str, Any]:
+    def config(chips: int, slots: int) -> dict[str, Any]:
         own = {"name": "r", "model": "m", "replicas": 1, "chip": chip, "chips": chips, "slots": slots}
         return {
             "name": "mlperf",
@@ -179,25 +182,30 @@ def mlperf(
             "tenant": [{"name": "all", "retries": 0}],
         }
 
-    def offline(slots: int) -> float:
-        finish = np.sort(simulate(config(slots), benchmark_trace(1e6, requests, seed), seed).requests.finish_s)
+    def offline(chips: int, slots: int) -> float:
+        finish = np.sort(simulate(config(chips, slots), benchmark_trace(1e6, requests, seed), seed).requests.finish_s)
         low, high = requests // 5, requests * 3 // 5
-        return float((high - low) / (finish[high] - finish[low]))
+        return float((high - low) / (finish[high] - finish[low])) / chips
 
-    full = max(offline(slots) for slots in (256, 512, 1024))
+    def kept(chips: int, slots: int, rate: float, first: float, token: float) -> bool:
+        result = simulate(config(chips, slots), benchmark_trace(rate, requests, seed), seed)
+        return result.percentile("first_token_s", 99) <= first and result.percentile("token_s", 99) <= token
+
+    full = max(offline(chips, slots) for chips in sizes for slots in (256, 512, 1024))
     found = {}
     for name, (first, token) in PROMISES.items():
         best = 0.0
-        for slots in (16, 32, 48, 64, 96, 128, 192, 256, 384, 512):
-            low, high = best, full
-            for _ in range(7):
-                rate = 0.5 * (low + high)
-                result = simulate(config(slots), benchmark_trace(rate, requests, seed), seed)
-                kept = result.percentile("first_token_s", 99) <= first and result.percentile("token_s", 99) <= token
-                low, high = (rate, high) if kept else (low, rate)
-            best = max(best, low)
+        for chips in sizes:
+            for slots in SLOTS:
+                if not kept(chips, slots, 1.02 * best * chips, first, token) and best > 0.0:
+                    continue
+                low, high = best, full
+                for _ in range(6):
+                    rate = 0.5 * (low + high)
+                    low, high = (rate, high) if kept(chips, slots, rate * chips, first, token) else (low, rate)
+                best = max(best, low)
         found[name] = best / full
-    return {"offline, requests per s": full, **found}
+    return {"offline, requests per s and chip": full, **found}
 
 
 # ------------------------------------------------------------------- DeepSeek

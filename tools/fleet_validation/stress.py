@@ -157,8 +157,8 @@ def _overload(own: dict[str, Any], client: dict[str, Any]) -> dict[str, Any]:
 def overload(replicas: int = 2, seed: int = 2, naive: bool = False, peak: float = 3.0) -> dict[str, float]:
     """Load at 0.6 of capacity, then `peak` times capacity for ten minutes, then 0.6 again.
 
-    Goodput is good answers per second over the rate of a flood. Recovered: the last 10 s window after the flood in which
-    fewer than 97 of 100 ended requests were good, counted from the end of the flood.
+    Goodput is good answers per second over the rate of a flood. Recovered: the end of the last 10 s window
+    after the flood in which fewer than 97 of 100 ended requests were good, counted from the end of the flood.
     """
     capacity = flood_rate(replicas, seed)
     trace = step_trace([(0.6 * capacity, CALM_S), (peak * capacity, FLOOD_S), (0.6 * capacity, AFTER_S)], seed)

@@ -48,6 +48,7 @@ COMMANDS = {
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
     "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
+    "fleet": Entry("penstock.cli.fleet", True, "Serving fleets, request by request: run, compare, export, fit."),
 }
 
 

@@ -196,6 +196,9 @@ def _requests(state: c.State, trace: Trace, tenant: Integers, group: Integers) -
     qi[:n, c.ROOT] = np.arange(n)
     qf[:n, c.ARRIVAL] = trace.arrival_s
     state.counters[c.C_ROWS] = n
+    state.counters[c.C_CAPACITY] = len(qi)
+    state.counters[c.C_REPLICAS], state.counters[c.C_TENANTS] = len(state.ri), len(state.ti)
+    state.counters[c.C_WINDOWS], state.counters[c.C_LEAVES] = len(state.windows), len(state.winners) // 2
 
 
 def _pool(state: c.State, p: int, pool: Pool, config: FleetConfig, speed: Speed, first: int, count: int) -> None:

@@ -107,6 +107,7 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
     """
     small = small_replicas(replicas, small_share)
     shared: dict[str, Any] = {
+        "chip": "h200",
         "slots": SLOTS,
         "chunk_tokens": 1024,
         "queue": "central",
@@ -114,11 +115,9 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
         "max_wait_s": FIRST_TOKEN_S,
         "cold_start_s": 0.0,
     }
-    pools.append(
-        {"name": "large", "model": "large", "chip": "h200", "chips": 2, "replicas": replicas - small, **shared}
-    )
+    pools = [{"name": "large", "model": "large", "chips": 2, "replicas": replicas - small, **shared}]
     if small:
-        pools.append({"name": "small", "model": "small", "chip": "h200", "chips": 1, "replicas": 2 * small, **shared})
+        pools.append({"name": "small", "model": "small", "chips": 1, "replicas": 2 * small, **shared})
     return load_config(
         {
             "name": "fit",

@@ -88,6 +88,10 @@ def draw(source: Source, seed: int) -> Trace:
             raise InputError("trace.file: found nothing; expected a file, since kind is 'file'")
         return load_trace(source.file)
     rng = np.random.default_rng([seed, 3])
+    if source.kind == "bootstrap" and source.file is not None:
+        from penstock.fleet.loaders import load_trace
+
+        return resample(load_trace(source.file), source, rng)
     rate = source.requests_per_s or _known(source.name)["requests_per_s"]
     if source.kind == "bootstrap":
         return bootstrap(source, rate, rng)
@@ -126,6 +130,39 @@ def bootstrap(source: Source, rate: float, rng: np.random.Generator) -> Trace:
         tokens[1],
         name=f"{source.name} (bootstrap of {source.block_s:g} s blocks, {rate:g} requests/s)",
         source="see data/README.md",
+    )
+
+
+def resample(trace: Trace, source: Source, rng: np.random.Generator) -> Trace:
+    """Blocks of a full trace, drawn with replacement: real arrivals and real tokens, each request whole.
+
+    Rates are met as in `bootstrap`: whole copies over each other, then time is stretched.
+    """
+    full = int(trace.span_s / source.block_s)
+    if full < 1:
+        raise InputError(f"{trace.name}: block_s: found {source.block_s:g}; expected less than its {trace.span_s:g} s")
+    edges = np.searchsorted(trace.arrival_s, np.arange(full + 1) * source.block_s)
+    own_rate = len(trace) / trace.span_s
+    rate = source.requests_per_s or own_rate
+    copies = max(round(rate / own_rate), 1)
+    blocks = int(np.ceil(source.requests / (copies * own_rate * source.block_s) * 1.05)) + 2
+    drawn = rng.integers(0, full, (copies, blocks))
+    counts = (edges[1:] - edges[:-1])[drawn]
+    total = int(counts.sum())
+    first = np.repeat(edges[drawn].ravel(), counts.ravel())
+    ends = np.cumsum(counts.ravel())
+    which = first + np.arange(total) - np.repeat(ends - counts.ravel(), counts.ravel())
+    begin = np.repeat(np.tile(np.arange(blocks) * source.block_s, copies), counts.ravel())
+    times = begin + trace.arrival_s[which] - np.repeat((drawn * source.block_s).ravel(), counts.ravel())
+    times = times * (copies * own_rate / rate)
+    order = np.argsort(times, kind="stable")[: source.requests]
+    which = which[order]
+    return make_trace(
+        swing(times[order], source),
+        trace.input_tokens[which],
+        trace.output_tokens[which],
+        name=f"{trace.name} (bootstrap of {source.block_s:g} s blocks, {rate:g} requests/s)",
+        source=trace.source,
     )
 
 

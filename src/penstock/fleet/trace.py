@@ -171,6 +171,7 @@ def _tokens(name: str, column: str, values: Any, first_row: int) -> Integers:
         row = int(bad[0])
         raise InputError(
             f"{name}:{first_row + row}: {column}: found {numbers[row]:g}; expected a whole number of at least 1"
+            + ("" if numbers[row] <= LARGEST_TOKENS else f" and at most {LARGEST_TOKENS}")
         )
     return numbers.astype(np.int64)
 

@@ -10,6 +10,7 @@ from penstock.fleet.compiled.columns import (
     C_ITERATIONS,
     C_MADE,
     C_PREFILLED,
+    C_REPLICAS,
     CACHED,
     CANCELLED,
     CASCADE,
@@ -40,6 +41,7 @@ from penstock.fleet.compiled.columns import (
     OFF,
     ORPHAN,
     P_BREAKER,
+    P_CACHE,
     P_MIXED,
     P_ROLE,
     P_UP,
@@ -95,11 +97,11 @@ from penstock.fleet.compiled.replica import join_decode, need, progress, remove_
 def deliver(s: State, q: int) -> None:
     """Count what a complete answer used: the figures that are billed."""
     qi = s.qi
-    usage = s.usage[qi[q, TENANT], qi[q, POOL]]
-    usage[U_REQUESTS] += 1
-    usage[U_IN] += qi[q, N_IN]
-    usage[U_CACHED] += qi[q, CACHED]
-    usage[U_OUT] += qi[q, N_OUT]
+    tenant, p = qi[q, TENANT], qi[q, POOL]
+    s.usage[tenant, p, U_REQUESTS] += 1
+    s.usage[tenant, p, U_IN] += qi[q, N_IN]
+    s.usage[tenant, p, U_CACHED] += qi[q, CACHED]
+    s.usage[tenant, p, U_OUT] += qi[q, N_OUT]
 
 
 @compiled
@@ -180,7 +182,7 @@ def after_prefill(s: State, r: int, t: float) -> None:
         progress(s, r, 1)
     else:
         s.counters[C_ITERATIONS] += 1
-    q = s.lists[ri.shape[0] + r, 0]
+    q = s.lists[s.counters[C_REPLICAS] + r, 0]
     while q >= 0 and qi[q, TAKE] > 0:
         following = qi[q, NEXT]
         qi[q, DONE] += qi[q, TAKE]
@@ -220,7 +222,7 @@ def take_out_marked(s: State, r: int, t: float) -> None:
             at = 0
         else:
             at += 1
-    q = s.lists[ri.shape[0] + r, 0]
+    q = s.lists[s.counters[C_REPLICAS] + r, 0]
     while q >= 0:
         following = qi[q, NEXT]
         mark = qi[q, MARKED]
@@ -302,14 +304,15 @@ def evacuate(s: State, r: int, t: float) -> None:
         qi[q, EMITTED] = qi[q, N_OUT] - (qi[q, ENDS] - ri[r, R_COUNTER])
         remove_end(s, r, 0)
         _lose(s, q, r, t)
-    while s.lists[ri.shape[0] + r, 2] > 0:
-        q = s.lists[ri.shape[0] + r, 0]
+    while s.lists[s.counters[C_REPLICAS] + r, 2] > 0:
+        q = s.lists[s.counters[C_REPLICAS] + r, 0]
         unlink(s, q)
         ri[r, R_PREFILLING] -= 1
         _lose(s, q, r, t)
     ri[r, R_CONTEXT] = 0
     ri[r, R_MARKED] = 0
-    s.cache[r, :] = -1
+    for line in range(s.pi[p, P_CACHE]):
+        s.cache[r, line] = -1
     send_back(s, r, t)
 
 

@@ -203,8 +203,13 @@ USAGE_SUMS = 4
     C_ESCALATED,
     C_MANUAL,  # 1: stop at every arrival, the caller places it
     C_MOVED,
-) = range(20)
-COUNTERS = 20
+    C_REPLICAS,  # sizes of the arrays, which grids do not know
+    C_CAPACITY,
+    C_TENANTS,
+    C_WINDOWS,
+    C_LEAVES,
+) = range(25)
+COUNTERS = 25
 
 # real numbers of the whole run
 S_NOW, S_AREA, S_LAST, S_WINDOW, S_W_LATENCY, S_W_QUALITY, S_ESCALATE, S_SEED, S_JITTER = range(9)

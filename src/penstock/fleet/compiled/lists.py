@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.fleet.compiled.columns import C_TIMERS, LIST, NEXT, PREV, X_NEXT, State
+from penstock.fleet.compiled.columns import C_LEAVES, C_REPLICAS, C_TIMERS, LIST, NEXT, PREV, X_NEXT, State
 from penstock.fleet.compiled.compiler import compiled
 
 
@@ -45,8 +45,8 @@ def unlink(s: State, q: int) -> None:
 def place(s: State, r: int) -> None:
     """Play the matches of replica r again after its next time has changed."""
     winners, rf = s.winners, s.rf
-    replicas = rf.shape[0]
-    node = (winners.shape[0] // 2 + r) // 2
+    replicas = s.counters[C_REPLICAS]
+    node = (s.counters[C_LEAVES] + r) // 2
     while node >= 1:
         left, right = winners[2 * node], winners[2 * node + 1]
         if right >= replicas or (left < replicas and rf[left, X_NEXT] <= rf[right, X_NEXT]):

@@ -9,6 +9,7 @@ from penstock.fleet.compiled.columns import (
     ATTEMPT,
     BACKOFF,
     BEGAN,
+    C_CAPACITY,
     C_FINAL,
     C_IN_SYSTEM,
     C_LOST,
@@ -16,6 +17,7 @@ from penstock.fleet.compiled.columns import (
     C_RETRIES,
     C_ROWS,
     C_SERVED,
+    C_WINDOWS,
     CACHED,
     DONE,
     EMITTED,
@@ -32,6 +34,8 @@ from penstock.fleet.compiled.columns import (
     POOL,
     REJECTED,
     REPLICA,
+    REQUEST_FLOATS,
+    REQUEST_INTS,
     S_AREA,
     S_JITTER,
     S_LAST,
@@ -61,7 +65,7 @@ def count_in(s: State, change: int, t: float) -> None:
 def add_span(s: State, p: int, column: int, start: float, end: float, rate: float) -> None:
     """Add rate x time to the windows that the span touches."""
     width = s.scalars[S_WINDOW]
-    last = s.windows.shape[0] - 1
+    last = s.counters[C_WINDOWS] - 1
     first = min(int(start / width), last)
     final = min(int(end / width), last)
     if first == final:
@@ -146,11 +150,11 @@ def fail_attempt(s: State, q: int, t: float, status: int) -> None:
 def spawn(s: State, q: int, t: float) -> int:
     """A client that does not wait for its first call to end sends another: a new row, or -1 where none is left."""
     new = s.counters[C_ROWS]
-    if new >= s.qi.shape[0] or not retries_left(s, q):
+    if new >= s.counters[C_CAPACITY] or not retries_left(s, q):
         return -1
     s.counters[C_ROWS] += 1
     s.counters[C_RETRIES] += 1
-    for column in range(s.qi.shape[1]):
+    for column in range(REQUEST_INTS):
         s.qi[new, column] = s.qi[q, column]
     s.qi[new, ATTEMPT] += 1
     s.qi[new, LIST] = -1
@@ -160,7 +164,8 @@ def spawn(s: State, q: int, t: float) -> int:
     s.qi[new, TAKE] = 0
     s.qi[new, MARKED] = 0
     s.qi[new, REPLICA] = -1
-    s.qf[new, :] = np.nan
+    for column in range(REQUEST_FLOATS):
+        s.qf[new, column] = np.nan
     s.qf[new, ARRIVAL] = t
     s.qf[new, BEGAN] = t
     s.qi[new, STATUS] = BACKOFF

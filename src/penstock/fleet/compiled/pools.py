@@ -72,6 +72,7 @@ from penstock.fleet.compiled.replica import (
     gateway,
     has_room,
     need,
+    nudge,
     occupied,
     shed,
     start,
@@ -216,6 +217,8 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         shed(s, q, t)
     else:
         wait_at_gateway(s, p, q)
+        if s.pi[p, P_QUEUED] > 1 and first_in_line(s, p, True) == q:
+            nudge(s, p, t)
 
 
 @compiled
@@ -278,3 +281,4 @@ def send_back(s: State, r: int, t: float) -> None:
         wait_at_gateway(s, p, q)
         s.counters[C_MOVED] += 1
     wake(s, p, t)
+    nudge(s, p, t)

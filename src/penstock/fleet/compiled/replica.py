@@ -8,6 +8,8 @@ from penstock.fleet.compiled.columns import (
     C_ITERATIONS,
     C_MADE,
     C_PLANS,
+    C_REPLICAS,
+    C_TENANTS,
     CACHED,
     DECODE,
     DONE,
@@ -38,6 +40,8 @@ from penstock.fleet.compiled.columns import (
     P_BACKFILL_SLOTS,
     P_CACHE,
     P_CHUNK,
+    P_COUNT,
+    P_FIRST,
     P_KNOTS,
     P_MEMORY,
     P_MIXED,
@@ -108,14 +112,14 @@ def has_room(s: State, r: int, q: int) -> bool:
 @inlined
 def gateway(s: State, p: int, tenant: int) -> int:
     """Number of the list in which a tenant's requests wait for a pool."""
-    return 2 * s.ri.shape[0] + p * s.ti.shape[0] + tenant
+    return 2 * s.counters[C_REPLICAS] + p * s.counters[C_TENANTS] + tenant
 
 
 @compiled
 def first_in_line(s: State, p: int, backfill_too: bool) -> int:
     """The request of a pool's gateway that is next: by priority, then by tag (fair share or time); -1 for none."""
     best = -1
-    for tenant in range(s.ti.shape[0]):
+    for tenant in range(s.counters[C_TENANTS]):
         head = s.lists[gateway(s, p, tenant), 0]
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
@@ -205,7 +209,7 @@ def admit(s: State, r: int, q: int, t: float) -> None:
             qi[q, DONE] = qi[q, CACHED]
         s.cache[r, line] = prefix
     s.ri[r, R_PREFILLING] += 1
-    append(s, s.ri.shape[0] + r, q)
+    append(s, s.counters[C_REPLICAS] + r, q)
 
 
 @compiled
@@ -218,6 +222,31 @@ def shed(s: State, q: int, t: float) -> None:
         finalise(s, q, TIMED_OUT, t)
     else:
         fail_attempt(s, q, t, REJECTED)
+
+
+@compiled
+def cut_short(s: State, r: int, t: float) -> None:
+    """End a run of identical iterations at the first boundary from now on."""
+    ri = s.ri
+    if ri[r, R_KIND] != DECODE or ri[r, R_STEPS] <= 1:
+        return
+    p = ri[r, R_POOL]
+    slow = s.rf[r, X_SLOW]
+    n = iterations_until(s, p, ri[r, R_BATCH], ri[r, R_CONTEXT], ri[r, R_STEPS], (t - s.rf[r, X_BEGAN]) / slow)
+    if n < ri[r, R_STEPS]:
+        ri[r, R_STEPS] = n
+        s.rf[r, X_NEXT] = s.rf[r, X_BEGAN] + slow * decode_seconds(s, p, ri[r, R_BATCH], ri[r, R_CONTEXT], n)
+        place(s, r)
+
+
+@compiled
+def nudge(s: State, p: int, t: float) -> None:
+    """Someone else is first in line: replicas that have room for them look up at their next boundary."""
+    for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
+        if s.ri[r, R_KIND] == DECODE and s.ri[r, R_STEPS] > 1 and s.ri[r, R_STATE] == UP:
+            q = first_in_line(s, p, occupied(s, r) < s.pi[p, P_BACKFILL_SLOTS])
+            if q >= 0 and has_room(s, r, q):
+                cut_short(s, r, t)
 
 
 @compiled
@@ -236,6 +265,7 @@ def take_in(s: State, r: int, t: float) -> None:
             shed(s, q, t)
         else:
             admit(s, r, q, t)
+    queued = pi[p, P_QUEUED]
     while ri[r, R_STATE] == UP and pi[p, P_QUEUED] > 0:
         q = first_in_line(s, p, occupied(s, r) < pi[p, P_BACKFILL_SLOTS])
         if q < 0:
@@ -249,6 +279,8 @@ def take_in(s: State, r: int, t: float) -> None:
         else:
             s.pf[p, F_VIRTUAL] = max(s.pf[p, F_VIRTUAL], s.qf[q, TAG])
             admit(s, r, q, t)
+    if 0 < pi[p, P_QUEUED] < queued:
+        nudge(s, p, t)
 
 
 @compiled
@@ -276,7 +308,7 @@ def plan_prefill(s: State, r: int, p: int) -> float:
     context = ri[r, R_CONTEXT] if mixed else 0
     budget = max(s.pi[p, P_CHUNK] - batch, 1)
     work, tokens = 0.0, 0
-    q = s.lists[s.ri.shape[0] + r, 0]
+    q = s.lists[s.counters[C_REPLICAS] + r, 0]
     while q >= 0 and budget > 0:
         start = qi[q, DONE]
         take = min(budget, qi[q, N_IN] - start)
@@ -320,21 +352,6 @@ def start(s: State, r: int, t: float) -> None:
         ri[r, R_KIND] = IDLE
         s.rf[r, X_NEXT] = np.inf
     place(s, r)
-
-
-@compiled
-def cut_short(s: State, r: int, t: float) -> None:
-    """End a run of identical iterations at the first boundary from now on."""
-    ri = s.ri
-    if ri[r, R_KIND] != DECODE or ri[r, R_STEPS] <= 1:
-        return
-    p = ri[r, R_POOL]
-    slow = s.rf[r, X_SLOW]
-    n = iterations_until(s, p, ri[r, R_BATCH], ri[r, R_CONTEXT], ri[r, R_STEPS], (t - s.rf[r, X_BEGAN]) / slow)
-    if n < ri[r, R_STEPS]:
-        ri[r, R_STEPS] = n
-        s.rf[r, X_NEXT] = s.rf[r, X_BEGAN] + slow * decode_seconds(s, p, ri[r, R_BATCH], ri[r, R_CONTEXT], n)
-        place(s, r)
 
 
 @compiled
