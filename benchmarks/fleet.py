@@ -41,7 +41,7 @@ def fleet_config(requests: int, rate: float, *, skip_ahead: bool = True) -> dict
 def one_fleet(requests: int, rate: float, skip_ahead: bool) -> dict[str, Any]:
     """One run in this process, compiled code warm; the clock stands around the simulation, not the drawing."""
     from penstock.fleet import load_config, simulate
-    from penstock.fleet.simulate import drawn_trace
+    from penstock.fleet.simulation import drawn_trace
 
     simulate(fleet_config(2000, rate, skip_ahead=skip_ahead), seed=1)
     config = load_config(fleet_config(requests, rate, skip_ahead=skip_ahead))

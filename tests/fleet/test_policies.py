@@ -33,8 +33,8 @@ def test_two_choices_beat_one_and_all_beat_two() -> None:
 
 def test_cache_affinity_finds_the_cache_more_often() -> None:
     rng = np.random.default_rng(3)
-    n = 3000
-    prefix = rng.integers(0, 60, n)
+    n = 6000
+    prefix = rng.integers(0, 400, n)
     trace = fleet.make_trace(
         np.cumsum(rng.exponential(0.05, n)),
         np.full(n, 1500),
@@ -74,14 +74,14 @@ def test_fair_queueing_shares_by_weight_when_there_is_not_enough() -> None:
     config = chat(1, fair=True, max_wait_s=20.0) | {
         "tenant": [{"name": "a", "weight": 3.0, "retries": 0}, {"name": "b", "weight": 1.0, "retries": 0}],
     }
-    result = fleet.simulate(config, two_tenants(6000, 5, 30.0), 1)
+    result = fleet.simulate(config, two_tenants(8000, 5, 60.0), 1)
     tokens = result.tenants.set_index("tenant")[["input_tokens", "output_tokens"]].sum(axis=1)
     assert tokens["a"] / tokens["b"] == pytest.approx(3.0, rel=0.1)
 
 
 def test_the_important_go_first() -> None:
     config = chat(1, queue="central") | {"tenant": [{"name": "a"}, {"name": "b", "priority": 1}]}
-    result = fleet.simulate(config, two_tenants(1500, 6, 9.0), 1)
+    result = fleet.simulate(config, two_tenants(1500, 6, 25.0), 1)
     table = result.tenants.set_index("tenant")
     assert table["first_token_p99_s"]["a"] < 0.5 * table["first_token_p99_s"]["b"]
 
@@ -168,7 +168,8 @@ def test_a_region_falls_and_the_other_takes_over() -> None:
     west = result.requests.pool == 1
     during = (result.requests.arrival_s > 50) & (result.requests.arrival_s < 150)
     assert west[during].mean() > 0.9
-    assert west[~during].mean() < 0.1
+    back = (result.requests.arrival_s < 50) | (result.requests.arrival_s > 150 + 65)  # with the cold start
+    assert west[back].mean() < 0.1
 
 
 def test_a_breaker_turns_away_from_a_bad_replica() -> None:
@@ -179,7 +180,7 @@ def test_a_breaker_turns_away_from_a_bad_replica() -> None:
     from penstock.fleet.build import build
     from penstock.fleet.config import load_config
     from penstock.fleet.result import gather
-    from penstock.fleet.simulate import run
+    from penstock.fleet.simulation import run
 
     served = {}
     for failures in (0, 3):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.fleet.config import FleetConfig, load_config
-from penstock.fleet.simulate import simulate
+from penstock.fleet.simulation import simulate
 from penstock.fleet.surface import QUANTITIES, RANGES, TERMS, Surface, features, read_surface
 from penstock.fleet.trace import Floats
 

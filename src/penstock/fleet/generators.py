@@ -15,9 +15,11 @@ import numpy as np
 
 from penstock.errors import InputError
 from penstock.fleet.config import Source
+from penstock.fleet.loaders import AZURE, MOONCAKE
 from penstock.fleet.trace import Floats, Integers, Trace, make_trace
 from penstock.world.naming import nearest_name
 
+CITED = {"azure": AZURE, "mooncake": MOONCAKE}
 DATA = Path(__file__).with_name("data")
 WINDOW_S = 10.0
 DAY_S = 86_400.0
@@ -129,7 +131,7 @@ def bootstrap(source: Source, rate: float, rng: np.random.Generator) -> Trace:
         tokens[0],
         tokens[1],
         name=f"{source.name} (bootstrap of {source.block_s:g} s blocks, {rate:g} requests/s)",
-        source="see data/README.md",
+        source=CITED[source.name.split("_")[0]],
     )
 
 
@@ -202,7 +204,7 @@ def generated(source: Source, rate: float, rng: np.random.Generator) -> Trace:
         quantile_draws(source.name, "input_tokens", rng.random(n)),
         quantile_draws(source.name, "output_tokens", rng.random(n)),
         name=f"generated ({rate:g} requests/s, dispersion {source.dispersion_60s:g}, tokens of {source.name})",
-        source="see data/README.md",
+        source=CITED[source.name.split("_")[0]],
     )
 
 

@@ -22,11 +22,11 @@
     var ink = dark.matches ? "#c9d2dd" : "#3a4654";
     var line = dark.matches ? "#3a4654" : "#dde3ea";
     var colours = dark.matches ? DARK_COLOURS : COLOURS;
-    var font = { color: ink, fontSize: 13, fontFamily: "inherit" };
+    var font = { color: ink, fontSize: 13, fontFamily: getComputedStyle(document.body).fontFamily };
     return {
       animation: false,
       grid: { left: 8, right: 18, top: 14, bottom: 40, containLabel: true },
-      legend: { bottom: 0, left: 0, icon: "rect", itemHeight: 3, textStyle: font, data: figure.series.map(function (s) { return s.name; }) },
+      legend: { bottom: 0, left: 0, itemGap: 18, icon: "rect", itemHeight: 3, textStyle: font, data: figure.series.map(function (s) { return s.name; }) },
       xAxis: {
         type: "category",
         data: data.start_s.map(clock),

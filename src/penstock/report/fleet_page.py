@@ -23,7 +23,7 @@ NOTICE = "Conditional on the fleet, the trace and the assumptions shown; not a f
 LONG_S = 4 * 3600.0
 
 FIGURES: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-    ("Requests that came and tokens made", "per second", (("arrivals_per_s", "arrivals"),)),
+    ("Requests that came", "per second", (("arrivals_per_s", "arrivals"),)),
     ("Answer tokens", "tokens per second", (("output_tokens_per_s", "answer tokens served"),)),
     (
         "Time to the first token",
@@ -148,7 +148,9 @@ def _figures_table(summary: dict[str, Any]) -> pd.DataFrame:
 
 def _table_section(heading: str, note: str, frame: pd.DataFrame) -> str:
     anchor = heading.lower().replace(" ", "-")
-    head = "".join(f'<th scope="col" class="{_kind(frame[c])}">{_text(_label(str(c)))}</th>' for c in frame.columns)
+    head = "".join(
+        f'<th scope="col" class="{_kind(list(frame[c]))}">{_text(_label(str(c)))}</th>' for c in frame.columns
+    )
     body = "".join(
         "<tr>" + "".join(f'<td class="{_cell_kind(v)}">{_text(_cell(v))}</td>' for v in row) + "</tr>"
         for row in frame.itertuples(index=False, name=None)

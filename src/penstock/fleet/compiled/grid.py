@@ -12,8 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.typing import signature
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 
@@ -26,7 +25,7 @@ class Grid(types.Type):
 
 
 @register_model(Grid)
-class GridModel(models.StructModel):  # type: ignore[misc]  # numba has no types
+class GridModel(models.StructModel):
     """Address, and numbers from one row, and from one column, to the next."""
 
     def __init__(self, dmm: Any, fe_type: Grid) -> None:
@@ -53,7 +52,7 @@ def grid(typingctx: Any, array: Any) -> Any:
 
 
 @infer_global(operator.getitem)
-class GetItem(AbstractTemplate):  # type: ignore[misc]
+class GetItem(AbstractTemplate):
     """grid[i], grid[i, j], grid[i, j, k]."""
 
     def generic(self, args: Any, kws: Any) -> Any:
@@ -63,7 +62,7 @@ class GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class SetItem(AbstractTemplate):  # type: ignore[misc]
+class SetItem(AbstractTemplate):
     """grid[i, j] = value."""
 
     def generic(self, args: Any, kws: Any) -> Any:
@@ -76,7 +75,8 @@ def _place(context: Any, builder: Any, grid_type: Grid, where: Any, index_type: 
     """Address of an element."""
     made = cgutils.create_struct_proxy(grid_type)(context, builder, value=where)
     if isinstance(index_type, types.BaseTuple):
-        parts = list(zip(cgutils.unpack_tuple(builder, index), index_type, strict=True))
+        kinds: Any = index_type
+        parts = list(zip(cgutils.unpack_tuple(builder, index), kinds, strict=True))
     else:
         parts = [(index, index_type)]
     steps = [context.cast(builder, value, kind, types.intp) for value, kind in parts]
@@ -90,14 +90,14 @@ def _place(context: Any, builder: Any, grid_type: Grid, where: Any, index_type: 
     return builder.gep(made.data, [offset])
 
 
-@lower_builtin(operator.getitem, Grid, types.BaseTuple)  # type: ignore[untyped-decorator]
-@lower_builtin(operator.getitem, Grid, types.Integer)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.getitem, Grid, types.BaseTuple)
+@lower_builtin(operator.getitem, Grid, types.Integer)
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.load(_place(context, builder, sig.args[0], args[0], sig.args[1], args[1]))
 
 
-@lower_builtin(operator.setitem, Grid, types.BaseTuple, types.Any)  # type: ignore[untyped-decorator]
-@lower_builtin(operator.setitem, Grid, types.Integer, types.Any)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.setitem, Grid, types.BaseTuple, types.Any)
+@lower_builtin(operator.setitem, Grid, types.Integer, types.Any)
 def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
     builder.store(context.cast(builder, args[2], sig.args[2], sig.args[0].dtype), place)

@@ -5,11 +5,14 @@ Each function looks at the arrays as grids and hands over to its namesake in `ev
 
 from __future__ import annotations
 
+from typing import Any
+
 from penstock.fleet.compiled import events
 from penstock.fleet.compiled.columns import State
 from penstock.fleet.compiled.compiler import compiled, inlined
-from penstock.fleet.compiled.grid import grid
+from penstock.fleet.compiled.grid import grid as _grid
 
+grid: Any = _grid
 _advance, _arrive_at, _cancel, _close = events.advance, events.arrive_at, events.cancel, events.close
 _drain, _fall, _rise, _scale, _slow_down = events.drain, events.fall, events.rise, events.scale, events.slow_down
 

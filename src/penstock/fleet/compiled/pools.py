@@ -13,7 +13,6 @@ from penstock.fleet.compiled.columns import (
     F_LATENCY,
     F_PRICE,
     F_QUALITY,
-    F_VIRTUAL,
     F_WAIT_ESTIMATE,
     FAILOVER,
     G_COUNT,
@@ -25,10 +24,8 @@ from penstock.fleet.compiled.columns import (
     M_BACKFILL,
     N_IN,
     N_OUT,
-    N_WEIGHT,
     P_CENTRAL,
     P_COUNT,
-    P_FAIR,
     P_FIRST,
     P_LOAD,
     P_MEMORY,
@@ -57,7 +54,6 @@ from penstock.fleet.compiled.columns import (
     SCORE,
     STAGE,
     STATUS,
-    TAG,
     TENANT,
     UP,
     WAITING,
@@ -67,6 +63,7 @@ from penstock.fleet.compiled.columns import (
 from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.lists import append, uniform, unlink
 from penstock.fleet.compiled.replica import (
+    charge,
     cut_short,
     first_in_line,
     gateway,
@@ -174,15 +171,8 @@ def wait_at(s: State, r: int, q: int, t: float) -> None:
 
 @compiled
 def wait_at_gateway(s: State, p: int, q: int) -> None:
-    """Queue a request at the pool: in order of time, or of its tenant's fair share (start-time fair queueing)."""
-    tenant = s.qi[q, TENANT]
-    if s.pi[p, P_FAIR] == 1:
-        tag = max(s.pf[p, F_VIRTUAL], s.last_tag[p, tenant])
-        s.last_tag[p, tenant] = tag + need(s, q) / s.tf[tenant, N_WEIGHT]
-    else:
-        tag = s.qf[q, ENTERED]
-    s.qf[q, TAG] = tag
-    append(s, gateway(s, p, tenant), q)
+    """Queue a request at the pool, in the line of its tenant."""
+    append(s, gateway(s, p, s.qi[q, TENANT]), q)
     s.pi[p, P_QUEUED] += 1
 
 
@@ -199,11 +189,8 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         # nobody overtakes: only who would be first in line may go straight to a replica
         clear = pi[p, P_QUEUED] == 0 or first_in_line(s, p, False) < 0
         r = with_room(s, p, q, t) if clear else -1
-        if r >= 0 and pi[p, P_FAIR] == 1:
-            tenant = qi[q, TENANT]
-            tag = max(s.pf[p, F_VIRTUAL], s.last_tag[p, tenant])
-            s.last_tag[p, tenant] = tag + need(s, q) / s.tf[tenant, N_WEIGHT]
-            s.pf[p, F_VIRTUAL] = tag
+        if r >= 0:
+            charge(s, p, q)
     else:
         r = choose_replica(s, p, q, t)
     if r >= 0:

@@ -35,12 +35,14 @@ from penstock.fleet.compiled.columns import (
     MARKED,
     N_IN,
     N_OUT,
+    N_WEIGHT,
     NEXT,
     ORPHAN,
     P_BACKFILL_SLOTS,
     P_CACHE,
     P_CHUNK,
     P_COUNT,
+    P_FAIR,
     P_FIRST,
     P_KNOTS,
     P_MEMORY,
@@ -67,7 +69,6 @@ from penstock.fleet.compiled.columns import (
     STATUS,
     T_MEM,
     T_OVER,
-    TAG,
     TAKE,
     TENANT,
     TIMED_OUT,
@@ -116,19 +117,40 @@ def gateway(s: State, p: int, tenant: int) -> int:
 
 
 @compiled
+def turn_of(s: State, p: int, q: int) -> float:
+    """What decides among equal priorities, the least first: fair share of the tenant, or time of coming.
+
+    Start-time fair queueing (P. Goyal, H. Vin and H. Cheng, SIGCOMM 1996): a tenant stands at the end of what it was
+    given so far, tokens over weight, but not before the pool's own virtual time.
+    """
+    if s.pi[p, P_FAIR] == 1:
+        return max(s.pf[p, F_VIRTUAL], s.last_tag[p, s.qi[q, TENANT]])
+    return s.qf[q, ENTERED]
+
+
+@compiled
+def charge(s: State, p: int, q: int) -> None:
+    """The tenant of a request that starts has had its tokens; what is shed is not charged."""
+    if s.pi[p, P_FAIR] == 1:
+        tenant, tag = s.qi[q, TENANT], turn_of(s, p, q)
+        s.last_tag[p, tenant] = tag + need(s, q) / s.tf[tenant, N_WEIGHT]
+        s.pf[p, F_VIRTUAL] = tag
+
+
+@compiled
 def first_in_line(s: State, p: int, backfill_too: bool) -> int:
-    """The request of a pool's gateway that is next: by priority, then by tag (fair share or time); -1 for none."""
-    best = -1
+    """The request of a pool's gateway that is next: by priority, then by turn; -1 for none."""
+    best, best_turn = -1, np.inf
     for tenant in range(s.counters[C_TENANTS]):
         head = s.lists[gateway(s, p, tenant), 0]
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
-        if best < 0:
-            best = head
-            continue
-        mine, other = s.ti[tenant, M_PRIORITY], s.ti[s.qi[best, TENANT], M_PRIORITY]
-        if mine < other or (mine == other and s.qf[head, TAG] < s.qf[best, TAG]):
-            best = head
+        turn = turn_of(s, p, head)
+        if best >= 0:
+            mine, other = s.ti[tenant, M_PRIORITY], s.ti[s.qi[best, TENANT], M_PRIORITY]
+            if mine > other or (mine == other and turn >= best_turn):
+                continue
+        best, best_turn = head, turn
     return best
 
 
@@ -277,7 +299,7 @@ def take_in(s: State, r: int, t: float) -> None:
         if t - s.qf[q, ENTERED] > s.pf[p, F_MAX_WAIT]:
             shed(s, q, t)
         else:
-            s.pf[p, F_VIRTUAL] = max(s.pf[p, F_VIRTUAL], s.qf[q, TAG])
+            charge(s, p, q)
             admit(s, r, q, t)
     if 0 < pi[p, P_QUEUED] < queued:
         nudge(s, p, t)

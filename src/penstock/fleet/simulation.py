@@ -55,6 +55,7 @@ def simulate(
     fleet = load_config(config)
     requests = as_trace(trace) if trace is not None else drawn_trace(fleet, seed)
     built = build(fleet, requests, seed)
+    warm(built)
     started = time.perf_counter()
     run(built, seed, router=router, scaler=scaler, on_progress=on_progress)
     return gather(built, seed=seed, wall_s=time.perf_counter() - started)
@@ -112,6 +113,13 @@ def run(
     end = float(state.scalars[c.S_NOW]) if ended(state, n) else horizon
     loop.close(state, max(end, built.trace.span_s))
     _nothing_lost(built)
+
+
+def warm(built: Built) -> None:
+    """Have the loop compiled, or read from disk, before the clock starts: no event comes before time zero."""
+    from penstock.fleet.compiled import loop
+
+    loop.advance(built.state, -1.0, built.requests, 0)
 
 
 def ended(state: c.State, n: int) -> bool:
