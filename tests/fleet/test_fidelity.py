@@ -12,7 +12,7 @@ def test_single_replicas_have_the_times_of_splitwise() -> None:
     assert found["cells"] > 45
     assert found["largest error of a simulated replica"] < 0.10
     assert found["left out, median error"] < 0.05
-    assert found["left out, times within 10 %"] >= 0.9 * found["left out, times"]
+    assert found["left out, times within 10 %"] >= 0.95 * found["left out, times"]
 
 
 def test_a_replica_repeats_the_timings_it_is_given() -> None:
@@ -25,7 +25,7 @@ def test_a_replica_repeats_the_timings_it_is_given() -> None:
 
 def test_server_and_interactive_ratios_of_the_70b_model() -> None:
     """PHYSICS R11: 0.95 and 0.58, within 0.1."""
-    found = fidelity.mlperf(requests=1500)
+    found = fidelity.mlperf(seconds=300.0, slots_tried=(48, 96, 192, 512))
     assert found["server"] == pytest.approx(0.95, abs=0.1)
     assert found["interactive"] == pytest.approx(0.58, abs=0.1)
 

@@ -22,7 +22,7 @@ def test_the_bundled_error_is_small() -> None:
     assert bundled().errors["unavailability"] < 0.05
 
 
-@pytest.mark.parametrize("point", [(4.0, 3.0, 0.1, 0.0), (16.0, 6.0, 0.06, 0.4)])
+@pytest.mark.parametrize("point", [(4.0, 3.0, 0.1, 0.0), (16.0, 6.0, 0.08, 0.25)])
 def test_fresh_fleets_lie_within_the_error(point: tuple[float, float, float, float]) -> None:
     found, told = measured(*point, seed=991), evaluate(*point)
     assert abs(found["utilisation"] - told.utilisation) <= 1.5 * told.utilisation_error
@@ -36,7 +36,7 @@ def test_larger_pools_are_used_better_and_bursts_worse() -> None:
     assert large.utilisation > small.utilisation
     calm, wild = evaluate(16.0, 1.0), evaluate(16.0, 20.0)
     assert calm.utilisation >= wild.utilisation
-    strict, loose = evaluate(16.0, token_s=0.03), evaluate(16.0, token_s=0.2)
+    strict, loose = evaluate(16.0, token_s=0.04), evaluate(16.0, token_s=0.2)
     assert loose.utilisation > strict.utilisation
 
 
@@ -50,7 +50,7 @@ def test_shares_stay_shares(replicas: float, dispersion: float, token_s: float, 
 
 
 def test_arguments_outside_are_cut_to_the_ranges() -> None:
-    assert evaluate(1e6, 1e3, 9.0, 1.0).utilisation == evaluate(64.0, 20.0, 0.2, 0.8).utilisation
+    assert evaluate(1e6, 1e3, 9.0, 1.0).utilisation == evaluate(64.0, 20.0, 0.2, 0.5).utilisation
 
 
 def test_arrays_broadcast() -> None:

@@ -79,6 +79,18 @@ def straight(x: float, xs: Any, ys: Any) -> float:
     return float(np.interp(x, xs, ys))
 
 
+def roofline(x: float, xs: Any, ys: Any) -> float:
+    """Between points: the larger of a floor and a line, as a roofline has it, but no more than the straight line.
+
+    The floor is the point before; the line goes through the two points after. Elsewhere as `straight`.
+    """
+    after = int(np.searchsorted(xs, x))
+    if after == 0 or after + 1 >= len(xs):
+        return straight(x, xs, ys)
+    slope = (ys[after + 1] - ys[after]) / (xs[after + 1] - xs[after])
+    return float(min(max(ys[after - 1], ys[after] + slope * (x - xs[after])), straight(x, xs, ys)))
+
+
 def left_out(cells: dict[tuple[int, int], tuple[float, float]]) -> dict[tuple[int, int], tuple[float, float]]:
     """Relative errors of prompt and token time of each cell, predicted from the others."""
     errors = {}
@@ -86,7 +98,7 @@ def left_out(cells: dict[tuple[int, int], tuple[float, float]]) -> dict[tuple[in
         rest = {k: v for k, v in cells.items() if k != key}
         tokens, seconds, attention = fit_prompt(rest)
         batches, times = fit_token(rest)
-        prompt = straight(key[0] * key[1], tokens, seconds) + attention * key[1] * key[0] ** 2
+        prompt = roofline(key[0] * key[1], tokens, seconds) + attention * key[1] * key[0] ** 2
         token = straight(key[1], batches, times)
         errors[key] = (prompt / cells[key][0] - 1.0, token / cells[key][1] - 1.0)
     return errors
@@ -142,6 +154,8 @@ def splitwise(path: Path = SPLITWISE) -> dict[str, Any]:
 
 PROMISES = {"server": (2.0, 0.2), "interactive": (0.45, 0.04)}
 """First token and time per token of MLPerf Inference v5.1 for Llama 2 70B, seconds, 99th percentile."""
+REPEATS = 3
+"""Runs in which a promise must hold: a submitted rate has to pass whenever it is run."""
 MEAN_TOKENS = 294.45
 """Mean prompt and answer of the benchmark load: Llama 2 70B, OpenOrca (the same figure as in the silicon layer)."""
 
@@ -167,10 +181,14 @@ def mlperf(
     model: str = "dense_70b",
     sizes: tuple[int, ...] = (1, 2, 4),
     precision: str = "fp8",
-    requests: int = 3000,
+    seconds: float = 600.0,
+    slots_tried: tuple[int, ...] = SLOTS,
     seed: int = 1,
 ) -> dict[str, float]:
-    """Ratios of server and interactive to offline per chip; size and slots tuned to each promise, as submitters do."""
+    """Ratios of server and interactive to offline per chip; size and slots tuned to each promise, as submitters do.
+
+    seconds: of arrivals at each rate; the benchmark asks for ten minutes.
+    """
 
     def config(chips: int, slots: int) -> dict[str, Any]:
         own = {"name": "r", "model": "m", "replicas": 1, "chip": chip, "chips": chips, "slots": slots}
@@ -183,21 +201,26 @@ def mlperf(
         }
 
     def offline(chips: int, slots: int) -> float:
+        requests = 6 * slots
         finish = np.sort(simulate(config(chips, slots), benchmark_trace(1e6, requests, seed), seed).requests.finish_s)
         low, high = requests // 5, requests * 3 // 5
         return float((high - low) / (finish[high] - finish[low])) / chips
 
     def kept(chips: int, slots: int, rate: float, first: float, token: float) -> bool:
-        result = simulate(config(chips, slots), benchmark_trace(rate, requests, seed), seed)
-        return result.percentile("first_token_s", 99) <= first and result.percentile("token_s", 99) <= token
+        for run in range(seed, seed + REPEATS):
+            trace = benchmark_trace(rate, int(rate * seconds) + 100, run)
+            result = simulate(config(chips, slots), trace, run)
+            if result.percentile("first_token_s", 99) > first or result.percentile("token_s", 99) > token:
+                return False
+        return True
 
     full = max(offline(chips, slots) for chips in sizes for slots in (256, 512, 1024))
     found = {}
     for name, (first, token) in PROMISES.items():
         best = 0.0
         for chips in sizes:
-            for slots in SLOTS:
-                if not kept(chips, slots, 1.02 * best * chips, first, token) and best > 0.0:
+            for slots in slots_tried:
+                if best > 0.0 and not kept(chips, slots, 1.02 * best * chips, first, token):
                     continue
                 low, high = best, full
                 for _ in range(6):

@@ -9,7 +9,7 @@ import numpy as np
 from tools.fleet_validation import fidelity, stress
 
 from penstock import fleet
-from penstock.fleet.compiled.columns import REJECTED
+from penstock.fleet.compiled.columns import ATTEMPT, FINISH, REJECTED, REPLICA, STATUS
 from penstock.fleet.generators import windows
 from penstock.fleet.surface import bundled
 from penstock.layers.platform import erlang_b, erlang_c
@@ -78,14 +78,14 @@ def erlang() -> str:
 
 def skipping() -> str:
     """Skipping ahead against iterating."""
-    from test_skipping import CASES, random_case, without_skipping
+    from test_skipping import CASES, outcome, random_case, without_skipping
 
     worst, equal = 0.0, 0
     for seed in range(CASES):
         config, trace = random_case(seed)
-        a, b = (fleet.simulate(v, trace, seed).requests for v in (config, without_skipping(config)))
-        same = np.array_equal(a.status, b.status) and np.array_equal(a.replica, b.replica)
-        gap = np.nanmax(np.abs(a.finish_s - b.finish_s), initial=0.0)
+        a, b = (outcome(v, trace, seed) for v in (config, without_skipping(config)))
+        same = all(np.array_equal(a.qi[:, k], b.qi[:, k]) for k in (STATUS, REPLICA, ATTEMPT))
+        gap = np.nanmax(np.abs(a.qf[:, FINISH] - b.qf[:, FINISH]), initial=0.0)
         worst, equal = max(worst, float(gap)), equal + int(same)
     return (
         "## Skipping ahead over identical iterations\n\nRandom small fleets with every router and queue, "

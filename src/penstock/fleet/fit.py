@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,8 @@ DOWN_S = 60.0
 LOAD_WITH_FAILURES = 0.9
 LEAST_UNAVAILABILITY = 1e-4
 SLOTS = 192
+FLOOD = 6000
+"""Requests of the flood that shows full use."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,9 @@ def design(points: int, seed: int) -> Floats:
 
 
 def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: float, rate: float) -> FleetConfig:
-    """A platform of one large and, where its share asks for it, a small model on the same replicas' budget.
+    """A platform of a large model and, where it has a share of the chips, a small one beside it.
 
-    The small model stands for cheaper work: a request that it answers costs an eighth of the large model's, so its
-    traffic is served by replicas of an 8B model on one chip, of which a 70B replica's two chips make two.
+    A replica is two chips: one copy of a 70B model, or two of an 8B model.
     """
     small = small_replicas(replicas, small_share)
     shared: dict[str, Any] = {
@@ -137,20 +139,12 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
 
 
 def small_replicas(replicas: int, small_share: float) -> int:
-    """Replicas' worth of chips that the small model takes: its share of work, at least one where it has a share."""
-    if small_share <= 0.0 or replicas < 2:
-        return 0
-    work = small_share * SMALL_WORK
-    part = work / (work + 1.0 - small_share)
-    return min(max(round(replicas * part), 1), replicas - 1)
+    """Replicas' worth of chips that the small model has: its share, rounded; at least one stays with the large."""
+    return min(round(replicas * small_share), replicas - 1)
 
 
-SMALL_WORK = 0.125
-"""Work of an answer of the 8B model over that of the 70B one: about the ratio of parameters."""
-
-
-def routed(config: FleetConfig, small_share: float, seed: int) -> Any:
-    """A trace of a fit's fleet whose requests ask for the small or the large model, drawn by share."""
+def routed(config: FleetConfig, seed: int) -> Any:
+    """A trace of a fit's fleet whose requests ask for the models in proportion to what their replicas can carry."""
     from dataclasses import replace
 
     from penstock.fleet.generators import draw
@@ -158,32 +152,40 @@ def routed(config: FleetConfig, small_share: float, seed: int) -> Any:
     trace = draw(config.trace, seed)
     if len(config.pool) < 2:
         return trace
-    draws = np.random.default_rng([seed, 43]).random(len(trace)) < small_share
+    large, small = config.pool[0].replicas * full_rate("large"), config.pool[1].replicas * full_rate("small")
+    draws = np.random.default_rng([seed, 43]).random(len(trace)) < small / (small + large)
     return replace(trace, models=("large", "small"), model=draws.astype(np.int64))
 
 
-def full_rate(replicas: int, small_share: float, token_s: float, seed: int) -> float:
-    """Requests per second at which the replicas are never idle: those of a flood, from first to last answer."""
-    config = fleet_at(replicas, 1.0, token_s, small_share, rate=400.0 * replicas)
-    pools = tuple(p.model_copy(update={"max_wait_s": None}) for p in config.pool)
-    source = config.trace.model_copy(update={"requests": 1500 * replicas})
-    config = config.model_copy(update={"pool": pools, "trace": source, "drain_s": 36_000.0})
-    result = simulate(config, routed(config, small_share, seed), seed)
-    finish = np.sort(result.requests.finish_s)
+@cache
+def full_rate(model: str) -> float:
+    """Requests per second of one copy of a model that is never idle: a flood, from first to last answer."""
+    both = fleet_at(2, 1.0, 0.1, 0.5, rate=1000.0)
+    pool = both.pool[0 if model == "large" else 1].model_copy(update={"max_wait_s": None, "replicas": 2})
+    source = both.trace.model_copy(update={"requests": FLOOD})
+    config = both.model_copy(update={"pool": (pool,), "trace": source, "drain_s": 36_000.0})
+    finish = np.sort(simulate(config, seed=1).requests.finish_s)
     low, high = len(finish) // 5, 3 * len(finish) // 5
-    return float((high - low) / (finish[high] - finish[low]))
+    return float((high - low) / (finish[high] - finish[low])) / pool.replicas
+
+
+def full_rates(replicas: int, small_share: float) -> float:
+    """Requests per second of a whole platform that is never idle."""
+    small = small_replicas(replicas, small_share)
+    return (replicas - small) * full_rate("large") + (2 * small * full_rate("small") if small else 0.0)
 
 
 def good_at(replicas: int, dispersion: float, token_s: float, small_share: float, rate: float, seed: int) -> float:
     """Share of good requests at a rate."""
     config = fleet_at(replicas, dispersion, token_s, small_share, rate)
-    return float(simulate(config, routed(config, small_share, seed), seed).summary["good_share"])
+    return float(simulate(config, routed(config, seed), seed).summary["good_share"])
 
 
 def measured(replicas: float, dispersion: float, token_s: float, small_share: float, *, seed: int) -> dict[str, float]:
     """One point: full rate, the largest share of it at which the promise is kept, cost, and losses with failures."""
     n = int(replicas)
-    full = full_rate(n, small_share, token_s, seed)
+    small_share = small_replicas(n, small_share) / n
+    full = full_rates(n, small_share)
     low, high = 0.0, 1.0
     for _ in range(STEPS):
         middle = 0.5 * (low + high)
@@ -196,7 +198,7 @@ def measured(replicas: float, dispersion: float, token_s: float, small_share: fl
         update={"replica_mtbf_h": DOWN_S * (1 - DOWN_SHARE) / DOWN_SHARE / 3600.0, "replica_repair_s": DOWN_S}
     )
     failing = config.model_copy(update={"failures": failures})
-    result = simulate(failing, routed(failing, small_share, seed), seed)
+    result = simulate(failing, routed(failing, seed), seed)
     tokens = result.built.trace.tokens / len(result.built.trace)
     usd_per_s = sum(
         p.replicas * p.chips * s.chip_usd_per_h / 3600.0 for p, s in zip(config.pool, result.built.speeds, strict=True)

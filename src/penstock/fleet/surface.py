@@ -2,7 +2,7 @@
 
 `surface.csv` is written by `penstock fleet fit` from simulated fleets: polynomials of second degree in
 
-    x1 = ln replicas, x2 = ln dispersion, x3 = ln seconds per token promised, x4 = share of answers of the small model
+    x1 = ln replicas, x2 = ln dispersion, x3 = ln seconds per token promised, x4 = share of chips with the small model
 
 for the log odds of utilisation and of unavailability. Utilisation is the largest rate at which the promise is kept over
 the rate at which the replicas are never idle. Each quantity has the largest error of points left out one at a time; no
@@ -42,8 +42,8 @@ TERMS = (
 RANGES = {
     "replicas": (2.0, 64.0),
     "dispersion": (1.0, 20.0),
-    "token_s": (0.03, 0.2),
-    "small_share": (0.0, 0.8),
+    "token_s": (0.04, 0.2),
+    "small_share": (0.0, 0.5),
 }
 """What was simulated. Dispersion: variance over mean of the counts of minutes, of the traffic of the whole pool."""
 QUANTITIES = ("utilisation", "unavailability")
@@ -97,7 +97,7 @@ def evaluate(
 
     Args:
         replicas: that the pool has. dispersion: of the counts of minutes of its whole traffic.
-        token_s: seconds per token promised. small_share: of requests that a small model answers.
+        token_s: seconds per token promised. small_share: of chips that serve a small model (8B) instead of a large one (70B).
     """
     s = surface or bundled()
     terms = features(replicas, dispersion, token_s, small_share)
