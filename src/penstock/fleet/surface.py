@@ -97,7 +97,8 @@ def evaluate(
 
     Args:
         replicas: that the pool has. dispersion: of the counts of minutes of its whole traffic.
-        token_s: seconds per token promised. small_share: of chips that serve a small model (8B) instead of a large one (70B).
+        token_s: seconds per token promised.
+        small_share: of chips that serve a small model (8B) instead of a large one (70B).
     """
     s = surface or bundled()
     terms = features(replicas, dispersion, token_s, small_share)
