@@ -300,6 +300,8 @@ def test_functions_of_the_layers(path: str) -> None:
     assert all(p.default is not REQUIRED for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
     if path == "silicon.throughput":
         assert parameters["scenario"].default == "offline"
+
+
 def test_the_functions_of_the_fleet() -> None:
     from penstock import fleet
 

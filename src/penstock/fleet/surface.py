@@ -40,9 +40,9 @@ TERMS = (
     "x4*x4",
 )
 RANGES = {
-    "replicas": (2.0, 64.0),
+    "replicas": (4.0, 64.0),
     "dispersion": (1.0, 20.0),
-    "token_s": (0.04, 0.2),
+    "token_s": (0.06, 0.2),
     "small_share": (0.0, 0.5),
 }
 """What was simulated. Dispersion: variance over mean of the counts of minutes, of the traffic of the whole pool."""
