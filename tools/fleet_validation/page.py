@@ -186,7 +186,7 @@ def isolation() -> str:
     """A misbehaving tenant."""
     found = stress.isolation()
     rows = []
-    for name in ("fair", "first come, first served"):
+    for name, *_ in stress.ISOLATION_KINDS:
         for measure in ("total", "first token"):
             values = [found[f"{name}: {measure}, {what}"] for what in ("p99 before, s", "p99 after, s")]
             rows.append((name, measure, *values, f"{found[f'{name}: {measure}, change']:+.1%}"))

@@ -61,10 +61,10 @@ def tenants_trace(rate: float, seconds: float, misbehaving: bool, seed: int) -> 
     return make_trace(times[order], n_in[order], n_out[order], tenant=list(names[order]), name="eight tenants")
 
 
-def isolation_fleet(fair: bool, rate: float) -> dict[str, Any]:
-    """Fair: weighted fair queueing, and a token bucket of three times a tenant's usual rate. Else neither."""
+def isolation_fleet(fair: bool, bucket_too: bool, rate: float) -> dict[str, Any]:
+    """Weighted fair queueing or not, with a token bucket of one and a half times a tenant's usual rate or not."""
     usual = rate * 720.0
-    bucket = {"tokens_per_s": 1.5 * usual, "burst_tokens": 20.0 * usual} if fair else {}
+    bucket = {"tokens_per_s": 1.5 * usual, "burst_tokens": 20.0 * usual} if bucket_too else {}
     rude = {"retries": ENDLESS, "retry_budget": 1000.0, "backoff_s": 0.5, "retry_rejected": True}
     return {
         "name": "isolation",
@@ -92,12 +92,19 @@ def others_first(result: FleetResult) -> float:
     return float(np.percentile(result.requests.first_token_s[own], 99))
 
 
+ISOLATION_KINDS = (
+    ("fair", True, True),
+    ("fair, no bucket", True, False),
+    ("first come, first served", False, False),
+)
+
+
 def isolation(seconds: float = 900.0, rate: float = 1.5, seed: int = 1) -> dict[str, float]:
     """Rise of the others' 99th percentiles when one tenant misbehaves, with and without fair queueing."""
     calm, wild = (tenants_trace(rate, seconds, m, seed) for m in (False, True))
     found = {}
-    for name, fair in (("fair", True), ("first come, first served", False)):
-        before, after = (simulate(isolation_fleet(fair, rate), trace, seed) for trace in (calm, wild))
+    for name, fair, bucket in ISOLATION_KINDS:
+        before, after = (simulate(isolation_fleet(fair, bucket, rate), trace, seed) for trace in (calm, wild))
         found[f"{name}: total, p99 before, s"] = others_p99(before)
         found[f"{name}: total, p99 after, s"] = others_p99(after)
         found[f"{name}: total, change"] = others_p99(after) / others_p99(before) - 1.0

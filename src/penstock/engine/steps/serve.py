@@ -20,16 +20,18 @@ POWER_PRICE_USD_PER_MWH = 65.0
 """Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
 
 
-PLATFORM = {"replicas": 64.0, "dispersion": 5.0, "token_s": 0.1, "small_share": 0.25}
-"""The platform whose use limits what owners can plan for: the largest pool that was simulated, bursts of the Azure
-conversation trace, ten tokens a second and user, a quarter of the chips with small models (assumption; ranges of
-`fleet/surface.py`)."""
+PLATFORM = (64.0, 5.0, 0.1, 0.25)
+"""The platform that limits plans: replicas, dispersion, seconds a token, share of small models.
+
+The largest pool that was simulated, bursts of the Azure conversation trace, ten tokens a second and user, a quarter of
+the chips with small models; assumption, ranges of `fleet/surface.py`.
+"""
 
 
 @cache
 def most_planned() -> float:
     """Largest utilisation that a promise of latency leaves to a pooled platform, from simulated fleets."""
-    point = surface.evaluate(**PLATFORM)
+    point = surface.evaluate(*PLATFORM)
     return float(point.utilisation * point.availability)
 
 
