@@ -193,7 +193,8 @@ def isolation() -> str:
     return (
         "## Isolation\n\nEight tenants; one sends 100 times its usual load for a minute, with contexts up to "
         "60,000 tokens, and asks again fifty times whatever happens. 99th percentiles of the other seven. "
-        "Fair: weighted fair queueing with a token bucket of 1.5 times the usual rate per tenant.\n\n"
+        "Fair: weighted fair queueing with a token bucket of 1.5 times the usual rate per tenant; "
+        "the queue alone does not share the memory that giant contexts fill.\n\n"
         + table(("queue", "time", "before, s", "after, s", "change"), rows)
     )
 
