@@ -51,6 +51,7 @@ COMMANDS = {
     "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
     "chain": Entry("penstock.cli.chain", False, "The chain of chips from laser to rack, and how a cut travels up."),
     "token": Entry("penstock.cli.token", False, "The price of a token from joules up, and who keeps what."),
+    "fleet": Entry("penstock.cli.fleet", True, "Serving fleets, request by request: run, compare, export, fit."),
     "studio": Entry("penstock.cli.studio", False, "A local page to see it, change it, run it and find out why."),
 }
 
