@@ -282,7 +282,7 @@ class _Study:
         for column, row in enumerate(rows):
             if row.kind == "parameter":
                 uniforms[place[row.name]] = np.clip(design[:, column], 1e-9, 1.0 - 1e-9)
-        parameters = draw_parameters(uniforms, prior=self.model.prior)
+        parameters = draw_parameters(uniforms, prior=self.model.prior, table=self.model.facts.assumptions)
         return {
             row.name: parameters[row.name] if row.kind == "parameter" else row.at(design[:, column])
             for column, row in enumerate(rows)
@@ -294,7 +294,7 @@ class _Study:
         """Outputs of each lane; parameters that are no factor stand at their central value."""
         from penstock.engine.model import WIDTH
 
-        central = {name: item.central for name, item in assumptions().items() if name not in values}
+        central = {name: item.central for name, item in self.model.facts.assumptions.items() if name not in values}
         tasks: list[Task] = []
         lanes_each = min(WIDTH, max(-(-len(paths) // self._jobs), LEAST_LANES))
         for begin in range(0, len(paths), lanes_each):

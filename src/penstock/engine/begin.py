@@ -14,7 +14,6 @@ from penstock.engine.parameters import draw_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
     AGES,
-    CHIP_PRICE_USD_BN_PER_MILLION,
     Books,
     State,
     opening_economy,
@@ -76,7 +75,7 @@ def begin_block(
     """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
     paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
     draws = draw(seed, paths, program.quarters, layout.draw_column)
-    theta = draw_parameters(draws.parameters, prior=prior)
+    theta = draw_parameters(draws.parameters, prior=prior, table=facts.assumptions)
     levers = program.draw(draws.changes[: len(program.changes)])
     if lanes is not None:
         theta = {**theta, **lanes.parameters}
@@ -164,7 +163,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     capital, equipment = capital_ties(layout, facts.tie_base)
     dollars = equipment[owner]
     dollars[:-1] = facts.it_capex[: layout.owners]
-    chip_price = CHIP_PRICE_USD_BN_PER_MILLION
+    chip_price = facts.assumptions["chip_cost"].central
     deliveries = physical["h100e_per_quarter"].to_numpy(float)[:, None]
     # an owner whose deliveries are not known gets those that its spending buys
     deliveries = np.where((deliveries < 1e-6) & (dollars > 0), dollars / chip_price, np.maximum(deliveries, 1e-6))

@@ -6,6 +6,7 @@ All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) s
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import pandas as pd
 
 from penstock.engine.layout import RATINGS, SEGMENTS, Layout
 from penstock.engine.opening.state import CATEGORIES, GROUPS, Opening
+from penstock.engine.parameters import Assumption, assumptions
 from penstock.engine.reach import Site, site_book
 
 GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
@@ -77,6 +79,12 @@ class Facts:
     physical: pd.DataFrame
     opening_spending: np.ndarray
     """user spending by segment, usd_bn per year, (3, 1)"""
+    assumptions: Mapping[str, Assumption]
+    """uncertain parameters by name, those of the world's own date in"""
+    constants: Mapping[str, float]
+    """sizes at the opening, by name"""
+    fleet_ages: tuple[float, ...]
+    """million H100e shipped per quarter, newest first; empty where the world has no table of its own"""
 
 
 @lru_cache(maxsize=1)
@@ -92,11 +100,34 @@ def column(values: pd.Series) -> Column:
     return np.ascontiguousarray(values.to_numpy(float)[:, None])
 
 
-def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], sites: pd.DataFrame) -> Facts:
-    """Facts of an opening state; `parameter`: central values of cited parameters (spreads, default rates).
+CONSTANTS = {"opening_cash_flow": 588.0}
+"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows); a
+world of another date states its own in `rules/constants.csv`."""
 
-    sites: the table of the world, for events that strike a site.
+
+def build_facts(
+    opening: Opening,
+    layout: Layout,
+    parameter: dict[str, float],
+    sites: pd.DataFrame,
+    uncertain: Mapping[str, Assumption] | None = None,
+    rules: Mapping[str, pd.DataFrame] | None = None,
+) -> Facts:
+    """Facts of an opening state.
+
+    Args:
+        parameter: central values of cited parameters (spreads, default rates).
+        sites: the table of the world, for events that strike a site.
+        uncertain: the uncertain parameters of the world, where it states some of its own date.
+        rules: rule tables of the world's own.
     """
+    rules = rules or {}
+    own = (
+        {str(k): float(v) for k, v in rules["constants"][["name", "central"]].to_numpy()}
+        if "constants" in rules
+        else {}
+    )
+    ages = tuple(float(v) for v in rules["fleet_ages"]["shipped"]) if "fleet_ages" in rules else ()
     firms = list(opening.firms)
     profile = opening.profile.loc[firms]
     flows = {name: column(opening.flows.loc[firms, name]) for name in opening.flows.columns}
@@ -190,6 +221,9 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
         opening_spending=spending,
+        assumptions=dict(uncertain or assumptions()),
+        constants={**CONSTANTS, **own},
+        fleet_ages=ages,
     )
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from penstock.errors import OutputError
 from penstock.world.descriptor import descriptor_text
 from penstock.world.frames import build_frames, to_csv
-from penstock.world.loading import DESCRIPTOR, find_folder, folder_as_of, read_checked
+from penstock.world.loading import DESCRIPTOR, PAST, find_folder, folder_as_of, load_world, read_checked
 from penstock.world.model import World
 from penstock.world.schema import SCHEMA
 
 
-def export_folder(world: World, out: Path) -> list[Path]:
+def export_folder(world: World, out: Path, name: str | None = None) -> list[Path]:
     """The world, overlay in, as CSV files and `datapackage.json` in a new or empty folder.
 
     Every row is written, those not in force too; the as-of date is in the descriptor. Loading the folder
@@ -27,11 +27,11 @@ def export_folder(world: World, out: Path) -> list[Path]:
         OutputError: the folder holds something, or cannot be written.
     """
     texts = {
-        table.file: to_csv(table, world.every_row(name))
-        for name, table in SCHEMA.items()
-        if table.required or len(world.every_row(name))
+        table.file: to_csv(table, world.every_row(key))
+        for key, table in SCHEMA.items()
+        if table.required or len(world.every_row(key))
     }
-    return _write_folder(out, texts, world.name, world.as_of)
+    return _write_folder(out, texts, name or world.name, world.as_of)
 
 
 def export_json(world: World, out: Path) -> Path:
@@ -66,6 +66,8 @@ def new_world(out: Path, source: str | Path = "ai-2025") -> list[Path]:
         UsageError, InputError: the world to copy is unknown or has defects.
     """
     refuse_full(out)
+    if str(source) in PAST:
+        return export_folder(load_world(source), out, name=out.resolve().name)
     folder = find_folder(source)
     raw = read_checked(folder)
     if raw.messages:  # another separator or a byte order mark: the copy is written as the schema has it

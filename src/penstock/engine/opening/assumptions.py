@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from penstock.errors import InputError
+
+if TYPE_CHECKING:
+    from penstock.world.model import World
 
 HERE = Path(__file__).parent
 
@@ -89,6 +93,18 @@ def _private_rows() -> pd.DataFrame:
 def private_sheets() -> pd.DataFrame:
     """Hand-made figures: company, metric, low, central, high, unit, grade, replace, why."""
     return _private_rows().copy()
+
+
+def sheets_for(world: World) -> pd.DataFrame:
+    """Hand-made figures that hold for a world: its own where it has rule tables, for the model's are of the end of
+    2025."""
+    if not world.rules:
+        return private_sheets()
+    own = world.rules.get("private_sheets", _private_rows().iloc[:0])
+    return own.assign(
+        **{name: own[name].astype(float) for name in ("low", "central", "high")},
+        replace=own["replace"].astype(str) == "true",
+    )
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ from penstock.engine.opening.filling import Floats, drop_small, proportional_fil
 from penstock.engine.opening.limits import Fit, fit_margins
 from penstock.engine.opening.margins import SLACK_BUYER, buyer_budgets, seller_revenue
 from penstock.engine.opening.named import NamedTie, named_ties
-from penstock.engine.opening.network_assumptions import assumed, find
+from penstock.engine.opening.network_assumptions import assumed, find, level
 from penstock.engine.opening.physical import FleetBridge, build_physical
 from penstock.engine.opening.schedules import build_schedules
 from penstock.engine.opening.state import CATEGORIES
@@ -85,7 +85,7 @@ def build_network(world: World, universe: Universe, inputs: SheetInputs, removed
     if removed:
         before, _ = named_ties(world, universe, inputs, chosen_contracts(world))
         gone = {k: t for k, t in before.items() if _is_gone(removed, k)}
-    users = user_ties(universe, inputs)
+    users = user_ties(universe, inputs, level(world, "user_spending_usd_bn_year"))
     sellers = seller_revenue(universe, inputs)
     budgets = _with_fuel(universe, inputs, buyer_budgets(universe, inputs, physical))
     fit = fit_margins(universe, inputs, named, sellers, budgets, users, gone)

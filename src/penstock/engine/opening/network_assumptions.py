@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from penstock.world import World
 
 TABLE = Path(__file__).parent / "network_assumptions.csv"
 
@@ -58,3 +62,11 @@ def assumed(name: str, firm: str = "", group: str = "") -> float:
     """Central value of an assumption; 0 where neither firm, group nor the general row has one."""
     row = find(name, firm, group)
     return 0.0 if row is None else row.central
+
+
+def level(world: World, name: str) -> float:
+    """A general assumption that is the size of something at a date: the row of the world's own rule table, else the
+    central value, which stands for the end of 2025."""
+    own = world.rules.get("network_assumptions")
+    rows = [] if own is None else own.loc[(own["name"] == name) & (own["key"] == ""), "central"].tolist()
+    return float(rows[0]) if rows else assumed(name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from penstock.engine.opening.network_assumptions import assumed
+from penstock.engine.opening.network_assumptions import assumed, level
 from penstock.engine.opening.state import PHYSICAL_COLUMNS
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def chip_power(world: World) -> pd.DataFrame:
     watts = chips["server_w_per_chip"].fillna(chips["tdp_w"] * assumed("server_power_over_chip"))
     if "gb300" in watts.index:
         watts["b300"] = watts["gb300"]
-    units = chips[["units_2023", "units_2024", "units_2025"]].fillna(0.0).sum(axis=1) / 1e6
+    told = [name for name in chips.columns if name.startswith("units_")]
+    units = chips[told].fillna(0.0).sum(axis=1) / 1e6
     eight_bit = chips["fp8_tflops"].fillna(chips["bf16_tflops"])
     frame = pd.DataFrame(
         {
@@ -244,8 +245,8 @@ def build_physical(
         in_use = _fleets_from_spending(frame, capex)
     frame["it_power_in_use_gw"] = in_use
     weight = frame["h100e_per_quarter"] / max(float(frame["h100e_per_quarter"].sum()), 1e-12)
-    frame["halls_gw"] = in_use + assumed("spare_halls_gw") * weight
-    frame["power_gw"] = in_use + assumed("spare_power_gw") * weight
+    frame["halls_gw"] = in_use + level(world, "spare_halls_gw") * weight
+    frame["power_gw"] = in_use + level(world, "spare_power_gw") * weight
     named = _site_pipeline(world, owners)
     extra = float(named.sum()) * (assumed("pipeline_scale_up") - 1.0)
     frame["halls_pipeline_gw"] = named + extra * weight

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import private_sheets, universe_overrides
+from penstock.engine.opening.assumptions import sheets_for, universe_overrides
 from penstock.engine.opening.state import GROUPS, LAYERS, SECTORS
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _estimable(world: World, companies: pd.DataFrame, figures: pd.DataFrame, tie
     found: dict[str, str] = {}
     series = world.table("series")
     rates = series[(series["series"] == "arr_usd_bn") & (series["date"] <= world.as_of.isoformat())]
-    sheets = private_sheets()
+    sheets = sheets_for(world)
     hand_made = set(sheets.loc[sheets["metric"] == "revenue", "company"])
     bound = set(ties["provider_id"]) | set(ties["receiver_id"])
     sites = world.table("sites")
