@@ -40,6 +40,7 @@ MARGINS = {"prior": True, "matched": False}
 SCORED = "prior"
 MODEL = "model"
 Key = tuple[str, str]
+Rivals = dict[Key, dict[str, Forecast]]
 
 
 @dataclass(frozen=True)
@@ -191,10 +192,11 @@ def backtest_ai(
     later = series[(series["date"] > start.isoformat()) & (series["date"] <= LAST.isoformat())]
     known = series[series["date"] <= start.isoformat()]
     scoring = ScoringMap(tables)
+    rivals = naive_forecasts(scoring, known, later, keys, opponents)
     evaluations = {}
     for name, prior in MARGINS.items():
         ensemble = ensemble_of(past, scoring, keys, quarters=quarters, paths=paths, seed=seed, prior=prior)
-        evaluations[name] = evaluate(ensemble, scoring, known, later, keys, opponents=opponents)
+        evaluations[name] = evaluate(ensemble, scoring, known, later, keys, rivals)
     return Backtest(start, past, evaluations, listed, paths, seed)
 
 
@@ -234,15 +236,15 @@ def evaluate(
     known: pd.DataFrame,
     later: pd.DataFrame,
     keys: list[Key],
-    *,
-    opponents: tuple[str, ...] = OPPONENTS,
+    rivals: Rivals,
 ) -> Evaluation:
     """Scores of an ensemble against later points.
 
     Args:
-        known: points by the as-of date, columns of `series.csv`: they set levels and feed the opponents.
+        known: points by the as-of date, columns of `series.csv`: they set levels.
         later: the outcomes, the same columns.
         keys: (series, entity) to score, in order.
+        rivals: from `naive_forecasts`.
     """
     points: list[ScoredPoint] = []
     missing: dict[Key, str] = {}
@@ -250,12 +252,31 @@ def evaluate(
         observable = scoring.find(*key)
         history = history_of(known, key)
         outcomes = _points(later, key)
-        found = _score_series(ensemble, observable, history, outcomes, opponents)
+        found = _score_series(ensemble, observable, history, outcomes, rivals.get(key, {}))
         if isinstance(found, str):
             missing[key] = found
         else:
             points.extend(found)
     return Evaluation(tuple(points), missing)
+
+
+def naive_forecasts(
+    scoring: ScoringMap,
+    known: pd.DataFrame,
+    later: pd.DataFrame,
+    keys: list[Key],
+    opponents: tuple[str, ...] = OPPONENTS,
+) -> Rivals:
+    """Forecasts of each opponent for the days of the later points, for every series that is carried."""
+    found: Rivals = {}
+    for key in keys:
+        if scoring.find(*key).output is None:
+            continue
+        history = history_of(known, key)
+        days = [dt.date.fromisoformat(text) for text in _points(later, key)["date"]]
+        given = {name: forecast(name, history, days) for name in opponents}
+        found[key] = {name: each for name, each in given.items() if each is not None}
+    return found
 
 
 def history_of(known: pd.DataFrame, key: Key) -> History:
@@ -274,14 +295,13 @@ def _score_series(
     observable: Observable,
     history: History,
     outcomes: pd.DataFrame,
-    opponents: tuple[str, ...],
+    naive: Mapping[str, Forecast],
 ) -> list[ScoredPoint] | str:
     """Points of one series, or the reason why it is not carried."""
     if observable.output is None:
         return observable.note or NOT_LISTED
     last = (history.days[-1], history.values[-1]) if history.days else None
     days = [dt.date.fromisoformat(text) for text in outcomes["date"]]
-    naive = {name: forecast(name, history, days) for name in opponents}
     found = []
     for place, row in enumerate(outcomes.itertuples()):
         value = float(row.value)  # type: ignore[arg-type]  # a number by the schema
@@ -293,7 +313,7 @@ def _score_series(
             return str(error)
         outcome = float(np.log(value))
         scores = {MODEL: score_sample(np.log(sample), outcome)}
-        scores |= {name: _naive(given, place, outcome) for name, given in naive.items() if given is not None}
+        scores |= {name: _naive(given, place, outcome) for name, given in naive.items()}
         low, median, high = np.quantile(sample, [0.1, 0.5, 0.9])
         found.append(
             ScoredPoint(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from penstock.errors import UsageError
 
@@ -96,7 +97,8 @@ def _damped_trend(logs: Array, steps: int) -> Forecast:
         from statsmodels.tsa.exponential_smoothing.ets import ETSModel
     except ImportError:
         raise _missing() from None
-    fitted = ETSModel(logs, error="add", trend="add", damped_trend=True).fit(disp=False)
+    # statsmodels reads the labels of what it predicts, which a bare array does not have
+    fitted = ETSModel(pd.Series(logs), error="add", trend="add", damped_trend=True).fit(disp=False)
     count = len(logs)
     predicted = fitted.get_prediction(start=count, end=count + steps - 1)
     return Forecast(
@@ -115,7 +117,8 @@ def _arima(logs: Array, steps: int) -> Forecast:
     for p, q in ORDERS:
         for trend in ("n", "t"):
             try:
-                fitted = SARIMAX(logs, order=(p, 1, q), trend=trend).fit(disp=False, maxiter=100)
+                model = SARIMAX(logs, order=(p, 1, q), trend=trend)
+                fitted = model.fit(disp=False, maxiter=50, cov_type="none")
             except (ValueError, np.linalg.LinAlgError):
                 continue
             if np.isfinite(fitted.aic) and (best is None or fitted.aic < best.aic):
