@@ -17,7 +17,7 @@ import pandas as pd
 
 from penstock.analysis.observables import NOT_LISTED, Observable, ScoringMap
 from penstock.analysis.observed_values import Ensemble, value_at
-from penstock.analysis.opponents import LEAST_POINTS, OPPONENTS, RANDOM_WALK, Forecast, History, forecast
+from penstock.analysis.opponents import LEAST_POINTS, OPPONENTS, RANDOM_WALK, Forecast, History, available, forecast
 from penstock.analysis.scoring import (
     LEVELS,
     Score,
@@ -79,6 +79,8 @@ class Evaluation:
     def total(self) -> dict[str, Any]:
         """All series with the same weight: mean coverage, median width ratio, mean log CRPS ratio to each opponent."""
         table = self.by_series()
+        if table.empty:
+            return {"series": 0, "points": 0}
         names = [f"cover_{round(100 * level)}" for level in LEVELS]
         found: dict[str, Any] = {"series": len(table), "points": len(self.points)}
         found |= {name: float(table[name].mean()) for name in names}
@@ -274,7 +276,7 @@ def naive_forecasts(
             continue
         history = history_of(known, key)
         days = [dt.date.fromisoformat(text) for text in _points(later, key)["date"]]
-        given = {name: forecast(name, history, days) for name in opponents}
+        given = {name: forecast(name, history, days) for name in available(opponents)}
         found[key] = {name: each for name, each in given.items() if each is not None}
     return found
 

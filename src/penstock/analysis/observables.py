@@ -18,6 +18,8 @@ from penstock.errors import InputError
 from penstock.world.naming import nearest_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from penstock.world import World
 
 NONE = "none"
@@ -81,9 +83,29 @@ class ScoringMap:
     """The rows of a world's `observables.csv`."""
 
     def __init__(self, world: World) -> None:
+        self._read(world.every_row("observables"))
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame) -> ScoringMap:
+        """The same from the rows themselves."""
+        found = cls.__new__(cls)
+        found._read(table)
+        return found
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows as they stand in the file."""
+        return self._table.copy()
+
+    @property
+    def rows(self) -> tuple[Observable, ...]:
+        """Every row, those of series that are not carried too."""
+        return tuple(self._rows.values())
+
+    def _read(self, table: pd.DataFrame) -> None:
+        self._table = table.copy()
         self._rows: dict[tuple[str, str], Observable] = {}
-        frame = world.every_row("observables")
-        for line, row in enumerate(frame.to_dict("records"), start=2):
+        for line, row in enumerate(table.to_dict("records"), start=2):
             cells = {str(key): "" if cell != cell or cell is None else str(cell) for key, cell in row.items()}
             found = _observable(cells, line)
             self._rows[found.series, found.entity] = found

@@ -1,21 +1,20 @@
 """Naive forecasts that the model has to beat, fixed before the first score.
 
 Each sees the logarithms of a series up to a day and gives a normal forecast of a later one. Time is counted in the
-median spacing of the points, for a few series are not quite regular. statsmodels fits two of them; it is loaded when
-they are called for.
+median spacing of the points, for a few series are not quite regular. statsmodels fits two of them (extra `analysis`); it
+is loaded when they are called for, and without it the random walk competes alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-from penstock.errors import UsageError
 
 Array = np.ndarray
 
@@ -59,6 +58,12 @@ class Forecast:
     deviation: Array
 
 
+def available(names: Sequence[str] = OPPONENTS) -> tuple[str, ...]:
+    """The opponents that can compete here: two of them need statsmodels."""
+    fitted = importlib.util.find_spec("statsmodels") is not None
+    return tuple(name for name in names if fitted or name == RANDOM_WALK)
+
+
 def forecast(name: str, history: History, days: Sequence[dt.date]) -> Forecast | None:
     """Forecast of an opponent for later days; None where the history is too short or the fit fails."""
     least = LEAST_POINTS if name == RANDOM_WALK else LEAST_POINTS_FITTED
@@ -93,10 +98,8 @@ def random_walk(history: History, days: Sequence[dt.date]) -> Forecast:
 
 def _damped_trend(logs: Array, steps: int) -> Forecast:
     """Exponential smoothing with additive errors and a damped additive trend."""
-    try:
-        from statsmodels.tsa.exponential_smoothing.ets import ETSModel
-    except ImportError:
-        raise _missing() from None
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
     # statsmodels reads the labels of what it predicts, which a bare array does not have
     fitted = ETSModel(pd.Series(logs), error="add", trend="add", damped_trend=True).fit(disp=False)
     count = len(logs)
@@ -109,10 +112,8 @@ def _damped_trend(logs: Array, steps: int) -> Forecast:
 
 def _arima(logs: Array, steps: int) -> Forecast:
     """ARIMA(p, 1, q) with or without drift, the one of least AIC."""
-    try:
-        from statsmodels.tsa.statespace.sarimax import SARIMAX
-    except ImportError:
-        raise _missing() from None
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
     best = None
     for p, q in ORDERS:
         for trend in ("n", "t"):
@@ -127,9 +128,3 @@ def _arima(logs: Array, steps: int) -> Forecast:
         raise ValueError("no order could be fitted")
     predicted = best.get_forecast(steps)
     return Forecast(np.asarray(predicted.predicted_mean), np.sqrt(np.asarray(predicted.var_pred_mean)))
-
-
-def _missing() -> UsageError:
-    return UsageError(
-        "statsmodels: found no such package; expected it for two of the opponents: pip install 'penstock[analysis]'"
-    )

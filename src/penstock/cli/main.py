@@ -47,6 +47,8 @@ COMMANDS = {
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
+    "backtest": Entry("penstock.cli.backtest", True, "The model tried on a past, and scored."),
+    "forecast": Entry("penstock.cli.forecast", True, "The record of forecasts: freeze them, score them later."),
 }
 
 
