@@ -1,8 +1,8 @@
 """Naive forecasts that the model has to beat, fixed before the first score.
 
 Each sees the logarithms of a series up to a day and gives a normal forecast of a later one. Time is counted in the
-median spacing of the points, for a few series are not quite regular. statsmodels fits two of them (extra `analysis`); it
-is loaded when they are called for, and without it the random walk competes alone.
+median spacing of the points, for a few series are not quite regular. statsmodels (extra `analysis`) fits two of them;
+it is loaded when they are called for, and without it the random walk competes alone.
 """
 
 from __future__ import annotations

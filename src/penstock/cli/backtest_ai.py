@@ -15,6 +15,8 @@ from penstock.cli.run import SeedOption, read_seed
 from penstock.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is scored again, for the log.")]
@@ -49,7 +51,7 @@ def ai(
         Section(
             "total",
             f"AI backtest from {found.start}, pseudo-out-of-sample, every series with the same weight",
-            totals.T if people else totals,
+            _totals_for_people(totals) if people else totals,
             "prior: drawn from the prior's margins, the test; matched: margins set with later data, no test."
             + opponents_note(),
         ),
@@ -74,6 +76,43 @@ def ai(
         settings.say(f"wrote {page} and a row of {log}")
 
 
+TOTAL_NAMES = {
+    "series": "series",
+    "points": "points",
+    "cover_50": "outcomes in the 50 % interval",
+    "cover_80": "outcomes in the 80 % interval",
+    "cover_95": "outcomes in the 95 % interval",
+    "median_width_ratio": "median width over random walk's",
+    "mean_width_ratio": "mean width over random walk's",
+    "log_crps_ratio_random_walk": "mean log CRPS ratio to random walk",
+    "log_crps_ratio_damped_trend": "mean log CRPS ratio to damped trend",
+    "log_crps_ratio_arima": "mean log CRPS ratio to ARIMA",
+    "series_with_damped_trend": "series long enough for these two",
+}
+
+
+def total_for_people(total: Mapping[str, float]) -> dict[str, str]:
+    """A total as names and figures."""
+    return {words: _told(name, float(total[name])) for name, words in TOTAL_NAMES.items() if name in total}
+
+
+def _totals_for_people(totals: pd.DataFrame) -> pd.DataFrame:
+    from pandas import DataFrame
+
+    columns = {str(name): total_for_people({str(k): v for k, v in row.items()}) for name, row in totals.iterrows()}
+    return DataFrame(columns).rename_axis("all series")
+
+
+def _told(name: str, value: float) -> str:
+    if value != value:
+        return ""
+    if name.startswith("cover"):
+        return f"{100.0 * value:.0f} %"
+    if name.startswith("log"):
+        return f"{value:+.2f}"
+    return f"{value:.0f}" if name.startswith(("series", "points")) else f"{value:.2f}"
+
+
 def opponents_note() -> str:
     """What is left out where a package is missing."""
     from penstock.analysis.opponents import OPPONENTS, available
@@ -84,15 +123,16 @@ def opponents_note() -> str:
 
 
 def series_for_people(series: pd.DataFrame) -> pd.DataFrame:
-    names = {
-        "cover_50": "in 50 %",
-        "cover_80": "in 80 %",
-        "cover_95": "in 95 %",
-        "median_error": "error",
-        "width_ratio": "width",
-        "crps_ratio_random_walk": "CRPS",
-    }
-    return series[["points", *names]].rename(columns=names)
+    """Coverage, error, and width and CRPS over the random walk's, short enough for 80 columns."""
+    shown = series.rename(columns={"points": "n"})[["n"]]
+    return shown.assign(
+        **{
+            "in 80 %": [f"{100.0 * share:.0f} %" for share in series["cover_80"]],
+            "error": [f"{error:+.2f}" for error in series["median_error"]],
+            "width": [_told("", width) for width in series["width_ratio"]],
+            "CRPS": [_told("", ratio) for ratio in series["crps_ratio_random_walk"]],
+        }
+    )
 
 
 def _figures(total: dict[str, float], paths: int) -> dict[str, float | int]:

@@ -107,14 +107,17 @@ def score(
 
 def _sections(found: ForecastScore) -> list[Section]:
     from penstock.analysis.forecast_record import SCORED_APART
-    from penstock.cli.backtest_ai import opponents_note, series_for_people
+    from penstock.cli.backtest_ai import opponents_note, series_for_people, total_for_people
 
     about = found.about
     sections = []
     if found.main.points:
-        title = f"Forecast of {about['world']['name']} as of {about['world']['as_of']}, frozen {about['frozen']}"
+        world = about["world"]
+        title = (
+            f"Forecast of {world['name']} as of {world['as_of']}, {about['margins']} margins, made {about['frozen']}"
+        )
         told = "Every series with the same weight; CRPS in logs." + opponents_note()
-        sections.append(Section("total", title, found.main.total(), told))
+        sections.append(Section("total", title, total_for_people(found.main.total()), told))
         note = "error: mean log of median over outcome (minus: too low). CRPS and width over those of the random walk."
         sections.append(Section("series", "By series", series_for_people(found.main.by_series()), note))
         sections.append(Section("horizons", "By quarters ahead", series_for_people(found.main.by_horizon())))
