@@ -47,7 +47,9 @@ def rows_known(frames: Frames, as_of: dt.date) -> dict[str, pd.DataFrame]:
     if "power" in cut:
         power = cut["power"]
         day = power["signed"].fillna(power["commercial_operation"])
-        cut["power"] = _kept(power, day.notna() & known_by(day, as_of))
+        kept = _kept(power, day.notna() & known_by(day, as_of))
+        # a project may be known before its site is
+        cut["power"] = kept.assign(site_id=kept["site_id"].where(kept["site_id"].isin(set(cut["sites"]["id"]))))
     if "chips" in cut:
         cut["chips"] = _chips(cut["chips"], as_of)
     return cut
