@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BASE_LIMIT_MB = 650
 EXTRAS_LIMIT_MB = 1500
-EXTRAS = "plot,analysis,power,studio"
+EXTRAS = "plot,analysis,energy,studio"
 INSTALLER = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence.pth")
 LARGEST = 8
 

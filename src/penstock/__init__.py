@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from penstock.analysis.portfolio import portfolio
     from penstock.analysis.reverse import reverse
     from penstock.analysis.stress import stress
+    from penstock.analysis.supply_chain import supply_chain
     from penstock.analysis.systemic import systemic
+    from penstock.analysis.token_price import token_price
     from penstock.engine.ensemble import simulate
     from penstock.engine.run import Run, open_run
     from penstock.world import World, load_world
@@ -46,7 +48,9 @@ _HOMES = {
     "sensitivity": "penstock.analysis.model_sensitivity",
     "simulate": "penstock.engine.ensemble",
     "stress": "penstock.analysis.stress",
+    "supply_chain": "penstock.analysis.supply_chain",
     "systemic": "penstock.analysis.systemic",
+    "token_price": "penstock.analysis.token_price",
 }
 
 __all__ = [
@@ -69,7 +73,9 @@ __all__ = [
     "sensitivity",
     "simulate",
     "stress",
+    "supply_chain",
     "systemic",
+    "token_price",
 ]
 
 

@@ -10,20 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstock.analysis.backtest_ai import (
-    MODEL,
-    Backtest,
-    backtest_ai,
-    evaluate,
-    naive_forecasts,
-    scored_list,
-)
+from penstock.analysis.backtest_ai import Backtest, backtest_ai, scored_list
+from penstock.analysis.backtest_page import ai_page
+from penstock.analysis.evaluation import MODEL, evaluate, naive_forecasts
 from penstock.analysis.observables import ScoringMap
 from penstock.analysis.observed_values import Ensemble
 from penstock.analysis.opponents import RANDOM_WALK
 from penstock.analysis.score_log import add_score
 from penstock.errors import InputError, UsageError
-from penstock.report.backtest_page import ai_page
 from penstock.world import load_world
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,10 @@ import pytest
 
 import penstock as ps
 from penstock.analysis.explain import Explanation
-from penstock.analysis.losses import BEARERS, PathLosses, losses_of
+from penstock.analysis.losses import losses_of
 from penstock.analysis.story import usd
 from penstock.engine.model import PathDetail
-from penstock.engine.run import Run
+from penstock.engine.run import MemoryTables, Run
 from penstock.errors import UsageError
 
 PATHS, QUARTERS = 24, 12
@@ -171,24 +171,27 @@ def test_the_ledger_tells_every_change_of_cash(detail: PathDetail) -> None:
     assert (moved - told).abs().to_numpy().max() < 1e-6 * cash.to_numpy().max() + 1e-6
 
 
+class Calm:
+    """An engine that tells of each path what it was given."""
+
+    def __init__(self, detail: PathDetail) -> None:
+        self.detail = detail
+
+    def replay(self, model: object, path: int) -> PathDetail:
+        return self.detail
+
+
 def test_a_path_on_which_nothing_fails_has_no_story(run: Run, detail: PathDetail) -> None:
     nothing = replace(detail, events=detail.events.iloc[:0])
-    calm = SimpleNamespace(
-        outcomes=run.outcomes, events=run.events.iloc[:0], losses=run.losses.iloc[:0], scenarios=run.scenarios,
-        world=run.world, path=lambda number, scenario: nothing,
-    )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("penstock.analysis.explain.losses_of", lambda *_: no_losses())
-        told = ps.explain(calm, 3)
+    tables = {"outcomes": run.outcomes, "events": run.events.iloc[:0], "losses": run.losses.iloc[:0]}
+    models = {name: run.model(name) for name in run.scenarios}
+    engine: Any = Calm(nothing)
+    calm = Run(run.manifest, MemoryTables(tables), world=run.world, engine=engine, models=models)
+    told = ps.explain(calm, 3)
     assert told.story == ()
     assert (told.loss_usd_bn, told.rank) == (0.0, 1)
     assert told.summary == ("No company comes into distress on this path.",)
     assert len(told.to_pandas()) == 0
-
-
-def no_losses() -> PathLosses:
-    zero = np.zeros(PATHS)
-    return PathLosses(np.arange(PATHS), zero, dict.fromkeys(BEARERS, zero), {}, zero)
 
 
 def test_portfolio_and_story_name_the_same_failures(run: Run) -> None:

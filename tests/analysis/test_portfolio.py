@@ -244,6 +244,10 @@ BAD_ROWS = {
     "alpha,bond,1,,-cmd": ("formula", "lgd: found '-cmd'; expected plain text, no formula"),
     ",bond,1,,": ("company_missing", f"company: found nothing; expected {ANY}"),
     "alhpa,bond,1,,": ("company_unknown", f"company: found 'alhpa'; expected {ANY}; nearest alpha"),
+    "5493001KJTIIGC8Y1R21,bond,1,,": (
+        "company_unknown",
+        "company: found '5493001KJTIIGC8Y1R21'; expected a LEI whose last two digits check the others "
+        "(ISO 7064, mod 97-10): 12 here"),
     "Holdings,bond,1,,": (
         "company_ambiguous", "company: found 'Holdings', which names 2; expected one of beta, gamma"),
     "bank,bond,1,,": (

@@ -104,8 +104,8 @@ def planted(weights: Sequence[float], threshold: float, correlation: Array) -> t
 
     def simulate(tasks: Sequence[Task]) -> list[Outcome]:
         found = []
-        for z, seed, paths in tasks:
-            noise = np.random.default_rng(seed).standard_normal(paths)
+        for z, seed, first, paths in tasks:
+            noise = np.random.default_rng(seed).standard_normal(first + paths)[first:]
             amount = np.dot(weights, z) + 0.5 * noise
             found.append(Outcome(amount >= threshold, amount, float(np.clip(amount / threshold, 0, 1).mean())))
         return found
@@ -287,8 +287,8 @@ def test_a_shock_planted_in_a_small_world_is_found_again(small: World, model: Mo
 
     def simulate(tasks: Sequence[Task]) -> list[Outcome]:
         found = []
-        for z, seed, paths in tasks:
-            spent = spending_of(replace(model, seed=seed), program, np.array(z), paths)
+        for z, seed, first, paths in tasks:
+            spent = spending_of(replace(model, seed=seed), program, np.array(z), first + paths)[first:]
             progress = float(np.clip(2.0 - spent / wanted.mean(), 0, 1).mean())
             found.append(Outcome(spent <= np.median(wanted), spent, progress))
         return found
@@ -325,7 +325,22 @@ def test_bad_quarters_and_companies_outside_the_model_are_told(small: World) -> 
 def test_the_trial_of_a_failure_counts_paths_on_which_the_company_fails(small: World, model: Model) -> None:
     space = space_of(small, model)
     program = shocked_program(small, model, space, "2026Q2")
-    outcome = Trial(model, program, Target("fails", company_id="cloudy"))((tuple(np.zeros(len(space.factors))), 7, 16))
+    trial, still = Trial(model, program, Target("fails", company_id="cloudy")), tuple(np.zeros(len(space.factors)))
+    outcome = trial((still, 7, 0, 16))
     failed = simulate_paths(model, 0, 16).company["failed"][:, model.firms.index("cloudy")].max(axis=0)
     assert np.array_equal(outcome.met, failed > 0.5)
     assert 0.0 <= outcome.progress <= 1.0
+    # in two parts, the same
+    parts = trial((still, 7, 0, 8)).joined(trial((still, 7, 8, 8)))
+    assert np.array_equal(parts.met, outcome.met) and np.array_equal(parts.amount, outcome.amount)
+    assert parts.progress == pytest.approx(outcome.progress)
+
+
+def test_a_shock_that_is_clear_after_half_of_the_paths_is_not_tried_on_the_rest() -> None:
+    study, _ = planted([1.0, 0.0], 2.0, np.eye(2))
+    far, near = np.array([4.0, 0.0]), np.array([2.0, 0.0])
+    clear, open_ = study._tried([far, near], 64)
+    assert (len(clear.met), len(open_.met)) == (32, 64)
+    assert (study.done, study.path_count) == (2, 32 + 64)
+    whole = study._run([near], 7, 0, 64)[0]
+    assert np.array_equal(open_.met, whole.met)

@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.engine import Throughput
 from benchmarks.machine import provenance
 
-from benchmarks import command, contagion, page, step_profile
+from benchmarks import command, contagion, crises, page, step_profile
 from penstock.engine import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.steps import want
@@ -112,3 +112,20 @@ def test_memory_counts_the_processes_that_a_process_starts(tmp_path: Path) -> No
 def test_a_call_that_ends_badly_is_no_measurement(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="exit code 3"):
         command.timed(["-c", "raise SystemExit(3)"], tmp_path, {})
+
+
+def test_hard_cases_of_crises_are_measured_beside_their_limits() -> None:
+    from penstock.engine.steps import settle
+
+    before = settle.clear
+    rows = [crises.ensemble_clearing(8, 4), *crises.dense_input(60, 400, 1), *crises.creeping_distress(300, 3_000)]
+    assert settle.clear is before
+    assert [row.what.split(",")[0] for row in rows[:3]] == [
+        "clearing in the ensemble",
+        "clearing",
+        "linear DebtRank",
+    ]
+    assert all(row.seconds >= 0.0 for row in rows)
+    assert sum("fixed point to" in row.told for row in rows) == len(crises.LEVERAGES)
+    slow = crises.Row("clearing", 0.02, 0.01, "")
+    assert "| clearing | 10.0 ms | 20.0 ms | **no** |  |" in crises.table([slow])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.campaign import default_rates, random_worlds, steps
+from tools.campaign import default_rates, power_audit, random_worlds, searches, sizes, steps
 from tools.campaign.command import main
 from tools.campaign.units import Unit, finish, unit_folder
 
@@ -84,6 +84,59 @@ def test_each_step_is_compared_with_all_steps_on() -> None:
     assert passed[:-1] == [False] * (len(STEPS) - 1)
     assert "surplus by" in result.verdicts[-1].told
     assert all(item.name in result.sections[0][1] for item in HEADLINES)
+
+
+def test_a_shock_is_compared_size_by_size() -> None:
+    options = sizes.Options(paths=8, quarters=6)
+    assert options.units == len(sizes.shocks()) and "baseline" not in sizes.shocks()
+    unit = sizes.Work(options)(sizes.shocks().index("funding_freeze"))
+    assert unit == json.loads(json.dumps(unit))
+    assert [step["size"] for step in unit["steps"]] == list(sizes.SIZES)
+    for step in sizes.steps_of(options, [unit]):
+        assert sum(step.parts.values()) == pytest.approx(step.difference, abs=1e-9)
+        each = sum(parts[name] for parts in step.companies.values() for name in parts)
+        assert each == pytest.approx(step.difference, abs=1e-9)
+    whole = sizes.Work(options)(sizes.shocks().index("lab_cannot_pay"))
+    assert [step["size"] for step in whole["steps"]] == [1.0]
+    assert "expected events with a size" in whole["reason"]
+
+
+def test_losses_that_fall_beyond_chance_fail_with_their_mechanism() -> None:
+    options = sizes.Options(paths=4, quarters=1)
+    flat = {name: [10.0] * 4 for name in ("loss", "claims", "rescue", "capex", "defaults")}
+    spared = {"parts": {"added": [0.0] * 4, "avoided": [-3.0, -4.0, -3.0, -4.0], "same": [0.0] * 4}}
+    companies = {"oracle": {"added": 0.0, "avoided": -14.0, "same": 0.0}}
+    change = {"loss": {**spared, "companies": companies}, "claims": {**spared, "companies": companies}}
+    less = {**flat, "loss": [7.0, 6.0, 7.0, 6.0], "claims": [7.0, 6.0, 7.0, 6.0], "capex": [9.0] * 4}
+    units: list[Unit] = [
+        {"scenario": name, "reason": "", "base": flat, "steps": [{"size": 1.0, **less, "change": change}]}
+        for name in sizes.shocks()
+    ]
+    result = sizes.result(options, units)
+    assert not any(verdict.passed for verdict in result.verdicts)
+    told = dict(result.sections)["Exceptions: steps where the mean falls"]
+    assert "failures spared (-3.5: oracle -3.5); 10.0 % less is built" in told
+
+
+def test_searches_are_timed_and_told() -> None:
+    unshocked = {"share": 0.2, "low": 0.15, "high": 0.25}
+    factor = {"factor": "sentiment", "effect": "x 0.71", "part": 0.9, "share_without": 0.2}
+    shock = {"distance": 1.5, "low": 1.0, "high": 2.0, "share": 0.55, "share_low": 0.5, "share_high": 0.6}
+    timed = {"wall_s": 10.0, "cpu_s": 8.0, "peak_mb": 300.0, "paths": 64, "settings": 2}
+    search = {"name": "reverse --target defaults>=5", "found": 1, "needed": True, "unshocked": unshocked, **timed}
+    sobol = {"name": "sensitivity --method sobol", "outputs": ["capex"], "units": {"capex": "usd_bn"}, **timed}
+    row = {"output": "capex", "factor": "luck", "S1": 0.3, "S1_conf": 0.1, "ST": 0.6, "ST_conf": 0.1}
+    units: list[Unit] = [
+        {**search, "shocks": [{**shock, "factors": [factor]}]},
+        {**search, "shocks": [{**shock, "share": 0.4, "factors": [factor]}]},
+        {**sobol, "indices": [row]},
+        {**sobol, "indices": [{**row, "ST": 1.5}]},
+    ]
+    result = searches.result(searches.Options(), units)
+    assert [verdict.passed for verdict in result.verdicts] == [True, False, True, False]
+    page = dict(result.sections)
+    assert "320" in page["Times (256 paths, 40 quarters)"]
+    assert "sentiment x 0.71 (90%, without it 20%)" in page["`reverse --target defaults>=5`"]
 
 
 # ------------------------------------------------------------------ going on
@@ -174,3 +227,32 @@ def test_contagion_must_add_failures_beyond_chance(change: float, passed: bool) 
     noise = np.array([-0.5, 0.5] * 50)
     later = np.full(100, 3.0)
     assert default_rates.contagion_verdict(later, later + change + noise).passed is passed
+
+
+# ------------------------------------------------------------------ the audit of the power plan
+
+
+def audited(cost: float = 60.5, cpu: float = 90.0) -> Unit:
+    """A made-up outcome of one case."""
+    seconds = {"plan_s": 0.2, "audit_s": 100.0, "audit_cpu_s": cpu, "memory_gb": 0.8}
+    costs = {"plan_usd_per_mwh": 60.0, "audit_usd_per_mwh": cost, "peak_mw": 1000.0}
+    sizes = {"plan_mw": {"ccgt": 900.0}, "audit_mw": {"ccgt": 880.0}}
+    return seconds | costs | sizes | {"audit_shed_mwh": 0.0, "imbalance_mw": 1e-12}
+
+
+def test_an_audit_passes_within_its_limits_and_fails_beyond() -> None:
+    options = power_audit.Options()
+    good = power_audit.result(options, [audited()] * options.units)
+    assert good.passed
+    assert "| flat load, Dallas | ccgt | 900 | 880 | +2.0 % |" in dict(good.sections)["Capacities, MW"]
+    dear = power_audit.result(options, [audited(), audited(cost=62.0), audited()])
+    assert [verdict.passed for verdict in dear.verdicts] == [True, False, True, True, True]
+    slow = power_audit.result(options, [audited(cpu=400.0)] * options.units)
+    assert "**FAILED**: audit under 300 s of a core: 400 s" in slow.verdicts[-2].line
+
+
+def test_the_systems_of_the_audit_stand() -> None:
+    flat, capped, campus = (power_audit.system(number) for number in range(3))
+    assert flat.co2_cap_t_per_mwh == np.inf and capped.co2_cap_t_per_mwh == 0.15
+    assert campus.load_mw.max() == 5000.0
+    assert campus.given_mw.max() == pytest.approx(3 * 754)

@@ -83,6 +83,15 @@ EXPECTED = {
     "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
     "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
     "explain": shape(1, options={"--path"}),
+    "world audit": shape(),
+    "backtest ai": shape(options={"--from", "--out"}),
+    "forecast freeze": shape(options=SIMULATING - {"--jobs", "-j"}),
+    "forecast score": shape(1, options={"--paths", "-n", "--seed", "--prior"}),
+    "backtest telecom": shape(options=SIMULATING | {"--facts", "--by"}),
+    "site": shape(1, options={"--power", "--load-mw"}),
+    "model": shape(options={"--params", "--tokens", "--chips"}),
+    "chain": shape(options={"--cut"}),
+    "token": shape(1, options={"--chip", "--site", "--power", "--vs", "--integrated"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -145,10 +154,48 @@ FORMULAS = {
     ),
     "money.credit.merton_calibrate": (("equity", "sigma_equity", "debt", "rate", "maturity"), {}),
     "analysis.impact.measures": (("exposures", "buffers"), {}),
+    "layers.facilities.pue": (("design", "dry_bulb_c", "wet_bulb_c", "load"), {}),
+    "layers.facilities.water": (("design", "dry_bulb_c", "wet_bulb_c", "load"), {}),
+    "layers.facilities.first_power": (
+        ("stages", "seed", "n"),
+        {"routes": None, "permit_failure": 0.2, "delays_months": None},
+    ),
+    "layers.energy.units_for_reliability": (("load_mw", "unit_mw", "availability", "target"), {"common_cause": 0.0}),
+    "layers.energy.plan": (
+        ("load_mw", "technologies", "weather"),
+        {
+            "grid_cap_mw": None,
+            "co2_cap_t_per_mwh": None,
+            "voll": 10_000.0,
+            "given_mw": None,
+            "most_new_mw": None,
+            "prices": None,
+            "capex_factor": None,
+            "days": 12,
+        },
+    ),
+    "layers.energy.dispatch": (
+        ("load_mw", "capacity_mw", "availability", "marginal_usd_per_mwh"),
+        {"battery_mw": 0.0, "battery_mwh": 0.0, "round_trip": 0.87, "voll": 10_000.0},
+    ),
     "analysis.sensitivity.morris": (("function", "bounds", "seed", "n"), {"levels": 4}),
     "analysis.sensitivity.sobol": (("function", "bounds", "seed", "n"), {"groups": None}),
 }
 """Formula families: positional parameters, then those by keyword only with their defaults."""
+
+LAYERS = {
+    "ai.training": ("params", "tokens", "chips", "chip"),
+    "ai.goodput": ("chips", "chip_mtbf_h", "checkpoint_s", "restart_s"),
+    "ai.kv_bytes_per_token": ("model",),
+    "platform.erlang_b": ("servers", "load"),
+    "platform.erlang_c": ("servers", "load"),
+    "platform.max_utilisation": ("slots", "wait_probability"),
+    "platform.pooling": ("cv_tenant", "cv_common", "k", "percentile"),
+    "silicon.gemm_time": ("m", "n", "k", "chip", "bytes"),
+    "silicon.decode": ("model", "chip", "chips", "batch", "context"),
+    "silicon.throughput": ("model", "chip", "scenario"),
+}
+"""Functions of the layers: positional parameters; what is by keyword only is optional."""
 
 LATER = ("calibrate", "fleet", "studio")
 
@@ -271,6 +318,17 @@ def test_formula_families(path: str) -> None:
     assert named == keyword
 
 
+@pytest.mark.parametrize("path", LAYERS)
+def test_functions_of_the_layers(path: str) -> None:
+    home, name = path.rsplit(".", 1)
+    parameters = inspect.signature(getattr(importlib.import_module(f"penstock.layers.{home}"), name)).parameters
+    given = [p for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert tuple(p.name for p in given) == LAYERS[path]
+    assert all(p.default is not REQUIRED for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    if path == "silicon.throughput":
+        assert parameters["scenario"].default == "offline"
+
+
 def test_what_clearing_returns() -> None:
     from penstock.money.settlement import Clearing
 
@@ -292,7 +350,9 @@ def test_what_a_run_offers() -> None:
 
 
 def test_names_of_python_are_listed() -> None:
-    assert {"load_world", "simulate", "open_run", "portfolio", "explain"} <= set(ps.__all__)
+    assert {"load_world", "simulate", "open_run", "portfolio", "explain", "supply_chain", "token_price"} <= set(
+        ps.__all__
+    )
     assert set(ps.__all__) <= set(dir(ps))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ps.nonsense

@@ -181,3 +181,21 @@ def test_writing_gives_a_whole_file_and_no_rest(tmp_path: Path) -> None:
 def test_a_place_that_can_not_be_written_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="report"):
         write_report(fixture_run(5), tmp_path / "missing" / "report.html")
+
+
+def test_the_price_of_a_token_is_told_where_the_world_can_price_it() -> None:
+    from dataclasses import replace
+
+    import penstock as ps
+    from penstock.report.figures_token import token_waterfall
+    from penstock.report.source import read_run
+
+    data = read_run(fixture_run())
+    assert token_waterfall(replace(data, world=None)) is None
+    figure = token_waterfall(replace(data, world=ps.load_world()))
+    assert figure is not None
+    keys = [column.key for column in figure.columns]
+    for model, _ in figure.facets[0].values:
+        rows = [row for row in figure.rows if row[0] == model]
+        assert abs(sum(float(row[keys.index("share")]) for row in rows) - 1.0) < 1e-9
+        assert "A million output tokens cost users $" in figure.findings[model]

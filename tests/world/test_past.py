@@ -101,4 +101,4 @@ def test_a_copy_holds_the_rows_of_the_past(past: World, tmp_path: Path) -> None:
     new_world(tmp_path / "mine", "ai-2024")
     copy = load_world(tmp_path / "mine")
     assert copy.as_of == DAY
-    pd.testing.assert_frame_equal(copy.every_row("financials"), past.every_row("financials"))
+    assert copy.hash == past.hash

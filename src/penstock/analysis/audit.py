@@ -28,7 +28,13 @@ REASONS = ("source", "source_id", "why", "note", "basis", "reason", "parameter")
 """Columns of the model's own tables in which a row says where its numbers come from."""
 CITED = ("A", "B", "C")
 """Grades that need a cited thing, not a reason alone."""
-TABLES_OF_THE_MODEL = ("engine", "scenarios", "analysis", "fleet")
+TABLES_OF_THE_MODEL = ("engine", "scenarios", "analysis", "fleet", "layers", "conduct", "money")
+NO_REASON_IN_ROWS = {
+    "sources.csv": "a list of sources, no number rests on it",
+    "weather_month_hour.csv": "measured: the station's typical year, named in each row (layers/weather.py)",
+    "weather_quantiles.csv": "measured: the station's typical year, named in each row (layers/weather.py)",
+}
+"""Files whose rows give no reason of their own, each with why not."""
 INFLUENCE_QUARTERS = 8
 RESULTS = {
     "capex_usd_bn": "AI capital spending of the last year",
@@ -140,7 +146,7 @@ def influence_by_grade(model: Model, paths: int) -> tuple[pd.DataFrame, pd.DataF
     from penstock.engine.parameters import draw_parameters
     from penstock.engine.random import draw
 
-    assumptions = model.facts.assumptions
+    assumptions = model.facts.parameters
     block = simulate_paths(model, 0, paths)
     numbers = draw(model.seed, range(paths), model.program.quarters, model.layout.draw_column).parameters
     theta = draw_parameters(numbers, prior=model.prior, table=assumptions)
@@ -198,6 +204,8 @@ def unsourced(world: World) -> Iterator[Unsourced]:
         yield from check_rows(f"rules/{name}.csv", rows, known)
     for folder in TABLES_OF_THE_MODEL:
         for path in sorted((PACKAGE / folder).rglob("*.csv")):
+            if path.name in NO_REASON_IN_ROWS:
+                continue
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             yield from check_rows(str(path.relative_to(PACKAGE)), rows, known)
@@ -233,9 +241,10 @@ def check_rows(file: str, rows: list[dict[str, str]], known: set[str]) -> Iterat
     """Rows of a table of the model that say nothing of where their numbers come from.
 
     A row with a number needs a reason in one of the columns REASONS; one of grade A to C needs a source, or has to name
-    a parameter, series or source of the data, a table or a page of the documentation; a table with a grade needs one in
-    each row.
+    a parameter, series or source of the data, a table or a page of the documentation, or another row of the table (`as
+    h100`); a table with a grade needs one in each row.
     """
+    keys = {f"as {next(iter(row.values()))}" for row in rows}
     for place, row in enumerate(rows, start=2):
         if not any(_is_number(cell) for cell in row.values()):
             continue
@@ -246,13 +255,16 @@ def check_rows(file: str, rows: list[dict[str, str]], known: set[str]) -> Iterat
             yield Unsourced(file, label, f"grade {grade or 'missing'}")
         elif not reason:
             yield Unsourced(file, label, "neither source nor reason")
-        elif grade in CITED and not (row.get("source") or row.get("source_id") or _names_something(reason, known)):
+        elif grade in CITED and not (
+            row.get("source") or row.get("source_id") or reason in keys or _names_something(reason, known)
+        ):
             yield Unsourced(file, label, f"grade {grade} names nothing that is cited")
 
 
-def _names_something(reason: str, known: set[str]) -> bool:
+def _cites(reason: str, known: set[str]) -> bool:
+    """Whether a reason names one of the known things, a table, or a page of the documentation."""
     words = {word.strip(".,;:()") for word in reason.replace(";", " ").split()}
-    if words & known or any(word.endswith(".csv") or word.startswith("docs/") for word in words):
+    if words & known or reason in known or any(word.endswith(".csv") or word.startswith("docs/") for word in words):
         return True
     stems = [word.rstrip("*") for word in words if word.endswith(("_*", "*")) and len(word) > 3]
     return any(name.startswith(stem) for stem in stems for name in known)

@@ -113,12 +113,14 @@ def circularity(
     return simulated_circularity(money)
 
 
-def world_circularity(world: World) -> Circularity:
+def world_circularity(world: World, opening: Opening | None = None) -> Circularity:
     """Loops in the ties of a world as of its date: stated amounts, and estimates with a range where none is stated.
+
+    `opening`: the opening state where it has been made before.
 
     Raises InputError for a world without ties in force.
     """
-    opening = opening_of(world)
+    opening = opening_of(world) if opening is None else opening
     money = world_money(world, opening)
     table = money.table
     network = network_of(table)

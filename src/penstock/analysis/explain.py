@@ -99,17 +99,22 @@ def explain(
     seed: int = 7,
     jobs: int = 1,
     prior: bool = False,
+    losses: PathLosses | None = None,
     on_progress: OnProgress = silent,
 ) -> Explanation:
     """Tell one path of a run: a number from 0, `worst` (largest `loss_usd_bn`) or `median`.
 
-    `scenario` is one of the run's (its first unless given). A world is simulated first, with the other options. The
-    path is simulated again from the manifest, bit for bit what the run saw, so that each sentence has its postings.
+    `scenario` is one of the run's (its first unless given). A world is simulated first, with the other options.
+    `losses` are those of the scenario where they have been counted before. The path is simulated again from the
+    manifest, bit for bit what the run saw, so that each sentence has its postings.
 
     Raises UsageError for a path or scenario that the run does not have.
     """
-    run: Any = run_or_world
-    if not hasattr(run_or_world, "outcomes"):
+    from penstock.engine.run import Run
+
+    if isinstance(run_or_world, Run):
+        run = run_or_world
+    else:
         from penstock.engine.ensemble import simulate
 
         options: dict[str, Any] = {"paths": paths, "quarters": quarters, "seed": seed, "jobs": jobs, "prior": prior}
@@ -118,7 +123,7 @@ def explain(
     name = scenario or run.scenarios[0]
     if name not in run.scenarios:
         raise UsageError(f"scenario: found {name!r}; expected one of {', '.join(run.scenarios)}")
-    found = losses_of(run, name)
+    found = losses_of(run, name) if losses is None else losses
     number = _path_number(path, found)
     detail = run.path(number, name)
     names = _names(run)

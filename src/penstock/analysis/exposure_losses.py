@@ -12,7 +12,6 @@ over, to the end of the run; nothing is discounted; gains are not counted.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from penstock.world.rows import read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,14 +50,7 @@ class Assumption:
 @lru_cache(maxsize=1)
 def assumptions() -> dict[str, Assumption]:
     """The assumed numbers of the rules, by name."""
-    with ASSUMPTIONS.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["name"]: _assumption(row) for row in rows}
-
-
-def _assumption(row: Mapping[str, str]) -> Assumption:
-    low, central, high = (float(row[name]) for name in ("low", "central", "high"))
-    return Assumption(row["name"], low, central, high, row["unit"], row["grade"], row["note"])
+    return {row.name: row for row in read_rows(ASSUMPTIONS, Assumption)}
 
 
 def central_values() -> dict[str, float]:

@@ -14,6 +14,7 @@ from penstock.analysis.currencies import CODES, DOLLAR, Rate
 from penstock.analysis.exposure_file import COLUMNS, ExposureRows, open_exposures
 from penstock.errors import InputError
 from penstock.world.defects import shown
+from penstock.world.lei import FORM, lei_fault
 from penstock.world.naming import nearest_name
 
 if TYPE_CHECKING:
@@ -251,6 +252,9 @@ class _Reader:
             return f"company: found {shown(text)}, which names {len(ids)}; expected one of {listed(ids)}"
         if reason == "company_not_simulated":
             return f"company: found {shown(text)} ({ids[0]}), which the model does not simulate; expected a firm of it"
+        written = text.strip().upper()
+        if FORM.fullmatch(written) and (fault := lei_fault(written)):
+            return f"company: found {shown(text)}; expected {fault}"
         near = self.lookup.nearest(text)
         return f"company: found {shown(text)}; expected {expected}" + (f"; nearest {near}" if near else "")
 

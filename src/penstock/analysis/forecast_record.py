@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from penstock.analysis.backtest_ai import Evaluation, Key, evaluate, naive_forecasts
+from penstock.analysis.evaluation import Evaluation, Key, evaluate, naive_forecasts
 from penstock.analysis.observables import ANY, ScoringMap
 from penstock.analysis.observed_values import Ensemble, month_of
 from penstock.errors import InputError, OutputError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from penstock.analysis.subject import Subject, subject_of
 from penstock.conduct.integration import MakeOrBuy, escaped_margin, make_or_buy
 from penstock.engine.progress import OnProgress, silent
 from penstock.errors import InputError, ModelError, UsageError
+from penstock.world.rows import read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,13 +100,7 @@ class IntegrationStudy:
 
 @cache
 def _table() -> tuple[Input, ...]:
-    numbers = ("low", "central", "high")
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return tuple(
-        Input(**{key: float(text) if key in numbers else text for key, text in row.items()})  # type: ignore[arg-type]  # csv gives text
-        for row in rows
-    )
+    return read_rows(TABLE, Input)
 
 
 def inputs_of(world: World) -> tuple[Input, ...]:

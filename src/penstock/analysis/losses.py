@@ -103,15 +103,23 @@ def losses_of(source: PathBlock | Run, scenario: str | None = None) -> PathLosse
     )
 
 
-def losses_by_company(source: PathBlock | Run, scenario: str | None = None) -> tuple[tuple[str, ...], Array]:
-    """Companies in alphabetical order, and what their failures cost on each path, (companies, paths) usd_bn."""
+def losses_by_company(
+    source: PathBlock | Run, scenario: str | None = None, *, claims_only: bool = False
+) -> tuple[tuple[str, ...], Array]:
+    """Companies in alphabetical order, and what their failures cost on each path, (companies, paths) usd_bn.
+
+    claims_only: without the equity of the failed companies.
+    """
     outcomes, losses, _ = _tables(source, scenario)
     paths = np.unique(np.asarray(outcomes["path"], dtype=np.int64))
     firms = np.unique(np.asarray(outcomes["company_id"], dtype=str))
     cost = np.zeros((len(firms), len(paths)))
     row = np.searchsorted(firms, np.asarray(losses["company_id"], dtype=str))
     column = np.searchsorted(paths, np.asarray(losses["path"], dtype=np.int64))
-    np.add.at(cost, (row, column), np.asarray(losses["loss_usd_bn"], dtype=float))
+    amount = np.asarray(losses["loss_usd_bn"], dtype=float)
+    if claims_only:
+        amount = np.where(np.asarray(losses["instrument"], dtype=object) == "equity", 0.0, amount)
+    np.add.at(cost, (row, column), amount)
     return tuple(firms.tolist()), cost
 
 
@@ -141,7 +149,7 @@ def _on(firms: list[str], known: tuple[str, ...], cost: Array) -> Array:
     return out
 
 
-def bearers_of(creditors: Iterable[str], instruments: Iterable[str], firms: Iterable[str]) -> np.ndarray[Any, Any]:
+def bearers_of(creditors: Any, instruments: Any, firms: Iterable[str]) -> np.ndarray[Any, Any]:
     """Name in BEARERS for each loss; `firms` are the companies that the model simulates, all others hold and lend."""
     known = set(firms)
 
@@ -152,8 +160,14 @@ def bearers_of(creditors: Iterable[str], instruments: Iterable[str], firms: Iter
             return BEARER_OF_GROUP[SECTOR_GROUPS[creditor]]
         return "suppliers" if creditor in known else "lenders"
 
-    found = {pair: bearer(*pair) for pair in set(zip(creditors, instruments, strict=True))}
-    return np.array([found[pair] for pair in zip(creditors, instruments, strict=True)], dtype=object)
+    import pandas as pd
+
+    # few of the many rows differ in creditor or kind: each pair is looked up once
+    holder, holders = pd.factorize(np.asarray(creditors, dtype=object))
+    kind, kinds = pd.factorize(np.asarray(instruments, dtype=object))
+    pairs, place = np.unique(holder * max(len(kinds), 1) + kind, return_inverse=True)
+    found = [bearer(str(holders[pair // len(kinds)]), str(kinds[pair % len(kinds)])) for pair in pairs.tolist()]
+    return np.array(found, dtype=object)[place]
 
 
 def _tables(source: PathBlock | Run, scenario: str | None) -> tuple[Any, Any, Any]:

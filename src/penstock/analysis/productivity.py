@@ -8,13 +8,14 @@ and the surplus of users overlap: they must not be added.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from penstock.world.rows import read_rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,24 +49,7 @@ class Assumption:
 
 def assumptions() -> tuple[Assumption, ...]:
     """All numbers behind the gains, as the table beside this module holds them."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return tuple(_assumption(row) for row in rows)
-
-
-def _assumption(row: dict[str, str]) -> Assumption:
-    low, central, high = (float(row[case]) for case in CASES)
-    return Assumption(
-        name=row["name"],
-        field=row["field"],
-        low=low,
-        central=central,
-        high=high,
-        unit=row["unit"],
-        grade=row["grade"],
-        source=row["source"],
-        reason=row["reason"],
-    )
+    return read_rows(TABLE, Assumption)
 
 
 def values_of(case: str) -> dict[str, float]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 SEARCH_PATHS = 64
+CLEAR_ERRORS = 3.0
+"""A shock whose share on half of the search's paths lies so many standard errors from a half is clear: it is not tried
+on the others."""
 RADIUS = 5.0
 """The search looks no farther: beyond lie shocks with a density below e^-12.5 of the centre's."""
 
@@ -99,8 +102,8 @@ class Solution:
         }
 
 
-Task = tuple[tuple[float, ...], int, int]
-"""Shock z, seed, paths."""
+Task = tuple[tuple[float, ...], int, int, int]
+"""Shock z, seed, first path, number of paths."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,18 @@ class Outcome:
     met: np.ndarray[Any, np.dtype[np.bool_]]
     amount: Array
     progress: float
+
+    def joined(self, other: Outcome) -> Outcome:
+        """The same shock on the paths of both."""
+        mine, theirs = len(self.met), len(other.met)
+        return Outcome(
+            np.concatenate([self.met, other.met]),
+            np.concatenate([self.amount, other.amount]),
+            (mine * self.progress + theirs * other.progress) / (mine + theirs),
+        )
+
+
+_NOTHING = Outcome(np.zeros(0, dtype=np.bool_), np.zeros(0), 0.0)
 
 
 @dataclass(frozen=True)
@@ -125,11 +140,11 @@ class Trial:
         from penstock.engine.model import WIDTH
         from penstock.engine.run import problems_of
 
-        z, seed, paths = task
+        z, seed, first, paths = task
         shocked = replace(self.model, program=self.program.with_shock(np.array(z)), seed=seed)
         amounts, progress = [], []
-        for begin in range(0, paths, WIDTH):
-            block = simulate_lanes(shocked, Lanes(np.arange(begin, min(begin + WIDTH, paths))))
+        for begin in range(first, first + paths, WIDTH):
+            block = simulate_lanes(shocked, Lanes(np.arange(begin, min(begin + WIDTH, first + paths))))
             if problems := problems_of(block.checks):
                 raise ModelError(f"shock {np.round(z, 3).tolist()}: {'; '.join(problems)}")
             amounts.append(self.target.amounts(self.model, block))
@@ -175,13 +190,32 @@ class ReverseSearch:
 
     def check(self, shocks: Sequence[Array], seed: int) -> list[Check]:
         """Shocks on all paths of a seed."""
-        return [_check(outcome, seed) for outcome in self._run(shocks, seed, self.paths)]
+        outcomes = self._run(shocks, seed, 0, self.paths)
+        self._count(len(shocks))
+        return [_check(outcome, seed) for outcome in outcomes]
 
-    def _run(self, shocks: Sequence[Array], seed: int, paths: int) -> list[Outcome]:
-        outcomes = self._simulate([(tuple(float(size) for size in z), seed, paths) for z in shocks])
-        self.done += len(shocks)
+    def _run(self, shocks: Sequence[Array], seed: int, first: int, paths: int) -> list[Outcome]:
+        if not shocks or not paths:
+            return []
         self.path_count += paths * len(shocks)
+        return self._simulate([(tuple(float(size) for size in z), seed, first, paths) for z in shocks])
+
+    def _count(self, shocks: int) -> None:
+        self.done += shocks
         self._on_progress(self.done, max(self._total, self.done), self._note)
+
+    def _tried(self, shocks: Sequence[Array], paths: int) -> list[Outcome]:
+        """Shocks on the search's paths; those that are clear after half of them are not tried on the rest."""
+        half = paths // 2
+        clear = CLEAR_ERRORS * HALF / math.sqrt(max(half, 1))
+        if clear >= HALF:  # of so few paths nothing is clear
+            half = 0
+        outcomes = self._run(shocks, self.seed, 0, half) if half else [_NOTHING] * len(shocks)
+        doubt = [place for place, found in enumerate(outcomes) if not half or abs(found.met.mean() - HALF) < clear]
+        more = self._run([shocks[place] for place in doubt], self.seed, half, paths - half)
+        for place, found in zip(doubt, more, strict=True):
+            outcomes[place] = outcomes[place].joined(found)
+        self._count(len(shocks))
         return outcomes
 
     def _search(self, free: Sequence[int], number: int) -> Array:
@@ -199,7 +233,7 @@ class ReverseSearch:
         paths = min(SEARCH_PATHS, self.paths)
 
         def evaluate(points: Sequence[Array]) -> list[Answer]:
-            outcomes = self._run([to_z @ point for point in points], self.seed, paths)
+            outcomes = self._tried([to_z @ point for point in points], paths)
             return [Answer(float(outcome.met.mean()), outcome.progress) for outcome in outcomes]
 
         search = Search(evaluate, basis.shape[1], self.radius, seed=self.seed + number, starts=starts)

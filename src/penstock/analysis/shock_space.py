@@ -7,7 +7,6 @@ vector z of standard deviations, one a factor; its Mahalanobis distance is sqrt(
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import numpy as np
 from penstock.errors import InputError
 from penstock.scenarios import Program, compile_program, knobs, load_scenario
 from penstock.scenarios import quarters as calendar
+from penstock.world.rows import read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,6 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 FACTORS = Path(__file__).with_name("shock_space.csv")
 CORRELATIONS = Path(__file__).with_name("shock_correlations.csv")
-_NUMBERS = ("sd_low", "sd", "sd_high")
-_COUNTS = ("over", "lasts")
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,19 @@ class Factor:
         if unit == "fraction_per_year":
             return f"{1e4 * effect:+.0f} bp"
         return f"{effect:+.1f} {unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How two factors move together."""
+
+    first: str
+    second: str
+    low: float
+    correlation: float
+    high: float
+    grade: str
+    basis: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,22 +181,13 @@ class ShockSpace:
 
 def bundled_space() -> ShockSpace:
     """The space that comes with the package, with every factor."""
-    with FACTORS.open(encoding="utf-8", newline="") as file:
-        factors = tuple(_factor(row) for row in csv.DictReader(file))
+    factors = read_rows(FACTORS, Factor)
     place = {factor.name: number for number, factor in enumerate(factors)}
     matrix = np.eye(len(factors))
-    with CORRELATIONS.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            first, second = place[row["first"]], place[row["second"]]
-            matrix[first, second] = matrix[second, first] = float(row["correlation"])
+    for pair in read_rows(CORRELATIONS, Correlation):
+        first, second = place[pair.first], place[pair.second]
+        matrix[first, second] = matrix[second, first] = pair.correlation
     return ShockSpace(factors, matrix)
-
-
-def _factor(row: dict[str, str]) -> Factor:
-    values: dict[str, Any] = dict(row)
-    values.update({name: float(row[name]) for name in _NUMBERS})
-    values.update({name: int(row[name] or 0) for name in _COUNTS})
-    return Factor(**values)
 
 
 def space_of(world: World, model: Model) -> ShockSpace:

@@ -63,18 +63,23 @@ class PathTables:
     unpaid: pd.DataFrame
     name: Callable[[str], str]
     """display name of a company or sector"""
-    _by_quarter: dict[str, pd.DataFrame] = field(default_factory=dict)
+    _rows: Mapping[Any, Any] | None = None
+    """numbers of the ledger's rows by quarter and instrument"""
+    _by_kind: dict[tuple[str, str], list[Posting]] = field(default_factory=dict)
+    """postings by quarter and instrument, the largest first"""
 
     def postings(self, quarter: str, instrument: str, **ends: str) -> list[Posting]:
         """Postings of a quarter and kind with this debit or credit, the largest first."""
-        if quarter not in self._by_quarter:
-            self._by_quarter[quarter] = self.ledger[self.ledger["quarter"] == quarter]
-        rows = self._by_quarter[quarter]
-        rows = rows[rows["instrument"] == instrument]
-        for end, unit in ends.items():
-            rows = rows[rows[end] == unit]
-        rows = rows.sort_values("amount_usd_bn", ascending=False, kind="stable")
-        return [Posting(*cells) for cells in rows[list(Posting.__annotations__)].itertuples(index=False, name=None)]
+        if self._rows is None:
+            # each kind of posting is looked at by few sentences, and there are many postings
+            self._rows = self.ledger.groupby(["quarter", "instrument"], sort=False).indices
+        key = (quarter, instrument)
+        if key not in self._by_kind:
+            mine = self.ledger.iloc[self._rows.get(key, [])]
+            mine = mine.sort_values("amount_usd_bn", ascending=False, kind="stable")
+            cells = mine[list(Posting.__annotations__)].itertuples(index=False, name=None)
+            self._by_kind[key] = [Posting(*each) for each in cells]
+        return [p for p in self._by_kind[key] if all(getattr(p, end) == unit for end, unit in ends.items())]
 
     def dues(self, quarter: str, company: str) -> pd.DataFrame:
         """Dues that a company left unpaid in a quarter, the largest gap first."""

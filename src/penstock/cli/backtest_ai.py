@@ -12,11 +12,10 @@ from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption
 from penstock.cli.output import Section, emit, notice
 from penstock.cli.run import SeedOption, read_seed
+from penstock.cli.score_tables import opponents_note, series_for_people, total_for_people
 from penstock.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is scored again, for the log.")]
@@ -67,8 +66,8 @@ def ai(
         sections.insert(2, Section("points", "", found.main.to_pandas()))
     emit(sections, settings, notice=notice(found.world))
     if out is not None:
+        from penstock.analysis.backtest_page import ai_page
         from penstock.analysis.score_log import add_score
-        from penstock.report.backtest_page import ai_page
 
         total = found.main.total()
         page = _write(out, "backtest-ai.md", ai_page(found))
@@ -76,63 +75,11 @@ def ai(
         settings.say(f"wrote {page} and a row of {log}")
 
 
-TOTAL_NAMES = {
-    "series": "series",
-    "points": "points",
-    "cover_50": "outcomes in the 50 % interval",
-    "cover_80": "outcomes in the 80 % interval",
-    "cover_95": "outcomes in the 95 % interval",
-    "median_width_ratio": "median width over random walk's",
-    "mean_width_ratio": "mean width over random walk's",
-    "log_crps_ratio_random_walk": "mean log CRPS ratio to random walk",
-    "log_crps_ratio_damped_trend": "mean log CRPS ratio to damped trend",
-    "log_crps_ratio_arima": "mean log CRPS ratio to ARIMA",
-    "series_with_damped_trend": "series long enough for these two",
-}
-
-
-def total_for_people(total: Mapping[str, float]) -> dict[str, str]:
-    """A total as names and figures."""
-    return {words: _told(name, float(total[name])) for name, words in TOTAL_NAMES.items() if name in total}
-
-
 def _totals_for_people(totals: pd.DataFrame) -> pd.DataFrame:
     from pandas import DataFrame
 
     columns = {str(name): total_for_people({str(k): v for k, v in row.items()}) for name, row in totals.iterrows()}
     return DataFrame(columns).rename_axis("all series")
-
-
-def _told(name: str, value: float) -> str:
-    if value != value:
-        return ""
-    if name.startswith("cover"):
-        return f"{100.0 * value:.0f} %"
-    if name.startswith("log"):
-        return f"{value:+.2f}"
-    return f"{value:.0f}" if name.startswith(("series", "points")) else f"{value:.2f}"
-
-
-def opponents_note() -> str:
-    """What is left out where a package is missing."""
-    from penstock.analysis.opponents import OPPONENTS, available
-
-    if len(available()) == len(OPPONENTS):
-        return ""
-    return " Damped trend and ARIMA are left out: they need statsmodels (pip install 'penstock[analysis]')."
-
-
-def series_for_people(series: pd.DataFrame) -> pd.DataFrame:
-    """Coverage, error, and width and CRPS over the random walk's, short enough for 80 columns."""
-    shown = series.rename(columns={"points": "n"})[["n"]]
-    return shown.assign(
-        **{
-            "in 80 %": [f"{100.0 * share:.0f} %" for share in series["cover_80"]],
-            "error": [f"{error:+.2f}" for error in series["median_error"]],
-            "width": [_told("", width) for width in series["width_ratio"]],
-            "CRPS": [_told("", ratio) for ratio in series["crps_ratio_random_walk"]],
-        }
-    )
 
 
 def _figures(total: dict[str, float], paths: int) -> dict[str, float | int]:

@@ -19,6 +19,7 @@ from penstock.cli.options import (
 )
 from penstock.cli.output import Section, emit, notice
 from penstock.cli.run import SeedOption, read_seed
+from penstock.cli.score_tables import opponents_note, series_for_people, total_for_people
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,6 @@ def score(
 
 def _sections(found: ForecastScore) -> list[Section]:
     from penstock.analysis.forecast_record import SCORED_APART
-    from penstock.cli.backtest_ai import opponents_note, series_for_people, total_for_people
 
     about = found.about
     sections = []

@@ -140,6 +140,7 @@ def _simulate(
     from penstock.engine.ensemble import load_scenarios, simulate
     from penstock.engine.manifest import default_directory, identity
     from penstock.engine.run import ModelWarning
+    from penstock.report.analyses import analyses_of
     from penstock.report.html import write_report
     from penstock.report.source import read_run
 
@@ -165,7 +166,7 @@ def _simulate(
             on_progress(paths * len(scenarios), paths * len(scenarios), "report")
             data = read_run(result)
             if not (directory / REPORT).exists():
-                write_report(data, directory / REPORT)
+                write_report(data, directory / REPORT, analyses_of(result))
     except KeyboardInterrupt:
         if directory.exists():
             kept = f"what is finished is kept in {directory}; the same command goes on"
@@ -278,13 +279,35 @@ def write_tables(directory: Path, tables: dict[str, Any]) -> None:
 
 
 @common
-def report(settings: Settings, run: RunArgument, out: OutOption = None) -> None:
-    """Write the report of a run again: into its directory, or to the file --out."""
+def report(
+    settings: Settings,
+    run: RunArgument,
+    studies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="STUDY,...",
+            help="Studies that simulate again: bottlenecks, loop, payoff, systemic; may be given again.",
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    out: OutOption = None,
+) -> None:
+    """Write the report of a run again: into its directory, or to the file --out.
+
+    --with adds studies that simulate again: what relief is worth, the loop of valuations, the payoff with and without
+    crises, the systemic ranking at the end of the run.
+    """
+    from penstock.cli.progress_bar import progress_bar
     from penstock.engine.run import open_run
+    from penstock.report.analyses import analyses_of, check_studies
     from penstock.report.html import write_report
 
+    asked = check_studies([name.strip() for text in studies or [] for name in text.split(",") if name.strip()])
     result = open_run(run, world=given_world(settings))
-    target = write_report(result, out if out is not None else run / REPORT)
+    with progress_bar(settings, "report") as on_progress:
+        found = analyses_of(result, asked, jobs=jobs or usable_cores(), on_progress=on_progress)
+    target = write_report(result, out if out is not None else run / REPORT, found)
     emit({"report": str(target)}, settings)
 
 

@@ -5,21 +5,17 @@ All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) s
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from penstock.engine.layout import RATINGS, SEGMENTS, Layout
 from penstock.engine.opening.state import CATEGORIES, GROUPS, Opening
-from penstock.engine.parameters import Assumption, assumptions
+from penstock.engine.parameters import Assumption
 from penstock.engine.reach import Site, site_book
 
-GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
 BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
 """Share of a contracted due that is believed in, by how binding the contract is (assumption, docs/decisions/0003)."""
 
@@ -41,7 +37,7 @@ class Facts:
     equity_volatility: Column
     rating_spread: Column
     rating_default_rate: np.ndarray
-    """failures a year by class, (classes,)"""
+    """failures a year by class on which causes outside the model rest, (classes,)"""
     tie_base: np.ndarray
     """opening flow of each flow tie, (flow ties, 1)"""
     tie_share: np.ndarray
@@ -79,60 +75,28 @@ class Facts:
     physical: pd.DataFrame
     opening_spending: np.ndarray
     """user spending by segment, usd_bn per year, (3, 1)"""
-    assumptions: Mapping[str, Assumption]
-    """uncertain parameters by name, those of the world's own date in"""
+    parameters: Mapping[str, Assumption]
+    """uncertain parameters of the world, in the order that keys their random numbers"""
     constants: Mapping[str, float]
-    """sizes at the opening, by name"""
     fleet_ages: tuple[float, ...]
-    """million H100e shipped per quarter, newest first; empty where the world has no table of its own"""
-
-
-@lru_cache(maxsize=1)
-def group_conduct() -> pd.DataFrame:
-    """Conduct of each group: one row a group, assumptions with their ranges in the notes."""
-    with GROUP_CONDUCT.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    frame = pd.DataFrame(rows).set_index("group").drop(columns=["note"])
-    return frame.astype(float)
+    group_conduct: pd.DataFrame
+    """a row a group, columns of group_conduct.csv"""
 
 
 def column(values: pd.Series) -> Column:
     return np.ascontiguousarray(values.to_numpy(float)[:, None])
 
 
-CONSTANTS = {"opening_cash_flow": 588.0}
-"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows); a
-world of another date states its own in `rules/constants.csv`."""
+def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], sites: pd.DataFrame) -> Facts:
+    """Facts of an opening state; `parameter`: central values of cited parameters (spreads, default rates).
 
-
-def build_facts(
-    opening: Opening,
-    layout: Layout,
-    parameter: dict[str, float],
-    sites: pd.DataFrame,
-    uncertain: Mapping[str, Assumption] | None = None,
-    rules: Mapping[str, pd.DataFrame] | None = None,
-) -> Facts:
-    """Facts of an opening state.
-
-    Args:
-        parameter: central values of cited parameters (spreads, default rates).
-        sites: the table of the world, for events that strike a site.
-        uncertain: the uncertain parameters of the world, where it states some of its own date.
-        rules: rule tables of the world's own.
+    sites: the table of the world, for events that strike a site.
     """
-    rules = rules or {}
-    own = (
-        {str(k): float(v) for k, v in rules["constants"][["name", "central"]].to_numpy()}
-        if "constants" in rules
-        else {}
-    )
-    ages = tuple(float(v) for v in rules["fleet_ages"]["shipped"]) if "fleet_ages" in rules else ()
     firms = list(opening.firms)
     profile = opening.profile.loc[firms]
     flows = {name: column(opening.flows.loc[firms, name]) for name in opening.flows.columns}
     sheet = {name: column(opening.sheet.loc[firms, name]) for name in opening.sheet.columns}
-    conduct_table = group_conduct().loc[list(profile["group"])]
+    conduct_table = opening.rules.conduct.loc[list(profile["group"])]
     conduct = {name: column(conduct_table[name]) for name in conduct_table.columns}
 
     ties = opening.flow_ties
@@ -187,7 +151,8 @@ def build_facts(
         market_value=column(profile["market_value"]),
         equity_volatility=column(profile["equity_volatility"]),
         rating_spread=rating_spread[layout.rating][:, None],
-        rating_default_rate=np.maximum(rating_rate, floor),
+        # fraud and accidents do not multiply on the way down: what CCC adds over B are causes inside the model
+        rating_default_rate=np.clip(rating_rate, floor, rating_rate[RATINGS.index("B")]),
         tie_base=base,
         tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
         category_base=category_base,
@@ -221,9 +186,10 @@ def build_facts(
         sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
         opening_spending=spending,
-        assumptions=dict(uncertain or assumptions()),
-        constants={**CONSTANTS, **own},
-        fleet_ages=ages,
+        parameters=opening.rules.parameters,
+        constants=opening.rules.constants,
+        fleet_ages=opening.rules.fleet_ages,
+        group_conduct=opening.rules.conduct,
     )
 
 

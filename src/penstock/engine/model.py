@@ -21,7 +21,6 @@ from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings, unp
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.state import Opening
-from penstock.engine.parameters import assumptions_of
 from penstock.engine.quarter import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.seen import Seen
@@ -114,8 +113,7 @@ def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
     edited, removed = edit_world(world, plan)
     opening = open_world(edited, removed_pairs=removed)
     layout = build_layout(opening, companies_in_order(world, edited))
-    cited, sites = cited_parameters(edited), edited.table("sites")
-    return opening, layout, build_facts(opening, layout, cited, sites, assumptions_of(edited), edited.rules)
+    return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
 
 
 @lru_cache(maxsize=2)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
-from penstock.errors import InputError
-
-if TYPE_CHECKING:
-    from penstock.world import World
+from penstock.world.rows import read_rows
 
 TABLE = Path(__file__).with_name("assumptions.csv")
 Z90 = 1.2815515655446004
@@ -44,42 +39,31 @@ class Assumption:
 
 
 NUMBERS = ("prior_low", "prior_high", "low", "central", "high", "minimum", "maximum")
+COLUMNS = ("name", *NUMBERS, "unit", "scale", "step", "grade", "source", "note")
+
+
+def assumption_of(row: Mapping[str, str]) -> Assumption:
+    """One row of the table as text."""
+    return Assumption(**{key: float(row[key]) if key in NUMBERS else row[key] for key in COLUMNS})  # type: ignore[arg-type]  # csv gives text
 
 
 @cache
 def assumptions() -> MappingProxyType[str, Assumption]:
-    """All uncertain parameters by name, in the order of the table (which keys their random numbers)."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = [
-            Assumption(**{key: float(text) if key in NUMBERS else text for key, text in row.items()})  # type: ignore[arg-type]  # csv gives text
-            for row in csv.DictReader(file)
-        ]
-    return MappingProxyType({row.name: row for row in rows})
-
-
-def assumptions_of(world: World) -> dict[str, Assumption]:
-    """The uncertain parameters, those in place that the rule tables of the world state for its own date."""
-    own = world.rules.get("assumptions")
-    found = dict(assumptions())
-    for row in own.to_dict("records") if own is not None else []:
-        name = str(row["name"])
-        if name not in found:
-            raise InputError(f"rules/assumptions.csv: name: found {name!r}; expected a name of the model's table")
-        row.pop("known_from", None)
-        found[name] = Assumption(**{str(k): float(v) if k in NUMBERS else str(v) for k, v in row.items()})  # type: ignore[arg-type]  # csv gives text
-    return found
+    """The default parameters by name, in the order of the table (which keys their random numbers)."""
+    return MappingProxyType({row.name: row for row in read_rows(TABLE, Assumption)})
 
 
 def draw_parameters(
     uniforms: np.ndarray, *, prior: bool, table: Mapping[str, Assumption] | None = None
 ) -> dict[str, np.ndarray]:
-    """Parameters of each path from uniforms (parameters, paths); `table` where a world states some of its own.
+    """Parameters of each path from uniforms (parameters, paths); `table` where a world has ranges of its own.
 
     A split normal (in logs where `scale` is log) runs through the 10, 50 and 90 % quantiles, cut at the
     hard bounds; with `prior` the wide prior range takes the place of the matched one.
     """
     drawn: dict[str, np.ndarray] = {}
-    for row, uniform in zip((table or assumptions()).values(), uniforms, strict=False):
+    rows = (assumptions() if table is None else table).values()
+    for row, uniform in zip(rows, uniforms, strict=False):
         low, high = (row.prior_low, row.prior_high) if prior else (row.low, row.high)
         z = ndtri(uniform) / Z90
         if row.scale == "log":

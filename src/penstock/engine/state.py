@@ -19,13 +19,6 @@ AGES = 34
 EQUIPMENT_LIFE = 24
 """Book life of compute equipment in quarters: parameters depreciation_life_servers_* centre on six years."""
 
-SHIPMENTS = (4.37, 3.59, 2.80, 2.44, 1.89, 1.27, 0.99, 0.78, 0.54, 0.40, 0.25, 0.13, 0.10)
-"""Million H100e shipped per quarter, newest first from 2025Q4 on, from series h100e_shipped_cumulative: ages of the
-opening fleet, where the world has no table of its own."""
-
-OLDER_SHIPMENTS = 0.75
-"""Million H100e shipped before the series begins, spread over two years (assumption 0.45 to 1.1)."""
-
 SOUND, DISTRESS, RESTRUCTURED, GONE = 0.0, 1.0, 2.0, 3.0
 
 
@@ -230,8 +223,9 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
         theta["opening_mood"],
     )
     own = np.maximum(value - serving - training, 0.2 * value)
-    limit = theta["own_use_ceiling"] * facts.constants["opening_cash_flow"]
-    own_adoption = np.minimum(own / np.maximum(limit, 1e-9), 0.9)
+    own_adoption = np.minimum(
+        own / np.maximum(theta["own_use_ceiling"] * facts.constants["opening_cash_flow"], 1e-9), 0.9
+    )
     capacity = theta["chip_capacity"]
     growth = theta["chip_capacity_growth"]
     economy = Economy(
@@ -292,9 +286,10 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     bought = bought_by_spending(facts)
     installed = np.maximum(_rows(physical["h100e_installed"], count), LEAST_STOCK_QUARTERS * bought["chips"])
     ages = np.zeros(AGES)
-    shipped = (facts.fleet_ages or SHIPMENTS)[:AGES]
-    ages[: len(shipped)] = shipped
-    ages[len(shipped) : len(shipped) + 8] = OLDER_SHIPMENTS / 8
+    told = facts.fleet_ages[:AGES]
+    ages[: len(told)] = told
+    # what was shipped before is spread over two years
+    ages[len(told) : len(told) + 8] = facts.constants["older_shipments"] / 8
     ages /= ages.sum()
     waiting = _rows(physical["h100e_waiting"], count)
     # stock that only spending tells draws what the others' does
@@ -339,16 +334,16 @@ def bought_by_spending(facts: Facts) -> dict[str, Array]:
     """Chips (million H100e) and halls (GW) a quarter of owners whose deliveries or pipelines no page tells, (owners +
     1, 1).
 
-    They are what the owner's spending buys at the central chip_cost and site_cost; zero where figures are known.
+    They are what the owner's spending buys at central prices; zero for owners whose figures are known.
     """
     physical = facts.physical
     rows = len(physical) - 1
     chips = np.zeros((rows + 1, 1))
     halls = np.zeros((rows + 1, 1))
     unknown = physical["h100e_per_quarter"].to_numpy(float)[:rows, None] < 1e-6
-    chips[:rows] = np.where(unknown, facts.it_capex[:rows] / facts.assumptions["chip_cost"].central, 0.0)
+    chips[:rows] = np.where(unknown, facts.it_capex[:rows] / facts.constants["equipment_price"], 0.0)
     unknown = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] < 1e-6
-    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / facts.assumptions["site_cost"].central, 0.0)
+    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / facts.constants["site_price"], 0.0)
     return {"chips": chips, "halls": halls}
 
 

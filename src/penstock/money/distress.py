@@ -5,9 +5,10 @@ Bardoscia, Battiston, Caccioli and Caldarelli (2015), "DebtRank: a microscopic f
 (rule `linear`); Furfine (2003), "Interbank exposures" (rule `threshold`, with nothing recovered).
 
 Method of `linear`: the relative losses are the least solution of `h = min(1, (shock + A h) / E)`. Plain iteration
-from below reaches it fast where distress dies out fast; where it creeps, the equations are solved: the map is
-concave and rises, so among the firms that distress can reach it has one solution only, and descending from
-"all failed" by choosing who stays below 1 finds it in few linear solves.
+from below reaches it fast where distress dies out fast; where it creeps (near the critical leverage), the equations
+are solved: the map is concave and rises, so among the firms that distress can reach it has one solution only. Newton's
+method from where the sweeps lead finds it in few linear solves; where it does not, descending from "all failed" by
+choosing who stays below 1 does.
 """
 
 from __future__ import annotations
@@ -27,17 +28,23 @@ from penstock.money.network_input import (
     side_by_side,
     square_matrix,
 )
-from penstock.money.sparse_solve import solved_by_passes
+from penstock.money.sparse_solve import ROUGH, solved_by_passes, solved_roughly
 
 Rule = Literal["linear", "threshold", "once"]
 Flags = npt.NDArray[np.bool_]
 
 SWEEPS = 1_000
 """Sweeps of plain iteration before the equations are solved."""
-MOST_SWEEPS = 2_000
-"""Sweeps in all where the equations are too many to be solved."""
+WORTH = 300
+"""Where a large network would take more sweeps, solving takes less than going on."""
+GUESSES = 16
+"""Linear solves from one start, before the sure way from above."""
+MOST_SWEEPS = 4_000
+"""Sweeps in all where the equations cannot be solved."""
 SETTLED = 1e-14
 """An estimated distance from the solution below this, in relative losses, ends plain iteration."""
+GUESS_HOLDS = 1e-13
+"""A solution from a guess must reproduce itself to this."""
 CONVERGED = 1e-10
 """Relative losses that reproduce themselves to this count as converged."""
 DENSE_LIMIT = 2_000
@@ -125,26 +132,10 @@ def _relative(loss: Floats, equity: Floats) -> Floats:
 
 
 def _linear(matrix: Any, equity: Floats, shock: Floats) -> tuple[Floats, Floats, Any, Any]:
-    from penstock.money.network_kernels import spread_distress
-
     paths = shock.shape[1]
     relative = np.ascontiguousarray(_relative(shock, equity).T)
-    rounds = np.zeros(paths, dtype=np.int64)
-    settled = np.ones(paths, dtype=np.bool_)
-    spread_distress(
-        matrix.indptr,
-        matrix.indices,
-        matrix.data,
-        np.ascontiguousarray(equity.T),
-        np.ascontiguousarray(shock.T),
-        relative,
-        rounds,
-        settled,
-        SWEEPS,
-        # a firm without equity fails with the smallest loss, so that none may be left out
-        SETTLED if (equity > 0.0).all() else 0.0,
-        ROUNDING,
-    )
+    worth = SWEEPS if equity.shape[0] <= DENSE_LIMIT else WORTH
+    rounds, settled = _swept(matrix, equity, shock, relative, SWEEPS, worth)
     relative = np.ascontiguousarray(relative.T)
     converged = np.ones(paths, dtype=np.bool_)
     for path in np.flatnonzero(~settled):
@@ -156,12 +147,42 @@ def _linear(matrix: Any, equity: Floats, shock: Floats) -> tuple[Floats, Floats,
     return shock + matrix @ relative, relative, rounds, converged
 
 
+def _swept(matrix: Any, equity: Floats, shock: Floats, relative: Floats, most: int, worth: int) -> tuple[Any, Flags]:
+    """Sweeps of each path, and whether it settled; raises `relative` `(paths, n)` in place."""
+    from penstock.money.network_kernels import spread_distress
+
+    rounds = np.zeros(relative.shape[0], dtype=np.int64)
+    settled = np.ones(relative.shape[0], dtype=np.bool_)
+    spread_distress(
+        matrix.indptr,
+        matrix.indices,
+        matrix.data,
+        np.ascontiguousarray(equity.T),
+        np.ascontiguousarray(shock.T),
+        relative,
+        rounds,
+        settled,
+        most,
+        worth,
+        # a firm without equity fails with the smallest loss, so that none may be left out
+        SETTLED if (equity > 0.0).all() else 0.0,
+        ROUNDING,
+    )
+    return rounds, settled
+
+
 def _solved(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> tuple[Floats, int]:
-    """The solution of one path from above, and how many linear systems it took; plain iteration where one fails."""
+    """The solution of one path, and how many linear systems it took; plain iteration where one fails."""
     reached = _reached(matrix, _relative(shock, equity) > 0.0)
+    turns = 0
+    for start in (_guess(matrix, equity, shock, below), reached.astype(np.float64)):
+        if start is not None:
+            found, more = _newton(matrix, equity, shock, below, reached, start)
+            turns += more
+            if found is not None:
+                return found, turns
     h = reached.astype(np.float64)
     free = np.zeros(h.size, dtype=np.bool_)
-    turns = 0
     while True:
         wanted = _relative(shock + matrix @ h, equity)
         wider = free | (reached & (wanted < 1.0) & (equity > 0.0))
@@ -169,19 +190,66 @@ def _solved(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> tuple[
             return h, turns
         turns += 1
         free = wider
-        rows = np.flatnonzero(free)
-        inside = matrix[rows][:, rows]
-        fixed = np.where(free, 0.0, h)
-        right = (shock + matrix @ fixed)[rows] / equity[rows]
-        scaled = sparse.diags_array(1.0 / equity[rows]) @ inside
-        found = _solve(scaled, right, below[rows])
+        found = _with_free(matrix, equity, shock, free, reached, below)
         if found is None:
             return _crept(matrix, equity, shock, below), turns
-        h = h.copy()
-        h[rows] = np.clip(found, 0.0, 1.0)
+        h = np.clip(found, 0.0, 1.0)
 
 
-def _solve(scaled: Any, right: Floats, near: Floats) -> Floats | None:
+def _guess(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> Floats | None:
+    """Where the sweeps lead, after Aitken: the last changes go on at their pace; None where they grow."""
+    first = np.maximum(_relative(shock + matrix @ below, equity), below)
+    second = np.maximum(_relative(shock + matrix @ first, equity), first)
+    before, last = float((first - below).sum()), float((second - first).sum())
+    if not 0.0 < last < before:
+        return None
+    pace = last / before
+    return np.minimum(second + (second - first) * (pace / (1.0 - pace)), 1.0)
+
+
+def _newton(
+    matrix: Any, equity: Floats, shock: Floats, below: Floats, reached: Flags, start: Floats
+) -> tuple[Floats | None, int]:
+    """The solution from a start, roughly until it is found who fails; None where it does not get there.
+
+    Whatever the start was: what reproduces itself and is not below the sweeps is the solution, for there is one only.
+    """
+    h = start
+    free = np.zeros(h.size, dtype=np.bool_)
+    rough = True
+    for turn in range(1, GUESSES + 1):
+        wanted = _relative(shock + matrix @ h, equity)
+        now = reached & (wanted < 1.0) & (equity > 0.0)
+        if np.array_equal(now, free):
+            if not rough:
+                sure = np.abs(wanted - h).max() <= GUESS_HOLDS and (h >= below - GUESS_HOLDS).all()
+                return (h if sure else None), turn - 1
+            # who fails seems found: now to the last digit
+            rough = False
+        free = now
+        found = _with_free(matrix, equity, shock, free, reached, h, rough=rough)
+        if found is None or found.min() < -ROUGH:
+            return None, turn
+        h = np.clip(found, 0.0, 1.0)
+    return None, GUESSES
+
+
+def _with_free(
+    matrix: Any, equity: Floats, shock: Floats, free: Flags, reached: Flags, near: Floats, *, rough: bool = False
+) -> Floats | None:
+    """Relative losses where the free firms stay below 1 and all others that distress reaches fail, uncapped."""
+    rows = np.flatnonzero(free)
+    inside = matrix[rows][:, rows]
+    h = (reached & ~free).astype(np.float64)
+    right = (shock + matrix @ h)[rows] / equity[rows]
+    found = _solve(sparse.diags_array(1.0 / equity[rows]) @ inside, right, near[rows], rough=rough)
+    if found is None:
+        return None
+    h[rows] = found
+    return h
+
+
+def _solve(scaled: Any, right: Floats, near: Floats, *, rough: bool = False) -> Floats | None:
     """Solve `h = right + scaled @ h`; None where no method gets there."""
     found: Floats
     if right.size <= DENSE_LIMIT:
@@ -190,18 +258,14 @@ def _solve(scaled: Any, right: Floats, near: Floats) -> Floats | None:
         except np.linalg.LinAlgError:
             return None
         return found if np.isfinite(found).all() else None
-    return solved_by_passes(scaled, right, near)
+    return solved_roughly(scaled, right, near) if rough else solved_by_passes(scaled, right, near)
 
 
 def _crept(matrix: Any, equity: Floats, shock: Floats, below: Floats) -> Floats:
     """Plain iteration to its end, or to the most sweeps: the caller tests what it reached."""
-    h = below
-    for _ in range(MOST_SWEEPS):
-        following = np.maximum(_relative(shock + matrix @ h, equity), h)
-        if np.array_equal(following, h):
-            break
-        h = following
-    return h
+    relative = np.ascontiguousarray(below[None])
+    _swept(matrix, equity[:, None], shock[:, None], relative, MOST_SWEEPS, MOST_SWEEPS)
+    return np.asarray(relative[0])
 
 
 def _reached(matrix: Any, hit: Flags) -> Flags:

@@ -21,6 +21,9 @@ LEAST_CAPEX = 0.03
 """Share of planned capital spending that cannot be stopped (assumption, 0.02 to 0.1)."""
 CUT_MARGIN = 0.05
 """Share of planned capital spending that is cut beyond the need (assumption, 0.02 to 0.15)."""
+SHARES_IN_NEED = 0.03
+"""Most of its value that a firm raises in a quarter in which it would miss a payment (assumption, 0.01 to 0.05: rights
+issues of firms in trouble bring 5 to 20 % of their value)."""
 COST_CUT = 0.25
 """Share of other operating cost that a firm can cut at once (assumption, 0.1 to 0.3)."""
 

@@ -27,6 +27,62 @@ def ended(sweep: int, moved: float, before: float, tolerance: float) -> bool:
     return sweep > 2 and pace < MOST_PACE and moved * pace <= tolerance * (1.0 - pace)
 
 
+CREEPING_FROM = 40
+"""Sweeps after which it is asked how many more there will be."""
+
+
+@numba.njit(cache=True)
+def creeps(sweep: int, moved: float, before: float, tolerance: float, worth: int) -> bool:
+    """Whether a geometric approach would take more sweeps in all than they are worth."""
+    if sweep < CREEPING_FROM or sweep % 10 or not 0.0 < moved < before:
+        return False
+    pace = moved / before
+    left = np.log(max(tolerance, 1e-16) * (1.0 - pace) / (moved * pace)) / np.log(pace)
+    return sweep + left > worth
+
+
+@numba.njit(cache=True)
+def count_by_row(cells: Floats, first: npt.NDArray[np.int32]) -> None:
+    """Where each row of a matrix begins among its cells that are not zero, (rows + 1,)."""
+    for i in range(cells.shape[0]):
+        count = 0
+        for j in range(cells.shape[1]):
+            count += cells[i, j] != 0.0
+        first[i + 1] = first[i] + count
+
+
+@numba.njit(cache=True)
+def cells_by_row(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
+    """Column and value of each cell that is not zero, row by row."""
+    for i in range(cells.shape[0]):
+        place = first[i]
+        for j in range(cells.shape[1]):
+            if cells[i, j] != 0.0:
+                column[place], value[place] = j, cells[i, j]
+                place += 1
+
+
+@numba.njit(cache=True)
+def count_by_column(cells: Floats, first: npt.NDArray[np.int32]) -> None:
+    """The same of the transposed matrix, whose rows are the columns here."""
+    for i in range(cells.shape[0]):
+        for j in range(cells.shape[1]):
+            first[j + 1] += cells[i, j] != 0.0
+    for j in range(cells.shape[1]):
+        first[j + 1] += first[j]
+
+
+@numba.njit(cache=True)
+def cells_by_column(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
+    """The same of the transposed matrix."""
+    place = first[:-1].copy()
+    for i in range(cells.shape[0]):
+        for j in range(cells.shape[1]):
+            if cells[i, j] != 0.0:
+                column[place[j]], value[place[j]] = i, cells[i, j]
+                place[j] += 1
+
+
 @numba.njit(cache=True)
 def spread_distress(
     first: Index,
@@ -38,10 +94,11 @@ def spread_distress(
     rounds: Index,
     settled: Flags,
     most: int,
+    worth: int,
     tolerance: float,
     rounding: float,
 ) -> None:
-    """Raise relative losses `(paths, n)` until they settle; exposures in CSR by the firm that loses."""
+    """Raise relative losses `(paths, n)` until they settle or creep; exposures in CSR by the firm that loses."""
     n = relative.shape[1]
     for path in range(relative.shape[0]):
         h = relative[path]
@@ -68,6 +125,8 @@ def spread_distress(
             rounds[path] = sweep
             if ended(sweep, moved, before, tolerance):
                 settled[path] = True
+                break
+            if creeps(sweep, moved, before, tolerance, worth):
                 break
             before = moved
 

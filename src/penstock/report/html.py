@@ -11,6 +11,7 @@ import hashlib
 import html
 import json
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -19,17 +20,10 @@ from string import Template
 from typing import Any
 
 from penstock.errors import OutputError
-from penstock.report.figures import (
-    HEADLINES,
-    bottlenecks,
-    differences,
-    evidence_bars,
-    fan,
-    layer_panels,
-)
-from penstock.report.figures_failures import layer_defaults, money_sankey, timeline, who_fails
+from penstock.report.analyses import Analyses
 from penstock.report.findings import five_sentences, headlines
 from penstock.report.notice import notice
+from penstock.report.sections import Group, groups_of
 from penstock.report.source import ReportData, RunTables, read_run
 from penstock.report.spec import Figure, cell_text
 
@@ -45,14 +39,16 @@ THEME_SCRIPT = (
 """Runs before the first paint, so that a remembered dark choice does not flash white."""
 
 
-def write_report(run: RunTables | ReportData, path: Path | str) -> Path:
+def write_report(run: RunTables | ReportData, path: Path | str, analyses: Analyses | None = None) -> Path:
     """Write the report of `run`, or of what was read from it before, to `path` and return it.
 
+    `analyses` are those of crises (`penstock.report.analyses.analyses_of`); without them their pages say which command
+    makes them.
     The file is written beside its place and renamed, so a reader never sees half of it.
     Raises OutputError when the place can not be written.
     """
     target = Path(path)
-    text = render_report(run)
+    text = render_report(run, analyses)
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".tmp")
         try:
@@ -72,11 +68,11 @@ def write_report(run: RunTables | ReportData, path: Path | str) -> Path:
     return target
 
 
-def render_report(run: RunTables | ReportData) -> str:
+def render_report(run: RunTables | ReportData, analyses: Analyses | None = None) -> str:
     """The report as text."""
     data = run if isinstance(run, ReportData) else read_run(run)
-    groups = _figure_groups(data)
-    figures = [figure for _, _, members in groups for figure in members]
+    groups = groups_of(data, analyses or Analyses())
+    figures = [figure for group in groups for figure in group.figures]
     present = {figure.id: figure.title for figure in figures}
     scripts = {
         "echarts": _asset("static/echarts.min.js"),
@@ -109,8 +105,8 @@ def render_report(run: RunTables | ReportData) -> str:
             + "</li>"
             for item in five_sentences(data)
         ),
-        "contents": "\n".join(f'<li><a href="#{anchor}">{_text(heading)}</a></li>' for anchor, heading, _ in groups),
-        "sections": "\n".join(_section(anchor, heading, members) for anchor, heading, members in groups),
+        "contents": "\n".join(f'<li><a href="#{g.anchor}">{_text(g.heading)}</a></li>' for g in groups),
+        "sections": "\n".join(_section(group) for group in groups),
         "method": _method(data),
         "rerun": _text(rerun_command(data)),
         "manifest": _manifest_table(data),
@@ -123,20 +119,6 @@ def render_report(run: RunTables | ReportData) -> str:
         "charts": scripts["charts"],
     }
     return Template(_asset("template.html")).substitute(values)
-
-
-def _figure_groups(data: ReportData) -> list[tuple[str, str, list[Figure]]]:
-    """Anchor, heading and figures of each section, in the order of reading."""
-    groups: list[tuple[str, str, list[Figure | None]]] = [
-        ("economy", "The economy", [*(fan(data, measure) for measure in HEADLINES), layer_panels(data)]),
-        ("scenarios", "What the scenarios change", [differences(data)]),
-        ("failures", "Who fails, and when", [who_fails(data), layer_defaults(data), timeline(data)]),
-        ("flows", "Where the money goes", [money_sankey(data)]),
-        ("limits", "What limits capacity", [bottlenecks(data)]),
-        ("evidence-section", "What it rests on", [evidence_bars(data)]),
-    ]
-    filled = [(a, h, [figure for figure in members if figure is not None]) for a, h, members in groups]
-    return [(anchor, heading, members) for anchor, heading, members in filled if members]
 
 
 def _asset(name: str) -> str:
@@ -172,18 +154,28 @@ def _headline_html(item: Any) -> str:
     )
 
 
-def _section(anchor: str, heading: str, members: list[Figure]) -> str:
-    inner = "\n".join(_figure_html(figure) for figure in members)
+def _section(group: Group) -> str:
+    inner = "\n".join(_figure_html(figure) for figure in group.figures)
     return (
-        f'<section id="{anchor}" aria-labelledby="{anchor}-title">\n<h2 '
-        f'id="{anchor}-title">{_text(heading)}</h2>\n'
-        f'<div class="figures">\n{inner}\n</div>\n</section>'
+        f'<section id="{group.anchor}" aria-labelledby="{group.anchor}-title">\n<h2 '
+        f'id="{group.anchor}-title">{_text(group.heading)}</h2>\n'
+        + (f'<div class="figures">\n{inner}\n</div>\n' if inner else "")
+        + _commands(group.more)
+        + "</section>"
     )
+
+
+def _commands(more: Sequence[tuple[str, str]]) -> str:
+    """Questions with the command that answers each, as a list."""
+    if not more:
+        return ""
+    items = "".join(f"<dt>{_text(question)}</dt><dd><code>{_text(command)}</code></dd>" for question, command in more)
+    return f'<dl class="commands">{items}</dl>\n'
 
 
 def _figure_html(figure: Figure) -> str:
     """A figure with its sentence and table; the charts and buttons are added where scripts run."""
-    note = f'<p class="note">{_text(figure.note)}</p>' if figure.note else ""
+    note = f'<p class="note">{_with_code(figure.note)}</p>' if figure.note else ""
     unit = f'<p class="unit">{_text(figure.unit)}</p>' if figure.unit else ""
     hidden = "" if figure.table_open else " hidden"
     return (
@@ -198,6 +190,11 @@ def _figure_html(figure: Figure) -> str:
         f'aria-label="Table: {_text(figure.title)}"{hidden}>{_figure_table(figure)}</div>\n'
         "</figure>"
     )
+
+
+def _with_code(value: str) -> str:
+    """Text whose commands, between back quotes, are set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
 
 
 def _figure_table(figure: Figure) -> str:

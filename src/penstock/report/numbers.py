@@ -66,8 +66,23 @@ def money(usd_bn: float, digits: int = SIGNIFICANT_DIGITS) -> str:
     return f"{MINUS if usd_bn < 0 and text != '0' else ''}${text}{suffix}"
 
 
+def signed(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """A change: `+12.3`, `−4.0`, `0`."""
+    text = plain(value, digits)
+    return f"+{text}" if value > 0.0 and text not in ("0", NOT_AVAILABLE) else text
+
+
+def signed_money(usd_bn: float, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """A change in nominal dollars given in billions: `+$1.23bn`, `−$340m`."""
+    text = money(usd_bn, digits)
+    return f"+{text}" if usd_bn > 0.0 and text != NOT_AVAILABLE else text
+
+
 def money_range(low: float, high: float, digits: int = SIGNIFICANT_DIGITS, level: str = "90%") -> str:
-    """`$0.8–1.9bn (90%)`; each end with its own unit where the two differ or one is negative."""
+    """`$0.8–1.9bn (90%)`; each end with its own unit where the two differ or one is negative.
+
+    An empty `level` is left out.
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOT_AVAILABLE
     factor, suffix = _money_scale(high)
@@ -76,7 +91,7 @@ def money_range(low: float, high: float, digits: int = SIGNIFICANT_DIGITS, level
         text = f"${plain(low * factor, digits)}{EN_DASH}{plain(high * factor, digits)}{suffix}"
     else:
         text = f"{money(low, digits)} to {money(high, digits)}"
-    return f"{text} ({level})"
+    return f"{text} ({level})" if level else text
 
 
 def quantity(value: float, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:

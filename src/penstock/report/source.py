@@ -99,6 +99,8 @@ class ReportData:
     evidence: pd.DataFrame
     """basis, grade, usd_bn, share; empty when the run knows neither its opening state nor its world"""
     company_evidence: dict[str, CompanyEvidence] = field(repr=False)
+    world: Any = field(default=None, repr=False, compare=False)
+    """the world of the run where it is known"""
     memo: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
     """tables that several figures use, made once; nothing in them is changed"""
 
@@ -149,6 +151,7 @@ def read_run(run: RunTables) -> ReportData:
         company_layers=layers,
         evidence=evidence_of(run),
         company_evidence=_company_evidence(opening),
+        world=world,
     )
 
 

@@ -14,6 +14,7 @@ from penstock.scenarios.names import Names, UnknownNameError, resolve_segment
 from penstock.scenarios.structure import NAME, Parsed, Placed
 from penstock.world import vocabulary as words
 from penstock.world.defects import Defect, shown
+from penstock.world.lei import lei_fault
 
 NamesOf = Callable[[], Names]
 """Gives the names in force, always the same object; a world is read only when one is wanted."""
@@ -140,6 +141,8 @@ def _check_company(placed: Placed[Company], names: NamesOf, out: Checked) -> Non
             defects.append(placed.defect("opening", shown(metric), "a metric of the world", words.METRICS))
         elif value < 0 and metric not in words.SIGNED_METRICS:
             defects.append(placed.defect(key, f"{value:g}", "0 or more"))
+    if entry.lei and (expected := lei_fault(entry.lei)):
+        defects.append(placed.defect("lei", shown(entry.lei), expected))
     if entry.mag7:
         defects.append(placed.defect("mag7", "true", "false: the seven are given"))
     out.defects += defects

@@ -107,6 +107,7 @@ class Company(Entry):
     roles: WordList = Field(description="words split by ; or a list")
     country: str = ""
     ticker: str = ""
+    lei: str = Field(default="", description="Legal Entity Identifier of ISO 17442")
     listed: bool = False
     mag7: bool = False
     rating: str = Field(default="", json_schema_extra={"enum": ["", *words.RATINGS]})

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from penstock.world.circles import way_along
 from penstock.world.defects import Defect, shown
+from penstock.world.lei import lei_fault
 from penstock.world.reading import RawRow, RawTable, RawWorld
 from penstock.world.schema import IDENTIFIER_PATTERN, SCHEMA, Column
 from penstock.world.vocabulary import MAG7, SIGNED_METRICS, STATUSES_WITHOUT_MONEY
@@ -233,13 +234,23 @@ def check_ranges(world: RawWorld) -> Iterator[Defect]:
 
 
 def check_date_order(world: RawWorld) -> Iterator[Defect]:
-    """A term ends before it starts, or full power comes before first power."""
+    """A term ends before it starts, full power comes before first power, or a turbine runs before it was ordered."""
     pairs = {"contracts": ("start", "end"), "sites": ("first_power", "full_power")}
     for table, (first, last) in pairs.items():
         for row in world.rows(table):
             start, end = _date(row.cells.get(first, "")), _date(row.cells.get(last, ""))
             if start and end and end < start:
                 yield Defect(row.file, row.line, last, shown(row.cells[last]), f"a day after {first} = {start}")
+    for row in world.rows("power"):
+        # an old plant may sell later than it started; a turbine, engine or fuel cell is bought new
+        signed, runs = _date(row.cells.get("signed", "")), _date(row.cells.get("commercial_operation", ""))
+        if row.cells.get("kind") in BOUGHT_NEW and signed and runs and runs < signed:
+            found = shown(row.cells["commercial_operation"])
+            yield Defect(row.file, row.line, "commercial_operation", found, f"a day after signed = {signed}")
+
+
+BOUGHT_NEW = {"gas_turbine", "gas_engine", "fuel_cell"}
+"""Kinds of power that are ordered and then delivered."""
 
 
 def check_mag7(world: RawWorld) -> Iterator[Defect]:
@@ -250,6 +261,19 @@ def check_mag7(world: RawWorld) -> Iterator[Defect]:
             yield Defect(row.file, row.line, "mag7", "'true'", f"false for {company}", ())
         elif mark == "false" and company in MAG7:
             yield Defect(row.file, row.line, "mag7", "'false'", f"true for {company}", ())
+
+
+def check_lei(world: RawWorld) -> Iterator[Defect]:
+    """A Legal Entity Identifier is none, or two companies share one."""
+    first: dict[str, int] = {}
+    for row in world.rows("companies"):
+        value = row.cells.get("lei", "")
+        if value and (expected := lei_fault(value)):
+            yield Defect(row.file, row.line, "lei", shown(value), expected)
+        elif value and value in first:
+            expected = f"one company a LEI (line {first[value]})"
+            yield Defect(row.file, row.line, "lei", f"{shown(value)} again", expected)
+        first.setdefault(value, row.line)
 
 
 CHECKS = (
@@ -271,6 +295,7 @@ CHECKS = (
     check_ranges,
     check_date_order,
     check_mag7,
+    check_lei,
 )
 
 

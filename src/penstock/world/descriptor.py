@@ -29,6 +29,9 @@ DESCRIPTION = (
 )
 
 
+KEYWORDS = ["artificial intelligence", "data centres", "finance", "energy", "semiconductors"]
+
+
 def describe(folder: Path, name: str, as_of: dt.date) -> dict[str, Any]:
     """Descriptor of the files that the folder holds.
 
@@ -37,19 +40,27 @@ def describe(folder: Path, name: str, as_of: dt.date) -> dict[str, Any]:
         name: name of the package: lower-case letters, digits, `-`, `.` and `_`.
         as_of: date of the facts; the vintage of the package.
     """
+    told = _told(folder)
     present = [table for table in SCHEMA.values() if (folder / table.file).is_file()]
     return {
         "profile": "tabular-data-package",
         "name": re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or "world",
-        "title": TITLE,
-        "description": DESCRIPTION,
+        "title": told.get("title", TITLE),
+        "description": told.get("description", DESCRIPTION),
         "version": as_of.isoformat(),
         "as_of": as_of.isoformat(),
-        "keywords": ["artificial intelligence", "data centres", "finance", "energy", "semiconductors"],
+        "keywords": told.get("keywords", KEYWORDS),
         "licenses": [LICENCE],
         "sources": [{"title": "sources.csv: every row names its sources by id", "path": "sources.csv"}],
         "resources": [_resource(folder, table) for table in present],
     }
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the folder's descriptor says of itself already; nothing where it has none."""
+    path = folder / "datapackage.json"
+    found: Any = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}
 
 
 def descriptor_text(folder: Path, name: str, as_of: dt.date) -> str:
@@ -70,17 +81,25 @@ def _resource(folder: Path, table: Table) -> dict[str, Any]:
         "bytes": len(content),
         "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "licenses": [LICENCE],
-        "schema": _schema(table),
+        "schema": _schema(table, _header(content)),
     }
 
 
-def _schema(table: Table) -> dict[str, Any]:
+def _header(content: bytes) -> set[str]:
+    """Columns of a file without defects."""
+    first = content.decode("utf-8-sig").split("\n", 1)[0]
+    return {name.strip().strip('"') for name in re.split("[,;]", first)}
+
+
+def _schema(table: Table, header: set[str]) -> dict[str, Any]:
+    """Schema of a file: an optional column that it does not have is left out."""
+    present = [column for column in table.columns if column.name in header or not column.optional]
     schema: dict[str, Any] = {
-        "fields": [_field(column) for column in table.columns],
+        "fields": [_field(column) for column in present],
         "missingValues": [""],
         "primaryKey": list(table.key),
     }
-    keys = [_foreign_key(table, column) for column in table.columns if column.references]
+    keys = [_foreign_key(table, column) for column in present if column.references]
     if any(keys):
         schema["foreignKeys"] = [key for key in keys if key]
     return schema

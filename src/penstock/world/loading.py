@@ -24,7 +24,7 @@ from penstock.world.reading import RawWorld, read_folder, unknown_files
 from penstock.world.rules import hash_with_rules, read_rules
 from penstock.world.schema import SCHEMA
 
-BUNDLED = {"ai-2025": Path(__file__).parent / "data"}
+BUNDLED = {"ai-2025": Path(__file__).parent / "data", "telecom-1999": Path(__file__).parent / "telecom_1999"}
 """Worlds that come with the package as folders, by name."""
 
 
@@ -40,7 +40,13 @@ class Past:
 PAST = {"ai-2024": Past("ai-2025", Path(__file__).parent / "worlds" / "ai-2024", dt.date(2024, 12, 31))}
 """Bundled worlds that are made by the rule of `world.past`, by name."""
 
-ANNOUNCED = ("ai-2022", "telecom-1999", "telecom")
+NAMES = ("ai-2025", "ai-2024", "telecom-1999")
+"""Every bundled world, as told to people."""
+
+ALIASES = {"telecom": "telecom-1999"}
+"""Other names of bundled worlds."""
+
+ANNOUNCED = ("ai-2022",)
 """Names that are kept for worlds which this version does not bundle."""
 
 BASELINE = dt.date(2025, 12, 31)
@@ -67,6 +73,7 @@ def load_world(
         UsageError: no such world or folder, or a date that is none.
         InputError: files with defects; the message is a line for each of them.
     """
+    name = ALIASES.get(str(name), name)
     past = PAST.get(str(name))
     folder = find_folder(past.tables if past else name)
     raw = read_checked(folder, overlay, own_rows=past.rows if past else None)
@@ -89,16 +96,17 @@ def find_folder(name: str | Path) -> Path:
     Raises:
         UsageError: neither a bundled world nor a folder.
     """
-    if str(name) in BUNDLED:
-        return BUNDLED[str(name)]
+    known = ALIASES.get(str(name), str(name))
+    if known in BUNDLED:
+        return BUNDLED[known]
     if Path(name).is_dir():
         return Path(name)
-    bundled = ", ".join([*BUNDLED, *PAST])
+    bundled = ", ".join(NAMES)
     if str(name) in ANNOUNCED:
         raise UsageError(
             f"--world: found {str(name)!r}, which this version does not bundle yet; expected {bundled} or a folder"
         )
-    near = nearest_name(str(name), [*BUNDLED, *PAST])
+    near = nearest_name(str(name), NAMES)
     hint = f"; nearest {near}" if near else ""
     raise UsageError(f"--world: found {str(name)!r}; expected {bundled} or a folder of CSV files{hint}")
 
@@ -127,12 +135,13 @@ def read_checked(folder: Path, overlay: str | Path | None = None, own_rows: Path
 def content_hash(frames: Mapping[str, pd.DataFrame], as_of: dt.date) -> str:
     """SHA-256 of all cells in schema order and the date.
 
-    Separator, byte order mark, column order, the way a number is written and the place of the folder do not
-    change it; any fact and the order of rows do.
+    Separator, byte order mark, column order, the way a number is written, the place of the folder and optional
+    columns without a cell do not change it; any fact and the order of rows do.
     """
     digest = hashlib.sha256(as_of.isoformat().encode())
     for name, table in SCHEMA.items():
-        columns = [cell_texts(frames[name][column.name], column) for column in table.columns]
+        cells = [(column, cell_texts(frames[name][column.name], column)) for column in table.columns]
+        columns = [texts for column, texts in cells if any(texts) or not column.optional]
         digest.update(json.dumps([name, *columns], ensure_ascii=True, separators=(",", ":")).encode())
     return digest.hexdigest()
 

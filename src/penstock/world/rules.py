@@ -64,10 +64,10 @@ def _read(path: Path, keys: tuple[str, ...], as_of: dt.date) -> pd.DataFrame:
     for line, row in rows:
         if None in row or None in row.values():
             raise InputError(f"{label}:{line}: cells: found another count than in the header; expected {len(header)}")
-        named = tuple(row[name] for name in keys)
-        if named in seen:
-            raise InputError(f"{label}:{line}: {keys[0]}: found {'/'.join(named)!r} twice; expected one row of it")
-        seen.add(named)
+        words = tuple(row[name] for name in keys)
+        if words in seen:
+            raise InputError(f"{label}:{line}: {keys[0]}: found {'/'.join(words)!r} twice; expected one row of it")
+        seen.add(words)
         _known(label, line, row.get(KNOWN_FROM, ""), as_of)
     return pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
 
@@ -82,6 +82,11 @@ def _known(label: str, line: int, text: str, as_of: dt.date) -> None:
         raise InputError(f"{label}:{line}: {KNOWN_FROM}: found {text!r}; expected an ISO date") from None
     if day > as_of:
         raise InputError(f"{label}:{line}: {KNOWN_FROM}: found {day}; expected a day not after the as-of date {as_of}")
+
+
+def rule_text(frame: pd.DataFrame) -> str:
+    """A rule table as CSV text."""
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def hash_with_rules(facts: str, rules: Mapping[str, pd.DataFrame]) -> str:

@@ -134,6 +134,7 @@ COMPANIES = Table(
         _text("notes", "what else is known"),
         EVIDENCE,
         SOURCE,
+        Column("lei", "text", "Legal Entity Identifier of ISO 17442, check digits included", optional=True),
     ),
 )
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import sheets_for
 from penstock.engine.opening.estimates import fill
 from penstock.world.grading import weakest
 
@@ -120,7 +119,7 @@ class SheetInputs:
 def opening_figures(world: World, universe: Universe) -> Figures:
     """Complete figures of every firm at the as-of date."""
     draft = _stated(world, universe)
-    _hand_made(world, draft)
+    _hand_made(draft)
     fill(world, draft)
     _carry(world, draft)
     return Figures(draft.value, draft.grade, draft.rule, draft.period_end)
@@ -153,8 +152,8 @@ def _stated(world: World, universe: Universe) -> Draft:
     return draft
 
 
-def _hand_made(world: World, draft: Draft) -> None:
-    sheets = sheets_for(world)
+def _hand_made(draft: Draft) -> None:
+    sheets = draft.universe.rules.sheets
     sheets = sheets[sheets["company"].isin(draft.value.index)]
     for metric, rows in sheets.groupby("metric", sort=False):
         name = str(metric)

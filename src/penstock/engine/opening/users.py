@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from penstock.engine.opening.cells import number
-from penstock.engine.opening.network_assumptions import assumed, find
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -22,15 +21,14 @@ SELLER_SHARE_LIMIT = 0.9
 """Named firms take at most this part of a segment (assumption; the rest is unnamed)."""
 
 
-def user_ties(universe: Universe, inputs: SheetInputs, spending: float | None = None) -> pd.DataFrame:
+def user_ties(universe: Universe, inputs: SheetInputs) -> pd.DataFrame:
     """Rows payer, payee, segment, base (usd_bn per quarter): the run rate of user spending, split.
 
     A firm sells the assumed part of its revenue; where named sales exceed 90 % of a segment
     all firms keep their sales and the segment grows, since sales are better known than the split.
-
-    spending: run rate of user spending at the as-of date, usd_bn per year; the assumption of the end of 2025 without.
     """
-    total = (assumed("user_spending_usd_bn_year") if spending is None else spending) / 4.0
+    assumed, find = universe.rules.assumed, universe.rules.find
+    total = assumed("user_spending_usd_bn_year") / 4.0
     rows: list[tuple[str, str, str, float]] = []
     sold = dict.fromkeys(SEGMENTS, 0.0)
     for firm in universe.firms:

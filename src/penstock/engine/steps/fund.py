@@ -10,7 +10,6 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
-from penstock.engine.steps.serve import RATE_DEFAULT
 from penstock.money import funding, kernels
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
@@ -124,7 +123,7 @@ def fund(now: Moment) -> None:
     outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
     need = outflow - r["ebitda"] + tied_up(now, costs) - (cash - wanted)
     lose_access(now)
-    losses = e.lender_losses / LENDER_SCALE_USD_BN
+    losses = e.lender_losses / facts.constants["lender_scale"]
     own_loss = f.no_access + (f.stage >= 2.0)
     grade = lenders.investment_grade(now)
     open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
@@ -163,10 +162,6 @@ def fund(now: Moment) -> None:
     )
     r["surplus_cash"] = np.maximum(-need, 0.0)
     f.capex_scale = f.capex_scale * sources.capex_share
-
-
-LENDER_SCALE_USD_BN = 120.0
-"""Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250; docs/decisions/0003)."""
 
 
 def tied_up(now: Moment, costs: Array) -> Array:
@@ -214,7 +209,7 @@ def vendor_room(now: Moment) -> Array:
 def bring_money_in(now: Moment) -> None:
     """Posts loans drawn and equity rounds: cash to the firm, claims to lenders and holders."""
     draw_debt(now)
-    sell_equity(now)
+    now.results["stake_paid"] = sell_equity(now, now.results["equity_raised"])
 
 
 def draw_debt(now: Moment) -> None:
@@ -242,22 +237,18 @@ def draw_debt(now: Moment) -> None:
 def new_rate(now: Moment) -> Array:
     """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze."""
     e, f = now.state.economy, now.state.firms
-    risk_free = now.lever("finance.risk_free_rate", RATE_DEFAULT) + e.rate_shock
+    risk_free = now.lever("finance.risk_free_rate", now.block.facts.constants["risk_free_rate"]) + e.rate_shock
     cut = now.struck("spread")
     spread = f.spread if cut is None else f.spread + cut
     return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
 
 
-def sell_equity(now: Moment) -> None:
-    """A round: new shares a / (V + a) go to the holders who pay; all others are diluted by V / (V + a)."""
-    layout, r, f, ties, books = (
-        now.block.layout,
-        now.results,
-        now.state.firms,
-        now.state.ties,
-        now.state.books,
-    )
-    raised = r["equity_raised"]
+def sell_equity(now: Moment, raised: Array) -> Array:
+    """A round of `raised` usd_bn: new shares a / (V + a) go to the holders who pay; all others are diluted.
+
+    Returns what each holder paid, (stakes, paths).
+    """
+    layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
     value = np.maximum(f.value, 1e-6)
     new = raised / (value + raised)
     part = who_pays(now, raised)
@@ -267,7 +258,28 @@ def sell_equity(now: Moment) -> None:
     books.net_worth[: layout.firms] += raised
     # a share of the company at the old value grows by the cash that came in
     f.value = f.value + raised
-    r["stake_paid"] = paid
+    return paid
+
+
+def issue_in_need(now: Moment, short: Array) -> bool:
+    """A firm that would miss a payment, and is worth much more than that, sells new shares; whether any did.
+
+    short: what is missing, (firms, paths). The room shrinks with mood and in a freeze as that of any round does, and is
+    nothing after a default; a firm whose equity is worth little finds nobody.
+    """
+    e, f, r = now.state.economy, now.state.firms, now.results
+    if not (short > 0.0).any():
+        return False
+    spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
+    most = funding.SHARES_IN_NEED * f.value * spirits * now.lever("finance.equity_access")
+    room = most * now.block.cache["can_issue"] * (f.stage < RESTRUCTURED)
+    raising = now.struck("raising")
+    if raising is not None:
+        room = room * raising
+    raised = np.where(short > 0.0, np.minimum(1.02 * short, np.maximum(room - r["equity_raised"], 0.0)), 0.0)
+    r["stake_paid"] = r["stake_paid"] + sell_equity(now, raised)
+    r["equity_raised"] = r["equity_raised"] + raised
+    return True
 
 
 MOST_OF_CASH = 0.2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.moment import Moment
+from penstock.engine.steps import fund
 from penstock.money import kernels
 
 Array = np.ndarray
@@ -46,6 +47,8 @@ def settle(now: Moment) -> None:
     r["income"] = bill(now)
     dues = scratch.owed.sum(axis=0)
     gap = books.cash + r["income"] - dues
+    if now.on("fund") and fund.issue_in_need(now, -gap[: layout.firms]):
+        gap = books.cash + r["income"] - dues
     short = (gap[: layout.firms] < -1e-9).any(axis=0)
     r["granted"] = np.zeros((layout.firms, now.block.width))
     rescue_before(now, gap)

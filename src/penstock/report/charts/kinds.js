@@ -1,6 +1,8 @@
 // The kinds of figure: how high, which option, and what to draw once it is laid out.
 
 import { barsHeight, barsOption } from "./bars.js";
+import { cascadeHeight, cascadeOption } from "./cascade.js";
+import { curveHeight, curveOption } from "./curve.js";
 import { fanHeight, fanOption, panelsHeight, panelsOption } from "./fan.js";
 import { heatHeight, heatOption } from "./heat.js";
 import { drawReturns, sankeyHeight, sankeyOption } from "./sankey.js";
@@ -12,5 +14,7 @@ export const KINDS = {
   heat: { height: heatHeight, option: heatOption },
   whiskers: { height: whiskersHeight, option: whiskersOption },
   bars: { height: barsHeight, option: barsOption },
+  cascade: { height: cascadeHeight, option: cascadeOption },
+  curve: { height: curveHeight, option: curveOption },
   sankey: { height: sankeyHeight, option: sankeyOption, after: drawReturns },
 };

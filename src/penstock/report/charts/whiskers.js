@@ -6,21 +6,27 @@ import { tooltipBase, tooltipBody } from "./tooltip.js";
 
 const ROW = 28;
 
+const TALL_ROW = 52;
+
+// Long labels break into lines where the page is narrow.
+const breaks = (width, figure) => width < 520 && Boolean(figure.options.label_width);
+
 export function whiskersHeight(width, figure, rows) {
-  return Math.max(1, rows.length) * ROW + 46;
+  return Math.max(1, rows.length) * (breaks(width, figure) ? TALL_ROW : ROW) + 46;
 }
 
 export function whiskersOption(view) {
   const { rows, colours, figure, width, unit } = view;
   const { category, low, value, high, layer, zero } = figure.options;
   const share = Boolean(figure.options.percent);
+  const level = figure.options.level || "90%";
   const names = rows.map((row) => String(row[category]).replaceAll("_", " "));
   const longest = Math.max(0, ...names.map((name) => name.length)) * 7.2 + 14;
-  const left = Math.min(Math.round(width * 0.42), 260, Math.max(70, longest));
+  const left = Math.min(Math.round(width * (breaks(width, figure) ? 0.5 : 0.42)), figure.options.label_width || 260, Math.max(70, longest));
   const text = { color: colours.muted, fontFamily: colours.font, fontSize: 13 };
   const write = (number) => (share ? percent(number) : plain(number));
-  const colourOf = (row) => (layer ? layerColour(row[layer], colours) : colours.accent);
-  const outlineOf = (row) => (layer ? layerOutline(row[layer], colours) : colours.accent);
+  const colourOf = (row) => (layer && row[layer] ? layerColour(row[layer], colours) : colours.accent);
+  const outlineOf = (row) => (layer && row[layer] ? layerOutline(row[layer], colours) : colours.accent);
   return {
     animation: false,
     textStyle: { fontFamily: colours.font },
@@ -42,14 +48,20 @@ export function whiskersOption(view) {
       inverse: true,
       axisLine: { show: Boolean(zero), onZero: true, lineStyle: { color: colours.strongLine } },
       axisTick: { show: false },
-      axisLabel: { ...text, color: colours.ink, width: left - 12, overflow: "truncate", margin: 10 },
+      axisLabel: {
+        ...text,
+        color: colours.ink,
+        width: left - 12,
+        margin: 10,
+        ...(breaks(width, figure) ? { overflow: "break", lineHeight: 15, height: 46, lineOverflow: "truncate", fontSize: 12 } : { overflow: "truncate" }),
+      },
       position: "left",
     },
     tooltip: {
       ...tooltipBase(colours),
       formatter: (item) => {
         const row = rows[item.dataIndex];
-        const lines = [`${write(row[low])} to ${write(row[high])} (90%)`, unit];
+        const lines = [`${write(row[low])} to ${write(row[high])} (${level})`, unit];
         if (row[value] !== null) lines.unshift(write(row[value]));
         if (row.share_text) lines.splice(0, lines.length, row.share_text, unit);
         return tooltipBody(names[item.dataIndex], lines);

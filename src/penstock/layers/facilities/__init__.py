@@ -1,0 +1,38 @@
+"""The facilities layer: halls from land to first power, what they draw beyond their chips, and what they cost."""
+
+from __future__ import annotations
+
+from penstock.layers.facilities.capex import capex_usd_mn, spend_curve
+from penstock.layers.facilities.cooling import (
+    contracted_power_mw,
+    designs,
+    fleet_designs,
+    hot_hour_derate,
+    pue,
+    pue_fleet,
+    water,
+)
+from penstock.layers.facilities.quarter import STAGES, advance_stages, grow_limit, hold_back, limit_starts
+from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
+
+__all__ = [
+    "STAGES",
+    "FirstPower",
+    "Stage",
+    "advance_stages",
+    "block_months",
+    "capex_usd_mn",
+    "contracted_power_mw",
+    "designs",
+    "first_power",
+    "fleet_designs",
+    "grow_limit",
+    "hold_back",
+    "hot_hour_derate",
+    "limit_starts",
+    "pue",
+    "pue_fleet",
+    "spend_curve",
+    "stage_table",
+    "water",
+]
