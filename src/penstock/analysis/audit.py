@@ -255,9 +255,7 @@ def check_rows(file: str, rows: list[dict[str, str]], known: set[str]) -> Iterat
             yield Unsourced(file, label, f"grade {grade or 'missing'}")
         elif not reason:
             yield Unsourced(file, label, "neither source nor reason")
-        elif grade in CITED and not (
-            row.get("source") or row.get("source_id") or reason in keys or _names_something(reason, known)
-        ):
+        elif grade in CITED and not (row.get("source") or row.get("source_id") or _cites(reason, known | keys)):
             yield Unsourced(file, label, f"grade {grade} names nothing that is cited")
 
 
