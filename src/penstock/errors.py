@@ -33,6 +33,10 @@ class OutputError(PenstockError):
     exit_code = 4
 
 
+class InUseError(OutputError):
+    """An output place that another process is writing now."""
+
+
 class ModelError(PenstockError):
     """The model failed: conservation, convergence or a NaN."""
 

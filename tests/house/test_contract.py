@@ -72,6 +72,7 @@ EXPECTED = {
     "stress": shape(0, MANY, options=SIMULATING | {"--run", "--scenario"}),
     "payoff": shape(options=SIMULATING | {"--run", "--scenario"}),
     "bottlenecks": shape(options=SIMULATING | {"--run", "--scenario"}),
+    "studio": shape(options={"--port", "--no-browser", "--workspace"}),
     "runs list": shape(),
     "runs verify": shape(),
     "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
@@ -92,6 +93,10 @@ EXPECTED = {
     "model": shape(options={"--params", "--tokens", "--chips"}),
     "chain": shape(options={"--cut"}),
     "token": shape(1, options={"--chip", "--site", "--power", "--vs", "--integrated"}),
+    "fleet run": shape(1, options={"--seed", "--out", "-o"}),
+    "fleet fit": shape(options={"--seed", "--out", "-o"}),
+    "fleet export": shape(1, options={"--kubernetes", "--out", "-o"}),
+    "fleet compare": shape(1, options={"--seed", "--out", "-o"}),
 }
 FREE_ARGUMENTS = {"runs list", "runs verify"}
 """The contract names the command and leaves its arguments open."""
@@ -113,6 +118,7 @@ DEFAULTS = {
     ("steps", "quarters"): 40,
     ("steps", "seed"): 7,
     ("steps", "scenario"): "baseline",
+    **{(f"fleet {name}", "seed"): 7 for name in ("run", "fit", "compare")},
     ("reverse", "paths"): 256,
     ("reverse", "quarters"): 40,
     ("reverse", "seed"): 7,
@@ -197,7 +203,7 @@ LAYERS = {
 }
 """Functions of the layers: positional parameters; what is by keyword only is optional."""
 
-LATER = ("calibrate", "fleet", "studio")
+LATER = ("calibrate",)
 
 
 def command(path: str) -> Any:
@@ -327,6 +333,15 @@ def test_functions_of_the_layers(path: str) -> None:
     assert all(p.default is not REQUIRED for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
     if path == "silicon.throughput":
         assert parameters["scenario"].default == "offline"
+
+
+def test_the_functions_of_the_fleet() -> None:
+    from penstock import fleet
+
+    parameters = inspect.signature(fleet.simulate).parameters
+    given = [p.name for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert given == ["config", "trace", "seed"]
+    assert list(inspect.signature(fleet.prefix_hit).parameters) == ["trace"]
 
 
 def test_what_clearing_returns() -> None:

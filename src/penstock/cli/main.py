@@ -44,7 +44,6 @@ COMMANDS = {
     "sensitivity": Entry("penstock.cli.search", False, "Which assumptions drive which result: Morris, Sobol."),
     "policy": Entry("penstock.cli.feedback", False, "What each policy does against a shock, and what it costs."),
     "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
-    "site": Entry("penstock.cli.site", False, "A campus from land to first power, and who powers it."),
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
     "backtest": Entry("penstock.cli.backtest", True, "The model against booms whose end is known."),
@@ -52,7 +51,10 @@ COMMANDS = {
     "forecast": Entry("penstock.cli.forecast", True, "The record of forecasts: freeze them, score them later."),
     "model": Entry("penstock.cli.model", False, "What training a model takes: work, days, energy, cost."),
     "chain": Entry("penstock.cli.chain", False, "The chain of chips from laser to rack, and how a cut travels up."),
+    "site": Entry("penstock.cli.site", False, "A campus from land to first power, and who powers it."),
     "token": Entry("penstock.cli.token", False, "The price of a token from joules up, and who keeps what."),
+    "fleet": Entry("penstock.cli.fleet", True, "Serving fleets, request by request: run, compare, export, fit."),
+    "studio": Entry("penstock.cli.studio", False, "A local page to see it, change it, run it and find out why."),
 }
 
 

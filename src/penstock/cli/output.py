@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import json
 import math
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.cli.context import Format, Settings
+from penstock.report.values import json_value
 from penstock.version import __version__
 
 if TYPE_CHECKING:
@@ -115,17 +115,9 @@ def plain(value: Any) -> Any:
         return [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict(orient="records")]
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat() if value == value else None  # a missing time stamp is not itself
-    return None if value != value else str(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return json_value(value)
 
 
 def csv_text(sections: Sequence[Section]) -> str:

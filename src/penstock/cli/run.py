@@ -27,7 +27,7 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import Section, emit
-from penstock.errors import CheckFailedError, InputError, ModelError, UsageError
+from penstock.errors import CheckFailedError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
@@ -358,15 +358,9 @@ def list_runs(
     """The runs in a directory, the latest first."""
     import pandas as pd
 
-    from penstock.engine.checkpoints import STARTED
-    from penstock.engine.manifest import MANIFEST
+    from penstock.engine.run_list import list_runs as runs_in
 
-    rows: list[dict[str, Any]] = []
-    for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
-        note = next((entry / name for name in (MANIFEST, STARTED) if (entry / name).is_file()), None)
-        if note is None:
-            continue
-        rows.append({"run": str(entry), **_listed(note)})
+    rows = [found.to_dict() if found.id else {"run": found.run, "state": found.state} for found in runs_in(directory)]
     columns = [
         "run",
         "id",
@@ -379,29 +373,8 @@ def list_runs(
         "seed",
         "megabytes",
     ]
-    frame = pd.DataFrame(rows, columns=columns).sort_values("started", ascending=False, ignore_index=True)
+    frame = pd.DataFrame(rows, columns=columns)
     emit(frame, settings, title=f"{len(frame)} runs in {directory}")
-
-
-def _listed(note: Path) -> dict[str, Any]:
-    """What the list of runs says of one run; a manifest that nobody can read hides no other run."""
-    from penstock.engine.manifest import MANIFEST, identity_hash, read_json
-
-    try:
-        stored = read_json(note)
-        return {
-            "id": identity_hash(stored),
-            "state": "finished" if note.name == MANIFEST else "unfinished",
-            "started": stored["started"],
-            "scenarios": ", ".join(scenario["name"] for scenario in stored["scenarios"]),
-            "world": stored["world"]["name"],
-            "paths": stored["paths"],
-            "quarters": stored["quarters"],
-            "seed": stored["seed"],
-            "megabytes": round(sum(f.stat().st_size for f in note.parent.rglob("*") if f.is_file()) / 1e6, 1),
-        }
-    except (InputError, KeyError, TypeError):
-        return {"state": f"broken: {note.name}"}
 
 
 @runs_app.command("verify")

@@ -29,7 +29,7 @@ from penstock.engine.storage import (
     write_json,
     write_table,
 )
-from penstock.errors import OutputError
+from penstock.errors import InUseError, OutputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ class RunDirectory:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputError(f"{self.path}: found a process writing this run; expected to be alone") from error
+            raise InUseError(f"{self.path}: found a process writing this run; expected to be alone") from error
 
     def _begin(self, started: str) -> str:
         note = self.path / STARTED

@@ -71,7 +71,7 @@ class ProcessPool:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
                 mp_context=multiprocessing.get_context("spawn"),
-                initializer=_follow_parent,
+                initializer=follow_parent,
             )
             try:
                 with _interrupts_held_back():
@@ -98,7 +98,7 @@ def standing(function: Callable[[Task], Result], jobs: int) -> Iterator[Callable
         return
     require_main_guard()
     with worker_environment(), _shared(function) as file:
-        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_follow_parent)
+        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent)
 
         def work(tasks: Sequence[Task]) -> list[Result]:
             with _interrupts_held_back():
@@ -132,7 +132,7 @@ def require_main_guard() -> None:
         raise UsageError(GUARD_ADVICE)
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """A worker ends with its parent, also where that is killed and can end nothing itself."""
     parent = multiprocessing.process.parent_process()
     assert parent is not None

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
+from penstock.fleet import surface
 from penstock.layers import energy, platform
 
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
 POWER_PRICE_USD_PER_MWH = 65.0
 """Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
+
+
+PLATFORM = (64.0, 5.0, 0.1, 0.25)
+"""The platform that limits plans: replicas, dispersion, seconds a token, share of small models.
+
+The largest pool that was simulated, bursts of the Azure conversation trace, ten tokens a second and user, a quarter of
+the chips with small models; assumption, ranges of `fleet/surface.py`.
+"""
+
+
+@cache
+def most_planned() -> float:
+    """Largest utilisation that a promise of latency leaves to a pooled platform, from simulated fleets."""
+    point = surface.evaluate(*PLATFORM)
+    return float(point.utilisation * point.availability)
 
 
 def serve(now: Moment) -> None:
@@ -21,7 +39,7 @@ def serve(now: Moment) -> None:
     unit_costs(now)
     floor = 1.15 * r["running"]
     stock = now.lit(r["owner_stock"]).sum(axis=0)
-    target = bounded(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, 0.95)
+    target = bounded(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, most_planned())
     r["target"] = target
     if now.on("serve"):
         clearing = platform.clearing_price(r["value"], r["hurdle"], target, stock, r["elasticity"], floor)

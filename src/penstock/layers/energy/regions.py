@@ -28,7 +28,7 @@ GRID_HEAT_RATE = 7.0
 """USD/MWh that the grid's price moves per USD/MMBtu of gas: heat rate of its marginal plant in MMBtu/MWh on average
 over hours (assumption, 5 to 9).
 """
-STEP = 0.25
+STEP = 0.2
 """Part of the gas price by which a pass-through is taken, up and down."""
 
 

@@ -1,0 +1,412 @@
+"""What a fleet is made of, as a TOML file or a mapping says it, checked before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from penstock.errors import InputError
+from penstock.world.naming import nearest_name
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+Router = Literal["round_robin", "random", "least_load", "power_of_two", "cache_affinity"]
+ModelPolicy = Literal["failover", "score", "cascade", "spread"]
+Scaler = Literal["fixed", "reactive", "predictive", "hpa"]
+Plan = Literal["pay_per_use", "committed", "batch"]
+
+
+class Part(BaseModel):
+    """A table of the file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prices(Part):
+    """What a model's tokens cost the customer, USD per million; assumption, list prices of 2025 span 0.1 to 75."""
+
+    input_usd_per_mtok: NotNegative = 0.5
+    cached_usd_per_mtok: NotNegative = 0.1
+    output_usd_per_mtok: NotNegative = 2.0
+
+
+class Model(Part):
+    """A model that customers ask for or that answers for another."""
+
+    name: str
+    shape: str = "dense_70b"
+    """layout of `penstock.layers`: dense_8b, dense_70b, dense_405b, moe_671b, moe_47b"""
+    precision: str | None = None
+    quality: Share = 1.0
+    """share of requests that this model answers well enough"""
+    prices: Prices = Prices()
+
+
+class Timing(Part):
+    """Seconds of an iteration, given instead of a chip: for tests, or where they were measured."""
+
+    overhead_s: NotNegative = 0.0
+    weights_s: NotNegative = 0.0
+    request_s: NotNegative = 0.0
+    """per request that decodes"""
+    context_s: NotNegative = 0.0
+    """per token in memory"""
+    prompt_s: NotNegative = 0.0
+    """per token of a prompt"""
+    prompt_squared_s: NotNegative = 0.0
+    """per squared token of a prompt"""
+    memory_tokens: Count = 1_000_000
+    decode_batch: tuple[float, ...] = ()
+    decode_s: tuple[float, ...] = ()
+    """measured seconds of an iteration by batch, straight lines between"""
+    prompt_tokens: tuple[float, ...] = ()
+    prompt_iteration_s: tuple[float, ...] = ()
+    """measured seconds of an iteration by tokens of prompts, straight lines between"""
+
+
+class Autoscaling(Part):
+    """How many replicas a pool keeps."""
+
+    policy: Scaler = "fixed"
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    interval_s: Positive = 15.0
+    """between decisions; Kubernetes takes 15 s"""
+    target_load: Positive = 0.7
+    """requests per replica, as a share of its slots"""
+    tolerance: NotNegative = 0.1
+    """ratios this near to one change nothing (Kubernetes: 0.1)"""
+    stabilisation_s: NotNegative = 300.0
+    """the largest wish of this time stands when going down (Kubernetes: 300 s)"""
+    headroom: NotNegative = 0.15
+    """of the predictive policy"""
+    idle_s: Positive = 300.0
+    """without a request before a pool with min_replicas 0 goes to zero"""
+
+
+class Pool(Part):
+    """Replicas of one model on one kind of chip in one region."""
+
+    name: str
+    model: str
+    replicas: Count
+    max_replicas: Count | None = None
+    chip: str | None = None
+    chips: Count = 1
+    """of a replica"""
+    timing: Timing | None = None
+    region: str = "home"
+    slots: Annotated[int, Field(ge=1, le=4096)] = 128
+    """most requests that a replica works on at once"""
+    chunk_tokens: Count = 2048
+    """most tokens of an iteration that processes prompts (chunked prefill)"""
+    mixed: bool = True
+    """whether prompts and answers share iterations; otherwise prompts go first and answers pause"""
+    memory_fraction: Annotated[float, Field(gt=0, le=1)] = 0.9
+    role: Literal["both", "prefill", "decode"] = "both"
+    decode_pool: str | None = None
+    """where a prefill pool sends its work"""
+    transfer_gb_per_s: Positive = 50.0
+    queue: Literal["central", "replica"] = "replica"
+    fair: bool = False
+    """weighted fair queueing among tenants at the central queue; otherwise first come, first served"""
+    router: Router = "power_of_two"
+    queue_limit: Annotated[int, Field(ge=0)] | None = None
+    """waiting requests at most (of the pool, or of each replica); more are shed"""
+    max_wait_s: Positive | None = None
+    """a request that has waited longer is shed instead of started"""
+    cold_start_s: NotNegative = 60.0
+    """from order to service; PHYSICS 5.6: warm 5/30/90, from disk 60/180/600, new node 300/900/3,600"""
+    error_share: Share = 0.0
+    """of attempts that come to nothing"""
+    breaker_failures: Annotated[int, Field(ge=0)] = 0
+    """failures in a row that open a replica's circuit breaker; 0 for none"""
+    breaker_open_s: Positive = 30.0
+    cache_prefixes: Annotated[int, Field(ge=0)] = 0
+    """prefixes that a replica's cache holds"""
+    spot: bool = False
+    chip_usd_per_h: Positive | None = None
+    price_factor: Positive = 1.0
+    """of spot or reserved capacity against the list"""
+    backfill_slots: Annotated[int, Field(ge=0)] | None = None
+    """batch work may start while a replica has fewer requests than this; half of the slots if not given"""
+    skip_ahead: bool = True
+    autoscaling: Autoscaling = Autoscaling()
+
+
+class Region(Part):
+    """Where pools stand: what power costs and does there."""
+
+    name: str
+    latency_s: NotNegative = 0.0
+    """of the network, there and back"""
+    zones: Count = 1
+    pue: Annotated[float, Field(ge=1)] = 1.15
+    carbon_kg_per_mwh: NotNegative = 370.0
+    water_l_per_kwh: NotNegative = 0.4
+    power_usd_per_mwh: NotNegative = 65.0
+
+
+class Tenant(Part):
+    """A customer: share of the trace, rights and manners."""
+
+    name: str
+    share: Positive = 1.0
+    weight: Positive = 1.0
+    """in fair queueing"""
+    priority: int = 0
+    """lower goes first"""
+    plan: Plan = "pay_per_use"
+    committed_usd_per_h: NotNegative = 0.0
+    tokens_per_s: Positive | None = None
+    """of the token bucket; none if not given"""
+    burst_tokens: Positive | None = None
+    """that the bucket holds; sixty seconds' worth if not given"""
+    timeout_s: Positive | None = None
+    retries: Annotated[int, Field(ge=0)] = 3
+    backoff_s: NotNegative = 1.0
+    retry_budget: NotNegative | None = 0.1
+    """retries per request, saved up to 100; TOML has no null: any number above `retries` is no limit"""
+    retry_rejected: bool = False
+    """whether it asks again when told that there is no room"""
+    orphans: bool = False
+    """whether its calls run on when it has stopped waiting for them (no cancellation)"""
+
+
+class Route(Part):
+    """Which pools answer for a model."""
+
+    model: str
+    pools: tuple[str, ...]
+    policy: ModelPolicy = "failover"
+
+
+class Outage(Part):
+    """A part of the fleet that is gone for a while."""
+
+    at_s: NotNegative
+    lasts_s: Positive
+    pool: str | None = None
+    replica: Annotated[int, Field(ge=0)] | None = None
+    zone: Annotated[int, Field(ge=0)] | None = None
+    region: str | None = None
+
+
+class Failures(Part):
+    """Random outages, exponential in time. Defaults: none."""
+
+    replica_mtbf_h: Positive | None = None
+    replica_repair_s: Positive = 1800.0
+    node_replicas: Count = 4
+    node_mtbf_h: Positive | None = None
+    node_repair_s: Positive = 14400.0
+    zone_mtbf_h: Positive | None = None
+    zone_repair_s: Positive = 3600.0
+    region_mtbf_h: Positive | None = None
+    region_repair_s: Positive = 14400.0
+    spot_mtbf_h: Positive = 24.0
+    """mean life of a spot replica until it is taken back"""
+    spot_notice_s: NotNegative = 30.0
+
+
+class PowerCap(Part):
+    """Less power for a while: work slows by the exponents of PHYSICS 5.5."""
+
+    at_s: NotNegative
+    lasts_s: Positive
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    region: str | None = None
+
+
+class Objectives(Part):
+    """What is promised to customers."""
+
+    first_token_s: Positive = 2.0
+    token_s: Positive = 0.2
+    availability: Annotated[float, Field(gt=0, lt=1)] = 0.99
+
+
+class Source(Part):
+    """Where the requests come from."""
+
+    kind: Literal["bootstrap", "generated", "file"] = "bootstrap"
+    name: str = "azure_llm_2023_conv"
+    file: str | None = None
+    requests: Count = 20_000
+    requests_per_s: Positive | None = None
+    """mean rate; that of the source if not given"""
+    block_s: Positive = 60.0
+    daily_swing: Share = 0.0
+    weekend_factor: Positive = 1.0
+    dispersion_60s: Annotated[float, Field(ge=1)] = 1.0
+    """of generated arrivals: variance over mean of the counts of minutes"""
+
+
+class Score(Part):
+    """Weights of the policy `score`: USD per second of latency, USD per unit of missing quality."""
+
+    latency_usd_per_s: NotNegative = 0.0001
+    quality_usd: NotNegative = 0.001
+
+
+class FleetConfig(Part):
+    """A fleet and what is asked of it."""
+
+    name: str = "fleet"
+    title: str = ""
+    window_s: Positive = 60.0
+    drain_s: NotNegative = 600.0
+    """simulated after the last arrival so that requests can end"""
+    trace: Source = Source()
+    model: tuple[Model, ...] = ()
+    pool: tuple[Pool, ...]
+    region: tuple[Region, ...] = (Region(name="home"),)
+    tenant: tuple[Tenant, ...] = (Tenant(name="all"),)
+    route: tuple[Route, ...] = ()
+    outage: tuple[Outage, ...] = ()
+    failures: Failures = Failures()
+    power_cap: tuple[PowerCap, ...] = ()
+    objectives: Objectives = Objectives()
+    score: Score = Score()
+
+
+def load_config(source: Any) -> FleetConfig:
+    """A fleet from a TOML file, a mapping, or a `FleetConfig`, checked whole.
+
+    Raises:
+        InputError: unreadable, unknown keys or names (the nearest is told), values that cannot be.
+    """
+    if isinstance(source, FleetConfig):
+        return source
+    if isinstance(source, Mapping):
+        return _checked(dict(source), "config")
+    if not isinstance(source, str) and not hasattr(source, "__fspath__"):
+        raise InputError(f"config: found {type(source).__name__}; expected a path, a mapping or a FleetConfig")
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"{path}: fleet: found {error.strerror or error}; expected a file that can be read") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: fleet: found {error}; expected TOML") from None
+    return _checked(tables, path.name)
+
+
+def _checked(tables: dict[str, Any], file: str) -> FleetConfig:
+    try:
+        config = FleetConfig.model_validate(tables)
+    except ValidationError as error:
+        raise InputError("\n".join(_message(file, item) for item in error.errors()[:20])) from None
+    _names(config, file)
+    return config
+
+
+def _message(file: str, item: Any) -> str:
+    """One refusal of pydantic in the words of this project."""
+    where = ".".join(str(step) for step in item["loc"])
+    found, kind, context = item["input"], item["type"], item.get("ctx", {})
+    shown = repr(found) if isinstance(found, str | int | float | bool) else type(found).__name__
+    if kind == "extra_forbidden":
+        known = _keys(item["loc"])
+        return f"{file}: {where}: found an unknown key; expected one of {', '.join(known)}{_near(where, known)}"
+    if kind == "missing":
+        return f"{file}: {where}: found nothing; expected a value"
+    if kind == "literal_error":
+        known = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ",").split(",")]
+        return f"{file}: {where}: found {shown}; expected one of {', '.join(known)}{_near(str(found), known)}"
+    limits = {"greater_than": "above", "greater_than_equal": "of at least"}
+    limits |= {"less_than": "below", "less_than_equal": "of at most"}
+    if kind in limits:
+        bound = next(iter(context.values()))
+        return f"{file}: {where}: found {shown}; expected a number {limits[kind]} {bound:g}"
+    return f"{file}: {where}: found {shown}; expected {item['msg'].removeprefix('Input should be ')}"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys that are known where an unknown one was found."""
+    here: Any = FleetConfig
+    for step in location[:-1]:
+        if isinstance(step, int):
+            continue
+        annotation = here.model_fields[step].annotation
+        inner = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type)]
+        here = next((a for a in inner if issubclass(a, BaseModel)), here)
+    return list(here.model_fields)
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    near = nearest_name(text.rsplit(".", 1)[-1], known)
+    return f"; nearest {near}" if near else ""
+
+
+def _unknown(file: str, where: str, found: str, known: Iterable[str]) -> InputError:
+    names = list(known)
+    return InputError(f"{file}: {where}: found {found!r}; expected one of {', '.join(names)}{_near(found, names)}")
+
+
+def _names(config: FleetConfig, file: str) -> None:
+    """Names lead somewhere, and none stands twice."""
+    for kind, parts in (
+        ("model", config.model),
+        ("pool", config.pool),
+        ("region", config.region),
+        ("tenant", config.tenant),
+    ):
+        names = [part.name for part in parts]
+        for k, name in enumerate(names):
+            if name in names[:k]:
+                raise InputError(f"{file}: {kind}.{k}.name: found {name!r} again; expected each name once")
+    if not config.pool:
+        raise InputError(f"{file}: pool: found none; expected at least one")
+    pools, regions = {p.name: p for p in config.pool}, [r.name for r in config.region]
+    models = [m.name for m in config.model]
+    for pool in config.pool:
+        where = f"pool {pool.name}"
+        if models and pool.model not in models:
+            raise _unknown(file, f"{where}: model", pool.model, models)
+        if pool.region not in regions:
+            raise _unknown(file, f"{where}: region", pool.region, regions)
+        if (pool.chip is None) == (pool.timing is None):
+            raise InputError(f"{file}: {where}: chip: found {_both(pool)}; expected either chip or timing")
+        if pool.chunk_tokens <= pool.slots and pool.mixed:
+            raise InputError(
+                f"{file}: {where}: chunk_tokens: found {pool.chunk_tokens}; expected more than slots ({pool.slots})"
+            )
+        if pool.max_replicas is not None and pool.max_replicas < pool.replicas:
+            raise InputError(
+                f"{file}: {where}: max_replicas: found {pool.max_replicas}; expected replicas ({pool.replicas}) or more"
+            )
+        if pool.role == "prefill":
+            if pool.decode_pool not in pools:
+                raise _unknown(file, f"{where}: decode_pool", str(pool.decode_pool), pools)
+            if pools[pool.decode_pool].role != "decode":
+                raise InputError(f"{file}: {where}: decode_pool: found a pool of another role; expected role decode")
+    for route in config.route:
+        for name in route.pools:
+            if name not in pools:
+                raise _unknown(file, f"route {route.model}: pools", name, pools)
+            if pools[name].role == "decode":
+                raise InputError(f"{file}: route {route.model}: pools: found {name!r} of role decode; expected another")
+        if not route.pools or len(set(route.pools)) < len(route.pools):
+            raise InputError(f"{file}: route {route.model}: pools: found none or one twice; expected each once")
+    for k, outage in enumerate(config.outage):
+        if outage.pool is not None and outage.pool not in pools:
+            raise _unknown(file, f"outage.{k}.pool", outage.pool, pools)
+        if outage.region is not None and outage.region not in regions:
+            raise _unknown(file, f"outage.{k}.region", outage.region, regions)
+        if outage.pool is None and outage.region is None:
+            raise InputError(f"{file}: outage.{k}: found neither pool nor region; expected one of them")
+    for k, cap in enumerate(config.power_cap):
+        if cap.region is not None and cap.region not in regions:
+            raise _unknown(file, f"power_cap.{k}.region", cap.region, regions)
+
+
+def _both(pool: Pool) -> str:
+    return "neither chip nor timing" if pool.chip is None else "both chip and timing"

@@ -1,0 +1,312 @@
+"""What pages ask of a run: its sentences and figures, one path as a cascade, a company, several runs compared."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import UsageError
+from penstock.report.values import json_value
+
+if TYPE_CHECKING:
+    from penstock.engine.run import Run
+    from penstock.report.source import ReportData
+    from penstock.studio.place import Place
+    from penstock.studio.workers import Tell
+
+COMPARED = ("ai_revenue_usd_bn", "capex_usd_bn", "it_mw", "h100e")
+"""Columns of `economy` in which runs are compared path by path."""
+
+PAIRING = ("seed", "paths", "quarters", "prior")
+"""What two runs must share for their paths to be the same futures."""
+
+MOST_COMPARED = 6
+
+
+def run_data(place: Place, name: str) -> tuple[Run, ReportData]:
+    """A run and what figures need of it, kept with the run."""
+    from penstock.report.source import read_run
+
+    run = place.open_run(name)
+    kept: ReportData | None = getattr(run, "_studio_data", None)
+    if kept is None:
+        kept = read_run(run)
+        run._studio_data = kept  # type: ignore[attr-defined]  # lives and dies with the opened run
+    return run, kept
+
+
+def summary(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """Sentences, headline numbers, figures and checks of a run."""
+    from penstock.report import figures as economy
+    from penstock.report import figures_failures as failures
+    from penstock.report.findings import five_sentences, headlines
+    from penstock.report.notice import notice
+
+    run, data = run_data(place, arguments["run"])
+    drawn = [
+        *(economy.fan(data, measure) for measure in economy.HEADLINES),
+        economy.layer_panels(data),
+        economy.differences(data),
+        failures.who_fails(data),
+        failures.layer_defaults(data),
+        failures.timeline(data),
+        failures.money_sankey(data),
+        economy.bottlenecks(data),
+        economy.evidence_bars(data),
+    ]
+    return json_value(
+        {
+            "run": arguments["run"],
+            "id": run.id,
+            "scenarios": list(data.scenarios),
+            "headlines": [vars(item) for item in headlines(data)],
+            "sentences": [vars(item) for item in five_sentences(data)],
+            "figures": [figure.to_json() | {"note": figure.note} for figure in drawn if figure is not None],
+            "distress": _distress(data),
+            "money": _money_this_year(data),
+            "problems": run.problems(),
+            "manifest": _manifest_facts(run),
+            "notice": notice(data),
+        }
+    )
+
+
+def _distress(data: ReportData) -> dict[str, Any]:
+    """Defaults a path of the first scenario: median and 90 % range."""
+    import numpy as np
+
+    from penstock.report.tables import defaults_per_path
+
+    counts = defaults_per_path(data, data.scenarios[0])
+    low, median, high = np.quantile(counts, [0.05, 0.5, 0.95], method="nearest")
+    return {"median": float(median), "p05": float(low), "p95": float(high), "paths": len(counts)}
+
+
+def _money_this_year(data: ReportData) -> dict[str, Any] | None:
+    """What moves between layers and sectors in the first year, mean over paths, and the range of its largest flow."""
+    if data.flows is None:
+        return None
+    flows = data.flows[data.flows["scenario"].astype(str) == data.scenarios[0]]
+    year = sorted(flows["year"].astype(str).unique())[0]
+    first = flows[flows["year"].astype(str) == year]
+    return {
+        "year": year,
+        "usd_bn": float(first["usd_bn_mean"].sum()),
+        "p05": float(first["p05"].sum()),
+        "p95": float(first["p95"].sum()),
+    }
+
+
+def _manifest_facts(run: Run) -> dict[str, Any]:
+    m = run.manifest
+    names = [scenario["name"] for scenario in m["scenarios"]]
+    flags = f"--paths {m['paths']} --quarters {m['quarters']} --seed {m['seed']}" + (" --prior" if m["prior"] else "")
+    return {
+        "world": m["world"],
+        "scenarios": [{"name": s["name"], "hash": s["hash"], "text": s["text"]} for s in m["scenarios"]],
+        "paths": m["paths"],
+        "quarters": m["quarters"],
+        "seed": m["seed"],
+        "prior": m["prior"],
+        "penstock": m["penstock"],
+        "started": m["started"],
+        "wall_s": m["wall_s"],
+        "checks": m["checks"],
+        "command": f"penstock run {' '.join(shlex.quote(name) for name in names)} {flags}",
+    }
+
+
+def cascade(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """One path of a scenario: its events in order with causes, its story with postings, who lost what."""
+    from penstock.analysis.breaking import contracts_behind
+    from penstock.analysis.explain import SECTOR_NAMES, explain
+    from penstock.analysis.story import CAUSES
+
+    run, data = run_data(place, arguments["run"])
+    scenario = arguments.get("scenario") or run.scenarios[0]
+    if scenario not in run.scenarios:
+        raise UsageError(f"scenario: found {scenario[:60]!r}; expected one of {', '.join(run.scenarios)}")
+    found = explain(run, _picked(run, scenario, arguments.get("path", "worst")), scenario=scenario)
+    rows = run.events[(run.events["scenario"] == scenario) & (run.events["path"] == found.path)]
+    events = rows.drop(columns=["scenario", "path"]).astype("object").where(rows.notna(), "").to_dict("records")
+    world = run.world
+    for event in events:
+        event["layer"] = data.company_layers.get(str(event["company_id"]), "")
+        event["name"] = _short(data.name_of(str(event["company_id"])))
+        event["contracts"] = contracts_behind(world, str(event["tie_id"])) if event["tie_id"] else []
+    names = {company: _short(name) for company, name in data.company_names.items()} | SECTOR_NAMES
+    told = found.to_dict()
+    units = {str(e["company_id"]) for e in events} | {str(e["counterparty_id"]) for e in events}
+    periods = sorted({str(q) for q in data.economy["quarter"].unique()})
+    from penstock.report.notice import notice
+
+    return json_value(
+        {
+            "run": arguments["run"],
+            "scenarios": list(run.scenarios),
+            "paths": int(run.manifest["paths"]),
+            "quarters": periods,
+            "causes": CAUSES,
+            "events": events,
+            "names": {unit: names.get(unit, unit) for unit in units if unit},
+            "layers": {unit: data.company_layers.get(unit, "") for unit in units if unit},
+            "notice": notice(data),
+            **told,
+        }
+    )
+
+
+def _short(name: str) -> str:
+    """A name without what the world's table says in brackets."""
+    return name.split(" (", 1)[0]
+
+
+def _picked(run: Run, scenario: str, asked: str) -> str:
+    """`company:ID` picks a path on which that company cannot pay, the one with the largest loss among them."""
+    from penstock.analysis.breaking import TROUBLE
+    from penstock.analysis.losses import losses_of
+
+    word, _, company = asked.partition(":")
+    if word != "company":
+        return asked
+    events = run.events
+    mine = events[(events["scenario"] == scenario) & (events["company_id"] == company) & events["stage"].isin(TROUBLE)]
+    if mine.empty:
+        raise UsageError(f"path: found none on which {company[:60]!r} cannot pay; expected worst, median or a number")
+    # of the paths in trouble those with the most frequent first cause, then the largest loss
+    first = mine.drop_duplicates("path")
+    cause = (first["cause_kind"].astype(str) + first["tie_id"].astype("object").fillna("").astype(str)).rename("cause")
+    common = cause.value_counts().sort_index().idxmax()
+    paths = set(first.loc[cause == common, "path"].astype(int))
+    found = losses_of(run, scenario)
+    order = sorted(paths, key=lambda path: (-float(found.loss_usd_bn[list(found.paths).index(path)]), path))
+    return str(order[0])
+
+
+def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """What a run says of one company: how often it defaults or needs a rescue, and its bands."""
+    from penstock.report.numbers import probability_text, wilson_interval
+
+    run, data = run_data(place, arguments["run"])
+    company_id = run.world.resolve(arguments["company"])
+    answers = []
+    for scenario in data.scenarios:
+        events = run.events[(run.events["scenario"] == scenario) & (run.events["company_id"] == company_id)]
+        failed = int(events[events["stage"] == "standstill"]["path"].nunique())
+        helped = int(events[events["stage"] == "rescue"]["path"].nunique())
+        low, high = wilson_interval(failed, data.paths)
+        bands = run.bands[(run.bands["scenario"] == scenario) & (run.bands["company_id"] == company_id)]
+        kept = bands[bands["measure"].isin(["revenue_usd_bn", "cash_usd_bn", "debt_usd_bn", "market_value_usd_bn"])]
+        answers.append(
+            {
+                "scenario": scenario,
+                "default_text": probability_text(failed, data.paths, data.weak_grade_of(company_id)),
+                "default_low": low,
+                "default_high": high,
+                "rescued_text": probability_text(helped, data.paths, data.weak_grade_of(company_id)),
+                "bands": kept[["quarter", "measure", "p05", "p50", "p95"]],
+            }
+        )
+    from penstock.report.notice import notice
+
+    return json_value({"company_id": company_id, "scenarios": answers, "notice": notice(data)})
+
+
+def compare(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """Paired differences of runs from the first, path by path on the same random numbers, by quarter."""
+    import numpy as np
+
+    from penstock.report.tables import defaults_per_path, economy_grid, paired
+
+    names = list(dict.fromkeys(arguments["runs"]))
+    if not 2 <= len(names) <= MOST_COMPARED:
+        raise UsageError(f"runs: found {len(names)}; expected 2 to {MOST_COMPARED}")
+    (first_run, first), *others = [run_data(place, name) for name in names]
+    answers = []
+    for name, (run, data) in zip(names[1:], others, strict=True):
+        unequal = [key for key in PAIRING if run.manifest[key] != first_run.manifest[key]]
+        if run.manifest["world"]["hash"] != first_run.manifest["world"]["hash"]:
+            unequal.append("world")
+        if unequal:
+            answers.append({"run": name, "unpaired": unequal, "measures": []})
+            continue
+        measures = []
+        for column in COMPARED:
+            one = economy_grid(first, first.scenarios[0], column)
+            other = economy_grid(data, data.scenarios[-1], column)
+            rows, columns = paired(one, other)
+            gap = other.values[columns] - one.values[rows]
+            error = gap.std(axis=0, ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.full(gap.shape[1], np.nan)
+            measures.append(
+                {
+                    "measure": column,
+                    "quarters": list(one.quarters),
+                    "mean": gap.mean(axis=0),
+                    "low95": gap.mean(axis=0) - 1.96 * error,
+                    "high95": gap.mean(axis=0) + 1.96 * error,
+                    "p05": np.quantile(gap, 0.05, axis=0),
+                    "p95": np.quantile(gap, 0.95, axis=0),
+                }
+            )
+        failed = defaults_per_path(data, data.scenarios[-1]) - defaults_per_path(first, first.scenarios[0])
+        spread = float(failed.std(ddof=1) / np.sqrt(len(failed))) if len(failed) > 1 else float("nan")
+        answers.append(
+            {
+                "run": name,
+                "scenario": data.scenarios[-1],
+                "unpaired": [],
+                "measures": measures,
+                "defaults": {"mean": float(failed.mean()), "se": spread},
+            }
+        )
+    from penstock.report.notice import notice
+
+    return json_value(
+        {"base": names[0], "base_scenario": first.scenarios[0], "others": answers, "notice": notice(first)}
+    )
+
+
+def number_card(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """What stands behind the numbers of a run: how it was made, what its scenarios change, what it rests on."""
+    from penstock.report.notice import notice
+    from penstock.scenarios import knobs, read_scenario
+
+    run, data = run_data(place, arguments["run"])
+    known = knobs()
+    changes = []
+    for stored in run.manifest["scenarios"]:
+        plan = read_scenario(stored["text"], world=run.world)
+        for change in plan.changes:
+            knob = known.get(change.what) or known.get(change.what.rsplit(".", 1)[0])
+            changes.append(
+                {
+                    "scenario": plan.name,
+                    "what": change.what,
+                    "apply": change.apply,
+                    "from": change.start,
+                    "why": change.why,
+                    "grade": knob.grade if knob else "F",
+                    "basis": knob.basis if knob else "",
+                }
+            )
+        changes += [
+            {
+                "scenario": plan.name,
+                "what": f"{placed.event.kind} at {placed.event.target}",
+                "apply": f"{placed.event.size:g}",
+                "from": placed.event.start,
+                "why": placed.event.why,
+                "grade": "F",
+                "basis": "",
+            }
+            for placed in plan.events
+        ]
+    return json_value(
+        {
+            "run": arguments["run"],
+            "manifest": _manifest_facts(run),
+            "changes": changes,
+            "evidence": data.evidence,
+            "notice": notice(data),
+        }
+    )

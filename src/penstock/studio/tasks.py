@@ -1,0 +1,31 @@
+"""The tasks that workers know, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.studio import questions_run, questions_world, work_run, work_study
+
+if TYPE_CHECKING:
+    from penstock.studio.workers import Task
+
+TASKS: dict[str, Task] = {
+    "world": questions_world.facts,
+    "circularity": questions_world.money_loops,
+    "follow": questions_world.dollar,
+    "systemic": questions_world.damage,
+    "opening": questions_world.sheets,
+    "summary": questions_run.summary,
+    "cascade": questions_run.cascade,
+    "company": questions_run.company,
+    "compare": questions_run.compare,
+    "card": questions_run.number_card,
+    "simulate": work_run.simulate_run,
+    "partial": work_run.partial_fan,
+    "surrogate": work_study.surrogate,
+    "breaking": work_study.breaking_shocks,
+    "prevention": work_study.preventions,
+    "reverse": work_study.likeliest_shock,
+    "bottlenecks": work_study.limits,
+    "portfolio": work_study.exposures,
+}

@@ -1,0 +1,286 @@
+"""Processes that work for the server, one task at a time each, and can be stopped at once.
+
+A task is a function of `penstock.studio.tasks`, named, with plain arguments. What it answers is plain too. A worker is
+started when there is work, keeps its world and runs between tasks, and ends when it has had nothing to do for a while.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import queue
+import signal
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.engine.executors import follow_parent, worker_environment
+from penstock.errors import PenstockError
+from penstock.studio.place import Place
+
+IDLE_S = 180.0
+LOOK_S = 0.05
+END_S = 0.3
+"""How long a process that was told to end may take before it is killed."""
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+ENDED = (DONE, FAILED, CANCELLED)
+
+
+class Tell:
+    """How a task says how far it is; sends at most ten times a second."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        now = time.monotonic()
+        if done < total and now - self._last < 0.1:
+            return
+        self._last = now
+        self._connection.send(("progress", (done, total, note)))
+
+
+@dataclass
+class Job:
+    """A piece of work and how it stands."""
+
+    task: str
+    arguments: dict[str, Any]
+    title: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    state: str = QUEUED
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    created: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    result: Any = None
+    error: str = ""
+    exit_code: int = 0
+    cancelling: threading.Event = field(default_factory=threading.Event, repr=False)
+    finished: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def told(self) -> dict[str, Any]:
+        """What a browser is told, without the result."""
+        now = self.ended or time.time()
+        elapsed = now - self.started if self.started else 0.0
+        left = elapsed * (self.total - self.done) / self.done if self.done and self.state == RUNNING else None
+        return {
+            "id": self.id,
+            "task": self.task,
+            "title": self.title,
+            "state": self.state,
+            "done": self.done,
+            "total": self.total,
+            "note": self.note,
+            "created": self.created,
+            "elapsed_s": round(elapsed, 2),
+            "left_s": None if left is None else round(left, 1),
+            "error": self.error,
+            "exit_code": self.exit_code,
+        }
+
+    def end(self, state: str) -> None:
+        """The last thing that happens to a job."""
+        self.state, self.ended = state, time.time()
+        self.finished.set()
+
+
+class Lane:
+    """One worker process and the thread that looks after it."""
+
+    def __init__(self, place: Place, name: str) -> None:
+        self._place = place
+        self._name = name
+        self._queue: queue.Queue[Job | None] = queue.Queue()
+        self._process: Any = None
+        self._connection: Any = None
+        self._thread = threading.Thread(target=self._look_after, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        self._queue.put(job)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return self._queue.qsize()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker where one runs."""
+        return self._process.pid if self._process is not None and self._process.is_alive() else None
+
+    def close(self) -> None:
+        """End the thread and its process."""
+        self._queue.put(None)
+        self._thread.join(timeout=2 * END_S)
+        self._stop()
+
+    def _look_after(self) -> None:
+        while True:
+            try:
+                job = self._queue.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._stop()
+                continue
+            if job is None:
+                return
+            if job.cancelling.is_set():
+                job.end(CANCELLED)
+                continue
+            self._work(job)
+
+    def _work(self, job: Job) -> None:
+        job.state, job.started = RUNNING, time.time()
+        try:
+            self._start()
+            self._connection.send((job.task, job.arguments))
+            while True:
+                if job.cancelling.is_set():
+                    self._stop()
+                    job.end(CANCELLED)
+                    return
+                if not self._connection.poll(LOOK_S):
+                    continue
+                kind, content = self._connection.recv()
+                if kind == "progress":
+                    job.done, job.total, job.note = content
+                    continue
+                if kind == DONE:
+                    job.result, job.done = content, job.total
+                else:
+                    job.error, job.exit_code = content
+                job.end(kind)
+                return
+        except (EOFError, OSError):
+            self._stop()
+            job.error = "worker: found its process ended before the work was done, often for lack of memory"
+            job.exit_code = 5
+            job.end(CANCELLED if job.cancelling.is_set() else FAILED)
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            return
+        ours, theirs = multiprocessing.Pipe()
+        with worker_environment():
+            self._process = multiprocessing.get_context("spawn").Process(
+                target=_serve, args=(theirs, self._place), name=self._name
+            )
+            self._process.start()
+        theirs.close()
+        self._connection = ours
+
+    def _stop(self) -> None:
+        """End the process now. What it wrote is whole; what it was writing is thrown away by the next one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        process.join(END_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        self._connection.close()
+
+
+def _serve(connection: Any, place: Place) -> None:
+    """What a worker process does until the server ends."""
+    follow_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from penstock.studio.tasks import TASKS
+
+    while True:
+        try:
+            name, arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[str, Any] = (DONE, TASKS[name](place, arguments, Tell(connection)))
+        except PenstockError as error:
+            answer = (FAILED, (str(error), error.exit_code))
+        except Exception as error:  # a fault of ours: told as one line, and the worker goes on
+            traceback.print_exc()
+            answer = (FAILED, (f"{type(error).__name__}: {error}", 5))
+        connection.send(answer)
+
+
+class Workshop:
+    """All work of a server: a lane for questions that a page waits for, lanes for long jobs."""
+
+    def __init__(self, place: Place, lanes: int = 2, keep: int = 200) -> None:
+        self.place = place
+        self._questions = Lane(place, "penstock-questions")
+        self._lanes = [Lane(place, f"penstock-jobs-{number}") for number in range(lanes)]
+        self._jobs: dict[str, Job] = {}
+        self._busy: dict[str, Lane] = {}
+        self._asked: dict[str, Job] = {}
+        self._keep = keep
+        self._lock = threading.Lock()
+
+    def submit(self, task: str, arguments: dict[str, Any], title: str) -> Job:
+        """Start a long job, or let it wait for a free lane."""
+        job = Job(task, arguments, title)
+        with self._lock:
+            self._jobs[job.id] = job
+            for old in [j for j in self._jobs.values() if j.state in ENDED][: max(0, len(self._jobs) - self._keep)]:
+                del self._jobs[old.id]
+            lane = min(self._lanes, key=self._load)
+            self._busy[job.id] = lane
+        lane.put(job)
+        return job
+
+    def _load(self, lane: Lane) -> int:
+        return sum(1 for name, busy in self._busy.items() if busy is lane and not self._ended(name))
+
+    def _ended(self, name: str) -> bool:
+        job = self._jobs.get(name)
+        return job is None or job.state in ENDED
+
+    def job(self, name: str) -> Job | None:
+        """A job by its id."""
+        return self._jobs.get(name)
+
+    def jobs(self) -> list[Job]:
+        """All jobs known, the latest first."""
+        return sorted(self._jobs.values(), key=lambda job: job.created, reverse=True)
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job: its process ends within a second, and a run that it was writing can be taken up again."""
+        job.cancelling.set()
+
+    def ask(self, key: str, task: str, arguments: dict[str, Any]) -> Job:
+        """A question, asked once for all who have the same `key`; one that failed is asked again."""
+        with self._lock:
+            known = self._asked.pop(key, None)
+            if known is None or known.state in (FAILED, CANCELLED):
+                known = Job(task, arguments, task)
+                self._questions.put(known)
+            self._asked[key] = known
+            while len(self._asked) > self._keep:
+                self._asked.pop(next(iter(self._asked)))
+            return known
+
+    def processes(self) -> list[int]:
+        """Ids of the worker processes that run."""
+        return [pid for lane in (self._questions, *self._lanes) if (pid := lane.pid) is not None]
+
+    def close(self) -> None:
+        """Stop all work."""
+        for job in self._jobs.values():
+            job.cancelling.set()
+        for job in self._asked.values():
+            job.cancelling.set()
+        for lane in (self._questions, *self._lanes):
+            lane.close()
+
+
+Task = Callable[[Place, dict[str, Any], Tell], Any]

@@ -1,0 +1,204 @@
+"""What pages read from the world's tables: companies and ties, cards, sites, evidence, scenarios, knobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import UsageError
+from penstock.report.source import GRADE_NAMES, LAYER_NAMES
+from penstock.report.values import json_value
+from penstock.studio.notices import world_notice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from penstock.world import World
+
+LAYER_ORDER = ("ai", "data", "platform", "silicon", "facilities", "energy", "finance")
+HEADLINE_FIGURES = ("revenue", "market_cap", "total_debt", "cash_and_investments", "capex")
+TABLES_WITH_GRADES = ("companies", "financials", "contracts", "sites", "power", "chips", "series", "parameters")
+
+
+def network(world: World) -> Any:
+    """Companies with their main figures, and ties in force between them."""
+    companies = world.table("companies")
+    figures = world.figures()
+    wanted = figures[figures.index.get_level_values("metric").isin(HEADLINE_FIGURES)]
+    values: dict[str, dict[str, Any]] = {}
+    for (company, metric), row in zip(wanted.index, wanted.to_dict("records"), strict=True):
+        values.setdefault(str(company), {})[str(metric)] = {
+            "value": row["value"],
+            "grade": row["grade"],
+            "date": row["period_end"],
+            "source": row["source_id"],
+        }
+    nodes = [
+        {
+            "id": row["id"],
+            "name": str(row["name"]).split(" (", 1)[0],
+            "full_name": row["name"],
+            "layer": row["layer"],
+            "roles": row["roles"],
+            "country": row["country"],
+            "mag7": row["mag7"],
+            "grade": row["grade"],
+            "figures": values.get(str(row["id"]), {}),
+        }
+        for row in companies.to_dict("records")
+    ]
+    return json_value(
+        {
+            "layers": [[layer, LAYER_NAMES.get(layer, layer)] for layer in LAYER_ORDER],
+            "grades": GRADE_NAMES,
+            "companies": nodes,
+            "ties": [_tie(row) for row in world.active_contracts().to_dict("records")],
+            "notice": world_notice(world),
+        }
+    )
+
+
+TIE_KEYS = (
+    "id", "kind", "provider_id", "receiver_id", "amount_usd_bn", "annual_usd_bn", "share", "announced", "start", "end",
+    "binding", "status", "evidence", "grade", "source_id", "note",
+)  # fmt: skip
+
+
+def _tie(row: dict[Any, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in TIE_KEYS}
+
+
+def card(world: World, text: str) -> Any:
+    """All that the world holds on a company, each number with date, grade and source."""
+    from penstock.world.card import company_card
+    from penstock.world.provenance import sources_behind
+
+    company_id = world.resolve(text)
+    found = company_card(world, company_id)
+    return json_value(
+        {
+            "company": found.company,
+            "figures": found.figures.reset_index(names="metric"),
+            "ties_in": found.ties_in.reset_index(names="id"),
+            "ties_out": found.ties_out.reset_index(names="id"),
+            "sites": found.sites.reset_index(names="id"),
+            "power": found.power.reset_index(names="id"),
+            "sources": sources_behind(world, "company", company_id).reset_index(names="source"),
+            "notice": world_notice(world),
+        }
+    )
+
+
+def tie(world: World, tie_id: str) -> Any:
+    """One tie with its sources."""
+    from penstock.world.provenance import sources_behind
+
+    ties = world.table("contracts")
+    row = ties[ties["id"] == tie_id]
+    if row.empty:
+        raise UsageError(f"tie: found {tie_id[:80]!r}; expected the id of a contract of the world")
+    sources = sources_behind(world, "tie", tie_id).reset_index(names="source")
+    return json_value({"tie": row.iloc[0].to_dict(), "sources": sources, "notice": world_notice(world)})
+
+
+def source(world: World, source_id: str) -> Any:
+    """A source and the rows that rest on it."""
+    from penstock.world.provenance import rows_on
+
+    sources = world.table("sources")
+    row = sources[sources["id"] == source_id]
+    if row.empty:
+        raise UsageError(f"source: found {source_id[:80]!r}; expected the id of a source of the world")
+    return json_value({"source": row.iloc[0].to_dict(), "rows": rows_on(world, source_id)})
+
+
+SITE_KEYS = (
+    "id", "name", "owner_id", "operator_id", "tenant_id", "country", "region", "latitude", "longitude", "it_mw_2025",
+    "it_mw_planned", "status", "first_power", "full_power", "grade", "source_id", "note",
+)  # fmt: skip
+
+
+def sites(world: World) -> Any:
+    """Sites with place, power and dates."""
+    table = world.table("sites")
+    companies = world.table("companies").set_index("id")["layer"]
+    rows = []
+    for row in table.to_dict("records"):
+        kept = {key: row[key] for key in SITE_KEYS}
+        kept["layer"] = companies.get(row["owner_id"], "facilities")
+        rows.append(kept)
+    return json_value({"sites": rows, "notice": world_notice(world)})
+
+
+def evidence(world: World) -> Any:
+    """Rows by table and grade, ties by binding, vintages of sources, and the sources themselves."""
+    grades = []
+    for name in TABLES_WITH_GRADES:
+        counts = world.table(name)["grade"].value_counts()
+        grades += [{"table": name, "grade": str(grade), "rows": int(rows)} for grade, rows in counts.items()]
+    contracts = world.table("contracts")
+    sources = world.table("sources")
+    return json_value(
+        {
+            "grades": grades,
+            "grade_names": GRADE_NAMES,
+            "binding": _counts(contracts, "binding"),
+            "kinds": _counts(sources, "kind"),
+            "vintages": _vintages(sources),
+            "sources": sources,
+            "parameters": world.table("parameters")[
+                ["name", "low", "central", "high", "unit", "used_for", "grade", "source_id", "note"]
+            ],
+            "notice": world_notice(world),
+        }
+    )
+
+
+def _counts(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    return [{column: str(value), "rows": int(rows)} for value, rows in table[column].value_counts().items()]
+
+
+def _vintages(sources: pd.DataFrame) -> list[dict[str, Any]]:
+    years = sources["published"].astype("string").str.slice(0, 4)
+    return [{"year": str(year), "sources": int(count)} for year, count in years.value_counts().sort_index().items()]
+
+
+def scenario_list(world: World) -> Any:
+    """Scenarios of the library that fit this world, each with its story and its file."""
+    from penstock.errors import InputError
+    from penstock.scenarios import load_scenario
+    from penstock.scenarios.language import library
+
+    rows = []
+    for name in library():
+        try:
+            plan = load_scenario(name, world)
+        except InputError:
+            continue
+        rows.append(
+            {
+                "name": name,
+                "title": plan.title,
+                "story": plan.story,
+                "evidence": plan.evidence,
+                "summary": plan.summary(),
+                "text": plan.to_toml(),
+                "changes": [{"what": c.what, "apply": c.apply, "from": c.start, "why": c.why} for c in plan.changes],
+            }
+        )
+    return json_value({"scenarios": rows})
+
+
+def knob_list() -> Any:
+    """Every knob with meaning, unit, range, grade, the step that uses it and its basis."""
+    from penstock.scenarios.knobs import knobs
+
+    return json_value({"knobs": [vars(knob) | {"room": knob.room} for knob in knobs().values()]})
+
+
+def scenario_text(world: World, edits: dict[str, Any]) -> Any:
+    """The scenario file that a tray of edits makes, checked whole against the world."""
+    from penstock.scenarios import load_scenario
+
+    given = {key: value for key, value in edits.items() if value not in ("", [], {}, None)}
+    plan = load_scenario(given, world)
+    return json_value({"text": plan.to_toml(), "summary": plan.summary(), "hash": plan.hash, "name": plan.name})

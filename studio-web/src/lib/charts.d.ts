@@ -1,0 +1,3 @@
+declare module "$charts/*";
+declare module "world-atlas/land-110m.json";
+declare module "topojson-client";

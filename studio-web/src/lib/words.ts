@@ -1,0 +1,46 @@
+// Numbers and names as readers see them.
+import { NOT_AVAILABLE, percent, plain } from "$charts/format.js";
+
+export { percent, plain, NOT_AVAILABLE };
+
+export const LAYERS: [string, string][] = [
+  ["ai", "AI labs"],
+  ["data", "Data"],
+  ["platform", "Platforms"],
+  ["silicon", "Silicon"],
+  ["facilities", "Facilities"],
+  ["energy", "Energy"],
+  ["finance", "Finance"],
+];
+
+export const layerName = (layer: string): string => LAYERS.find(([id]) => id === layer)?.[1] ?? layer;
+
+// Nominal dollars given in billions: $1.23bn, $340m, $1.05tn.
+export function money(usdBn: number | null | undefined, digits = 3): string {
+  if (usdBn === null || usdBn === undefined || !Number.isFinite(usdBn)) return NOT_AVAILABLE;
+  const size = Math.abs(usdBn);
+  const [factor, unit] = size >= 999.5 ? [1e-3, "tn"] : size >= 0.9995 || size === 0 ? [1, "bn"] : [1e3, "m"];
+  return `${usdBn < 0 ? "\u2212" : ""}$${plain(size * factor, digits)}${unit}`;
+}
+
+export const spaced = (text: string): string => text.replaceAll("_", " ");
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+export function duration(seconds: number | null): string {
+  if (seconds === null) return "";
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return `${Math.round(seconds / 60)} min`;
+}
+
+// A cell that a spreadsheet would run as a formula is quoted; numbers stay numbers.
+export function csv(rows: Record<string, unknown>[], columns: string[]): string {
+  const cell = (value: unknown): string => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    let text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    if (/^[=+\-@\t\r\n]/.test(text)) text = `'${text}`;
+    return /[",\n\r;]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return `${[columns.map(cell).join(","), ...rows.map((row) => columns.map((key) => cell(row[key])).join(","))].join("\n")}\n`;
+}

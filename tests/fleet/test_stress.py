@@ -1,0 +1,28 @@
+"""Neighbours, floods and retry storms: small samples of the studies on the validation page."""
+
+from __future__ import annotations
+
+from tools.fleet_validation.stress import isolation, overload
+
+
+def test_a_misbehaving_tenant_leaves_the_others_alone_under_fair_queueing() -> None:
+    found = isolation(seconds=600.0)
+    for measure in ("total", "first token"):
+        assert abs(found[f"fair: {measure}, change"]) < 0.05
+        assert found[f"first come, first served: {measure}, change"] > 0.5
+
+
+def test_at_three_times_capacity_the_fleet_sheds_serves_on_and_recovers() -> None:
+    found = overload()
+    assert found["goodput in the flood, share of capacity"] > 0.85
+    assert found["recovered after, s"] <= 120.0
+    assert found["good share of the last five minutes"] > 0.99
+    assert found["shed"] > 0
+
+
+def test_naive_retries_keep_a_storm_alive_after_the_flood_and_the_defaults_do_not() -> None:
+    naive, default = (overload(naive=n, seed=3) for n in (True, False))
+    assert naive["good share of the last five minutes"] < 0.3
+    assert naive["retries per request"] > 1.0
+    assert default["good share of the last five minutes"] > 0.99
+    assert default["retries per request"] < 0.15

@@ -1,0 +1,279 @@
+"""The studio in a real browser: every page opens clean, can be used by keyboard, and nothing in a name runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import FORMULA_NAME, SCRIPT_NAME, Studio
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="found no playwright; expected the extra `dev`")
+
+pytestmark = pytest.mark.browser
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PAGES = (
+    "home",
+    "network?company=oracle",
+    "flows",
+    "cascade?event=0",
+    "portfolio",
+    "evidence",
+    "bottlenecks",
+    "report",
+    "map",
+    "learn",
+    "lab?quarters=5&paths=8",
+)
+WAITING = ("Loading…", "Reading the world", "bit for bit…", "being prepared", "Following it", "Looking for loops")
+SHAPES = [(1280, "light"), (390, "dark")]
+WAIT_MS = 90_000
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+class Opened:
+    """A tab and what it did that it must not."""
+
+    def __init__(self, browser: Any, studio: Studio, width: int = 1280, scheme: str = "light") -> None:
+        self.studio = studio
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("request", self._request)
+        self.page.on("console", lambda m: m.type in ("error", "warning") and self.problems.append(f"console: {m.text}"))
+        self.page.on("pageerror", lambda error: self.problems.append(f"page: {error}"))
+        self.page.goto(f"{studio.address}/#token={studio.token}")
+        self.page.wait_for_selector("h1")
+
+    def _request(self, sent: Any) -> None:
+        if not sent.url.startswith((self.studio.address + "/", "data:", "blob:")):
+            self.problems.append(f"request: {sent.url}")
+
+    def go(self, page: str, run: str = "") -> Any:
+        """Open a page and wait until nothing on it waits."""
+        join = "&" if "?" in page else "?"
+        self.page.goto(f"{self.studio.address}/#/{page}{f'{join}run={run}' if run else ''}")
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        for _ in range(WAIT_MS // 100):
+            # a waiting for a function would need eval, which the page's policy forbids
+            text = self.page.evaluate("document.querySelector('h1') ? document.body.innerText : ''")
+            if "Charts by Apache" in text and not any(word in text for word in WAITING):
+                break
+            self.page.wait_for_timeout(100)
+        self.page.wait_for_timeout(150)
+
+    def button(self, name: str, **options: Any) -> Any:
+        return self.page.get_by_role("button", name=name, **options)
+
+
+@pytest.fixture
+def tab(browser: Any, studio: Studio, small_run: str) -> Iterator[Opened]:
+    opened = Opened(browser, studio)
+    yield opened
+    opened.context.close()
+
+
+def artefacts() -> Path | None:
+    """Where pictures go when PENSTOCK_ARTEFACTS names a folder."""
+    folder = os.environ.get("PENSTOCK_ARTEFACTS")
+    return Path(folder) if folder else None
+
+
+@pytest.mark.parametrize(("width", "scheme"), SHAPES, ids=str)
+def test_every_page_opens_clean_and_passes_axe(
+    browser: Any, studio: Studio, small_run: str, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="found no axe-playwright-python").Axe()
+    opened = Opened(browser, studio, width, scheme)
+    found: list[str] = []
+    for name in PAGES:
+        page = opened.go(name, small_run)
+        assert page.locator("h1").count() == 1, name
+        assert page.locator("p.answer").inner_text().strip(), name
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found.append(f"{name}: scrolls sideways")
+        told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        found += [
+            f"{name}: {item['id']}: {node['html'][:160]}"
+            for item in told
+            if item["impact"] in ("serious", "critical")
+            for node in item["nodes"][:3]
+        ]
+        if folder := artefacts():
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name.split('?')[0]}-{width}-{scheme}.png", full_page=True)
+    assert found == []
+    assert opened.problems == []
+    opened.context.close()
+
+
+def test_a_name_is_text_wherever_it_stands(tab: Opened, small_run: str) -> None:
+    for name in ("network?company=evil_corp", "network?company=formula_corp", "evidence?q=evil_source"):
+        page = tab.go(name, small_run)
+        assert page.evaluate("window.evil") is None
+    page = tab.go("network?company=evil_corp", small_run)
+    assert SCRIPT_NAME in page.locator("aside").inner_text()
+    page.locator("aside").get_by_role("button", name="$1.00bn").first.click()
+    page.wait_for_selector("dialog code")
+    assert "<script>" in page.locator("dialog").inner_text()
+    assert page.evaluate("window.evil") is None
+    page.keyboard.press("Escape")
+    # a scenario's title and a company's name in a run, its report too
+    assert tab.problems == []
+
+
+def test_what_is_downloaded_is_no_formula(tab: Opened, small_run: str) -> None:
+    page = tab.go("evidence?q=evil_source", small_run)
+    region = page.locator("main")
+    with page.expect_download() as download:
+        region.get_by_role("button", name="CSV", exact=True).nth(-2).click()
+    rows = list(csv.reader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
+    cells = [cell for row in rows for cell in row]
+    assert any("SUM(A1)" in cell for cell in cells)
+    assert [cell for cell in cells if cell[:1] in ("=", "+", "@")] == []
+    page = tab.go("network?company=evil_corp", small_run)
+    with page.expect_download() as download:
+        page.locator("main").get_by_role("button", name="CSV", exact=True).first.click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "'=1+1" in text or FORMULA_NAME not in text
+    assert ",=" not in text
+
+
+def test_a_tab_reaches_everything_by_keyboard(tab: Opened, small_run: str) -> None:
+    page = tab.go("cascade", small_run)
+    wanted = page.evaluate(
+        """() => [...document.querySelectorAll('a[href],button,input,select,[tabindex="0"]')]
+        .filter((e) => !e.disabled && e.getClientRects().length).length"""
+    )
+    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    seen: set[str] = set()
+    for _ in range(wanted + 12):
+        page.keyboard.press("Tab")
+        seen.add(
+            page.evaluate(
+                """() => { const e = document.activeElement; window.__n ??= new Map();
+                if (!window.__n.has(e)) window.__n.set(e, window.__n.size); return String(window.__n.get(e)); }"""
+            )
+        )
+    assert len(seen) >= wanted
+    assert tab.problems == []
+
+
+def test_a_mark_of_the_cascade_opens_its_causes_by_keyboard(tab: Opened, small_run: str) -> None:
+    page = tab.go("cascade?scenario=lab_cannot_pay", small_run)
+    page.locator("svg g[role=button]").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("aside[aria-label=Causes]")
+    assert page.locator("aside ol li").count() >= 1
+    assert "event=" in page.url
+    page.reload()
+    tab.settle()
+    assert page.locator("aside[aria-label=Causes]").count() == 1, "a reload returns to the same state"
+
+
+def test_edits_go_through_the_tray_to_a_scenario_file(tab: Opened, small_run: str) -> None:
+    page = tab.go("network?company=oracle", small_run)
+    page.locator("aside tr", has_text="OpenAI").get_by_role("button", name="Remove").click()
+    assert "Edits: 1" in page.locator("section[aria-label=Edits]").inner_text()
+    tab.button("Undo").click()
+    assert "Edits: 0" in page.locator("section[aria-label=Edits]").inner_text()
+    tab.button("Redo").click()
+    with page.expect_download() as download:
+        page.locator("section[aria-label=Edits]").get_by_role("button", name="Scenario file").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert 'tie = "d_co_orcl_openai"' in text
+    page.reload()
+    tab.settle()
+    assert "Edits: 1" in page.locator("section[aria-label=Edits]").inner_text()
+    assert tab.problems == []
+
+
+def test_a_slider_moves_the_fans_and_a_run_is_pinned(tab: Opened, small_run: str) -> None:
+    page = tab.go("lab?quarters=5&paths=8", "")
+    median = "document.querySelector('[data-fan=\"Capital spending\"] .median').getAttribute('d')"
+    before = page.evaluate(median)
+    slider = page.locator("[id='s-finance.debt_access']")
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(median) != before
+    assert "s.finance.debt_access" in page.url
+    assert "shown is an estimate" in page.locator("main").inner_text()
+    value = slider.input_value()
+    page.reload()
+    tab.settle()
+    assert page.locator("[id='s-finance.debt_access']").input_value() == value
+    tab.button("Run", exact=True).click()
+    page.wait_for_selector(".job progress")
+    page.wait_for_selector("text=Unpin", timeout=WAIT_MS)
+    assert "pins=" in page.url
+    assert tab.problems == []
+
+
+def test_a_number_opens_its_card(tab: Opened, small_run: str) -> None:
+    page = tab.go("home", small_run)
+    page.locator(".panel button.number").last.click()
+    page.wait_for_selector("dialog dl.facts")
+    text = page.locator("dialog").inner_text()
+    assert small_run in text
+    assert "16 paths, 12 quarters, seed 7" in text
+    assert "grade" in text.lower()
+
+
+def test_exposures_are_handed_in_and_valued(tab: Opened, small_run: str, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"
+    book.write_text('company,instrument,amount\nOracle,bond,200000000\n"=cmd|calc",bond,5\n', encoding="utf-8")
+    page = tab.go("portfolio", small_run)
+    page.locator("input[type=file]").set_input_files(book)
+    page.wait_for_selector("text=What is lost", timeout=WAIT_MS)
+    assert "1 of 2 rows are placed" in page.locator("p.answer").inner_text()
+    with page.expect_download() as download:
+        page.locator("main").get_by_role("button", name="CSV", exact=True).first.click()
+    assert ",=cmd" not in Path(download.value.path()).read_text(encoding="utf-8")
+    assert tab.problems == []
+
+
+def test_a_tab_without_the_token_may_look_and_not_touch(browser: Any, studio: Studio, small_run: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{studio.address}/#/bottlenecks?run={small_run}")
+    page.wait_for_selector("text=What is relief worth?", timeout=WAIT_MS)
+    page.get_by_role("button", name="Loosen each limit").click()
+    page.wait_for_selector("[role=alert]")
+    assert "open the address that" in page.locator("[role=alert]").inner_text()
+    context.close()
+
+
+def test_print_is_light_whatever_the_screen_is(browser: Any, studio: Studio, small_run: str) -> None:
+    opened = Opened(browser, studio, scheme="dark")
+    page = opened.go("report", small_run)
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("nav.pages").is_hidden()
+    opened.context.close()
+
+
+def test_the_report_of_a_run_opens_apart_from_the_studio(tab: Opened, small_run: str) -> None:
+    page = tab.go("report", small_run)
+    with tab.context.expect_page() as opened:
+        page.get_by_role("link", name="Open the report").click()
+    report = opened.value
+    report.wait_for_selector("figure .chart svg", timeout=WAIT_MS)
+    assert report.evaluate("window.origin") == "null"
+    assert json.loads(report.evaluate("JSON.stringify(window.opener)")) is None
