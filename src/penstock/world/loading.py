@@ -19,6 +19,7 @@ from penstock.world.model import World
 from penstock.world.naming import nearest_name
 from penstock.world.overlay import lay_over
 from penstock.world.reading import RawWorld, read_folder, unknown_files
+from penstock.world.rules import hash_with_rules, read_rules
 from penstock.world.schema import SCHEMA
 
 BUNDLED = {"ai-2025": Path(__file__).parent / "data"}
@@ -56,8 +57,9 @@ def load_world(
     frames = known_tables(build_frames(raw))
     kinds = dict(zip(frames["sources"]["id"], frames["sources"]["kind"], strict=True))
     graded = {key: with_grades(frame, kinds) for key, frame in frames.items()}
+    rules = read_rules(folder, day)
     label = str(name) + (f"+{Path(overlay).name}" if overlay is not None else "")
-    return World(label, day, content_hash(frames, day), graded, raw.messages)
+    return World(label, day, hash_with_rules(content_hash(frames, day), rules), graded, raw.messages, rules)
 
 
 def find_folder(name: str | Path) -> Path:

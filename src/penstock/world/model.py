@@ -45,12 +45,14 @@ class World:
         as_of: date of the facts: what was announced or known later is not in force.
         hash: SHA-256 of the facts, overlay in, and the date; the same facts give the same hash.
         messages: what the loader accepted with a remark (another separator, a byte order mark).
+        rules: rule tables of the world's own, as text by name; empty where the model's defaults hold.
     """
 
     name: str
     as_of: dt.date
     hash: str
     messages: tuple[str, ...]
+    rules: Mapping[str, pd.DataFrame]
 
     def __init__(
         self,
@@ -59,9 +61,12 @@ class World:
         hash: str,
         tables: Mapping[str, pd.DataFrame],
         messages: Sequence[str] = (),
+        rules: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         own = {key: frame.copy() for key, frame in tables.items()}
-        self.__dict__.update(name=name, as_of=as_of, hash=hash, messages=tuple(messages), _tables=own)
+        self.__dict__.update(
+            name=name, as_of=as_of, hash=hash, messages=tuple(messages), rules=dict(rules or {}), _tables=own
+        )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a world does not change: {name} cannot be set; load another world instead")
@@ -70,7 +75,7 @@ class World:
         raise AttributeError(f"a world does not change: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (World, (self.name, self.as_of, self.hash, self._all, self.messages))
+        return (World, (self.name, self.as_of, self.hash, self._all, self.messages, self.rules))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, World) and self.hash == other.hash and self.name == other.name

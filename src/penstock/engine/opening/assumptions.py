@@ -62,13 +62,12 @@ def _group_rows() -> pd.DataFrame:
     return pd.read_csv(HERE / "group_assumptions.csv")
 
 
-def group_assumption(name: str) -> pd.Series:
+def by_group(rows: pd.DataFrame, name: str) -> pd.Series:
     """Central value of one assumption by group.
 
     Raises:
         InputError: no assumption has this name.
     """
-    rows = _group_rows()
     chosen = rows[rows["name"] == name]
     if chosen.empty:
         known = ", ".join(rows["name"].unique())
@@ -101,3 +100,16 @@ def universe_overrides() -> pd.DataFrame:
     why.
     """
     return _override_rows().set_index("company")
+
+
+def sheets_of(rows: list[dict[str, str]]) -> pd.DataFrame:
+    """Hand-made figures of a world's own table, columns as in `private_sheets`."""
+    frame = pd.DataFrame(rows, columns=list(_private_rows().columns))
+    for name in ("low", "central", "high"):
+        frame[name] = frame[name].astype(float)
+    return frame.assign(replace=frame["replace"] == "true")
+
+
+def overrides_of(rows: list[dict[str, str]]) -> pd.DataFrame:
+    """A world's own table of overrides, as in `universe_overrides`."""
+    return pd.DataFrame(rows, columns=list(_override_rows().columns), dtype=object).set_index("company")

@@ -17,7 +17,6 @@ from penstock.engine.opening.assumptions import (
     BUILDER_INTEREST,
     CASH_SHARE_OF_EBIT,
     NET_OF_TAX_AND_OTHER,
-    group_assumption,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def fill(world: World, draft: Draft) -> None:
     _by_ratio(draft, ratios, "capex", "revenue")
     _by_ratio(draft, ratios, "cash_and_investments", "total_assets")
     _leases(draft, ratios)
-    share = draft.by_group(group_assumption("payout_of_net_income"))
+    share = draft.by_group(draft.universe.rules.by_group("payout_of_net_income"))
     payout = share * value["net_income"].clip(lower=0.0)
     draft.put(
         "dividends_and_buybacks",

@@ -27,7 +27,6 @@ from penstock.engine.opening.filling import Floats, drop_small, proportional_fil
 from penstock.engine.opening.limits import Fit, fit_margins
 from penstock.engine.opening.margins import SLACK_BUYER, buyer_budgets, seller_revenue
 from penstock.engine.opening.named import NamedTie, named_ties
-from penstock.engine.opening.network_assumptions import assumed, find
 from penstock.engine.opening.physical import FleetBridge, build_physical
 from penstock.engine.opening.schedules import build_schedules
 from penstock.engine.opening.state import CATEGORIES
@@ -142,8 +141,8 @@ def _with_fuel(universe: Universe, inputs: SheetInputs, budgets: pd.DataFrame) -
     rows = []
     for firm in universe.firms:
         group = str(universe.group[firm])
-        if find("fuel_cost_share", firm, group) is not None:
-            fuel = number(inputs.flows, firm, "revenue") * assumed("fuel_cost_share", firm, group)
+        if universe.rules.find("fuel_cost_share", firm, group) is not None:
+            fuel = number(inputs.flows, firm, "revenue") * universe.rules.assumed("fuel_cost_share", firm, group)
             rows.append({"buyer": firm, "category": "fuel", "budget": fuel})
     return pd.concat([budgets, pd.DataFrame(rows)], ignore_index=True) if rows else budgets
 
