@@ -22,10 +22,13 @@ from penstock.world.reading import RawWorld, read_folder, unknown_files
 from penstock.world.rules import hash_with_rules, read_rules
 from penstock.world.schema import SCHEMA
 
-BUNDLED = {"ai-2025": Path(__file__).parent / "data"}
+BUNDLED = {"ai-2025": Path(__file__).parent / "data", "telecom-1999": Path(__file__).parent / "telecom_1999"}
 """Worlds that come with the package, by name."""
 
-ANNOUNCED = ("ai-2024", "ai-2022", "telecom-1999", "telecom")
+ALIASES = {"telecom": "telecom-1999"}
+"""Other names of bundled worlds."""
+
+ANNOUNCED = ("ai-2024", "ai-2022")
 """Names that are kept for worlds which this version does not bundle."""
 
 BASELINE = dt.date(2025, 12, 31)
@@ -51,6 +54,7 @@ def load_world(
         UsageError: no such world or folder, or a date that is none.
         InputError: files with defects; the message is a line for each of them.
     """
+    name = ALIASES.get(str(name), name)
     folder = find_folder(name)
     raw = read_checked(folder, overlay)
     day = _parse_day(as_of) if as_of is not None else folder_as_of(folder)
@@ -68,8 +72,9 @@ def find_folder(name: str | Path) -> Path:
     Raises:
         UsageError: neither a bundled world nor a folder.
     """
-    if str(name) in BUNDLED:
-        return BUNDLED[str(name)]
+    known = ALIASES.get(str(name), str(name))
+    if known in BUNDLED:
+        return BUNDLED[known]
     if Path(name).is_dir():
         return Path(name)
     bundled = ", ".join(BUNDLED)

@@ -38,11 +38,6 @@ INTEREST_RATE_RANGE = (0.005, 0.15)
 NET_OF_TAX_AND_OTHER = 0.85
 """Assumption: net income where none is stated = 0.85 x (operating income - interest)."""
 
-BUILDER_INTEREST = (0.06, 0.07, 0.09)
-"""Assumption, per year: interest on debt of labs, neoclouds and developers that are not rated investment
-grade, where none is stated; the base rate of 2025 plus the cited spread of single-B bonds.
-"""
-
 OTHER_GROWTH_OWN_WEIGHT = 0.5
 """Assumption (0.3 to 0.7): weight of a firm's own last yearly growth against the median of its group."""
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.opening.assumptions import (
-    BUILDER_INTEREST,
     CASH_SHARE_OF_EBIT,
     NET_OF_TAX_AND_OTHER,
 )
@@ -162,7 +161,7 @@ def _interest(draft: Draft) -> None:
     """Builders below investment grade pay more than the median of the large listed firms of their group."""
     universe = draft.universe
     builder = universe.group.isin(BUILDER_GROUPS) & ~universe.rating.isin(INVESTMENT_GRADE)
-    estimate = BUILDER_INTEREST[1] * draft.value["total_debt"]
+    estimate = universe.rules.constants["builder_interest"] * draft.value["total_debt"]
     gap = draft.missing("interest_expense") & builder
     draft.put("interest_expense", estimate[gap], "assumed rate of builders below investment grade x debt")
 

@@ -63,12 +63,9 @@ def serve(now: Moment) -> None:
 def token_price(now: Moment) -> np.ndarray:
     """Blended price of a million paid tokens in usd: compute per token times its price, less what algorithms save."""
     e, th = now.state.economy, now.block.theta
-    per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-ALGORITHMIC_GAIN * now.years)
+    gain = now.block.facts.constants["algorithmic_gain"]
+    per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-gain * now.years)
     return th["token_price"] * per_token * (e.price / now.block.opening["price"]) ** 0.8
-
-
-ALGORITHMIC_GAIN = 0.35
-"""Yearly log fall of compute per token at equal quality passed on in prices (assumption, 0.2 to 0.7; Epoch's trend)."""
 
 
 CHIP_PRICE_STRETCH = 0.15
