@@ -22,16 +22,11 @@ from penstock.engine.opening.universe import sector_of
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
     from penstock.engine.opening.universe import Universe
+    from penstock.engine.rules import Rules
     from penstock.world import World
 
 INVESTMENT_GRADE = frozenset({"AAA", "AA", "A", "BBB"})
 BUILDERS = frozenset({"neocloud", "developer"})
-
-ANONYMOUS_LENDERS = {
-    True: {"bond_market": 1.0},
-    False: {"private_credit": 0.5, "bank_syndicate": 0.3, "bond_market": 0.2},
-}
-"""Lenders of debt that no row names, by investment grade (assumption; shares +-0.2)."""
 
 AMORTISATION = {"grade": 1 / 24, "builder": 1 / 40, "other": 1 / 20}
 """Share repaid per quarter (assumption): investment grade, builders (mini-perm), others."""
@@ -63,6 +58,15 @@ def unit_of(universe: Universe, party: str, kind: str) -> str:
     if sector is not None:
         return sector
     return "private_investors" if kind == "equity" else "private_credit"
+
+
+def anonymous_lenders(rules: Rules, graded: bool) -> dict[str, float]:
+    """Lenders of debt that no row names, with their shares: bonds for investment grade, else as the world tells."""
+    if graded:
+        return {"bond_market": 1.0}
+    risky = {"private_credit": "risky_private_credit_share", "bank_syndicate": "risky_bank_share"}
+    risky["bond_market"] = "risky_bond_share"
+    return {lender: share for lender, name in risky.items() if (share := rules.constants[name]) > 0.0}
 
 
 def build_credit(
@@ -111,7 +115,7 @@ def build_credit(
             balance = amount * factor
             placed += balance
             rows.append(_named_loan(world, universe, row, firm, balance, rate, pace, builder))
-        shares = ANONYMOUS_LENDERS[graded]
+        shares = anonymous_lenders(universe.rules, graded)
         rest = max(0.0, debt - placed)
         for lender, share in shares.items():
             rows.append(
