@@ -58,12 +58,15 @@ def _from_year(text: str) -> tuple[int, list[int]]:
     return start, years
 
 
+def _no_measure(name: str, known: list[str], of: str) -> InputError:
+    near = nearest_name(name, known)
+    hint = f"; nearest {near}" if near else ""
+    return InputError(f"measure: found {name!r}; expected a measure of {of}{hint}")
+
+
 def _measure(paths: ScoredPaths, name: str) -> Array:
     if name not in paths.company:
-        near = nearest_name(name, list(paths.company))
-        raise InputError(
-            f"measure: found {name!r}; expected a measure of companies{f'; nearest {near}' if near else ''}"
-        )
+        raise _no_measure(name, list(paths.company), "companies")
     return paths.company[name].astype(float)
 
 
@@ -92,19 +95,22 @@ def fall(paths: ScoredPaths, part: FactPart) -> Array:
 def fall_beyond(paths: ScoredPaths, part: FactPart) -> Array:
     """Fall of one measure and its firms less the fall of another (`a|b` in measure)."""
     mine, _, others = part.measure.partition("|")
-    return _falls(paths, mine, part.firms, part.years) - _falls(paths, others or mine, part.other, part.years)
+    beside = _falls(paths, others or mine, part.other, part.years)
+    return np.asarray(_falls(paths, mine, part.firms, part.years) - beside)
 
 
 def year_of_peak(paths: ScoredPaths, part: FactPart) -> Array:
     """Calendar year of the largest yearly sum."""
     _, years = years_of(part.years)
-    return np.asarray(years)[_by_year(paths, _sum(paths, part.measure, part.firms), years).argmax(axis=0)]
+    sums = _by_year(paths, _sum(paths, part.measure, part.firms), years)
+    return np.asarray(np.array(years)[sums.argmax(axis=0)])
 
 
 def year_of_low(paths: ScoredPaths, part: FactPart) -> Array:
     """Calendar year of the smallest yearly sum."""
     _, years = years_of(part.years)
-    return np.asarray(years)[_by_year(paths, _sum(paths, part.measure, part.firms), years).argmin(axis=0)]
+    sums = _by_year(paths, _sum(paths, part.measure, part.firms), years)
+    return np.asarray(np.array(years)[sums.argmin(axis=0)])
 
 
 def rebound(paths: ScoredPaths, part: FactPart) -> Array:
@@ -235,7 +241,7 @@ def drawdown_less(paths: ScoredPaths, part: FactPart) -> Array:
     levels = _levels(paths, part.measure, part.years)
     mine = paths.chosen(part.firms)
     others = paths.chosen(part.other) & ~mine
-    return _drawdown(levels[:, mine].sum(axis=1)) - np.median(_drawdown(levels[:, others]), axis=0)
+    return np.asarray(_drawdown(levels[:, mine].sum(axis=1)) - np.median(_drawdown(levels[:, others]), axis=0))
 
 
 def not_carried(paths: ScoredPaths, part: FactPart) -> Array:
@@ -280,10 +286,7 @@ def growth_at_cascade(paths: ScoredPaths, part: FactPart) -> Array:
 
 def _economy(paths: ScoredPaths, name: str) -> Array:
     if name not in paths.economy:
-        near = nearest_name(name, list(paths.economy))
-        raise InputError(
-            f"measure: found {name!r}; expected a measure of the economy{f'; nearest {near}' if near else ''}"
-        )
+        raise _no_measure(name, list(paths.economy), "the economy")
     return paths.economy[name].astype(float)
 
 
@@ -303,8 +306,8 @@ def growth(paths: ScoredPaths, part: FactPart) -> Array:
 
 
 def flow_drawdown(paths: ScoredPaths, part: FactPart) -> Array:
-    """Largest fall of yearly payments between groups (`payers>payees`) from the highest year before."""
-    payers, _, payees = part.firms.partition(">")
+    """Largest fall of yearly payments between groups (`payers>payees` in measure) from the highest year before."""
+    payers, _, payees = part.measure.partition(">")
     rows = [_group(paths, name) for name in payers.split(";")]
     columns = [_group(paths, name) for name in payees.split(";")]
     _, years = years_of(part.years)
@@ -339,7 +342,7 @@ def _default_counts(paths: ScoredPaths, firms: str, years: list[int]) -> Array:
 
 def fewer_with_more(paths: ScoredPaths, part: FactPart) -> Array:
     """1 where some of the firms fail by the last year while their measure together rises over the starting year's."""
-    start, years = _from_year(part.years)
+    _, years = _from_year(part.years)
     fewer = (paths.default_quarter()[paths.chosen(part.firms)] < paths.in_year(years[-1]).stop).any(axis=0)
     return np.asarray(fewer & (fall(paths, part) > 0.0), dtype=float)
 

@@ -74,5 +74,19 @@ def _part(file: str, line: int, row: dict[str, str]) -> FactPart:
         raise InputError(f"{file}:{line}: low: found {row['low']}; expected at most high, {row['high']}")
     if row["headline"] not in ("true", "false", ""):
         raise InputError(f"{file}:{line}: headline: found {row['headline']!r}; expected true, false or nothing")
-    texts = {name: (row[name] or "").strip() for name in COLUMNS if name not in (*numbers, "headline")}
-    return FactPart(**texts, **numbers, headline=row["headline"] == "true")
+    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+    return FactPart(
+        fact=cells["fact"],
+        part=cells["part"],
+        formula=cells["formula"],
+        measure=cells["measure"],
+        firms=cells["firms"],
+        other=cells["other"],
+        years=cells["years"],
+        low=numbers["low"],
+        high=numbers["high"],
+        share_needed=numbers["share_needed"],
+        headline=cells["headline"] == "true",
+        accepted=cells["accepted"],
+        note=cells["note"],
+    )

@@ -1,8 +1,8 @@
 """Back-test on a boom that the model was not built for: facts of history against an ensemble that knew none of them.
 
 The world is the telecom build-out as it stood on 1999-12-31. Each fact is a formula on outputs with an accepted band,
-fixed before the first score (docs/validation/telecom-preregistration.md). A part of a fact is met when the median of the paths lies in
-the band and enough of the paths do; a fact is a hit when all its parts are met.
+fixed before the first score (docs/validation/telecom-preregistration.md). A part of a fact is met when the median of
+the paths lies in the band and enough of the paths do; a fact is a hit when all its parts are met.
 """
 
 from __future__ import annotations
