@@ -1,8 +1,9 @@
 """Rules of a world: the model's default tables of assumptions, with the rows that the world gives in their place.
 
 No module of the model knows a company or a world by name; what one world needs told apart stands in these tables. A
-world without rule tables of its own takes the defaults as they are. One that has some keeps the defaults for all rows
-that name no company, and tells its companies apart by its own rows only: names of two worlds may coincide.
+world without rule tables of its own takes the defaults as they are. One that has some puts its rows in their place,
+except hand-made sheets, which are of one date: it has its own or none. A world that tells its companies apart itself
+(table `named_parts`) keeps the defaults only of rows that name no company: names of two worlds may coincide.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CONDUCT = "group_conduct"
+NAMED_PARTS = "named_parts"
 GENERAL_KEYS = (*GROUPS, "", "consumer", "enterprise", "agents", "other_ai_buyers")
 """Keys of network assumptions that name no company: groups, segments of users, the rest of the world."""
 
@@ -87,7 +89,7 @@ def default_rules() -> Rules:
         sheets=assumptions.private_sheets(),
         overrides=assumptions.universe_overrides(),
         role_groups={},
-        parts=_parts(_rows("opening/named_parts.csv")),
+        parts=_parts(_rows(f"opening/{NAMED_PARTS}.csv")),
         constants=_central(_rows("constants.csv")),
         fleet_ages=_ages(_rows("fleet_ages.csv")),
     )
@@ -105,21 +107,25 @@ def rules_of(world: World) -> Rules:
 def _own(world: World) -> Rules:
     base = default_rules()
     given = {name: _records(frame) for name, frame in world.rules.items()}
-    general = {key: row for key, row in base.network.items() if key[1] in GENERAL_KEYS}
+    own_names = NAMED_PARTS in given
+    general = {key: row for key, row in base.network.items() if not own_names or key[1] in GENERAL_KEYS}
     network = {(row["name"], row["key"]): _network(row) for row in given.get("network_assumptions", [])}
     conduct = base.conduct
     if CONDUCT in given:
         conduct = _conduct(given[CONDUCT]).combine_first(base.conduct).reindex(base.conduct.index)
     ages = given.get("fleet_ages", [])
+    overrides = assumptions.overrides_of(given.get("universe_overrides", []))
+    if not own_names:
+        overrides = pd.concat([base.overrides.drop(index=overrides.index, errors="ignore"), overrides])
     return Rules(
         parameters=_parameters(base.parameters, given.get("assumptions", [])),
         network={**general, **network},
         groups=_groups(base.groups, given.get("group_assumptions", [])),
         conduct=conduct[base.conduct.columns],
         sheets=assumptions.sheets_of(given.get("private_sheets", [])),
-        overrides=assumptions.overrides_of(given.get("universe_overrides", [])),
+        overrides=overrides,
         role_groups={(row["role"], row["layer"]): row["group"] for row in given.get("role_groups", [])},
-        parts=_parts(given.get("named_parts", [])),
+        parts=_parts(given[NAMED_PARTS]) if own_names else base.parts,
         constants={**base.constants, **_constants(base.constants, given.get("constants", []))},
         fleet_ages=_ages(ages) if ages else base.fleet_ages,
     )

@@ -18,6 +18,8 @@ from penstock.world.schema import SCHEMA
 from penstock.world.ties import known_by, ties_in_force
 
 TABLES = tuple(SCHEMA)
+DATED = {"financials": "period_end", "series": "date", "parameters": "known_from"}
+"""Tables of which a world hands out only the rows of its as-of date, and the column that dates a row."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,9 @@ class World:
     def table(self, name: str) -> pd.DataFrame:
         """A copy of one table with its `grade` (A to E) beside `evidence`.
 
-        Contracts and power carry `active`: known by the as-of date. Parameters and booms hold only rows known
-        by then; all other tables hold every row. Dates are ISO text, which sorts and compares as dates do.
+        Contracts and power carry `active`: known by the as-of date. Figures, series, parameters and booms hold
+        only rows known by then; all other tables hold every row. Dates are ISO text, which sorts and compares as
+        dates do.
 
         Raises:
             UsageError: no such table.
@@ -107,8 +110,8 @@ class World:
             hint = f"; nearest {near}" if near else ""
             raise UsageError(f"table: found {name!r}; expected one of {', '.join(self._all)}{hint}")
         frame = self._all[name]
-        if name == "parameters":
-            return frame[known_by(frame["known_from"], self.as_of)].reset_index(drop=True)
+        if name in DATED and DATED[name] in frame:
+            return frame[known_by(frame[DATED[name]], self.as_of)].reset_index(drop=True)
         if name == "booms":
             return self._booms(frame)
         if name == "contracts":
