@@ -156,6 +156,6 @@ def _share_of_line(world: World, row: pd.Series, inputs: SheetInputs, payee: str
     share, note = float(row["share"]), str(row["note"])
     if "HBM" in note:
         market = parameter_or(world, "hbm_market_usd_bn_2025", 38.0)
-        return share * market / 4.0 * rules_of(world).assumed("hbm_share_to_nvidia")
+        return share * market / 4.0 * rules_of(world).assumed("hbm_share_to_leader")
     line = rules_of(world).assumed("cowos_share_of_tsmc") if "CoWoS" in note else 1.0
     return share * line * number(inputs.flows, payee, "revenue")
