@@ -208,6 +208,23 @@ def private_sheets() -> str:
     return table(header, body)
 
 
+def rule_constants() -> str:
+    """Constants of the default world that another may replace."""
+    body = [
+        (f"`{row['name']}`", range_text(row), row["unit"], row["grade"], row["why"])
+        for row in rows_of(ENGINE / "constants.csv")
+    ]
+    return table(("constant", "central (low to high)", "unit", "grade", "why"), body)
+
+
+def named_parts() -> str:
+    """Companies, ties and chips that the default world treats apart."""
+    body = [
+        (f"`{row['part']}`", f"`{row['id']}`", row["value"], row["why"]) for row in rows_of(OPENING / "named_parts.csv")
+    ]
+    return table(("part", "who", "value", "why"), body)
+
+
 def overrides() -> str:
     """Companies treated against the general rule."""
     body = [
@@ -266,6 +283,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "network": network,
     "private_sheets": private_sheets,
     "overrides": overrides,
+    "rule_constants": rule_constants,
+    "named_parts": named_parts,
     "world_tables": world_tables,
     "world_columns": world_columns,
     "tests": tests,

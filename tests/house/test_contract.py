@@ -84,6 +84,7 @@ EXPECTED = {
     "integration": shape(options=SIMULATING | {"--scenario", "--run"}),
     "portfolio": shape(1, options=SIMULATING | {"--scenario", "--run"}),
     "explain": shape(1, options={"--path"}),
+    "backtest telecom": shape(options=SIMULATING | {"--facts", "--by"}),
     "site": shape(1, options={"--power", "--load-mw"}),
     "model": shape(options={"--params", "--tokens", "--chips"}),
     "chain": shape(options={"--cut"}),

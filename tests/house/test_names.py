@@ -33,6 +33,10 @@ def names() -> set[str]:
 
 
 NAMES = names()
+EXCEPTIONS = {
+    "layers/silicon/benchmarks.py": "products in the words of a published table that the roofline is held against",
+}
+"""Modules that may name companies, each with the reason."""
 
 
 def texts(module: Path) -> Iterator[tuple[int, str]]:
@@ -53,8 +57,12 @@ def named(text: str) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_module_of_the_model_names_a_company_or_a_world(module: Path) -> None:
-    for line, text in texts(module):
-        assert not named(text), f"{module.name}:{line}: {text!r} names {named(text)}; a world's table should tell it"
+    found = [(line, text) for line, text in texts(module) if named(text)]
+    if module.relative_to(SOURCE).as_posix() in EXCEPTIONS:
+        assert found, f"{module.name} names nobody any more: strike it off the list"
+        return
+    for line, text in found:
+        raise AssertionError(f"{module.name}:{line}: {text!r} names {named(text)}; a world's table should tell it")
 
 
 def test_the_search_for_names_finds_them() -> None:

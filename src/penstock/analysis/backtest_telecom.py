@@ -17,7 +17,8 @@ import numpy as np
 from penstock.analysis.backtest_formulas import value_of
 from penstock.analysis.backtest_outcomes import FactPart, facts_of
 from penstock.engine.progress import OnProgress, silent
-from penstock.errors import ModelError
+from penstock.errors import ModelError, UsageError
+from penstock.world.naming import nearest_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +101,8 @@ class Backtest:
     without_ties: tuple[FactScore, ...]
     paths: int
     checks: Mapping[str, float]
+    dependence: tuple[dict[str, Any], ...] = ()
+    """a row a parameter asked for and part: median where the parameter is in its lowest third, in its highest third"""
 
     @property
     def hits(self) -> int:
@@ -137,11 +140,13 @@ def backtest_telecom(
     seed: int = 7,
     prior: bool = False,
     facts: str | Path | None = None,
+    by: Sequence[str] = (),
     on_progress: OnProgress = silent,
 ) -> Backtest:
     """Simulate the telecom world and score it against the facts of 2000 to 2005.
 
     facts: a file of other facts with the same columns; without one, those that come with the package.
+    by: parameters whose lowest and highest third of paths are told apart.
 
     Raises UsageError or InputError for facts that cannot be read, ModelError where a check of the model fails.
     """
@@ -156,19 +161,22 @@ def backtest_telecom(
     tables = plan.to_dict()
     cut = {**tables, "name": f"{plan.name}_cut", "switch": {**tables.get("switch", {}), "contagion": False}}
     program = compile_program(load_scenario(cut, world), model.first_quarter, quarters)
+    drawn = _drawn(model, paths, by)
     scores, checks = [], {}
+    hangs: tuple[dict[str, Any], ...] = ()
     for number, (name, one) in enumerate((("ties", model), ("no ties", replace(model, program=program)))):
         on_progress(number * paths, 2 * paths, name)
-        found, held = _scored(world, one, paths, known)
-        scores.append(found)
+        values, held = _values(world, one, paths, known)
+        scores.append(_facts(known, values))
+        if not number:
+            hangs = _dependence(known, values, drawn)
         checks.update({f"{key} {name}": value for key, value in held.items()})
     on_progress(2 * paths, 2 * paths, "scored")
-    return Backtest(scores[0], scores[1], paths, checks)
+    return Backtest(scores[0], scores[1], paths, checks, hangs)
 
 
-def _scored(
-    world: World, model: Model, paths: int, facts: Sequence[FactPart]
-) -> tuple[tuple[FactScore, ...], dict[str, float]]:
+def _values(world: World, model: Model, paths: int, facts: Sequence[FactPart]) -> tuple[list[Array], dict[str, float]]:
+    """Values of each part on every path, and the checks of the run."""
     from penstock.analysis.backtest_paths import scored_paths
     from penstock.engine.model import simulate_paths
     from penstock.engine.run import problems_of
@@ -177,9 +185,55 @@ def _scored(
     if problems := problems_of(block.checks):
         raise ModelError("; ".join(problems))
     outputs = scored_paths(world, model, block)
-    parts = [score(part, value_of(outputs, part)) for part in facts]
+    return [value_of(outputs, part) for part in facts], block.checks
+
+
+def _facts(facts: Sequence[FactPart], values: Sequence[Array]) -> tuple[FactScore, ...]:
+    parts = [score(part, found) for part, found in zip(facts, values, strict=True)]
     names = dict.fromkeys(part.fact for part in facts)
-    return tuple(FactScore(name, tuple(s for s in parts if s.part.fact == name)) for name in names), block.checks
+    return tuple(FactScore(name, tuple(s for s in parts if s.part.fact == name)) for name in names)
+
+
+def _drawn(model: Model, paths: int, names: Sequence[str]) -> dict[str, Array]:
+    """Draws of parameters on each path. Raises UsageError for an unknown one."""
+    from penstock.engine.parameters import draw_parameters
+    from penstock.engine.random import draw
+
+    table = model.facts.parameters
+    for name in names:
+        if name not in table:
+            near = nearest_name(name, table)
+            hint = f"; nearest {near}" if near else ""
+            raise UsageError(f"--by: found {name!r}; expected an uncertain parameter of the world{hint}")
+    if not names:
+        return {}
+    draws = draw(model.seed, range(paths), model.program.quarters, model.layout.draw_column)
+    drawn = draw_parameters(draws.parameters, prior=model.prior, table=table)
+    return {name: drawn[name] for name in names}
+
+
+def _dependence(
+    facts: Sequence[FactPart], values: Sequence[Array], drawn: Mapping[str, Array]
+) -> tuple[dict[str, Any], ...]:
+    """Medians of each part over the paths on which a parameter is in its lowest and in its highest third."""
+    rows = []
+    for name, draws in drawn.items():
+        low, high = np.quantile(draws, [1.0 / 3.0, 2.0 / 3.0])
+        for part, found in zip(facts, values, strict=True):
+            if np.isnan(found).all():
+                continue
+            thirds = (found[draws <= low], found[draws >= high])
+            lowest, highest = (float(np.nanmedian(v)) if not np.isnan(v).all() else float("nan") for v in thirds)
+            rows.append(
+                {
+                    "parameter": name,
+                    "fact": part.fact,
+                    "part": part.part,
+                    "lowest_third": lowest,
+                    "highest_third": highest,
+                }
+            )
+    return tuple(rows)
 
 
 def score(part: FactPart, values: Array) -> PartScore:

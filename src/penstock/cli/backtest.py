@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +16,20 @@ from penstock.cli.run import SeedOption, read_seed, write_tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from penstock.analysis.backtest_telecom import Backtest
+    from penstock.analysis.backtest_telecom import Backtest, FactScore
 
 TELECOM_QUARTERS = 24
+WIDE = 100.0
+"""A bound of a band this far out bounds nothing (years are not: their bands are narrow)."""
 
 app = typer.Typer(help="The model against booms whose end is known.")
 
 FactsOption = Annotated[
     Path | None, typer.Option("--facts", metavar="FILE", help="Score these facts instead of those of the package.")
+]
+ByOption = Annotated[
+    list[str] | None,
+    typer.Option("--by", metavar="PARAMETER", help="How much hangs on this parameter; may be given again."),
 ]
 QuartersOption = Annotated[int, typer.Option("--quarters", min=4, help="How many quarters after 1999Q4.")]
 
@@ -32,6 +39,7 @@ QuartersOption = Annotated[int, typer.Option("--quarters", min=4, help="How many
 def telecom(
     settings: Settings,
     facts: FactsOption = None,
+    by: ByOption = None,
     paths: PathsOption = DEFAULT_PATHS,
     quarters: QuartersOption = TELECOM_QUARTERS,
     seed: SeedOption = str(DEFAULT_SEED),
@@ -42,7 +50,8 @@ def telecom(
     """The telecom boom and bust, from what was known on 1999-12-31, against nine facts; and with all ties cut.
 
     A hit needs the median of the paths in the accepted band and at least 30 % of the paths there (the order of fact 8:
-    80 %), for every part of the fact. --out writes the table as Parquet. One process does it, whatever --jobs says.
+    80 %), for every part of the fact. --by adds medians where a parameter is low and where it is high. --out writes the
+    table as Parquet. One process does it, whatever --jobs says.
     """
     from dataclasses import replace
 
@@ -56,7 +65,14 @@ def telecom(
     world = replace(settings, world=WORLD).load_world()
     with progress_bar(settings) as on_progress:
         found = backtest_telecom(
-            world, paths=paths, quarters=quarters, seed=number, prior=prior, facts=facts, on_progress=on_progress
+            world,
+            paths=paths,
+            quarters=quarters,
+            seed=number,
+            prior=prior,
+            facts=facts,
+            by=by or [],
+            on_progress=on_progress,
         )
     if out is not None:
         write_tables(out, {"backtest_telecom": found.to_pandas()})
@@ -77,46 +93,59 @@ def _emit_json(found: Backtest, told: str) -> None:
 
 def telecom_sections(found: Backtest, *, people: bool) -> list[Section]:
     """Facts and their parts; for people rounded, with the accepted band in words."""
+    import pandas as pd
+
     frame = found.to_pandas()
+    hangs = pd.DataFrame(list(found.dependence))
     if not people:
-        return [Section("facts", "facts", frame)]
-    title = f"{found.hits} of {len(found.facts)} facts hit; {found.paths} paths"
+        return [Section("facts", "facts", frame), *([Section("dependence", "", hangs)] if len(hangs) else [])]
+    hit = ", ".join(fact.fact for fact in found.facts if fact.hit)
+    title = f"{found.hits} of {len(found.facts)} facts hit{': ' if hit else ''}{hit}; {found.paths} paths"
     note = (
-        "80 %: the middle 80 of 100 paths that tell the part. In band: share of all paths. A fact is hit when all its\n"
-        "parts are. Ties cut: no default costs anybody else anything. What stands for what:\n"
-        "docs/validation/telecom-preregistration.md."
+        "80 %: the middle 80 of 100 paths that tell the part. In band: share of all paths.\n"
+        "A fact is hit when all its parts are met. Cut: met with all ties cut, so that no\n"
+        "default costs anybody else anything. none: no output of the model tells it.\n"
+        "What stands for what: docs/validation/telecom-preregistration.md."
     )
-    return [Section("facts", title, _for_people(frame), note)]
+    sections = [Section("facts", title, _for_people(found.facts, found.without_ties), note)]
+    if len(hangs):
+        sections.append(Section("dependence", "Medians where a parameter is in its lowest and highest third", hangs))
+    return sections
 
 
-def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
+def _for_people(facts: Sequence[FactScore], cut: Sequence[FactScore]) -> pd.DataFrame:
+    """A row a part; the number of the fact stands at its first."""
     import pandas as pd
 
     rows = []
-    seen: set[str] = set()
-    for row in frame.to_dict("records"):
-        fact = str(row["fact"])
-        first = fact not in seen
-        seen.add(fact)
-        whole = ("hit" if row["fact_hit"] else "missed") if first else ""
-        carried = row["median"] == row["median"]
-        span = f"{_figure(row['low'])} to {_figure(row['high'])}" if carried else ""
-        rows.append(
-            (
-                fact if first else "",
-                str(row["part"]).replace("_", " "),
-                row["accepted"],
-                _figure(row["median"]) if carried else "not told",
-                span,
-                f"{100 * row['share_in_band']:.0f} %",
-                "yes" if row["hit"] else "no",
-                "yes" if row["hit_without_ties"] else "no",
-                whole,
+    for fact, other in zip(facts, cut, strict=True):
+        for number, (score, without) in enumerate(zip(fact.parts, other.parts, strict=True)):
+            carried = score.share_told > 0.0
+            rows.append(
+                (
+                    fact.fact if not number else "",
+                    score.part.part.replace("_", " "),
+                    _band(score.part.low, score.part.high),
+                    _figure(score.median) if carried else "none",
+                    _band(score.low, score.high) if carried else "",
+                    f"{100 * score.share_in_band:.0f} %",
+                    "yes" if score.hit else "no",
+                    "yes" if without.hit else "no",
+                )
             )
-        )
-    header = ["fact", "part", "accepted", "median", "80 %", "in band", "met", "ties cut", "fact "]
-    return pd.DataFrame(rows, columns=header)
+    return pd.DataFrame(rows, columns=["fact", "part", "accepted", "median", "80 %", "in band", "met", "cut"])
+
+
+def _band(low: float, high: float) -> str:
+    """A band in two figures; a bound that binds nothing is left out."""
+    if high >= WIDE > low:
+        return f"{_figure(low)} or more"
+    return _figure(low) if low == high else f"{_figure(low)} to {_figure(high)}"
 
 
 def _figure(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}"
+    """Years whole, else two places without the zero before the point."""
+    if abs(value) >= WIDE:
+        return f"{value:.0f}"
+    text = f"{value:.2f}"
+    return text.replace("0.", ".", 1) if abs(value) < 0.995 else text
