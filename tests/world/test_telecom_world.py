@@ -11,6 +11,7 @@ import pytest
 
 from penstock.errors import InputError
 from penstock.world import World, load_world
+from penstock.world.exporting import export_folder, new_world
 from penstock.world.inputs import rows_used
 from penstock.world.loading import BUNDLED
 
@@ -133,6 +134,13 @@ def test_bad_rules_are_told(copied: Path, file: str, row: str, message: str) -> 
     with pytest.raises(InputError) as error:
         load_world(copied)
     assert message in str(error.value)
+
+
+def test_a_copy_takes_its_rules_along(tmp_path: Path, world: World) -> None:
+    for made in (new_world(tmp_path / "mine", "telecom"), export_folder(world, tmp_path / "out")):
+        again = load_world(made[-1].parent)
+        assert again.hash == world.hash
+        assert set(again.rules) == set(world.rules)
 
 
 def test_all_worlds_list_what_they_hand_out() -> None:

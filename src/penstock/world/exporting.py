@@ -14,6 +14,7 @@ from penstock.world.descriptor import descriptor_text
 from penstock.world.frames import build_frames, to_csv
 from penstock.world.loading import DESCRIPTOR, find_folder, folder_as_of, read_checked
 from penstock.world.model import World
+from penstock.world.rules import FOLDER, read_rules, rule_text
 from penstock.world.schema import SCHEMA
 
 
@@ -31,6 +32,7 @@ def export_folder(world: World, out: Path) -> list[Path]:
         for name, table in SCHEMA.items()
         if table.required or len(world.every_row(name))
     }
+    texts |= {f"{FOLDER}/{name}.csv": rule_text(frame) for name, frame in world.rules.items()}
     return _write_folder(out, texts, world.name, world.as_of)
 
 
@@ -73,7 +75,9 @@ def new_world(out: Path, source: str | Path = "ai-2025") -> list[Path]:
         texts = {SCHEMA[name].file: to_csv(SCHEMA[name], frame) for name, frame in frames.items()}
     else:
         texts = {SCHEMA[name].file: _text_of(folder / SCHEMA[name].file) for name in raw.tables}
-    return _write_folder(out, texts, out.resolve().name, folder_as_of(folder))
+    as_of = folder_as_of(folder)
+    texts |= {f"{FOLDER}/{name}.csv": rule_text(frame) for name, frame in read_rules(folder, as_of).items()}
+    return _write_folder(out, texts, out.resolve().name, as_of)
 
 
 def refuse_full(out: Path) -> None:
@@ -102,6 +106,7 @@ def _write_folder(out: Path, texts: dict[str, str], name: str, as_of: dt.date) -
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         scratch.chmod(0o755)
         for file, text in texts.items():
+            (scratch / file).parent.mkdir(exist_ok=True)
             (scratch / file).write_text(text, encoding="utf-8", newline="")
         descriptor = descriptor_text(scratch, name, as_of)
         (scratch / DESCRIPTOR).write_text(descriptor, encoding="utf-8")

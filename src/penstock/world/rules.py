@@ -84,6 +84,11 @@ def _known(label: str, line: int, text: str, as_of: dt.date) -> None:
         raise InputError(f"{label}:{line}: {KNOWN_FROM}: found {day}; expected a day not after the as-of date {as_of}")
 
 
+def rule_text(frame: pd.DataFrame) -> str:
+    """A rule table as CSV text."""
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
 def hash_with_rules(facts: str, rules: Mapping[str, pd.DataFrame]) -> str:
     """The hash of the facts, with the rule tables in it where the world has any."""
     if not rules:
