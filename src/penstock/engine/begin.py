@@ -35,8 +35,6 @@ LAB_TRAINING_SHARE = 0.55
 """Share of a lab's compute bill that is training and research: openai_compute_share_rd_2024 and _final_training, less
 free research; 0.45 to 0.75.
 """
-SYSTEMIC_VALUE_USD_BN = 100.0
-"""Market value above which a firm can count on a rescue by rule (assumption, 50 to 300)."""
 LONG_RUN_GROWTH = 0.04
 """Yearly growth to which a firm's business outside the ties fades over three years (assumption, 0.03 to 0.05)."""
 
@@ -354,7 +352,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     lab = np.isin(np.arange(layout.firms), cache["labs"])
     cache["lab_mask"] = lab[:, None]
     cache["contract_left"] = np.where(lab, 0.3, 0.5)
-    sound = facts.market_value[:, 0] > SYSTEMIC_VALUE_USD_BN
+    sound = facts.market_value[:, 0] > facts.constants["systemic_value"]
     cache["systemic"] = sound[:, None].astype(float)
     hyperscalers = layout.members("hyperscaler")
     cache["buyers"] = hyperscalers

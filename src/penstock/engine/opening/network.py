@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from penstock.engine.opening.universe import Universe
     from penstock.world import World
 
-SMALLEST_CELL = 0.05
-"""Filled cells below this (usd_bn per quarter) go to the slacks: a choice of size, not of substance."""
-
 UNNAMED_AFFINITY = 0.05
 """Weight of providers without a contract for a lab that has contracts with others (assumption, 0 to 0.2)."""
 
@@ -198,7 +195,9 @@ def _category_ties(
         allowed = _allowed(category, sellers, buyers, named, removed, china, universe)
         cells, rest_sell, rest_buy = proportional_fill(rest_sell, rest_buy, allowed)
         keep = np.array([[(b, s, category) in mine for b in buyers] for s in sellers])
-        cells, rest_sell, rest_buy = drop_small(cells, rest_sell, rest_buy, SMALLEST_CELL, keep)
+        cells, rest_sell, rest_buy = drop_small(
+            cells, rest_sell, rest_buy, universe.rules.constants["smallest_cell"], keep
+        )
     place = {(b, s): (i, j) for i, s in enumerate(sellers) for j, b in enumerate(buyers)}
     for (payer, payee, _), tie in mine.items():
         at = place.get((payer, payee))
