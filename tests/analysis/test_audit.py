@@ -39,6 +39,11 @@ def test_a_row_of_the_model_needs_a_grade_and_a_reason(row: dict[str, str], prob
     assert told == ([problem] if problem else [])
 
 
+def test_a_table_that_gives_no_reason_anywhere_is_told_once() -> None:
+    told = list(check_rows("t.csv", [{"a": "1", "b": "2"}] * 3, set()))
+    assert [(item.file, item.row) for item in told] == [("t.csv", "all")]
+
+
 def test_a_row_of_a_world_without_a_source_is_found() -> None:
     base = load_world()
     tables = {name: base.every_row(name) for name in base.tables}

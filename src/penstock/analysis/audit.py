@@ -29,12 +29,10 @@ REASONS = ("source", "source_id", "why", "note", "basis", "reason", "parameter")
 CITED = ("A", "B", "C")
 """Grades that need a cited thing, not a reason alone."""
 TABLES_OF_THE_MODEL = ("engine", "scenarios", "analysis", "fleet", "layers", "conduct", "money")
-NO_REASON_IN_ROWS = {
-    "sources.csv": "a list of sources, no number rests on it",
-    "weather_month_hour.csv": "measured: the station's typical year, named in each row (layers/weather.py)",
-    "weather_quantiles.csv": "measured: the station's typical year, named in each row (layers/weather.py)",
-}
-"""Files whose rows give no reason of their own, each with why not."""
+LISTS_OF_SOURCES = ("sources.csv", "sources_of_files.csv")
+"""Files that tell sources and hold no number that rests on one."""
+SOURCES_OF_FILES = Path(__file__).with_name("sources_of_files.csv")
+"""Tables whose rows give no reason of their own, measured or written by a command: the source of the whole file."""
 INFLUENCE_QUARTERS = 8
 RESULTS = {
     "capex_usd_bn": "AI capital spending of the last year",
@@ -202,13 +200,17 @@ def unsourced(world: World) -> Iterator[Unsourced]:
     for name, frame in world.rules.items():
         rows = [{str(key): str(cell) for key, cell in row.items()} for row in frame.to_dict("records")]
         yield from check_rows(f"rules/{name}.csv", rows, known)
+    told = {row["file"] for row in _table(SOURCES_OF_FILES) if row["source"]}
     for folder in TABLES_OF_THE_MODEL:
         for path in sorted((PACKAGE / folder).rglob("*.csv")):
-            if path.name in NO_REASON_IN_ROWS:
-                continue
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-            yield from check_rows(str(path.relative_to(PACKAGE)), rows, known)
+            name = path.relative_to(PACKAGE).as_posix()
+            if path.name not in LISTS_OF_SOURCES and name not in told:
+                yield from check_rows(name, _table(path), known)
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _names_of(world: World) -> set[str]:
@@ -216,8 +218,7 @@ def _names_of(world: World) -> set[str]:
     found: set[str] = set()
     for name, column in (("sources", "id"), ("parameters", "name"), ("series", "series")):
         found |= {str(text) for text in world.every_row(name)[column]}
-        with (PACKAGE / "world" / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-            found |= {row[column] for row in csv.DictReader(file)}
+        found |= {row[column] for row in _table(PACKAGE / "world" / "data" / f"{name}.csv")}
     return found
 
 
@@ -245,6 +246,9 @@ def check_rows(file: str, rows: list[dict[str, str]], known: set[str]) -> Iterat
     h100`); a table with a grade needs one in each row.
     """
     keys = {f"as {next(iter(row.values()))}" for row in rows}
+    if rows and not set(REASONS) & set(rows[0]):
+        yield Unsourced(file, "all", "no column says where its numbers come from, and sources_of_files.csv does not")
+        return
     for place, row in enumerate(rows, start=2):
         if not any(_is_number(cell) for cell in row.values()):
             continue
