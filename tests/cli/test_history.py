@@ -64,3 +64,15 @@ def test_what_cannot_be_done(arguments: list[str], code: int, message: str, caps
 def test_the_audit_of_what_is_bundled_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["world", "audit", "--paths", "8"]) == 0
     assert "Numbers without a source (0)" in capsys.readouterr().out
+
+
+def test_the_audit_of_a_world_with_a_number_without_a_reason_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["world", "new", str(tmp_path / "mine"), "--from", "ai-2024"]) == 0
+    table = tmp_path / "mine" / "rules" / "constants.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join([lines[0], "site_price,8,11.5,17,usd_bn per GW,F,,2024-12-31"]) + "\n", encoding="utf-8")
+    assert main(["world", "audit", "--world", str(tmp_path / "mine"), "--paths", "8"]) == 1
+    out = capsys.readouterr().out
+    assert "Numbers without a source (1)" in out and "neither source nor reason" in out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -41,7 +41,14 @@ class Backtest:
     listed: pd.DataFrame
     paths: int
     seed: int
-    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def remark(self) -> str:
+        """What a reader has to know of a start other than the one that the past world was made for; else empty."""
+        if self.start == START:
+            return ""
+        sizes = "Sizes at the opening (capacity, prices, spending of users)"
+        return f"{sizes} stand as of {START}: a later start is a poor one."
 
     @property
     def main(self) -> Evaluation:

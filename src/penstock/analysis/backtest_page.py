@@ -41,7 +41,7 @@ def ai_page(found: Backtest) -> str:
         PSEUDO,
         "",
         f"World: {found.world.name} as of {found.world.as_of}, hash `{found.world.hash[:16]}`; {found.paths} paths,"
-        f" seed {found.seed}. Scores are in logarithms. Every series counts the same.",
+        f" seed {found.seed}. Scores are in logarithms. Every series counts the same. {found.remark}".rstrip(),
         "",
         "## Result",
         "",

@@ -52,7 +52,8 @@ def ai(
             f"AI backtest from {found.start}, pseudo-out-of-sample, every series with the same weight",
             _totals_for_people(totals) if people else totals,
             "prior: drawn from the prior's margins, the test; matched: margins set with later data, no test."
-            + opponents_note(),
+            + opponents_note()
+            + (f" {found.remark}" if found.remark else ""),
         ),
         Section(
             "series",
