@@ -294,6 +294,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     # a fab whose sales hang on AI by a half builds for AI with all of its AI spending
     cache["ai_sales_share"] = np.clip(2.0 * sold, 0.0, 1.0)
     cache["fab_firms"] = layout.members(*FAB_GROUPS)
+    cache["regulated"] = layout.members("utility")
     cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
     cache["power_firms"] = layout.members(*POWER_GROUPS)
     capital, equipment = capital_ties(layout, base)
