@@ -336,7 +336,7 @@ def test_what_order_books_refuse() -> None:
 
 
 def test_regulated_plant_is_paid_for_beyond_the_trend_only() -> None:
-    """A hundred of plant where ninety were expected earns the allowed return on ten; less than expected costs nothing."""
+    """A hundred of plant where ninety were expected earns the allowed return on ten; less costs nothing."""
     from penstock.layers.energy.quarter import REGULATED_RETURN, regulated_revenue
 
     found = regulated_revenue(np.array([100.0, 90.0, 80.0]), np.full(3, 90.0))
