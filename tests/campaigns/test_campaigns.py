@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.campaign import default_rates, power_audit, random_worlds, searches, sizes, steps
+from tools.campaign import default_rates, kills, power_audit, random_worlds, searches, sizes, steps
 from tools.campaign.command import main
 from tools.campaign.units import Unit, finish, unit_folder
 
@@ -34,6 +34,17 @@ def test_random_worlds_conserve_in_a_sample(tmp_path: Path, capsys: pytest.Captu
     text = page.read_text(encoding="utf-8")
     assert "commit" in text and "Machine:" in text and "2 of 2 passed." in text
     assert "`python -m tools.campaign random_worlds --worlds 4 --seed 1" in text
+
+
+def test_killed_runs_go_on_to_the_same_bytes_in_a_sample() -> None:
+    options = kills.Options(kills=2, paths=384, quarters=2, seed=1)
+    units = [kills.Work(options)(number) for number in range(options.units)]
+    assert units == json.loads(json.dumps(units))
+    found = kills.result(options, units)
+    assert [verdict.passed for verdict in found.verdicts[:2]] == [True, True], units
+    assert all(unit["code"] in (0, kills.KILLED) for unit in units)
+    bad = kills.result(options, [units[0], {**units[1], "equal": False}])
+    assert not bad.passed and "1 of 2" in bad.verdicts[0].told
 
 
 def test_a_campaign_of_the_seed_draws_the_same_worlds() -> None:

@@ -145,7 +145,7 @@ def test_a_flipped_byte_and_a_missing_file_are_found(tmp_path: Path) -> None:
     damage = damaged_files(tmp_path / "run", manifest)
     assert len(damage) == 2
     assert "events/baseline-000000.parquet: found no file" in damage[0] + damage[1]
-    with pytest.raises(OutputError, match="remove the directory"):
+    with pytest.raises(OutputError, match="penstock runs repair"):
         run(tmp_path / "run")
 
 

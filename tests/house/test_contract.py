@@ -75,6 +75,9 @@ EXPECTED = {
     "studio": shape(options={"--port", "--no-browser", "--workspace"}),
     "runs list": shape(),
     "runs verify": shape(),
+    "runs repair": shape(),
+    "runs diff": shape(),
+    "runs gc": shape(),
     "reverse": shape(options=SIMULATING | {"--scenario", "--run", "--target"}),
     "sensitivity": shape(options=SIMULATING | {"--scenario", "--run", "--method"}),
     "circularity": shape(options=SIMULATING | {"--run", "--quarter", "--scenario"}),
@@ -98,7 +101,7 @@ EXPECTED = {
     "fleet export": shape(1, options={"--kubernetes", "--out", "-o"}),
     "fleet compare": shape(1, options={"--seed", "--out", "-o"}),
 }
-FREE_ARGUMENTS = {"runs list", "runs verify"}
+FREE_ARGUMENTS = {"runs list", "runs verify", "runs repair", "runs diff", "runs gc"}
 """The contract names the command and leaves its arguments open."""
 
 DEFAULTS = {

@@ -32,7 +32,7 @@ COMMANDS = {
     "path": Entry("penstock.cli.run", False, "One path of a run in full, ledger postings included."),
     "report": Entry("penstock.cli.run", False, "Write the report of a run again."),
     "steps": Entry("penstock.cli.run", False, "What switching off each step of the model changes."),
-    "runs": Entry("penstock.cli.run", True, "The runs on this disk: list and verify them."),
+    "runs": Entry("penstock.cli.runs", True, "The runs on this disk: list, verify, repair, compare and tidy them."),
     "stress": Entry("penstock.cli.crises", False, "What scenarios change: who breaks, who follows, who pays."),
     "reverse": Entry("penstock.cli.search", False, "The likeliest shock that brings a target about."),
     "circularity": Entry("penstock.cli.circular", False, "Whose revenue is whose financing: loops of money."),

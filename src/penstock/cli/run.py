@@ -1,4 +1,4 @@
-"""`run`, `path`, `report`, `steps` and `runs`: simulate, look into a run, check the runs on this disk."""
+"""`run`, `path`, `report` and `steps`: simulate, and look into a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from penstock.cli.options import (
     ScenarioOption,
 )
 from penstock.cli.output import Section, emit
-from penstock.errors import CheckFailedError, ModelError, UsageError
+from penstock.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
@@ -55,8 +55,6 @@ SeedOption = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
 
-runs_app = typer.Typer(help="The runs on this disk: list and verify them.")
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -64,7 +62,6 @@ def register(app: typer.Typer) -> None:
     app.command("path")(path)
     app.command("report")(report)
     app.command("steps")(steps)
-    app.add_typer(runs_app, name="runs")
 
 
 def read_seed(text: str) -> int:
@@ -347,45 +344,3 @@ def steps(
         write_tables(out, {"steps": study.changes})
     size = f"{scenario}: {paths:,} paths, {quarters} quarters, seed {number}"
     emit(step_sections(study, size, people=settings.format is Format.TABLE), settings)
-
-
-@runs_app.command("list")
-@common
-def list_runs(
-    settings: Settings,
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
-) -> None:
-    """The runs in a directory, the latest first."""
-    import pandas as pd
-
-    from penstock.engine.run_list import list_runs as runs_in
-
-    rows = [found.to_dict() if found.id else {"run": found.run, "state": found.state} for found in runs_in(directory)]
-    columns = [
-        "run",
-        "id",
-        "state",
-        "started",
-        "scenarios",
-        "world",
-        "paths",
-        "quarters",
-        "seed",
-        "megabytes",
-    ]
-    frame = pd.DataFrame(rows, columns=columns)
-    emit(frame, settings, title=f"{len(frame)} runs in {directory}")
-
-
-@runs_app.command("verify")
-@common
-def verify(settings: Settings, run: RunArgument) -> None:
-    """Check each file of a run against its hash; exit code 1 when one is damaged or missing."""
-    from penstock.engine.manifest import damaged_files
-    from penstock.engine.run import open_run
-
-    manifest = open_run(run).manifest
-    damage = damaged_files(run, manifest)
-    if damage:
-        raise CheckFailedError("\n".join(f"{run}/{line}" for line in damage))
-    emit({"run": str(run), "files": len(manifest["files"]), "damaged": 0}, settings)

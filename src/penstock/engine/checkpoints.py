@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,7 +30,7 @@ from penstock.engine.storage import (
     write_json,
     write_table,
 )
-from penstock.errors import InUseError, OutputError
+from penstock.errors import InputError, InUseError, OutputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,18 +83,16 @@ class RunDirectory:
 
     def _refuse_damage(self, manifest: Mapping[str, Any]) -> None:
         if damage := damaged_files(self.path, manifest):
-            raise OutputError(f"{self.path}/{damage[0]}: remove the directory and run again")
+            raise OutputError(
+                f"{self.path}/{damage[0]}: call `penstock runs repair {self.path}`, or give another --out"
+            )
 
     @contextmanager
     def working(self, started: str) -> Iterator[str]:
         """Hold the directory for writing; yields the time at which the run was first started (ISO)."""
         created = not self.path.exists()
-        with placing(self.path):
-            (self.path / WORK).mkdir(parents=True, exist_ok=True)
-            lock = (self.path / WORK / "lock").open("w")
         try:
-            with lock:
-                self._take(lock.fileno())
+            with holding(self.path):
                 remove_parts(self.path)
                 yield self._begin(started)
         finally:
@@ -101,12 +100,6 @@ class RunDirectory:
                 remove_parts(self.path)
             if created and not (self.path / STARTED).exists() and not (self.path / MANIFEST).exists():
                 shutil.rmtree(self.path, ignore_errors=True)
-
-    def _take(self, handle: int) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InUseError(f"{self.path}: found a process writing this run; expected to be alone") from error
 
     def _begin(self, started: str) -> str:
         note = self.path / STARTED
@@ -121,6 +114,27 @@ class RunDirectory:
         with placing(self.path):
             (self.path / STARTED).unlink(missing_ok=True)
             shutil.rmtree(self.path / WORK, ignore_errors=True)
+
+
+@contextmanager
+def holding(path: Path, *, create: bool = True) -> Iterator[None]:
+    """Be the only process at work in a run directory; raises InUseError where another one is.
+
+    Without `create` nothing is made: a directory that nobody holds needs no lock.
+    """
+    place = path / WORK
+    if not create and not place.is_dir():
+        yield
+        return
+    with placing(path):
+        place.mkdir(parents=True, exist_ok=True)
+        lock = (place / "lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InUseError(f"{path}: found a process writing this run; expected to be alone") from error
+        yield
 
 
 def _is(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -165,28 +179,46 @@ def save_chunk(
         arrays=hashes,
         checks=dict(checks),
     )
-    write_json(work / f"{chunk.stem}.json", vars(record))
+    write_json(work / f"{chunk.stem}.json", {**vars(record), "sha256": _record_hash(record)})
     return record
 
 
 def finished_chunk(directory: Path, chunk: Chunk) -> ChunkRecord | None:
-    """The record of a chunk whose files are all there with the bytes that were written, else None."""
+    """The record of a chunk whose files are all there with the bytes that were written, else None.
+
+    A record or an array that cannot be read counts as none: its chunk is simulated again.
+    """
     note = directory / WORK / f"{chunk.stem}.json"
     if not note.is_file():
         return None
-    record = ChunkRecord(**read_json(note))
-    if any(sha256_of(directory / entry["path"]) != entry["sha256"] for entry in record.files):
+    try:
+        stored = read_json(note)
+        digest = stored.pop("sha256")
+        record = ChunkRecord(**stored)
+        whole = digest == _record_hash(record)
+        whole = (
+            whole
+            and all(sha256_of(directory / entry["path"]) == entry["sha256"] for entry in record.files)
+            and all(_array_hash(_load(directory, chunk, name)) == record.arrays[name] for name in ARRAYS)
+        )
+    except (InputError, OSError, EOFError, KeyError, TypeError, ValueError):
         return None
-    for name, digest in record.arrays.items():
-        path = _array_file(directory, chunk, name)
-        if not path.is_file() or _array_hash(np.load(path, mmap_mode="r")) != digest:
-            return None
-    return record
+    return record if whole else None
+
+
+def _record_hash(record: ChunkRecord) -> str:
+    return hashlib.sha256(json.dumps(vars(record), sort_keys=True).encode()).hexdigest()
 
 
 def load_arrays(directory: Path, chunk: Chunk) -> ChunkArrays:
     """The arrays of a finished chunk, mapped from disk."""
-    return ChunkArrays(**{name: np.load(_array_file(directory, chunk, name), mmap_mode="r") for name in ARRAYS})
+    return ChunkArrays(**{name: _load(directory, chunk, name) for name in ARRAYS})
+
+
+def _load(directory: Path, chunk: Chunk, name: str) -> Array:
+    # an array of objects would be unpickled, and so is refused
+    array: Array = np.load(_array_file(directory, chunk, name), mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _array_file(directory: Path, chunk: Chunk, name: str) -> Path:

@@ -18,12 +18,13 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
+from penstock.engine.storage import placing
 from penstock.errors import ModelError, UsageError
 
 Task = TypeVar("Task")
@@ -56,7 +57,9 @@ class Serial:
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
         for task in tasks:
-            yield function(task)
+            with _enough_memory():
+                result = function(task)
+            yield result
 
 
 class ProcessPool:
@@ -77,7 +80,9 @@ class ProcessPool:
                 with _interrupts_held_back():
                     futures: list[Future[Result]] = [pool.submit(_work, file, task) for task in tasks]
                 for future in as_completed(futures):
-                    yield future.result()
+                    with _enough_memory():
+                        result = future.result()
+                    yield result
             except BrokenProcessPool as error:
                 raise ModelError(
                     "jobs: a worker process ended before its work was done, often for lack of memory; "
@@ -85,6 +90,18 @@ class ProcessPool:
                 ) from error
             finally:
                 _stop(pool)
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Turn a lack of memory, here or in a worker, into a sentence that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ModelError(
+            f"jobs: found no memory left for a piece of work ({error or 'out of memory'}); expected room for each "
+            "worker: finished chunks are kept, call again with fewer jobs"
+        ) from error
 
 
 @contextmanager
@@ -103,7 +120,8 @@ def standing(function: Callable[[Task], Result], jobs: int) -> Iterator[Callable
         def work(tasks: Sequence[Task]) -> list[Result]:
             with _interrupts_held_back():
                 futures = [pool.submit(_work, file, task) for task in tasks]
-            return [future.result() for future in futures]
+            with _enough_memory():
+                return [future.result() for future in futures]
 
         try:
             yield work
@@ -151,9 +169,11 @@ def _shared(function: Callable[..., Any]) -> Iterator[Path]:
     Tasks that carried it would fill the pool's pipe: a pool that is stopped in the middle of such a write never ends
     (CPython issue 94777). A start that carried it would wait for each process to load.
     """
-    with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
-        file = Path(directory) / "function.pickle"
-        file.write_bytes(pickle.dumps(function, pickle.HIGHEST_PROTOCOL))
+    with ExitStack() as stack:
+        with placing(Path(os.environ.get("TMPDIR", "/tmp"))):
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
+            file = Path(directory) / "function.pickle"
+            file.write_bytes(pickle.dumps(function, pickle.HIGHEST_PROTOCOL))
         yield file
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from penstock.engine.chunks import plain_text
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import MANIFEST, identity_hash, read_json
-from penstock.engine.storage import read_tables
+from penstock.engine.storage import read_tables, sha256_of
 from penstock.errors import InputError, PenstockError, UsageError
 
 if TYPE_CHECKING:
@@ -79,14 +79,22 @@ class DirectoryTables:
     """Tables of a run in its directory."""
 
     directory: Path
-    files: Sequence[str]
+    files: Mapping[str, str]
+    """SHA-256 of each file, by its path inside the directory"""
 
     def read(self, name: str) -> pd.DataFrame:
-        paths = [self.directory / file for file in self.files if file.startswith(f"{name}/")]
-        if not paths:
+        files = {file: digest for file, digest in self.files.items() if file.startswith(f"{name}/")}
+        if not files:
             raise InputError(f"{self.directory}: {name}: found no such table in the manifest; expected one")
+        # bytes that changed on disk can still be a table, with other numbers
+        for file, digest in files.items():
+            if (found := sha256_of(self.directory / file)) != digest:
+                raise InputError(
+                    f"{self.directory / file}: found {f'SHA-256 {found[:12]}…' if found else 'no file'}; "
+                    f"expected SHA-256 {digest[:12]}…: see `penstock runs repair`"
+                )
         try:
-            return plain_text(read_tables(paths))
+            return plain_text(read_tables([self.directory / file for file in files]))
         except OSError as error:
             raise InputError(f"{self.directory}: {name}: found {error}; see `penstock runs verify`") from error
 
@@ -179,6 +187,10 @@ class Run:
             raise UsageError('companies: found a run with keep="summary"; expected one with keep="full"')
         return self._frame("company")
 
+    def table(self, name: str) -> pd.DataFrame:
+        """A table by its name. Raises InputError where the run has none of that name, or a damaged one."""
+        return self._frame(name)
+
     def _frame(self, name: str) -> pd.DataFrame:
         return self._tables.read(name)
 
@@ -221,9 +233,11 @@ class Run:
         paths = self.manifest["paths"]
         if isinstance(n, bool) or not 0 <= n < paths:
             raise UsageError(f"path: found {n}; expected a number from 0 to {paths - 1}")
-        return self._get_engine().replay(self._model(scenario or self.scenarios[0]), n)
+        return self.engine.replay(self._model(scenario or self.scenarios[0]), n)
 
-    def _get_engine(self) -> Engine:
+    @property
+    def engine(self) -> Engine:
+        """The functions that made its numbers."""
         self._engine = self._engine or penstock_engine()
         return self._engine
 
@@ -236,7 +250,7 @@ class Run:
         if scenario not in self.scenarios:
             raise UsageError(f"scenario: found {scenario!r}; expected one of {', '.join(self.scenarios)}")
         if scenario not in self._models:
-            engine = self._get_engine()
+            engine = self.engine
             stored = self.manifest["scenarios"][self.scenarios.index(scenario)]
             parsed = engine.read_scenario(stored["text"], self.world)
             if parsed.hash != stored["hash"]:
@@ -315,7 +329,7 @@ def open_run(
         raise InputError(f"{path}: found {found}; expected a directory with {MANIFEST}")
     manifest = read_json(path / MANIFEST)
     try:
-        files = [entry["path"] for entry in manifest["files"]]
+        files = {str(entry["path"]): str(entry["sha256"]) for entry in manifest["files"]}
     except (KeyError, TypeError) as error:
         raise InputError(f"{path / MANIFEST}: files: found no list of files; expected what a run writes") from error
     return Run(manifest, DirectoryTables(path, files), directory=path, world=world, engine=engine, models=models)

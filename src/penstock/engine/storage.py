@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,6 +23,18 @@ PART = ".part"
 
 PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
 READ_BLOCK = 1 << 20
+
+NO_PLACE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+)
+"""What keeps a file from being written, as the system counts it; DuckDB only quotes its words."""
 
 INTERRUPTED = "Query interrupted"
 """What DuckDB says, as a RuntimeError, when Ctrl-C comes in the middle of a query."""
@@ -81,7 +94,7 @@ def write_table(path: Path, table: pd.DataFrame) -> str:
         connection = _database()
         connection.register("content", table)
         try:
-            with _plain_errors():
+            with _plain_errors(), _reason_of_system():
                 connection.execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
         finally:
             connection.unregister("content")
@@ -98,6 +111,20 @@ def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 @contextmanager
+def _reason_of_system() -> Iterator[None]:
+    """A full disk or a forbidden place in the system's own words, which DuckDB wraps in a page of its own."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        for number in NO_PLACE:
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number)) from error
+        raise
+
+
+@contextmanager
 def _plain_errors() -> Iterator[None]:
     """DuckDB's errors as Python's own: it meets Ctrl-C itself and calls that a RuntimeError."""
     import duckdb
@@ -106,6 +133,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(str(error)) from error
     except duckdb.Error as error:
         raise OSError(str(error)) from error
     except RuntimeError as error:

@@ -1,0 +1,125 @@
+"""`runs`: list the runs on this disk, verify, repair and compare them, and take away what serves none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli.context import Format, Settings, common
+from penstock.cli.output import Section, emit
+from penstock.cli.run import RunArgument, given_world
+from penstock.errors import CheckFailedError
+
+app = typer.Typer(help="The runs on this disk: list, verify, repair, compare and tidy them.")
+
+PlaceArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")]
+RUNS = Path("runs")
+COLUMNS = ("run", "id", "state", "started", "scenarios", "world", "paths", "quarters", "seed", "megabytes")
+
+
+@app.command("list")
+@common
+def list_runs(settings: Settings, directory: PlaceArgument = RUNS) -> None:
+    """The runs in a directory, the latest first."""
+    import pandas as pd
+
+    from penstock.engine.run_list import list_runs as runs_in
+
+    rows = [found.to_dict() if found.id else {"run": found.run, "state": found.state} for found in runs_in(directory)]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    emit(frame, settings, title=f"{len(frame)} runs in {directory}")
+
+
+@app.command("verify")
+@common
+def verify(settings: Settings, run: RunArgument) -> None:
+    """Check each file of a run against its hash; exit code 1 when one is damaged or missing."""
+    from penstock.engine.manifest import damaged_files
+    from penstock.engine.run import open_run
+
+    manifest = open_run(run).manifest
+    damage = damaged_files(run, manifest)
+    if damage:
+        raise CheckFailedError("\n".join(f"{run}/{line}" for line in damage))
+    emit({"run": str(run), "files": len(manifest["files"]), "damaged": 0}, settings)
+
+
+@app.command("repair")
+@common
+def repair(settings: Settings, run: RunArgument) -> None:
+    """Simulate again what damaged or missing files of a run held, to the same bytes.
+
+    A file that comes out otherwise, as after an update of the software, is left as it was: exit code 4.
+    """
+    from penstock.cli.progress_bar import progress_bar
+    from penstock.engine.repair import repair as put_back
+    from penstock.engine.run import open_run
+
+    opened = open_run(run, world=given_world(settings))
+    with progress_bar(settings, "repair") as on_progress:
+        repaired = put_back(opened, on_progress=on_progress)
+    files = len(opened.manifest["files"])
+    emit({"run": str(run), "files": files, "repaired": len(repaired), "names": ", ".join(repaired)}, settings)
+
+
+@app.command("diff")
+@common
+def diff(
+    settings: Settings,
+    first: RunArgument,
+    second: Annotated[Path, typer.Argument(metavar="RUN2", help="The directory of the other run.")],
+) -> None:
+    """What two runs were asked differently, and how far the numbers of each table lie apart."""
+    from penstock.engine.run import open_run
+    from penstock.engine.run_diff import run_facts, table_differences
+
+    one, other = open_run(first), open_run(second)
+    facts, tables = run_facts(one, other), table_differences(one, other)
+    if settings.format is Format.TABLE:
+        apart = tables["largest_difference_relative"]
+        tables["largest_difference_relative"] = [f"{value:.2g}" if value == value else "" for value in apart]
+        tables = tables.rename(
+            columns={
+                "rows_first": "rows",
+                "rows_second": "rows 2",
+                "worst_column": "worst column",
+                "largest_difference_relative": "relative",
+            }
+        )
+        tables = tables.drop(columns="columns_differing")
+    told = "The same was asked of both." if facts.empty else ""
+    sections = [
+        Section("asked", "What was asked of each", facts, told),
+        Section("tables", "Tables, rows compared in order", tables),
+    ]
+    emit(sections, settings)
+
+
+@app.command("gc")
+@common
+def gc(
+    settings: Settings,
+    directory: PlaceArgument = RUNS,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also runs that never came to their end, which could be resumed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove; without it they are only listed.")] = False,
+) -> None:
+    """List what serves no finished run: half-written files, working files, tables that no manifest names.
+
+    With --yes it is removed. A run that a process writes now is left alone.
+    """
+    import pandas as pd
+
+    from penstock.engine.leftovers import leftovers, remove
+
+    found = leftovers(directory, unfinished=unfinished)
+    if yes:
+        for one in found:
+            remove(one)
+    rows = [(str(one.path), one.why, one.megabytes, "yes" if yes else "no") for one in found]
+    frame = pd.DataFrame(rows, columns=["path", "why", "megabytes", "removed"])
+    size = frame["megabytes"].sum() if rows else 0.0
+    emit(frame, settings, title=f"{len(rows)} leftovers in {directory}, {size:.1f} MB")
