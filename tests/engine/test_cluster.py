@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,10 +36,14 @@ class LostError(Exception):
     """What Ray tells of a lost machine."""
 
 
+class SystemicError(Exception):
+    """What Ray tells of work that a worker cannot load."""
+
+
 class InProcess:
     """The part of Ray's interface that is used, working in this process, the last task first."""
 
-    exceptions = SimpleNamespace(RayTaskError=TaskError, RayError=LostError)
+    exceptions = SimpleNamespace(RayTaskError=TaskError, RayError=LostError, RaySystemError=SystemicError)
 
     def __init__(self, cpus: int = 2, lost: bool = False) -> None:
         self.cpus, self.lost = cpus, lost
@@ -113,11 +118,17 @@ def starve(task: Any) -> Any:
     raise MemoryError
 
 
+def unloadable(task: Any) -> Any:
+    raise InProcess.exceptions.RaySystemError("No module named 'x'")
+
+
 def test_errors_of_a_worker_are_ours(ray: InProcess) -> None:
     with pytest.raises(OutputError, match="found no space left"):
         list(RayCluster(1).map(refuse, [1]))
     with pytest.raises(ModelError, match=r"cluster: found no memory left .* finished chunks are kept"):
         list(RayCluster(1).map(starve, [1]))
+    with pytest.raises(ModelError, match=r"found workers that cannot load the work \(No module named 'x'\)"):
+        list(RayCluster(1).map(unloadable, [1]))
     ray.lost = True
     with pytest.raises(ModelError, match=r"found a worker or machine lost \(node died\); .* the same call goes on"):
         list(RayCluster(1).map(abs, [1]))
@@ -169,6 +180,48 @@ def test_the_command_says_what_is_missing(
     assert main([*line, "--address", "auto"]) == 2
     assert "--address: found 'auto' without --executor ray" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+LOSS = """
+import os, signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from fake_model import ENGINE, run_fake, simulate_paths
+from penstock.engine.cluster import RayCluster
+
+@dataclass(frozen=True)
+class Deadly:
+    flag: Path
+
+    def __call__(self, model, first_path, count):
+        if first_path == 256 and self.flag.exists():
+            self.flag.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return simulate_paths(model, first_path, count)
+
+engine = replace(ENGINE, simulate_paths=Deadly(Path({flag!r})))
+run_fake(Path({place!r}), paths=600, executor=RayCluster(2), engine=engine)
+"""
+
+
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed")
+def test_a_worker_of_a_cluster_that_is_killed_costs_nothing(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    script = LOSS.format(flag=str(flag), place=str(tmp_path / "cluster"))
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        # workers of the cluster find the fake model by it
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert not flag.exists()
+    run_fake(tmp_path / "one", paths=600)
+    assert hashes(tmp_path / "cluster") == hashes(tmp_path / "one")
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="ray is not installed")

@@ -95,6 +95,11 @@ def _get(ray: Any, reference: Any) -> Any:
             raise cause from error
         if isinstance(cause, MemoryError):
             raise ModelError(_lost("found no memory left for a piece of work")) from error
+        if isinstance(cause or error, ray.exceptions.RaySystemError):
+            raise ModelError(
+                f"cluster: found workers that cannot load the work ({_first_line(cause or error)}); expected the same "
+                "versions of penstock and its packages on all machines"
+            ) from error
         raise
     except ray.exceptions.RayError as error:
         raise ModelError(_lost(f"found a worker or machine lost ({_first_line(error)})")) from error
