@@ -39,6 +39,7 @@ WORDS = {
     "apache software license": "Apache-2.0",
     "2-clause bsd": "BSD-2-Clause",
     "simplified bsd": "BSD-2-Clause",
+    "3-clause bsd license": "BSD-3-Clause",
     "bsd license": "BSD",
     "isc license (iscl)": "ISC",
     "mit license": "MIT",

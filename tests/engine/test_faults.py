@@ -208,6 +208,19 @@ def test_a_damaged_note_of_a_run_is_named(how: str, finished: bool, tmp_path: Pa
     assert hashes(place) == before
 
 
+def test_what_a_process_left_that_was_killed_after_its_last_file_goes_with_the_next_call(
+    tmp_path: Path, whole: dict[str, str]
+) -> None:
+    place = tmp_path / "run"
+    run_fake(place)
+    (place / ".work").mkdir()
+    (place / ".work" / "baseline-000000.json").write_text("{}")
+    (place / "run.json").write_text((place / "manifest.json").read_text())
+    run_fake(place)
+    assert not (place / ".work").exists() and not (place / "run.json").exists()
+    assert hashes(place) == whole
+
+
 # ------------------------------------------------------------------ clocks and company
 
 

@@ -30,10 +30,13 @@ from penstock.cli.output import Section, emit
 from penstock.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    from penstock.engine.executors import Executor
     from penstock.engine.run import Run
     from penstock.report.source import ReportData
 
 REPORT = "report.html"
+PROCESSES = "processes"
+EXECUTORS = (PROCESSES, "ray")
 INTERRUPTED = 130
 SEED_BITS = 31
 PATH_COLUMNS = (
@@ -75,6 +78,20 @@ def read_seed(text: str) -> int:
     return int(text)
 
 
+def read_executor(name: str, address: str | None, jobs: int) -> Executor | None:
+    """What works on the chunks; None for processes of this machine. Raises UsageError, also where Ray is missing."""
+    if name not in EXECUTORS:
+        raise UsageError(f"--executor: found {name!r}; expected one of {', '.join(EXECUTORS)}")
+    if name == PROCESSES:
+        if address is not None:
+            raise UsageError(f"--address: found {address!r} without --executor ray; expected both")
+        return None
+    from penstock.engine.cluster import RayCluster, load_ray
+
+    load_ray()
+    return RayCluster(jobs, address)
+
+
 def usable_cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -100,6 +117,12 @@ def run(
     prior: PriorOption = False,
     out: OutOption = None,
     run: RunOption = None,
+    executor: Annotated[
+        str, typer.Option("--executor", metavar="processes|ray", help="What works on the paths.")
+    ] = PROCESSES,
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="ADDRESS", help="A running Ray cluster [one on this machine].")
+    ] = None,
 ) -> None:
     """Run scenarios over many paths and write a report.
 
@@ -117,7 +140,8 @@ def run(
         data = read_run(result)
     else:
         names = chosen or [DEFAULT_SCENARIO]
-        result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out)
+        workers = read_executor(executor, address, jobs or usable_cores())
+        result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out, workers)
     _summarise(result, data, settings)
     if problems := result.problems():
         raise ModelError("; ".join(problems))
@@ -132,6 +156,7 @@ def _simulate(
     jobs: int | None,
     prior: bool,
     out: Path | None,
+    executor: Executor | None = None,
 ) -> tuple[Run, ReportData]:
     from penstock.cli.progress_bar import progress_bar
     from penstock.engine.ensemble import load_scenarios, simulate
@@ -159,6 +184,7 @@ def _simulate(
                 out=directory,
                 on_progress=on_progress,
                 prior=prior,
+                executor=executor,
             )
             on_progress(paths * len(scenarios), paths * len(scenarios), "report")
             data = read_run(result)

@@ -87,6 +87,19 @@ class RunDirectory:
                 f"{self.path}/{damage[0]}: call `penstock runs repair {self.path}`, or give another --out"
             )
 
+    def tidy(self) -> None:
+        """Drop what a process left that was killed after its last file, the manifest; nothing where another one is at
+        it, or where the place is only for reading."""
+        if not (self.path / WORK).is_dir() and not (self.path / STARTED).exists():
+            return
+        with suppress(OutputError), holding(self.path):
+            self._drop_work()
+
+    def _drop_work(self) -> None:
+        with placing(self.path):
+            (self.path / STARTED).unlink(missing_ok=True)
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+
     @contextmanager
     def working(self, started: str) -> Iterator[str]:
         """Hold the directory for writing; yields the time at which the run was first started (ISO)."""
@@ -111,9 +124,7 @@ class RunDirectory:
     def finish(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, then drop what only an unfinished run needs."""
         write_json(self.path / MANIFEST, manifest)
-        with placing(self.path):
-            (self.path / STARTED).unlink(missing_ok=True)
-            shutil.rmtree(self.path / WORK, ignore_errors=True)
+        self._drop_work()
 
 
 @contextmanager

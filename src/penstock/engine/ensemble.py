@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
 from penstock.engine.chunks import Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
-from penstock.engine.executors import executor_for, require_main_guard
+from penstock.engine.executors import Executor, executor_for, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import identity, merge_checks, software
 from penstock.engine.progress import OnProgress, silent
 from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
-from penstock.errors import UsageError
+from penstock.errors import OutputError, UsageError
 from penstock.scenarios import load_scenario
 from penstock.scenarios import quarters as calendar
 from penstock.world import World
@@ -51,6 +51,7 @@ def simulate(
     on_progress: OnProgress | None = None,
     prior: bool = False,
     engine: Engine | None = None,
+    executor: Executor | None = None,
 ) -> Run:
     """Simulate `paths` futures of `world` under one scenario, or several on common random numbers.
 
@@ -58,13 +59,14 @@ def simulate(
     and the same call resumes or reads it; without, it stays in memory and nothing is written. keep="full"
     adds a table of every company on every path. jobs=1 works in this process; jobs > 1 spawns processes and
     needs a main guard in a script. `prior` draws parameters from their wide prior ranges. Results depend on
-    neither `jobs` nor interruptions, bit for bit.
+    neither `jobs` nor interruptions, bit for bit. `executor` works on the chunks in place of processes of this machine
+    (`engine/cluster.py`); with `out` its workers must see that directory.
 
     Raises UsageError for a bad value, InputError for a bad scenario or world, OutputError for a place that
     cannot be used; warns with ModelWarning where a check of the model fails. Ctrl-C leaves a run that can be
     resumed.
     """
-    if jobs > 1:
+    if jobs > 1 and executor is None:
         require_main_guard()
     check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
     engine = engine or penstock_engine()
@@ -72,10 +74,11 @@ def simulate(
     wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep=keep)
     directory = checkpoints.RunDirectory(Path(out), wanted) if out is not None else None
     if directory and directory.finished:
+        directory.tidy()
         run = open_run(directory.path, world=world, engine=engine)
     else:
         models = {s.name: engine.prepare(world, s, quarters=quarters, seed=seed, prior=prior) for s in scenarios}
-        ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent)
+        ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent, executor)
         run = ensemble.run()
     for problem in run.problems():
         warnings.warn(problem, ModelWarning, stacklevel=2)
@@ -155,6 +158,7 @@ class _Ensemble:
     directory: checkpoints.RunDirectory | None
     jobs: int
     on_progress: OnProgress
+    executor: Executor | None = None
 
     def run(self) -> Run:
         begun = time.monotonic()
@@ -208,12 +212,22 @@ class _Ensemble:
             self.directory.path if self.directory else None,
         )
         pieces = plan_pieces(missing, self.jobs)
-        with closing(executor_for(self.jobs, len(pieces)).map(worker, pieces)) as results:
+        executor = self.executor or executor_for(self.jobs, len(pieces))
+        with closing(executor.map(worker, pieces)) as results:
             for result in chain.from_iterable(results):
+                self._refuse_unseen(result)
                 finished[result.chunk] = result
                 done += result.chunk.count
                 self.on_progress(done, total, result.chunk.scenario)
         return [finished[chunk] for chunk in chunks]
+
+    def _refuse_unseen(self, result: _Finished) -> None:
+        """A machine that wrote to a disk of its own would leave a run without tables."""
+        if self.directory is None or self.executor is None:
+            return
+        for entry in result.files:
+            if not (path := self.directory.path / entry["path"]).is_file():
+                raise OutputError(f"{path}: found no such file of a worker; expected a directory that all machines see")
 
     def _overall(self, scenario: str, finished: Sequence[_Finished]) -> dict[str, pd.DataFrame]:
         """The tables over all paths of a scenario."""

@@ -111,7 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; raises InputError that names the file when it is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: found {error}; expected the JSON that a run writes") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: found {type(content).__name__}; expected a JSON object")

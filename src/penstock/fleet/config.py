@@ -276,6 +276,10 @@ class FleetConfig(Part):
     score: Score = Score()
 
 
+MOST_SHOWN = 200
+"""letters of a key, value or reason in a message"""
+
+
 def load_config(source: Any) -> FleetConfig:
     """A fleet from a TOML file, a mapping, or a `FleetConfig`, checked whole.
 
@@ -294,9 +298,14 @@ def load_config(source: Any) -> FleetConfig:
             tables = tomllib.load(file)
     except OSError as error:
         raise InputError(f"{path}: fleet: found {error.strerror or error}; expected a file that can be read") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: fleet: found {error}; expected TOML") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: fleet: found {cut(str(error))}; expected TOML") from None
     return _checked(tables, path.name)
+
+
+def cut(text: str) -> str:
+    """Text as long as a message can hold."""
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
 
 
 def _checked(tables: dict[str, Any], file: str) -> FleetConfig:
@@ -310,9 +319,9 @@ def _checked(tables: dict[str, Any], file: str) -> FleetConfig:
 
 def _message(file: str, item: Any) -> str:
     """One refusal of pydantic in the words of this project."""
-    where = ".".join(str(step) for step in item["loc"])
+    where = cut(".".join(str(step) for step in item["loc"]))
     found, kind, context = item["input"], item["type"], item.get("ctx", {})
-    shown = repr(found) if isinstance(found, str | int | float | bool) else type(found).__name__
+    shown = cut(repr(found)) if isinstance(found, str | int | float | bool) else type(found).__name__
     if kind == "extra_forbidden":
         known = _keys(item["loc"])
         return f"{file}: {where}: found an unknown key; expected one of {', '.join(known)}{_near(where, known)}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import gzip
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,17 @@ import numpy as np
 from penstock.errors import InputError
 from penstock.fleet.prefix import shared_beginnings
 from penstock.fleet.trace import Trace, make_trace
+from penstock.world.defects import shown
+from penstock.world.packed import unpacked
 
 AZURE = "Azure/AzurePublicDataset, CC-BY 4.0; P. Patel et al., Splitwise, ISCA 2024"
 BURSTGPT = "HPMLL/BurstGPT, CC-BY 4.0; Y. Wang et al., BurstGPT, KDD 2025"
 MOONCAKE = "kvcache-ai/Mooncake, Apache-2.0; R. Qin et al., Mooncake, FAST 2025"
 MOONCAKE_BLOCK_TOKENS = 512
+MOST_SHOWN = 200
+"""letters of a header in a message"""
+MAX_BYTES = 2_000_000_000
+"""of text, unpacked"""
 
 FORMATS = {
     "azure": ("TIMESTAMP", "ContextTokens", "GeneratedTokens"),
@@ -47,8 +52,8 @@ def load_trace(source: str | Path) -> Trace:
     except OSError as error:
         raise InputError(f"{path}: trace: found {error.strerror or error}; expected a file that can be read") from None
     try:
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError):
+        text = unpacked(raw, f"{path}: trace", MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
         raise InputError(f"{path}: trace: found no text; expected CSV or JSON lines, gzipped or not") from None
     lines = text.lstrip()
     if lines.startswith("{"):
@@ -64,7 +69,8 @@ def from_columns(columns: Mapping[str, Any], *, name: str = "trace", first_row: 
     format_ = next((f for f, wanted in FORMATS.items() if all(c in columns for c in wanted)), None)
     if format_ is None:
         known = "; ".join(f"{f}: {', '.join(wanted)}" for f, wanted in FORMATS.items())
-        raise InputError(f"{name}: columns: found {', '.join(columns)}; expected those of one format ({known})")
+        found = ", ".join(columns)[:MOST_SHOWN]
+        raise InputError(f"{name}: columns: found {found}; expected those of one format ({known})")
     read = {"azure": _azure, "burstgpt": _burstgpt, "mooncake": _mooncake, "openai": _openai, "penstock": _penstock}
     return read[format_](columns, name, first_row)
 
@@ -160,7 +166,13 @@ def _penstock(columns: Mapping[str, Any], name: str, first_row: int) -> Trace:
 
 def _csv(name: str, text: str) -> dict[str, Sequence[Any]]:
     header = text.split("\n", 1)[0]
-    rows = list(csv.reader(io.StringIO(text), delimiter=";" if ";" in header and "," not in header else ","))
+    delimiter = ";" if ";" in header and "," not in header else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        where = f"{name}:{reader.line_num}: row"
+        raise InputError(f"{where}: found text that cannot be split ({error}); expected cells") from None
     if not rows:
         raise InputError(f"{name}: trace: found an empty file; expected a header and rows")
     columns = [c.strip() for c in rows[0]]
@@ -181,6 +193,10 @@ def _json_lines(name: str, text: str) -> dict[str, Sequence[Any]]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise InputError(f"{name}:{k}: row: found {error.msg}; expected one JSON object") from None
+        except (RecursionError, ValueError):
+            raise InputError(
+                f"{name}:{k}: row: found too deep a nesting or too long a number; expected one JSON object"
+            ) from None
         if not isinstance(row, dict):
             raise InputError(f"{name}:{k}: row: found {type(row).__name__}; expected one JSON object")
         usage = row.pop("usage", None)
@@ -199,7 +215,9 @@ def _floats(name: str, column: str, values: Any, first_row: int) -> Any:
             try:
                 float(value)
             except (TypeError, ValueError):
-                raise InputError(f"{name}:{first_row + k}: {column}: found {value!r}; expected a number") from None
+                raise InputError(
+                    f"{name}:{first_row + k}: {column}: found {shown(str(value))}; expected a number"
+                ) from None
         raise
 
 
@@ -220,4 +238,4 @@ def _instant(name: str, row: int, column: str, value: Any) -> float:
             moment = moment.replace(tzinfo=dt.UTC)
         return moment.timestamp() + (float(f"0.{digits}") if digits else 0.0)
     except ValueError:
-        raise InputError(f"{name}:{row}: {column}: found {value!r}; expected a date and time") from None
+        raise InputError(f"{name}:{row}: {column}: found {shown(str(value))}; expected a date and time") from None

@@ -6,7 +6,7 @@ Arrays are (8760,): hours of a year without 29 February, hour ending, local stan
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ import numpy as np
 
 from penstock.errors import InputError, UsageError
 from penstock.layers.refusing import nearest_hint
+from penstock.world.defects import shown
+from penstock.world.packed import unpacked
 
 Array = np.ndarray
 
@@ -27,6 +29,8 @@ MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 PSYCHROMETER_PER_K = 6.62e-4
 """Coefficient of the psychrometer equation for a ventilated bulb over water (as in the published extracts)."""
 HEADER_LINES = 8
+MAX_BYTES = 100_000_000
+"""of an EPW file, unpacked: some fifty times a usual one"""
 EPW_FIELDS = {
     "dry_bulb_c": (6, -70.0, 70.0),
     "relative_humidity": (8, 0.0, 110.0),
@@ -111,7 +115,9 @@ def read_epw(path: Path | str) -> Weather:
         for field, (name, (column, low, high)) in enumerate(EPW_FIELDS.items()):
             value = _number(where, name, row[column])
             if not low <= value <= high:
-                raise InputError(f"{where}: {name}: found {row[column]}; expected {low:g} to {high:g}, none missing")
+                raise InputError(
+                    f"{where}: {name}: found {row[column][:40]}; expected {low:g} to {high:g}, none missing"
+                )
             values[count, field] = value
     if len(body) != HOURS:
         missing = _stamp(next(expected))
@@ -136,17 +142,16 @@ def read_epw(path: Path | str) -> Weather:
 
 def _epw_rows(file: Path) -> list[list[str]]:
     try:
-        opener = gzip.open if file.suffix == ".gz" else open
-        with opener(file, "rt", encoding="utf-8", errors="replace", newline="") as text:
-            return list(csv.reader(text))
-    except (OSError, EOFError) as error:
+        raw = unpacked(file.read_bytes(), f"{file}: weather", MAX_BYTES)
+        return list(csv.reader(io.StringIO(raw.decode("utf-8", errors="replace"), newline="")))
+    except (OSError, csv.Error) as error:
         raise InputError(f"{file}: weather: found no readable EPW file ({error}); expected one") from None
 
 
 def _epw_place(file: Path, header: list[str]) -> dict[str, Any]:
     if len(header) < 10 or header[0].strip().upper() != "LOCATION":
-        found = header[0] if header else "an empty file"
-        raise InputError(f"{file}:1: LOCATION: found {found!r}; expected the LOCATION line of an EPW file")
+        found = shown(header[0]) if header else "an empty file"
+        raise InputError(f"{file}:1: LOCATION: found {found}; expected the LOCATION line of an EPW file")
     numbers = [_number(f"{file}:1", name, header[6 + n]) for n, name in enumerate(("latitude", "longitude", "zone"))]
     return {"name": header[1], "latitude": numbers[0], "longitude": numbers[1], "utc_offset_h": numbers[2]}
 
@@ -157,7 +162,7 @@ def _number(where: str, name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{where}: {name}: found {text!r}; expected a number")
+        raise InputError(f"{where}: {name}: found {shown(text)}; expected a number")
     return value
 
 

@@ -89,6 +89,10 @@ def read_text(text: str, *, file: str, folder: Path | None = None, stem: str = "
         content = (text.splitlines() or [""])[min(line, text.count("\n") + 1) - 1 :][:1]
         found = shown(content[0].strip() if content else "")
         raise DefectsError([Defect(file, line, "syntax", found, f"TOML ({reason})")]) from None
+    except (RecursionError, ValueError):
+        # what Python's reader does not call an error of TOML
+        found = "too deep a nesting or too long a number"
+        raise DefectsError([Defect(file, 0, "syntax", found, "TOML")]) from None
     return Document(file, raw, folder, stem, _lines(text))
 
 

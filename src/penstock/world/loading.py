@@ -159,13 +159,15 @@ def folder_as_of(folder: Path) -> dt.date:
         raise InputError(f"{DESCRIPTOR}: size: found {path.stat().st_size:,} bytes; expected at most 4 MiB")
     try:
         descriptor = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # besides what is not JSON: numbers of thousands of digits, thousands of brackets
         raise InputError(f"{DESCRIPTOR}: file: found text that is not JSON ({error}); expected JSON") from None
     found: Any = descriptor.get("as_of", BASELINE.isoformat()) if isinstance(descriptor, dict) else None
     try:
         return dt.date.fromisoformat(found)
     except (TypeError, ValueError):
-        raise InputError(f"{DESCRIPTOR}: as_of: found {found!r}; expected an ISO date, as 2025-12-31") from None
+        told = repr(found)[:60]
+        raise InputError(f"{DESCRIPTOR}: as_of: found {told}; expected an ISO date, as 2025-12-31") from None
 
 
 def _parse_day(text: str | dt.date) -> dt.date:
