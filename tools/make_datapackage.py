@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 
 from penstock.world.descriptor import descriptor_text
-from penstock.world.loading import BASELINE, BUNDLED, DESCRIPTOR
+from penstock.world.loading import BUNDLED, DESCRIPTOR, folder_as_of
 
 
 def main() -> int:
     """Write or check the descriptor of every bundled world."""
     stale = 0
     for name, folder in BUNDLED.items():
-        text = descriptor_text(folder, f"penstock-world-{name}", BASELINE)
+        text = descriptor_text(folder, f"penstock-world-{name}", folder_as_of(folder))
         path = folder / DESCRIPTOR
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")

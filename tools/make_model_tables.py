@@ -208,6 +208,39 @@ def private_sheets() -> str:
     return table(header, body)
 
 
+def telecom_score() -> str:
+    """The last score of the telecom back-test, as `penstock backtest telecom --format csv` wrote it."""
+    body, seen = [], ""
+    for row in rows_of(DOCS / "validation" / "telecom_score.csv"):
+        told = row["median"] != ""
+        numbers = [f"{float(row[name]):.4g}" if told else "" for name in ("median", "low", "high")]
+        share = f"{100 * float(row['share_in_band']):.0f} %"
+        met = ["yes" if row[name] == "True" else "no" for name in ("hit", "hit_without_ties")]
+        first = row["fact"] if row["fact"] != seen else ""
+        seen = row["fact"]
+        part = row["part"].replace("_", " ")
+        body.append((first, part, row["accepted"], numbers[0], " to ".join(numbers[1:]) if told else "", share, *met))
+    header = ("fact", "part", "accepted", "median", "80 % of paths", "in band", "met", "with ties cut")
+    return table(header, body, right=(3,))
+
+
+def rule_constants() -> str:
+    """Constants of the default world that another may replace."""
+    body = [
+        (f"`{row['name']}`", range_text(row), row["unit"], row["grade"], row["why"])
+        for row in rows_of(ENGINE / "constants.csv")
+    ]
+    return table(("constant", "central (low to high)", "unit", "grade", "why"), body)
+
+
+def named_parts() -> str:
+    """Companies, ties and chips that the default world treats apart."""
+    body = [
+        (f"`{row['part']}`", f"`{row['id']}`", row["value"], row["why"]) for row in rows_of(OPENING / "named_parts.csv")
+    ]
+    return table(("part", "who", "value", "why"), body)
+
+
 def overrides() -> str:
     """Companies treated against the general rule."""
     body = [
@@ -266,6 +299,9 @@ TABLES: dict[str, Callable[..., str]] = {
     "network": network,
     "private_sheets": private_sheets,
     "overrides": overrides,
+    "telecom_score": telecom_score,
+    "rule_constants": rule_constants,
+    "named_parts": named_parts,
     "world_tables": world_tables,
     "world_columns": world_columns,
     "tests": tests,

@@ -25,6 +25,7 @@ from penstock.engine.opening.profile import profile
 from penstock.engine.opening.state import FLOW_COLUMNS, GROUPS, LAYERS, SHEET_COLUMNS, Opening
 from penstock.engine.opening.summary import by_grade, opening_tables
 from penstock.engine.opening.universe import Universe, build_universe, group_of
+from penstock.engine.rules import default_rules
 from penstock.errors import ModelError
 from penstock.world import World, load_world
 from penstock.world.schema import SCHEMA
@@ -185,7 +186,7 @@ def test_firms_stand_by_layer_group_and_name(world: World, universe: Universe) -
     ],
 )
 def test_group_follows_roles(roles: str, layer: str, group: str) -> None:
-    assert group_of(roles, layer) == group
+    assert group_of(roles, layer, default_rules()) == group
 
 
 def test_a_bought_company_without_revenue_is_inside_its_buyer(universe: Universe) -> None:

@@ -16,11 +16,14 @@ from penstock.engine.opening.figures import Figures, SheetInputs
 from penstock.engine.opening.filling import drop_small, proportional_fill
 from penstock.engine.opening.named import named_ties
 from penstock.engine.opening.network import Network, build_network
-from penstock.engine.opening.network_assumptions import assumed, assumptions
+from penstock.engine.opening.network_assumptions import assumptions
 from penstock.engine.opening.schedules import QUARTER_COLUMNS, due_path, yearly_dues
 from penstock.engine.opening.state import CATEGORIES, FLOW_COLUMNS, PHYSICAL_COLUMNS, SECTORS
 from penstock.engine.opening.universe import Universe
+from penstock.engine.rules import default_rules
 from penstock.world import World
+
+assumed = default_rules().assumed
 
 CONTRACT_COLUMNS = [
     *("id", "kind", "provider_id", "receiver_id", "amount_usd_bn", "annual_usd_bn", "share", "quantity"),

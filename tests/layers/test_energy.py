@@ -333,3 +333,11 @@ def test_what_order_books_refuse() -> None:
         advance_order_book(1.0, -1.0, 1.0)
     with pytest.raises(UsageError, match="output_gw_per_year: found 0; expected more than 0 GW"):
         lead_time_years(10.0, 0.0)
+
+
+def test_regulated_plant_is_paid_for_beyond_the_trend_only() -> None:
+    """A hundred of plant where ninety were expected earns the allowed return on ten; less costs nothing."""
+    from penstock.layers.energy.quarter import REGULATED_RETURN, regulated_revenue
+
+    found = regulated_revenue(np.array([100.0, 90.0, 80.0]), np.full(3, 90.0))
+    assert found.tolist() == pytest.approx([0.25 * REGULATED_RETURN * 10.0, 0.0, 0.0])

@@ -220,6 +220,8 @@ def surface() -> str:
     found = bundled()
     rows = [(name, error) for name, error in found.errors.items()]
     return (
-        "## Surface for the economy\n\n`penstock fleet fit` writes it. Largest errors of points left out one "
-        "at a time, in units of the quantity.\n\n" + table(("quantity", "largest error"), rows)
+        "## Surface for the economy\n\n"
+        "A fit to simulated fleets ([0013](../decisions/0013-fleet-simulator.md) says which). "
+        "Largest errors of points left out one at a time, in units of the quantity.\n\n"
+        + table(("quantity", "largest error"), rows)
     )

@@ -21,7 +21,7 @@ import numpy as np
 from penstock.analysis.inputs import study_inputs
 from penstock.analysis.sensitivity import METHODS, Indices, morris, sobol
 from penstock.analysis.steps import HEADLINES, block_headlines
-from penstock.engine.parameters import assumptions, draw_parameters
+from penstock.engine.parameters import Assumption, draw_parameters
 from penstock.engine.progress import OnProgress, silent
 from penstock.errors import UsageError
 from penstock.scenarios import knobs
@@ -159,9 +159,9 @@ def sensitivity(
     from penstock.engine.executors import standing
 
     given = study_inputs(run_or_world, scenario, quarters=quarters, seed=seed, prior=prior)
-    rows = _factors(factors, given.prior, with_knobs=method == "morris")
-    count = samples or SAMPLES[method]
     model = given.model()
+    rows = _factors(factors, model.facts.parameters, given.prior, with_knobs=method == "morris")
+    count = samples or SAMPLES[method]
     with standing(Settings(model), jobs) as simulate:
         study = _Study(model, simulate, jobs, on_progress)
         if method == "morris":
@@ -184,9 +184,11 @@ def sensitivity(
         return _result(found, rows, before, 1, study.done)
 
 
-def _factors(names: Sequence[str], prior: bool, *, with_knobs: bool) -> tuple[FactorRow, ...]:
+def _factors(
+    names: Sequence[str], table: Mapping[str, Assumption], prior: bool, *, with_knobs: bool
+) -> tuple[FactorRow, ...]:
     """All factors, or those of these names."""
-    known = {row.name: row for row in (*_parameters(prior), *_knobs())}
+    known = {row.name: row for row in (*_parameters(table, prior), *_knobs())}
     if not names:
         return tuple(row for row in known.values() if with_knobs or row.kind == "parameter")
     for name in names:
@@ -197,9 +199,9 @@ def _factors(names: Sequence[str], prior: bool, *, with_knobs: bool) -> tuple[Fa
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
-def _parameters(prior: bool) -> list[FactorRow]:
+def _parameters(table: Mapping[str, Assumption], prior: bool) -> list[FactorRow]:
     rows = []
-    for item in assumptions().values():
+    for item in table.values():
         low, high = (item.prior_low, item.prior_high) if prior else (item.low, item.high)
         scale = "log" if item.scale == "log" and low > 0.0 else "linear"
         rows.append(FactorRow(item.name, "parameter", low, high, item.unit, scale, item.grade))
@@ -277,12 +279,12 @@ class _Study:
 
     def _drawn(self, rows: Sequence[FactorRow], design: Array) -> dict[str, Array]:
         """Parameters as a run draws them from uniform numbers; knobs over their range."""
-        place = {name: number for number, name in enumerate(assumptions())}
+        place = {name: number for number, name in enumerate(self.model.facts.parameters)}
         uniforms = np.full((len(place), len(design)), 0.5)
         for column, row in enumerate(rows):
             if row.kind == "parameter":
                 uniforms[place[row.name]] = np.clip(design[:, column], 1e-9, 1.0 - 1e-9)
-        parameters = draw_parameters(uniforms, prior=self.model.prior)
+        parameters = draw_parameters(uniforms, prior=self.model.prior, table=self.model.facts.parameters)
         return {
             row.name: parameters[row.name] if row.kind == "parameter" else row.at(design[:, column])
             for column, row in enumerate(rows)
@@ -294,7 +296,7 @@ class _Study:
         """Outputs of each lane; parameters that are no factor stand at their central value."""
         from penstock.engine.model import WIDTH
 
-        central = {name: item.central for name, item in assumptions().items() if name not in values}
+        central = {name: item.central for name, item in self.model.facts.parameters.items() if name not in values}
         tasks: list[Task] = []
         lanes_each = min(WIDTH, max(-(-len(paths) // self._jobs), LEAST_LANES))
         for begin in range(0, len(paths), lanes_each):

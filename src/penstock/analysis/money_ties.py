@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.opening.claims import OUTSTANDING
-from penstock.engine.opening.contracts import ADDITIVE, chosen_contracts, start_of, term_years
+from penstock.engine.opening.contracts import chosen_contracts, start_of, term_years
 from penstock.engine.opening.named import UNITS_OF_CHIPS, UPPER_BOUND_WORDS
-from penstock.engine.opening.network_assumptions import find
 from penstock.engine.opening.schedules import HAIRCUT, QUARTER_COLUMNS, due_path, parameter_or
+from penstock.engine.rules import rules_of
 from penstock.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def _beside(opening: Opening | None) -> list[dict[str, object]]:
         return []
     rows = []
     ties = opening.flow_ties
-    on_top = [bool(ADDITIVE & set(str(ids).split(";"))) for ids in ties["contract_id"]]
+    additive = set(opening.rules.part("additive"))
+    on_top = [bool(additive & set(str(ids).split(";"))) for ids in ties["contract_id"]]
     for flow in ties[on_top].to_dict(orient="records"):
         if (base := float(flow["base"])) > 0.0:
             money = _at("paid", 4.0 * base, "F", "the opening state's flow of the pair in a year")
@@ -207,11 +208,11 @@ def _purchase(world: World, row: pd.Series, estimate: tuple[float, float] | None
 def _yearly(world: World, row: pd.Series, yearly: float, grade: str, later: str, ahead: bool) -> _Money:
     """A yearly sum: the year on record as paid, and what is owed from now to the end of the term."""
     rule, span = "", RANGE[grade]
-    if UPPER_BOUND_WORDS in str(row["note"]) and (part := find("upper_bound_share")) is not None:
+    if UPPER_BOUND_WORDS in str(row["note"]) and (part := rules_of(world).find("upper_bound_share")) is not None:
         rule, grade = "part of a sum that its note calls an upper bound", "F"
         yearly, span = yearly * part.central, (part.low / part.central, part.high / part.central)
     if ahead:
-        term = term_years(row) if pd.notna(row["end"]) and str(row["kind"]) in BY_TERM else 1.0
+        term = term_years(row, rules_of(world)) if pd.notna(row["end"]) and str(row["kind"]) in BY_TERM else 1.0
         return _at(later, yearly * term, grade, rule, span)
     paid = _at("paid", yearly, grade, rule, span)
     if str(row["kind"]) in BY_TERM and pd.notna(row["end"]):

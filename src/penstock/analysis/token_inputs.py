@@ -227,9 +227,9 @@ def _system_power(machine: Chip) -> float:
         return machine.system_power_w
     if machine.tdp_w is None:
         raise UsageError(f"chip: found {machine.id}, whose power is not known; expected one with tdp_w in chips.csv")
-    from penstock.engine.opening.network_assumptions import assumed
+    from penstock.engine.rules import default_rules
 
-    return machine.tdp_w * assumed("server_power_over_chip")
+    return machine.tdp_w * default_rules().assumed("server_power_over_chip")
 
 
 def _system_price(machine: Chip, row: Any) -> Input:

@@ -11,8 +11,9 @@ import typer
 
 from penstock.cli import world_layout as layout
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import OutOption
+from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption
 from penstock.cli.output import GRADES, Section, emit, notice
+from penstock.cli.run import SeedOption, read_seed
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -268,6 +269,29 @@ def _check_opening(world: World, settings: Settings) -> None:
     ]
     emit(sections, settings, notice=notice(world))
     if not passed or unexplained(year) > EXCEPTIONS_ALLOWED:
+        raise typer.Exit(1)
+
+
+@app.command()
+@common
+def audit(settings: Settings, paths: PathsOption = DEFAULT_PATHS, seed: SeedOption = str(DEFAULT_SEED)) -> None:
+    """On what evidence the world rests, by dollars and by influence on results; exit 1 for a number without a source.
+
+    Influence is the share of the spread of a result, over paths drawn from the prior, that goes along with the
+    uncertain parameters of each grade. Tables of assumptions of the model are searched for numbers without a reason
+    as well.
+    """
+    from penstock.analysis.audit import audit as study
+    from penstock.analysis.audit import grade_shares
+
+    world = settings.load_world()
+    found = study(world, paths=paths, seed=read_seed(seed))
+    people = settings.format is Format.TABLE
+    if settings.format is Format.JSON:
+        emit(found.to_dict(), settings, notice=notice(world, grade_shares(found)))
+    else:
+        emit(layout.audit_sections(found, people=people), settings, notice=notice(world, grade_shares(found)))
+    if not found.passed:
         raise typer.Exit(1)
 
 

@@ -7,10 +7,14 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from penstock.cli.output import GRADES, Section
+from penstock.world.vocabulary import GRADE_MEANING
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from penstock.analysis.anchors import GrowthSwitch
+    from penstock.analysis.audit import Audit
 
 WIDE = 140
 """Columns of a terminal from which ids, dates and full names are shown too."""
@@ -183,3 +187,28 @@ def _short_reason(reason: str) -> str:
     if reason.startswith("in "):
         return "in another"
     return "later" if reason == "not yet announced" else reason.removeprefix("no: ")
+
+
+def audit_sections(found: Audit, *, people: bool) -> list[Section]:
+    """Parts of `world audit`; shares in percent for people."""
+    grades = list(GRADES)
+
+    def shown(frame: pd.DataFrame, *more: str) -> pd.DataFrame:
+        return shares_as_percent(frame, [*grades, *more]) if people else frame
+
+    meaning = "; ".join(f"{grade} {words}" for grade, words in GRADE_MEANING.items())
+    leading = shares_as_percent(found.leading, ["share"]) if people else found.leading
+    last = Section("unsourced", f"Numbers without a source ({len(found.unsourced)})", found.unsourced_table())
+    return [
+        Section("dollars", "Dollars of the opening state by evidence grade", shown(found.dollars), meaning),
+        Section("rows", "Rows of the world by evidence grade", shown(found.rows)),
+        Section(
+            "influence",
+            f"Spread of results that goes along with parameters of each grade, {found.paths} paths, 8 quarters, prior",
+            shown(found.influence, "luck"),
+            "luck: shocks drawn on the way, and what parameters do only together. Assumptions that a run does not vary"
+            " (budgets, shares, hand-made sheets; grade F) do not show here.",
+        ),
+        Section("leading", "Parameters that go along with most", leading),
+        last,
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.engine.events import events_of
-from penstock.engine.facts import Facts, capital_ties, group_conduct
+from penstock.engine.facts import Facts, capital_ties
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
@@ -14,7 +14,6 @@ from penstock.engine.parameters import draw_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
     AGES,
-    CHIP_PRICE_USD_BN_PER_MILLION,
     Books,
     State,
     opening_economy,
@@ -36,8 +35,6 @@ LAB_TRAINING_SHARE = 0.55
 """Share of a lab's compute bill that is training and research: openai_compute_share_rd_2024 and _final_training, less
 free research; 0.45 to 0.75.
 """
-SYSTEMIC_VALUE_USD_BN = 100.0
-"""Market value above which a firm can count on a rescue by rule (assumption, 50 to 300)."""
 LONG_RUN_GROWTH = 0.04
 """Yearly growth to which a firm's business outside the ties fades over three years (assumption, 0.03 to 0.05)."""
 
@@ -76,7 +73,7 @@ def begin_block(
     """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
     paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
     draws = draw(seed, paths, program.quarters, layout.draw_column)
-    theta = draw_parameters(draws.parameters, prior=prior)
+    theta = draw_parameters(draws.parameters, prior=prior, table=facts.parameters)
     levers = program.draw(draws.changes[: len(program.changes)])
     if lanes is not None:
         theta = {**theta, **lanes.parameters}
@@ -164,7 +161,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     capital, equipment = capital_ties(layout, facts.tie_base)
     dollars = equipment[owner]
     dollars[:-1] = facts.it_capex[: layout.owners]
-    chip_price = CHIP_PRICE_USD_BN_PER_MILLION
+    chip_price = facts.constants["equipment_price"]
     deliveries = physical["h100e_per_quarter"].to_numpy(float)[:, None]
     # an owner whose deliveries are not known gets those that its spending buys
     deliveries = np.where((deliveries < 1e-6) & (dollars > 0), dollars / chip_price, np.maximum(deliveries, 1e-6))
@@ -194,7 +191,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["power_starts_opening"] = np.maximum(fleet.power_stages.sum(axis=(0, 1)) / theta["power_lead"], TINY)
     cache["power_starts_last"] = cache["power_starts_opening"]
     economy.capex = opening_capex(block) * np.ones(block.width)
-    table = group_conduct().reindex(GROUPS)
+    table = facts.group_conduct.reindex(GROUPS)
     cache["group_elasticity"] = table["value_elasticity"].to_numpy(float)[:, None]
     cache["group_exposure"] = table["ai_exposure"].to_numpy(float)[:, None]
     cache["growth_opening"] = np.zeros(block.width)
@@ -297,6 +294,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     # a fab whose sales hang on AI by a half builds for AI with all of its AI spending
     cache["ai_sales_share"] = np.clip(2.0 * sold, 0.0, 1.0)
     cache["fab_firms"] = layout.members(*FAB_GROUPS)
+    cache["regulated"] = layout.members("utility")
     cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
     cache["power_firms"] = layout.members(*POWER_GROUPS)
     capital, equipment = capital_ties(layout, base)
@@ -355,7 +353,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     lab = np.isin(np.arange(layout.firms), cache["labs"])
     cache["lab_mask"] = lab[:, None]
     cache["contract_left"] = np.where(lab, 0.3, 0.5)
-    sound = facts.market_value[:, 0] > SYSTEMIC_VALUE_USD_BN
+    sound = facts.market_value[:, 0] > facts.constants["systemic_value"]
     cache["systemic"] = sound[:, None].astype(float)
     hyperscalers = layout.members("hyperscaler")
     cache["buyers"] = hyperscalers

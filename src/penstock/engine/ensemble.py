@@ -24,6 +24,8 @@ from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
 from penstock.errors import OutputError, UsageError
 from penstock.scenarios import load_scenario
 from penstock.scenarios import quarters as calendar
+from penstock.world import World
+from penstock.world.inputs import rows_used
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +180,7 @@ class _Ensemble:
                 "started": started,
                 "wall_s": round(time.monotonic() - begun, 3),
                 "checks": merge_checks([f.checks for f in finished]),
+                "inputs": rows_used(self.world) if isinstance(self.world, World) else {},
                 "files": files,
             }
             if self.directory:

@@ -5,19 +5,17 @@ All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) s
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from penstock.engine.layout import RATINGS, SEGMENTS, Layout
 from penstock.engine.opening.state import CATEGORIES, GROUPS, Opening
+from penstock.engine.parameters import Assumption
 from penstock.engine.reach import Site, site_book
 
-GROUP_CONDUCT = Path(__file__).with_name("group_conduct.csv")
 BINDING_HAIRCUT = {"firm": 1.0, "conditional": 0.6, "reported": 0.5, "intent": 0.15}
 """Share of a contracted due that is believed in, by how binding the contract is (assumption, docs/decisions/0003)."""
 
@@ -77,15 +75,12 @@ class Facts:
     physical: pd.DataFrame
     opening_spending: np.ndarray
     """user spending by segment, usd_bn per year, (3, 1)"""
-
-
-@lru_cache(maxsize=1)
-def group_conduct() -> pd.DataFrame:
-    """Conduct of each group: one row a group, assumptions with their ranges in the notes."""
-    with GROUP_CONDUCT.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    frame = pd.DataFrame(rows).set_index("group").drop(columns=["note"])
-    return frame.astype(float)
+    parameters: Mapping[str, Assumption]
+    """uncertain parameters of the world, in the order that keys their random numbers"""
+    constants: Mapping[str, float]
+    fleet_ages: tuple[float, ...]
+    group_conduct: pd.DataFrame
+    """a row a group, columns of group_conduct.csv"""
 
 
 def column(values: pd.Series) -> Column:
@@ -101,7 +96,7 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
     profile = opening.profile.loc[firms]
     flows = {name: column(opening.flows.loc[firms, name]) for name in opening.flows.columns}
     sheet = {name: column(opening.sheet.loc[firms, name]) for name in opening.sheet.columns}
-    conduct_table = group_conduct().loc[list(profile["group"])]
+    conduct_table = opening.rules.conduct.loc[list(profile["group"])]
     conduct = {name: column(conduct_table[name]) for name in conduct_table.columns}
 
     ties = opening.flow_ties
@@ -191,6 +186,10 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
         opening_spending=spending,
+        parameters=opening.rules.parameters,
+        constants=opening.rules.constants,
+        fleet_ages=opening.rules.fleet_ages,
+        group_conduct=opening.rules.conduct,
     )
 
 

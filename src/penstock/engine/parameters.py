@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,20 +38,32 @@ class Assumption:
     note: str
 
 
+NUMBERS = ("prior_low", "prior_high", "low", "central", "high", "minimum", "maximum")
+COLUMNS = ("name", *NUMBERS, "unit", "scale", "step", "grade", "source", "note")
+
+
+def assumption_of(row: Mapping[str, str]) -> Assumption:
+    """One row of the table as text."""
+    return Assumption(**{key: float(row[key]) if key in NUMBERS else row[key] for key in COLUMNS})  # type: ignore[arg-type]  # csv gives text
+
+
 @cache
 def assumptions() -> MappingProxyType[str, Assumption]:
-    """All uncertain parameters by name, in the order of the table (which keys their random numbers)."""
+    """The default parameters by name, in the order of the table (which keys their random numbers)."""
     return MappingProxyType({row.name: row for row in read_rows(TABLE, Assumption)})
 
 
-def draw_parameters(uniforms: np.ndarray, *, prior: bool) -> dict[str, np.ndarray]:
-    """Parameters of each path from uniforms (parameters, paths).
+def draw_parameters(
+    uniforms: np.ndarray, *, prior: bool, table: Mapping[str, Assumption] | None = None
+) -> dict[str, np.ndarray]:
+    """Parameters of each path from uniforms (parameters, paths); `table` where a world has ranges of its own.
 
     A split normal (in logs where `scale` is log) runs through the 10, 50 and 90 % quantiles, cut at the
     hard bounds; with `prior` the wide prior range takes the place of the matched one.
     """
     drawn: dict[str, np.ndarray] = {}
-    for row, uniform in zip(assumptions().values(), uniforms, strict=False):
+    rows = (assumptions() if table is None else table).values()
+    for row, uniform in zip(rows, uniforms, strict=False):
         low, high = (row.prior_low, row.prior_high) if prior else (row.low, row.high)
         z = ndtri(uniform) / Z90
         if row.scale == "log":

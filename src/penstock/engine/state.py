@@ -19,12 +19,6 @@ AGES = 34
 EQUIPMENT_LIFE = 24
 """Book life of compute equipment in quarters: parameters depreciation_life_servers_* centre on six years."""
 
-SHIPMENTS = (4.37, 3.59, 2.80, 2.44, 1.89, 1.27, 0.99, 0.78, 0.54, 0.40, 0.25, 0.13, 0.10)
-"""Million H100e shipped per quarter, newest first, from series h100e_shipped_cumulative: ages of the opening fleet."""
-
-OLDER_SHIPMENTS = 0.75
-"""Million H100e shipped before the series begins, spread over two years (assumption 0.45 to 1.1)."""
-
 SOUND, DISTRESS, RESTRUCTURED, GONE = 0.0, 1.0, 2.0, 3.0
 
 
@@ -229,7 +223,9 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
         theta["opening_mood"],
     )
     own = np.maximum(value - serving - training, 0.2 * value)
-    own_adoption = np.minimum(own / np.maximum(theta["own_use_ceiling"] * OPENING_CASH_FLOW, 1e-9), 0.9)
+    own_adoption = np.minimum(
+        own / np.maximum(theta["own_use_ceiling"] * facts.constants["opening_cash_flow"], 1e-9), 0.9
+    )
     capacity = theta["chip_capacity"]
     growth = theta["chip_capacity_growth"]
     economy = Economy(
@@ -284,19 +280,16 @@ def _power_by_age(ages: Array) -> Array:
     return np.asarray(weight / weight.sum())
 
 
-OPENING_CASH_FLOW = 588.0
-"""Yearly operating cash flow of the five platforms at the end of 2025, usd_bn (147 a quarter, sum of reported flows).
-"""
-
-
 def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
     physical = facts.physical
     bought = bought_by_spending(facts)
     installed = np.maximum(_rows(physical["h100e_installed"], count), LEAST_STOCK_QUARTERS * bought["chips"])
     ages = np.zeros(AGES)
-    ages[: len(SHIPMENTS)] = SHIPMENTS
-    ages[len(SHIPMENTS) : len(SHIPMENTS) + 8] = OLDER_SHIPMENTS / 8
+    told = facts.fleet_ages[:AGES]
+    ages[: len(told)] = told
+    # what was shipped before is spread over two years
+    ages[len(told) : len(told) + 8] = facts.constants["older_shipments"] / 8
     ages /= ages.sum()
     waiting = _rows(physical["h100e_waiting"], count)
     # stock that only spending tells draws what the others' does
@@ -335,12 +328,6 @@ ORDERS_AHEAD = 2.2
 """Quarters of deliveries that stand in order books at the opening (the order book of the world over its deliveries)."""
 LEAST_SPARE = 1.1
 """Halls and power over power in use of an owner at the opening, at the least (assumption, 1.05 to 1.2)."""
-CHIP_PRICE_USD_BN_PER_MILLION = 23.0
-"""Accelerator, server and network per million H100e in 2025Q4 where an owner's own figures are missing: central
-chip_cost.
-"""
-SITE_PRICE_USD_BN_PER_GW = 12.5
-"""Hall and power connection per GW of IT power: central site_cost."""
 
 
 def bought_by_spending(facts: Facts) -> dict[str, Array]:
@@ -354,9 +341,9 @@ def bought_by_spending(facts: Facts) -> dict[str, Array]:
     chips = np.zeros((rows + 1, 1))
     halls = np.zeros((rows + 1, 1))
     unknown = physical["h100e_per_quarter"].to_numpy(float)[:rows, None] < 1e-6
-    chips[:rows] = np.where(unknown, facts.it_capex[:rows] / CHIP_PRICE_USD_BN_PER_MILLION, 0.0)
+    chips[:rows] = np.where(unknown, facts.it_capex[:rows] / facts.constants["equipment_price"], 0.0)
     unknown = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] < 1e-6
-    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / SITE_PRICE_USD_BN_PER_GW, 0.0)
+    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / facts.constants["site_price"], 0.0)
     return {"chips": chips, "halls": halls}
 
 

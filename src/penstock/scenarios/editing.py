@@ -58,7 +58,9 @@ def edit_world(world: World, scenario: Scenario) -> tuple[World, RemovedPairs]:
         tables[name] = _appended(tables[name], rows)
     after = set(_pairs(tables["contracts"]))
     removed = tuple(dict.fromkeys(pair for pair in before if pair not in after))
-    edited = World(f"{world.name}+{scenario.name}", world.as_of, _hash(world, scenario), tables, world.messages)
+    edited = World(
+        f"{world.name}+{scenario.name}", world.as_of, _hash(world, scenario), tables, world.messages, world.rules
+    )
     return edited, removed
 
 

@@ -29,6 +29,9 @@ DESCRIPTION = (
 )
 
 
+KEYWORDS = ["artificial intelligence", "data centres", "finance", "energy", "semiconductors"]
+
+
 def describe(folder: Path, name: str, as_of: dt.date) -> dict[str, Any]:
     """Descriptor of the files that the folder holds.
 
@@ -37,19 +40,27 @@ def describe(folder: Path, name: str, as_of: dt.date) -> dict[str, Any]:
         name: name of the package: lower-case letters, digits, `-`, `.` and `_`.
         as_of: date of the facts; the vintage of the package.
     """
+    told = _told(folder)
     present = [table for table in SCHEMA.values() if (folder / table.file).is_file()]
     return {
         "profile": "tabular-data-package",
         "name": re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or "world",
-        "title": TITLE,
-        "description": DESCRIPTION,
+        "title": told.get("title", TITLE),
+        "description": told.get("description", DESCRIPTION),
         "version": as_of.isoformat(),
         "as_of": as_of.isoformat(),
-        "keywords": ["artificial intelligence", "data centres", "finance", "energy", "semiconductors"],
+        "keywords": told.get("keywords", KEYWORDS),
         "licenses": [LICENCE],
         "sources": [{"title": "sources.csv: every row names its sources by id", "path": "sources.csv"}],
         "resources": [_resource(folder, table) for table in present],
     }
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the folder's descriptor says of itself already; nothing where it has none."""
+    path = folder / "datapackage.json"
+    found: Any = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}
 
 
 def descriptor_text(folder: Path, name: str, as_of: dt.date) -> str:

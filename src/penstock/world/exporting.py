@@ -12,12 +12,13 @@ from pathlib import Path
 from penstock.errors import OutputError
 from penstock.world.descriptor import descriptor_text
 from penstock.world.frames import build_frames, to_csv
-from penstock.world.loading import DESCRIPTOR, find_folder, folder_as_of, read_checked
+from penstock.world.loading import DESCRIPTOR, PAST, find_folder, folder_as_of, load_world, read_checked
 from penstock.world.model import World
+from penstock.world.rules import FOLDER, read_rules, rule_text
 from penstock.world.schema import SCHEMA
 
 
-def export_folder(world: World, out: Path) -> list[Path]:
+def export_folder(world: World, out: Path, label: str | None = None) -> list[Path]:
     """The world, overlay in, as CSV files and `datapackage.json` in a new or empty folder.
 
     Every row is written, those not in force too; the as-of date is in the descriptor. Loading the folder
@@ -27,11 +28,12 @@ def export_folder(world: World, out: Path) -> list[Path]:
         OutputError: the folder holds something, or cannot be written.
     """
     texts = {
-        table.file: to_csv(table, world.every_row(name))
-        for name, table in SCHEMA.items()
-        if table.required or len(world.every_row(name))
+        table.file: to_csv(table, world.every_row(key))
+        for key, table in SCHEMA.items()
+        if table.required or len(world.every_row(key))
     }
-    return _write_folder(out, texts, world.name, world.as_of)
+    texts |= {f"{FOLDER}/{name}.csv": rule_text(frame) for name, frame in world.rules.items()}
+    return _write_folder(out, texts, label or world.name, world.as_of)
 
 
 def export_json(world: World, out: Path) -> Path:
@@ -66,6 +68,8 @@ def new_world(out: Path, source: str | Path = "ai-2025") -> list[Path]:
         UsageError, InputError: the world to copy is unknown or has defects.
     """
     refuse_full(out)
+    if str(source) in PAST:
+        return export_folder(load_world(source), out, label=out.resolve().name)
     folder = find_folder(source)
     raw = read_checked(folder)
     if raw.messages:  # another separator or a byte order mark: the copy is written as the schema has it
@@ -73,7 +77,9 @@ def new_world(out: Path, source: str | Path = "ai-2025") -> list[Path]:
         texts = {SCHEMA[name].file: to_csv(SCHEMA[name], frame) for name, frame in frames.items()}
     else:
         texts = {SCHEMA[name].file: _text_of(folder / SCHEMA[name].file) for name in raw.tables}
-    return _write_folder(out, texts, out.resolve().name, folder_as_of(folder))
+    as_of = folder_as_of(folder)
+    texts |= {f"{FOLDER}/{name}.csv": rule_text(frame) for name, frame in read_rules(folder, as_of).items()}
+    return _write_folder(out, texts, out.resolve().name, as_of)
 
 
 def refuse_full(out: Path) -> None:
@@ -102,6 +108,7 @@ def _write_folder(out: Path, texts: dict[str, str], name: str, as_of: dt.date) -
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         scratch.chmod(0o755)
         for file, text in texts.items():
+            (scratch / file).parent.mkdir(exist_ok=True)
             (scratch / file).write_text(text, encoding="utf-8", newline="")
         descriptor = descriptor_text(scratch, name, as_of)
         (scratch / DESCRIPTOR).write_text(descriptor, encoding="utf-8")

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from penstock.world.vocabulary import GRADES
 
 KIND_GRADE = {"filing": "A", "press_release": "B"}
-EVIDENCE_GRADE = {"derived": "D", "memory": "E"}
+EVIDENCE_GRADE = {"derived": "D", "memory": "E", "assumption": "F"}
 
 
 def grade_of(evidence: str, source_id: str, kinds: Mapping[str, str]) -> str:
-    """Grade of one row: E recalled, D derived, else by the kind of the first source it names.
+    """Grade of one row: F assumed, E recalled, D derived, else by the kind of the first source it names.
 
     Args:
-        evidence: `page`, `derived` or `memory`.
+        evidence: `page`, `derived`, `memory` or `assumption`.
         source_id: one or several source ids, split by `;`.
         kinds: source id to source kind.
     """

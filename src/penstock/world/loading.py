@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,34 @@ from penstock.world.frames import build_frames, cell_texts, known_tables, with_g
 from penstock.world.model import World
 from penstock.world.naming import nearest_name
 from penstock.world.overlay import lay_over
+from penstock.world.past import rows_known
 from penstock.world.reading import RawWorld, read_folder, unknown_files
+from penstock.world.rules import hash_with_rules, read_rules
 from penstock.world.schema import SCHEMA
 
-BUNDLED = {"ai-2025": Path(__file__).parent / "data"}
-"""Worlds that come with the package, by name."""
+BUNDLED = {"ai-2025": Path(__file__).parent / "data", "telecom-1999": Path(__file__).parent / "telecom_1999"}
+"""Worlds that come with the package as folders, by name."""
 
-ANNOUNCED = ("ai-2024", "ai-2022", "telecom-1999", "telecom")
+
+@dataclass(frozen=True)
+class Past:
+    """A bundled world of an earlier day: the tables of another one, rows of its own time laid over, later rows cut."""
+
+    tables: str
+    rows: Path
+    as_of: dt.date
+
+
+PAST = {"ai-2024": Past("ai-2025", Path(__file__).parent / "worlds" / "ai-2024", dt.date(2024, 12, 31))}
+"""Bundled worlds that are made by the rule of `world.past`, by name."""
+
+NAMES = ("ai-2025", "ai-2024", "telecom-1999")
+"""Every bundled world, as told to people."""
+
+ALIASES = {"telecom": "telecom-1999"}
+"""Other names of bundled worlds."""
+
+ANNOUNCED = ("ai-2022",)
 """Names that are kept for worlds which this version does not bundle."""
 
 BASELINE = dt.date(2025, 12, 31)
@@ -41,23 +63,31 @@ def load_world(
     """The world of this name or folder.
 
     Args:
-        name: a bundled world (`ai-2025`) or a folder of the same schema.
-        as_of: date of the facts; without one, the `as_of` of the folder's `datapackage.json`, else
-            2025-12-31.
+        name: a bundled world (`ai-2025`, `ai-2024`) or a folder of the same schema. A bundled world of the past holds
+            only the rows that were known on its day, by the rule of `penstock.world.past`.
+        as_of: date of the facts; without one, the day of a past world, or the `as_of` of the folder's
+            `datapackage.json`, else 2025-12-31.
         overlay: a folder with only some rows, laid over the world by their keys.
 
     Raises:
         UsageError: no such world or folder, or a date that is none.
         InputError: files with defects; the message is a line for each of them.
     """
-    folder = find_folder(name)
-    raw = read_checked(folder, overlay)
-    day = _parse_day(as_of) if as_of is not None else folder_as_of(folder)
+    name = ALIASES.get(str(name), name)
+    past = PAST.get(str(name))
+    folder = find_folder(past.tables if past else name)
+    raw = read_checked(folder, overlay, own_rows=past.rows if past else None)
+    day = _parse_day(as_of) if as_of is not None else past.as_of if past else folder_as_of(folder)
     frames = known_tables(build_frames(raw))
+    if past:
+        if day > BASELINE:
+            raise UsageError(f"--as-of: found {day} for the past world {name}; expected a day up to {BASELINE}")
+        frames = rows_known(frames, day)
     kinds = dict(zip(frames["sources"]["id"], frames["sources"]["kind"], strict=True))
     graded = {key: with_grades(frame, kinds) for key, frame in frames.items()}
+    rules = read_rules(past.rows if past else folder, day)
     label = str(name) + (f"+{Path(overlay).name}" if overlay is not None else "")
-    return World(label, day, content_hash(frames, day), graded, raw.messages)
+    return World(label, day, hash_with_rules(content_hash(frames, day), rules), graded, raw.messages, rules)
 
 
 def find_folder(name: str | Path) -> Path:
@@ -66,22 +96,23 @@ def find_folder(name: str | Path) -> Path:
     Raises:
         UsageError: neither a bundled world nor a folder.
     """
-    if str(name) in BUNDLED:
-        return BUNDLED[str(name)]
+    known = ALIASES.get(str(name), str(name))
+    if known in BUNDLED:
+        return BUNDLED[known]
     if Path(name).is_dir():
         return Path(name)
-    bundled = ", ".join(BUNDLED)
+    bundled = ", ".join(NAMES)
     if str(name) in ANNOUNCED:
         raise UsageError(
             f"--world: found {str(name)!r}, which this version does not bundle yet; expected {bundled} or a folder"
         )
-    near = nearest_name(str(name), BUNDLED)
+    near = nearest_name(str(name), NAMES)
     hint = f"; nearest {near}" if near else ""
     raise UsageError(f"--world: found {str(name)!r}; expected {bundled} or a folder of CSV files{hint}")
 
 
-def read_checked(folder: Path, overlay: str | Path | None = None) -> RawWorld:
-    """Files of a folder, overlay laid over, without defects.
+def read_checked(folder: Path, overlay: str | Path | None = None, own_rows: Path | None = None) -> RawWorld:
+    """Files of a folder, a past world's own rows and then the overlay laid over, without defects.
 
     Raises:
         DefectsError: every defect of the files, in one go.
@@ -89,6 +120,8 @@ def read_checked(folder: Path, overlay: str | Path | None = None) -> RawWorld:
     """
     raw = read_folder(folder)
     raw.defects.extend(unknown_files(folder))
+    if own_rows is not None:
+        raw = lay_over(raw, own_rows)
     if overlay is not None:
         if not Path(overlay).is_dir():
             raise UsageError(f"--overlay: found {str(overlay)!r}; expected a folder of CSV files")

@@ -18,6 +18,8 @@ from penstock.world.schema import SCHEMA
 from penstock.world.ties import known_by, ties_in_force
 
 TABLES = tuple(SCHEMA)
+DATED = {"financials": "period_end", "series": "date", "parameters": "known_from"}
+"""Tables of which a world hands out only the rows of its as-of date, and the column that dates a row."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class World:
         as_of: date of the facts: what was announced or known later is not in force.
         hash: SHA-256 of the facts, overlay in, and the date; the same facts give the same hash.
         messages: what the loader accepted with a remark (another separator, a byte order mark).
+        rules: rule tables of the world's own, as text by name; empty where the model's defaults hold.
     """
 
     name: str
     as_of: dt.date
     hash: str
     messages: tuple[str, ...]
+    rules: Mapping[str, pd.DataFrame]
 
     def __init__(
         self,
@@ -59,9 +63,12 @@ class World:
         hash: str,
         tables: Mapping[str, pd.DataFrame],
         messages: Sequence[str] = (),
+        rules: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         own = {key: frame.copy() for key, frame in tables.items()}
-        self.__dict__.update(name=name, as_of=as_of, hash=hash, messages=tuple(messages), _tables=own)
+        self.__dict__.update(
+            name=name, as_of=as_of, hash=hash, messages=tuple(messages), rules=dict(rules or {}), _tables=own
+        )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a world does not change: {name} cannot be set; load another world instead")
@@ -70,7 +77,7 @@ class World:
         raise AttributeError(f"a world does not change: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (World, (self.name, self.as_of, self.hash, self._all, self.messages))
+        return (World, (self.name, self.as_of, self.hash, self._all, self.messages, self.rules))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, World) and self.hash == other.hash and self.name == other.name
@@ -91,8 +98,9 @@ class World:
     def table(self, name: str) -> pd.DataFrame:
         """A copy of one table with its `grade` (A to E) beside `evidence`.
 
-        Contracts and power carry `active`: known by the as-of date. Parameters and booms hold only rows known
-        by then; all other tables hold every row. Dates are ISO text, which sorts and compares as dates do.
+        Contracts and power carry `active`: known by the as-of date. Figures, series, parameters and booms hold
+        only rows known by then; all other tables hold every row. Dates are ISO text, which sorts and compares as
+        dates do.
 
         Raises:
             UsageError: no such table.
@@ -102,8 +110,8 @@ class World:
             hint = f"; nearest {near}" if near else ""
             raise UsageError(f"table: found {name!r}; expected one of {', '.join(self._all)}{hint}")
         frame = self._all[name]
-        if name == "parameters":
-            return frame[known_by(frame["known_from"], self.as_of)].reset_index(drop=True)
+        if name in DATED and DATED[name] in frame:
+            return frame[known_by(frame[DATED[name]], self.as_of)].reset_index(drop=True)
         if name == "booms":
             return self._booms(frame)
         if name == "contracts":
@@ -205,15 +213,24 @@ class World:
             known_from=known,
         )
 
+    @property
+    def _grades(self) -> str:
+        assumed = any("grade" in frame and (frame["grade"] == "F").any() for frame in self._all.values())
+        return "ABCDEF" if assumed else "ABCDE"
+
     def counts(self) -> pd.DataFrame:
-        """Rows of each table in all, and by evidence grade A to E (empty where a table carries none)."""
+        """Rows of each table in all, and by evidence grade (empty where a table carries none).
+
+        Grades A to E; F stands beside them where the world has assumed rows.
+        """
         records = []
         for name, frame in self._all.items():
             record: dict[str, object] = {"table": name, "rows": len(frame)}
             if "grade" in frame:
-                record.update({grade: int((frame["grade"] == grade).sum()) for grade in "ABCDE"})
+                record.update({grade: int((frame["grade"] == grade).sum()) for grade in self._grades})
             records.append(record)
-        frame = pd.DataFrame(records, columns=["table", "rows", *"ABCDE"], dtype="object").set_index("table")
+        columns = ["table", "rows", *self._grades]
+        frame = pd.DataFrame(records, columns=columns, dtype="object").set_index("table")
         return frame.where(frame.notna(), None)
 
     def __repr__(self) -> str:
@@ -221,7 +238,7 @@ class World:
         return f"World({self.name!r}, as of {self.as_of}, {sizes}, hash {self.hash[:8]})"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{column}</th>" for column in ("table", "rows", *"ABCDE"))
+        head = "".join(f"<th>{column}</th>" for column in ("table", "rows", *self._grades))
         body = ""
         for name, row in self.counts().iterrows():
             cells = "".join(f"<td>{'' if pd.isna(value) else value}</td>" for value in row)

@@ -72,6 +72,17 @@ def read_folder(folder: Path, *, label: str = "") -> RawWorld:
     return world
 
 
+def read_file(path: Path, table: Table) -> RawWorld:
+    """One file of a table, wherever it lies and whatever its name; defects of the file itself are told in it."""
+    world = RawWorld(path.parent)
+    raw = _read_table(path, table, path.name, world)
+    if raw is None:
+        world.unreadable.add(table.name)
+    else:
+        world.tables[table.name] = raw
+    return world
+
+
 def unknown_files(folder: Path, label: str = "") -> list[Defect]:
     """CSV files that no table is read from: a misspelt name would otherwise be passed over in silence."""
     known = tuple(table.file for table in SCHEMA.values())

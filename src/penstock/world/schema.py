@@ -111,7 +111,7 @@ def _company(name: str, description: str, *, required: bool = True) -> Column:
 
 
 COUNTRY = Column("country", "text", "ISO 3166-1 country code, two letters", pattern="[A-Z]{2}")
-EVIDENCE = _word("evidence", "how far the row can be trusted: page read, derived, or from memory", words.EVIDENCE)
+EVIDENCE = _word("evidence", "page read, derived, from memory, or assumed", words.EVIDENCE)
 SOURCE = Column("source_id", "list", "sources of the row, the main one first", required=True, references="sources")
 NOTE = _text("note", "what else is known; side figures; how a derived figure was made")
 PROVENANCE = (EVIDENCE, SOURCE, NOTE)

@@ -81,7 +81,7 @@ SIGNED_METRICS = ("gross_profit", "operating_income", "net_income", "operating_c
 """Metrics that may be negative: results and equity. All others count something and may not."""
 
 BASES = ("reported", "derived", "estimate")
-EVIDENCE = ("page", "derived", "memory")
+EVIDENCE = ("page", "derived", "memory", "assumption")
 SOURCE_KINDS = ("filing", "press_release", "news", "dataset", "paper", "report", "essay")
 GRADES = ("A", "B", "C", "D", "E", "F")
 GRADE_MEANING = {
@@ -90,7 +90,7 @@ GRADE_MEANING = {
     "C": "dataset, report or news page",
     "D": "derived",
     "E": "from memory",
-    "F": "estimated by a rule of the model",
+    "F": "assumed, or estimated by a rule of the model",
 }
 
 RATINGS = (

@@ -78,6 +78,7 @@ def open_world(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
         credit_lines=network.credit_lines,
         stakes=network.stakes,
         guarantees=network.guarantees,
+        rules=universe.rules,
         notes=(*notes(universe, figures, sheet), *network.notes),
     )
 

@@ -38,11 +38,6 @@ INTEREST_RATE_RANGE = (0.005, 0.15)
 NET_OF_TAX_AND_OTHER = 0.85
 """Assumption: net income where none is stated = 0.85 x (operating income - interest)."""
 
-BUILDER_INTEREST = (0.06, 0.07, 0.09)
-"""Assumption, per year: interest on debt of labs, neoclouds and developers that are not rated investment
-grade, where none is stated; the base rate of 2025 plus the cited spread of single-B bonds.
-"""
-
 OTHER_GROWTH_OWN_WEIGHT = 0.5
 """Assumption (0.3 to 0.7): weight of a firm's own last yearly growth against the median of its group."""
 
@@ -62,13 +57,12 @@ def _group_rows() -> pd.DataFrame:
     return pd.read_csv(HERE / "group_assumptions.csv")
 
 
-def group_assumption(name: str) -> pd.Series:
+def by_group(rows: pd.DataFrame, name: str) -> pd.Series:
     """Central value of one assumption by group.
 
     Raises:
         InputError: no assumption has this name.
     """
-    rows = _group_rows()
     chosen = rows[rows["name"] == name]
     if chosen.empty:
         known = ", ".join(rows["name"].unique())
@@ -101,3 +95,16 @@ def universe_overrides() -> pd.DataFrame:
     why.
     """
     return _override_rows().set_index("company")
+
+
+def sheets_of(rows: list[dict[str, str]]) -> pd.DataFrame:
+    """Hand-made figures of a world's own table, columns as in `private_sheets`."""
+    frame = pd.DataFrame(rows, columns=list(_private_rows().columns))
+    for name in ("low", "central", "high"):
+        frame[name] = frame[name].astype(float)
+    return frame.assign(replace=frame["replace"] == "true")
+
+
+def overrides_of(rows: list[dict[str, str]]) -> pd.DataFrame:
+    """A world's own table of overrides, as in `universe_overrides`."""
+    return pd.DataFrame(rows, columns=list(_override_rows().columns), dtype=object).set_index("company")

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import group_assumption
 from penstock.engine.opening.figures import Figures, opening_figures
 from penstock.engine.opening.state import SHEET_COLUMNS
 from penstock.errors import ModelError
@@ -78,7 +77,7 @@ def liability_side(figures: Figures, universe: Universe) -> LiabilitySide:
     assets = value["total_assets"].clip(lower=0.0)
     equity, debt = value["total_equity"].copy(), value["total_debt"]
     leases = value["lease_liabilities"].copy()
-    days = universe.group.map(group_assumption("payable_days")).astype(float).fillna(0.0)
+    days = universe.group.map(universe.rules.by_group("payable_days")).astype(float).fillna(0.0)
     cost = (value["revenue"] - value["operating_income"] - value["depreciation"]).clip(lower=0.0)
     payables = days / 365.0 * cost
     short = (equity + debt + leases + payables - assets).clip(lower=0.0)
@@ -101,7 +100,7 @@ def liability_side(figures: Figures, universe: Universe) -> LiabilitySide:
 
 def property_of(figures: Figures, universe: Universe) -> pd.Series:
     """Property, plant and equipment in service and under construction; usd_bn by firm, an estimate."""
-    share = universe.group.map(group_assumption("ppe_of_assets")).astype(float).fillna(0.0)
+    share = universe.group.map(universe.rules.by_group("ppe_of_assets")).astype(float).fillna(0.0)
     assets = figures.value["total_assets"]
     worn = PROPERTY_YEARS * figures.value["depreciation"]
     young = worn / 2.0 + figures.value["capex"]
@@ -223,7 +222,7 @@ def _estimated_lines(figures: Figures, universe: Universe) -> pd.DataFrame:
     """
 
     def share(name: str) -> pd.Series:
-        return universe.group.map(group_assumption(name)).astype(float).fillna(0.0)
+        return universe.group.map(universe.rules.by_group(name)).astype(float).fillna(0.0)
 
     plant = property_of(figures, universe)
     compute = share("compute_of_ppe")

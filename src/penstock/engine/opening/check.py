@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.network_assumptions import assumed
-from penstock.engine.opening.physical import GW_PER_ESTIMATE, chip_power, cumulative, fleet_bridge
+from penstock.engine.opening.physical import chip_power, cumulative, fleet_bridge
+from penstock.engine.rules import rules_of
 
 if TYPE_CHECKING:
     from penstock.engine.opening.state import Opening
     from penstock.world import World
 
-FIVE = ("microsoft", "alphabet", "amazon", "meta", "oracle")
 CITED_LIMIT = 0.05
 POWER_LIMIT = 0.15
 EXACT = 1e-9
@@ -91,14 +90,15 @@ def _last_year(world: World, series: str, entity: str) -> tuple[float, str] | No
 
 def _cited(world: World, opening: Opening) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    found = {f: _last_year(world, "capex_usd_bn", f) for f in FIVE if f in opening.firms}
+    checked = rules_of(world).part("capex_checked")
+    found = {f: _last_year(world, "capex_usd_bn", f) for f in checked if f in opening.firms}
     known = {f: v for f, v in found.items() if v is not None}
     if known:
         model = float(opening.flows["ltm_capex"].reindex(list(known)).sum())
         sources = ";".join(sorted({s for _, text in known.values() for s in text.split(";")}))
         rows.append(
             _against(
-                f"capex of {len(known)} hyperscalers, year",
+                f"capex of {len(known)} {next(iter(checked.values()))}, year",
                 model,
                 sum(v for v, _ in known.values()),
                 "usd_bn/year",
@@ -106,15 +106,17 @@ def _cited(world: World, opening: Opening) -> list[dict[str, object]]:
                 sources,
             )
         )
-    cited = _last_year(world, "data_center_revenue_usd_bn", "nvidia")
-    if cited is not None and "nvidia" in opening.firms:
+    for seller, line in rules_of(world).part("sales_checked").items():
+        cited = _last_year(world, "data_center_revenue_usd_bn", seller)
+        if cited is None or seller not in opening.firms:
+            continue
         ties = opening.flow_ties
-        quarter = float(ties.loc[(ties["payee"] == "nvidia"), "base"].sum())
-        year_over_quarter = opening.flows["ltm_revenue"]["nvidia"] / opening.flows["revenue"]["nvidia"]
+        quarter = float(ties.loc[(ties["payee"] == seller), "base"].sum())
+        year_over_quarter = opening.flows["ltm_revenue"][seller] / opening.flows["revenue"][seller]
         model = quarter * float(year_over_quarter)
         rows.append(
             _against(
-                "NVIDIA data-centre revenue, year (ties to payers at the year's rate)",
+                f"{line}, year (ties to payers at the year's rate)",
                 model,
                 cited[0],
                 "usd_bn/year",
@@ -135,6 +137,7 @@ def _chips(world: World, opening: Opening) -> list[dict[str, object]]:
     held = float(state["h100e_installed"].sum() + state["h100e_waiting"].sum())
     retired = float(bridge.retired.sum())
     new = float(bridge.delivered_quarter.sum())
+    assumed = rules_of(world).assumed
     life, part = assumed("fleet_life_years"), assumed("waiting_share_of_blackwell")
     return [
         _against(
@@ -192,7 +195,7 @@ def _power(world: World, opening: Opening) -> list[dict[str, object]]:
     chips = chip_power(world)
     if chips.empty:
         return []
-    nameplate = float((chips["units"] * chips["kw"]).sum()) * assumed("it_load")
+    nameplate = float((chips["units"] * chips["kw"]).sum()) * rules_of(world).assumed("it_load")
     return [
         _against(
             "IT power in use against all units x server power x load",
@@ -213,7 +216,7 @@ def _power(world: World, opening: Opening) -> list[dict[str, object]]:
         _against(
             "IT power in use beside the estimate of a prototype",
             model,
-            GW_PER_ESTIMATE,
+            rules_of(world).constants["power_in_use_estimate"],
             "GW",
             None,
             "own estimate, +-20 % (F)",

@@ -14,25 +14,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.contracts import BACKSTOPS, weakest
+from penstock.engine.opening.contracts import weakest
 from penstock.engine.opening.estimates import ratings
-from penstock.engine.opening.network_assumptions import assumed
 from penstock.engine.opening.schedules import HAIRCUT, QUARTERS, first_quarter
 from penstock.engine.opening.universe import sector_of
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
     from penstock.engine.opening.universe import Universe
+    from penstock.engine.rules import Rules
     from penstock.world import World
 
 INVESTMENT_GRADE = frozenset({"AAA", "AA", "A", "BBB"})
 BUILDERS = frozenset({"neocloud", "developer"})
-
-ANONYMOUS_LENDERS = {
-    True: {"bond_market": 1.0},
-    False: {"private_credit": 0.5, "bank_syndicate": 0.3, "bond_market": 0.2},
-}
-"""Lenders of debt that no row names, by investment grade (assumption; shares +-0.2)."""
 
 AMORTISATION = {"grade": 1 / 24, "builder": 1 / 40, "other": 1 / 20}
 """Share repaid per quarter (assumption): investment grade, builders (mini-perm), others."""
@@ -40,7 +34,6 @@ AMORTISATION = {"grade": 1 / 24, "builder": 1 / 40, "other": 1 / 20}
 LEASE_AMORTISATION = 1 / 28
 """Share of lease liabilities repaid per quarter (assumption: seven years, range five to twelve)."""
 
-BONDS = frozenset({"bond_market", "pimco", "blackrock"})
 OUTSTANDING = frozenset({"active", "closed", "completed", "signed"})
 """Loan statuses under which money has flowed; announced and undrawn ones are lines."""
 
@@ -61,10 +54,19 @@ def unit_of(universe: Universe, party: str, kind: str) -> str:
     """The unit that carries a claim of this party: itself, its sector, else the fitting sector."""
     if party in universe.firms or party in universe.holders or party in universe.sectors:
         return party
-    sector = sector_of(party)
+    sector = sector_of(party, universe.rules)
     if sector is not None:
         return sector
     return "private_investors" if kind == "equity" else "private_credit"
+
+
+def anonymous_lenders(rules: Rules, graded: bool) -> dict[str, float]:
+    """Lenders of debt that no row names, with their shares: bonds for investment grade, else as the world tells."""
+    if graded:
+        return {"bond_market": 1.0}
+    risky = {"private_credit": "risky_private_credit_share", "bank_syndicate": "risky_bank_share"}
+    risky["bond_market"] = "risky_bond_share"
+    return {lender: share for lender, name in risky.items() if (share := rules.constants[name]) > 0.0}
 
 
 def build_credit(
@@ -113,7 +115,7 @@ def build_credit(
             balance = amount * factor
             placed += balance
             rows.append(_named_loan(world, universe, row, firm, balance, rate, pace, builder))
-        shares = ANONYMOUS_LENDERS[graded]
+        shares = anonymous_lenders(universe.rules, graded)
         rest = max(0.0, debt - placed)
         for lender, share in shares.items():
             rows.append(
@@ -187,7 +189,7 @@ def _named_loan(
 ) -> dict[str, object]:
     """One named loan or bond: a bullet only where the data tell its end within the horizon."""
     lender = unit_of(universe, str(row["provider_id"]), "loan")
-    instrument = "bond" if str(row["provider_id"]) in BONDS else "loan"
+    instrument = "bond" if str(row["provider_id"]) in universe.rules.part("bond_lender") else "loan"
     bullet = -1
     if pd.notna(row["end"]):
         left = int(pd.Period(row["end"], freq="Q").ordinal - first_quarter(world).ordinal)
@@ -219,7 +221,7 @@ def build_stakes(universe: Universe, inputs: SheetInputs, contracts: pd.DataFram
         investor, company = str(row["provider_id"]), str(row["receiver_id"])
         if row["kind"] == "warrant":
             investor, company = company, investor
-        if company not in universe.firms or investor == company or sector_of(company) is not None:
+        if company not in universe.firms or investor == company or sector_of(company, universe.rules) is not None:
             continue
         found = _stake(universe, inputs, row, company)
         if found is None:
@@ -240,7 +242,7 @@ def _stake(universe: Universe, inputs: SheetInputs, row: pd.Series, company: str
     amount = float(row["amount_usd_bn"]) if pd.notna(row["amount_usd_bn"]) else None
     by_amount = None
     if amount is not None and value > 0:
-        by_amount = min(amount / value, assumed("stake_cap_from_amount"))
+        by_amount = min(amount / value, universe.rules.assumed("stake_cap_from_amount"))
     fair = re.search(FAIR_VALUE, str(row["note"]))
     if fair is not None and value > 0 and stated is None:
         stated = min(1.0, float(fair.group(1)) / value)
@@ -258,7 +260,7 @@ def _stake(universe: Universe, inputs: SheetInputs, row: pd.Series, company: str
         return stated, weight, str(row["grade"])
     if by_amount is not None:
         return by_amount, weight, "F"
-    return assumed("undisclosed_stake"), weight, "F"
+    return universe.rules.assumed("undisclosed_stake"), weight, "F"
 
 
 def _holders_of(
@@ -275,7 +277,7 @@ def _holders_of(
     strategic = {h: universe.group.get(firm) == "lab" and h in universe.firms for h in share}
     weight = {h: math.fsum(w for _, _, w, _ in held[h]) for h in share if strategic[h]}
     round_total = math.fsum(weight.values())
-    taken = assumed("strategic_round_share") if round_total > 0 else 0.0
+    taken = universe.rules.assumed("strategic_round_share") if round_total > 0 else 0.0
     rows: list[dict[str, object]] = []
     rounds = 0.0
     for holder in sorted(share):
@@ -318,7 +320,7 @@ def build_guarantees(world: World, universe: Universe, contracts: pd.DataFrame) 
     inside = everything["included_in"] if "included_in" in everything else pd.Series("", index=everything.index)
     rows: list[dict[str, object]] = []
     chosen = contracts[contracts["kind"] == "guarantee"]
-    backstops = contracts[contracts["id"].isin(BACKSTOPS)]
+    backstops = contracts[contracts["id"].isin(universe.rules.part("backstop"))]
     for frame, guarantor_column, beneficiary_column in (
         (chosen, "provider_id", "receiver_id"),
         (backstops, "receiver_id", "provider_id"),

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.network_assumptions import assumed
-
 if TYPE_CHECKING:
+    from penstock.engine.rules import Rules
     from penstock.world import World
 
 Pair = tuple[str, str, str]
@@ -57,18 +56,6 @@ KIND_CATEGORY = {
     "model_licence": "model_access",
     "revenue_share": "model_access",
 }
-
-SEARCH_PAYMENTS = frozenset({"d_rs_goog_apple"})
-"""Payments for being the search engine of a device: traffic cost, no AI service, left to other cost."""
-
-NET_PAYMENTS = frozenset({"d_rs_msft_openai"})
-"""Told net inside another row (`d_rs_openai_msft` is what is left after Microsoft's own share)."""
-
-BACKSTOPS = frozenset({"d_co_crwv_nvda"})
-"""Compute rows that bind only if capacity stays unsold: guarantees, not flows."""
-
-ADDITIVE = frozenset({"d_co_msft_openai"})
-"""Contracts that the page calls incremental: they come on top of the base."""
 
 GRADE_ORDER = "ABCDEF"
 
@@ -150,11 +137,11 @@ def start_of(row: pd.Series) -> pd.Timestamp | None:
     return None
 
 
-def term_years(row: pd.Series, default: str = "contract_term_years") -> float:
+def term_years(row: pd.Series, rules: Rules, default: str = "contract_term_years") -> float:
     """Years from start to end, a stated count of years, else the assumed term."""
     start = start_of(row)
     if start is not None and pd.notna(row["end"]) and row["end"] > start:
         return float((row["end"] - start).days) / 365.25
     if row["quantity_unit"] == "years" and pd.notna(row["quantity"]):
         return float(row["quantity"])
-    return assumed(default)
+    return rules.assumed(default)

@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.opening.assumptions import (
-    BUILDER_INTEREST,
     CASH_SHARE_OF_EBIT,
     NET_OF_TAX_AND_OTHER,
-    group_assumption,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def fill(world: World, draft: Draft) -> None:
     _by_ratio(draft, ratios, "capex", "revenue")
     _by_ratio(draft, ratios, "cash_and_investments", "total_assets")
     _leases(draft, ratios)
-    share = draft.by_group(group_assumption("payout_of_net_income"))
+    share = draft.by_group(draft.universe.rules.by_group("payout_of_net_income"))
     payout = share * value["net_income"].clip(lower=0.0)
     draft.put(
         "dividends_and_buybacks",
@@ -163,7 +161,7 @@ def _interest(draft: Draft) -> None:
     """Builders below investment grade pay more than the median of the large listed firms of their group."""
     universe = draft.universe
     builder = universe.group.isin(BUILDER_GROUPS) & ~universe.rating.isin(INVESTMENT_GRADE)
-    estimate = BUILDER_INTEREST[1] * draft.value["total_debt"]
+    estimate = universe.rules.constants["builder_interest"] * draft.value["total_debt"]
     gap = draft.missing("interest_expense") & builder
     draft.put("interest_expense", estimate[gap], "assumed rate of builders below investment grade x debt")
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import private_sheets
 from penstock.engine.opening.estimates import fill
 from penstock.world.grading import weakest
 
@@ -154,7 +153,7 @@ def _stated(world: World, universe: Universe) -> Draft:
 
 
 def _hand_made(draft: Draft) -> None:
-    sheets = private_sheets()
+    sheets = draft.universe.rules.sheets
     sheets = sheets[sheets["company"].isin(draft.value.index)]
     for metric, rows in sheets.groupby("metric", sort=False):
         name = str(metric)

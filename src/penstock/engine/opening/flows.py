@@ -22,7 +22,6 @@ from penstock.engine.opening.assumptions import (
     OTHER_GROWTH_OWN_WEIGHT,
     OTHER_GROWTH_RANGE,
     TAX_RATE,
-    group_assumption,
 )
 from penstock.engine.opening.figures import Figures, opening_figures
 from penstock.engine.opening.state import FLOW_COLUMNS
@@ -85,10 +84,10 @@ def opening_flows(
     floor = universe.group.map({"neocloud": NEOCLOUD_COST_FLOOR[1]}).astype(float).fillna(OTHER_COST_FLOOR[1])
     flows["other_cost"] = cost.where(cost > floor * revenue, floor * revenue)
     flows["other_revenue"] = revenue
-    share = universe.group.map(group_assumption("ai_capex_share")).astype(float).fillna(0.0)
+    share = universe.group.map(universe.rules.by_group("ai_capex_share")).astype(float).fillna(0.0)
     flows["ai_capex_share"] = value["ai_capex_share"].fillna(share)
     flows["other_growth"] = other_growth(universe, growth)
-    flows["recession_beta"] = universe.group.map(group_assumption("recession_beta")).astype(float).fillna(1.0)
+    flows["recession_beta"] = universe.group.map(universe.rules.by_group("recession_beta")).astype(float).fillna(1.0)
     return flows, _flow_grades(figures, flows, revenue_grade, capex_grade)
 
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from penstock.engine.opening.cells import number
 from penstock.engine.opening.contracts import FLEET_GROUPS
-from penstock.engine.opening.network_assumptions import assumed, find
 from penstock.engine.opening.physical import SLACK_OWNER
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
     from penstock.engine.opening.universe import Universe
+    from penstock.engine.rules import Rules
 
 GW_YEAR_MWH = 8.76e6
 """MWh of one GW over a year."""
@@ -35,9 +35,6 @@ SELLER_GROUPS = {
     "generation": ("turbine_maker",),
 }
 
-ALSO_GENERATION = ("caterpillar", "bloom_energy", "first_solar")
-"""Power equipment makers whose goods also stand in power plants."""
-
 BUDGETED = (
     "accelerators",
     "servers",
@@ -55,7 +52,7 @@ BUDGETED = (
 """Categories whose budget is a share of capex or revenue (`budget_*` of the assumptions)."""
 
 
-def ai_share(firm: str, group: str, inputs: SheetInputs) -> float:
+def ai_share(firm: str, group: str, inputs: SheetInputs, rules: Rules) -> float:
     """Part of a seller's revenue that goes to the AI build-out, 0..1: stated, else assumed."""
     values, year = inputs.figures.value, number(inputs.flows, firm, "ltm_revenue")
     if group == "chip_designer" and year > 0:
@@ -63,44 +60,44 @@ def ai_share(firm: str, group: str, inputs: SheetInputs) -> float:
             known = number(values, firm, metric)
             if not math.isnan(known):
                 return min(1.0, known / year)
-    return assumed("ai_revenue_share", firm, group)
+    return rules.assumed("ai_revenue_share", firm, group)
 
 
 def seller_revenue(universe: Universe, inputs: SheetInputs) -> pd.DataFrame:
     """Rows seller, category, revenue: sales to the build-out in the last quarter."""
     rows: list[tuple[str, str, float]] = []
+    rules = universe.rules
     for firm in universe.firms:
         group, revenue = str(universe.group[firm]), number(inputs.flows, firm, "revenue")
-        share = ai_share(firm, group, inputs)
+        share = ai_share(firm, group, inputs, rules)
         if group == "chip_designer":
-            line = assumed("accelerator_line_share", firm, group)
+            line = rules.assumed("accelerator_line_share", firm, group)
             rows.append((firm, "accelerators", revenue * share * line))
             rows.append((firm, "network", revenue * share * (1.0 - line)))
             continue
         for category, groups in SELLER_GROUPS.items():
-            if group in groups or (category == "generation" and firm in ALSO_GENERATION):
-                part = assumed("server_value_added") if category == "servers" else 1.0
+            if group in groups or (category == "generation" and firm in rules.part("also_generation")):
+                part = rules.assumed("server_value_added") if category == "servers" else 1.0
                 rows.append((firm, category, revenue * share * part))
         if group in FLEET_GROUPS:
-            rows.append((firm, "compute", compute_revenue(firm, group, inputs)))
+            rows.append((firm, "compute", compute_revenue(firm, group, inputs, rules)))
     frame = pd.DataFrame(rows, columns=["seller", "category", "revenue"])
     return frame[frame["revenue"] > 0]
 
 
-def compute_revenue(firm: str, group: str, inputs: SheetInputs) -> float:
+def compute_revenue(firm: str, group: str, inputs: SheetInputs, rules: Rules) -> float:
     """AI compute sold in the last quarter: the AI part of cloud revenue, all sales of a neocloud."""
     revenue, year = number(inputs.flows, firm, "revenue"), number(inputs.flows, firm, "ltm_revenue")
     if group == "neocloud":
-        return revenue * assumed("cloud_revenue_share", firm, group)
+        return revenue * rules.assumed("cloud_revenue_share", firm, group)
     if group not in ("hyperscaler", "internet_network"):
         return 0.0
     cloud = number(inputs.figures.value, firm, "cloud_revenue")
-    # a single quarter of Oracle's cloud stands where the year should
-    if 0 < cloud < year and firm != "oracle":
+    if 0 < cloud < year and firm not in rules.part("single_quarter_cloud"):
         sold = revenue * cloud / year
     else:
-        sold = revenue * assumed("cloud_revenue_share", firm, group)
-    return sold * assumed("cloud_ai_share", firm, group)
+        sold = revenue * rules.assumed("cloud_revenue_share", firm, group)
+    return sold * rules.assumed("cloud_ai_share", firm, group)
 
 
 def buyer_budgets(universe: Universe, inputs: SheetInputs, physical: pd.DataFrame) -> pd.DataFrame:
@@ -115,9 +112,10 @@ def buyer_budgets(universe: Universe, inputs: SheetInputs, physical: pd.DataFram
             "fraction of revenue": number(inputs.flows, firm, "revenue"),
         }
         for category in BUDGETED:
-            row = find(f"budget_{category}", firm, group)
+            row = universe.rules.find(f"budget_{category}", firm, group)
             if row is not None:
                 rows.append((firm, category, bases[row.unit] * row.central))
+    assumed = universe.rules.assumed
     rent = assumed("rent_usd_mn_per_mw_month") * 12.0
     price = assumed("power_price_usd_mwh") * GW_YEAR_MWH / 1e9
     for owner, state in physical.iterrows():

@@ -9,17 +9,14 @@ import pandas as pd
 
 from penstock.engine.opening.cells import number
 from penstock.engine.opening.contracts import (
-    BACKSTOPS,
-    NET_PAYMENTS,
-    SEARCH_PAYMENTS,
     category_of,
     start_of,
     term_years,
     weakest,
 )
 from penstock.engine.opening.margins import growth_in_year
-from penstock.engine.opening.network_assumptions import assumed
 from penstock.engine.opening.schedules import HAIRCUT, due_path, parameter_or
+from penstock.engine.rules import rules_of
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -53,6 +50,8 @@ def named_ties(
     flow stands. A deal that only begins after the as-of date has no flow yet.
     """
     firms = set(universe.firms)
+    parts = universe.rules.part
+    elsewhere = {*parts("backstop"), *parts("traffic_payment"), *parts("net_payment")}
     notes: list[str] = []
     ties: dict[tuple[str, str, str], NamedTie] = {}
     yearly = contracts["annual_usd_bn"].notna()
@@ -63,7 +62,7 @@ def named_ties(
         payee, payer = str(row["provider_id"]), str(row["receiver_id"])
         if row["kind"] == "revenue_share":  # the provider pays, the receiver gets the share
             payer, payee = payee, payer
-        if name in BACKSTOPS | SEARCH_PAYMENTS | NET_PAYMENTS or payer not in firms or payee not in firms:
+        if name in elsewhere or payer not in firms or payee not in firms:
             continue
         category = category_of(str(row["kind"]), str(universe.group[payee]), str(universe.group[payer]))
         if category is None:
@@ -111,7 +110,7 @@ def quarter_flow(world: World, row: pd.Series, inputs: SheetInputs, payee: str) 
     if pd.notna(row["annual_usd_bn"]):
         flow = float(row["annual_usd_bn"]) / 4.0 * growth_in_year(payee, inputs)
         if UPPER_BOUND_WORDS in str(row["note"]):
-            return flow * assumed("upper_bound_share"), "F"
+            return flow * rules_of(world).assumed("upper_bound_share"), "F"
         return flow, weakest(grade, "D")
     if pd.notna(row["amount_usd_bn"]):
         return _spread(world, row, float(row["amount_usd_bn"])), "F"
@@ -134,17 +133,21 @@ def _licence(world: World, row: pd.Series, inputs: SheetInputs) -> tuple[float |
             flow *= growth_in_year(str(row["provider_id"]), inputs)
         return flow, weakest(str(row["grade"]), "D")
     if pd.notna(row["amount_usd_bn"]):
-        return float(row["amount_usd_bn"]) / term_years(row) / 4.0, "F"
+        return float(row["amount_usd_bn"]) / term_years(row, rules_of(world)) / 4.0, "F"
     return 0.0, "F"
 
 
 def _spread(world: World, row: pd.Series, amount: float) -> float:
     """A deal of goods over its delivery time; nothing once that is over."""
-    start, years = start_of(row), term_years(row, "goods_term_years")
+    start, years = start_of(row), term_years(row, rules_of(world), "goods_term_years")
     if start is not None and start + pd.DateOffset(days=round(365.25 * years)) < pd.Timestamp(world.as_of):
         return 0.0
     # an order of whole AI servers holds the chip again: only the value added is the server maker's
-    part = assumed("server_value_added") if "erver" in str(row["note"]) or "GB" in str(row["note"]) else 1.0
+    part = (
+        rules_of(world).assumed("server_value_added")
+        if "erver" in str(row["note"]) or "GB" in str(row["note"])
+        else 1.0
+    )
     return amount * part / years / 4.0
 
 
@@ -153,6 +156,6 @@ def _share_of_line(world: World, row: pd.Series, inputs: SheetInputs, payee: str
     share, note = float(row["share"]), str(row["note"])
     if "HBM" in note:
         market = parameter_or(world, "hbm_market_usd_bn_2025", 38.0)
-        return share * market / 4.0 * assumed("hbm_share_to_nvidia")
-    line = assumed("cowos_share_of_tsmc") if "CoWoS" in note else 1.0
+        return share * market / 4.0 * rules_of(world).assumed("hbm_share_to_leader")
+    line = rules_of(world).assumed("cowos_share_of_tsmc") if "CoWoS" in note else 1.0
     return share * line * number(inputs.flows, payee, "revenue")

@@ -27,7 +27,6 @@ from penstock.engine.opening.filling import Floats, drop_small, proportional_fil
 from penstock.engine.opening.limits import Fit, fit_margins
 from penstock.engine.opening.margins import SLACK_BUYER, buyer_budgets, seller_revenue
 from penstock.engine.opening.named import NamedTie, named_ties
-from penstock.engine.opening.network_assumptions import assumed, find
 from penstock.engine.opening.physical import FleetBridge, build_physical
 from penstock.engine.opening.schedules import build_schedules
 from penstock.engine.opening.state import CATEGORIES
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
     from penstock.engine.opening.universe import Universe
     from penstock.world import World
-
-SMALLEST_CELL = 0.05
-"""Filled cells below this (usd_bn per quarter) go to the slacks: a choice of size, not of substance."""
 
 UNNAMED_AFFINITY = 0.05
 """Weight of providers without a contract for a lab that has contracts with others (assumption, 0 to 0.2)."""
@@ -142,8 +138,8 @@ def _with_fuel(universe: Universe, inputs: SheetInputs, budgets: pd.DataFrame) -
     rows = []
     for firm in universe.firms:
         group = str(universe.group[firm])
-        if find("fuel_cost_share", firm, group) is not None:
-            fuel = number(inputs.flows, firm, "revenue") * assumed("fuel_cost_share", firm, group)
+        if universe.rules.find("fuel_cost_share", firm, group) is not None:
+            fuel = number(inputs.flows, firm, "revenue") * universe.rules.assumed("fuel_cost_share", firm, group)
             rows.append({"buyer": firm, "category": "fuel", "budget": fuel})
     return pd.concat([budgets, pd.DataFrame(rows)], ignore_index=True) if rows else budgets
 
@@ -199,7 +195,9 @@ def _category_ties(
         allowed = _allowed(category, sellers, buyers, named, removed, china, universe)
         cells, rest_sell, rest_buy = proportional_fill(rest_sell, rest_buy, allowed)
         keep = np.array([[(b, s, category) in mine for b in buyers] for s in sellers])
-        cells, rest_sell, rest_buy = drop_small(cells, rest_sell, rest_buy, SMALLEST_CELL, keep)
+        cells, rest_sell, rest_buy = drop_small(
+            cells, rest_sell, rest_buy, universe.rules.constants["smallest_cell"], keep
+        )
     place = {(b, s): (i, j) for i, s in enumerate(sellers) for j, b in enumerate(buyers)}
     for (payer, payee, _), tie in mine.items():
         at = place.get((payer, payee))

@@ -27,20 +27,5 @@ class Assumption:
 
 @lru_cache(maxsize=1)
 def assumptions() -> dict[tuple[str, str], Assumption]:
-    """All assumptions by (name, key); key is a firm, a group, a segment or empty."""
+    """The default assumptions by (name, key); key is a firm, a group, a segment or empty."""
     return {(row.name, row.key): row for row in read_rows(TABLE, Assumption)}
-
-
-def find(name: str, firm: str = "", group: str = "") -> Assumption | None:
-    """The row of a firm, else of its group, else the general one; None where there is none."""
-    table = assumptions()
-    for key in (firm, group, ""):
-        if (name, key) in table:
-            return table[name, key]
-    return None
-
-
-def assumed(name: str, firm: str = "", group: str = "") -> float:
-    """Central value of an assumption; 0 where neither firm, group nor the general row has one."""
-    row = find(name, firm, group)
-    return 0.0 if row is None else row.central

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from penstock.engine.opening.network_assumptions import assumed
 from penstock.engine.opening.state import PHYSICAL_COLUMNS
+from penstock.engine.rules import Rules, rules_of
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -22,28 +22,9 @@ if TYPE_CHECKING:
     from penstock.world import World
 
 SLACK_OWNER = "other_ai_buyers"
-DESIGNER_OWNER = {"tpu": "alphabet", "trainium": "amazon"}
-"""Own designs stand in their maker's fleet: TPUs sold outright are delivered from 2026 on."""
-
-CHIP_DESIGNER_LINE = {"nvidia": "nvidia", "amd": "amd", "alphabet": "tpu", "amazon": "trainium"}
-CHINESE = ("alibaba", "tencent", "baidu", "bytedance")
-GW_PER_ESTIMATE = 14.0
-"""IT power in use at end 2025, GW, by the economy prototype (docs/decisions/0003), +-20 % (assumption; shown only)."""
 
 HOPPER_FP8 = 1979.0
 """Dense 8-bit TFLOPS of one H100: the unit of H100e."""
-
-BLACKWELL = ("b200", "b300")
-
-FLEET_YEARS_OF_SPENDING = 2.0
-"""Fleet of a world without series of chips, in years of its AI capex (assumption, 1.5 to 3: a fleet that doubled
-in the last year)."""
-USD_BN_OF_CAPEX_PER_MILLION_H100E = 32.0
-"""AI capex per million H100e at the end of 2025: chips, servers and networks 23, the site 9 (assumption, 27 to 40)."""
-KW_PER_H100E = 0.8
-"""IT power per H100e in use where no chips are on record (assumption, 0.6 to 1.0: 14 GW on 17 million)."""
-OTHER_OWNERS_MILLION_H100E = 0.1
-"""Smallest fleet of the rest of the world (assumption, 0.01 to 1)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +36,8 @@ class FleetBridge:
     waiting: pd.Series
     delivered_quarter: pd.Series
     nameplate_gw: pd.Series
+    it_load: float
+    """average over peak load"""
 
     @property
     def installed(self) -> pd.Series:
@@ -64,7 +47,7 @@ class FleetBridge:
     @property
     def in_use_gw(self) -> pd.Series:
         """IT power of the chips in service at average load, GW by designer line."""
-        return self.nameplate_gw * self.installed / self.shipped * assumed("it_load")
+        return self.nameplate_gw * self.installed / self.shipped * self.it_load
 
 
 def cumulative(world: World, series: str) -> pd.DataFrame:
@@ -89,9 +72,9 @@ def _last_step(wide: pd.DataFrame) -> pd.Series:
     return pd.Series(steps, dtype=float)
 
 
-def _retired(wide: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
+def _retired(wide: pd.DataFrame, as_of: pd.Timestamp, rules: Rules) -> pd.Series:
     """Chips out of service by age: survival exp(-ln 2 (age / 1.1 L)^4), age from the middle of a step."""
-    life = 1.1 * assumed("fleet_life_years")
+    life = 1.1 * rules.assumed("fleet_life_years")
     steps = wide.ffill().diff()
     steps.iloc[:1] = wide.iloc[:1]
     ages = np.array([(as_of - d).days / 365.25 + 0.125 for d in wide.index])
@@ -103,15 +86,17 @@ def chip_power(world: World) -> pd.DataFrame:
     """Units shipped and server power by chip: index chip, line, units (million), kw, h100e per unit."""
     if "chips" not in world.tables or world.table("chips").empty:
         return pd.DataFrame(columns=["line", "units", "kw", "h100e"])
+    rules = rules_of(world)
     chips = world.table("chips").set_index("id")
-    watts = chips["server_w_per_chip"].fillna(chips["tdp_w"] * assumed("server_power_over_chip"))
-    if "gb300" in watts.index:
-        watts["b300"] = watts["gb300"]
+    watts = chips["server_w_per_chip"].fillna(chips["tdp_w"] * rules.assumed("server_power_over_chip"))
+    for chip, like in rules.part("same_power").items():
+        if like in watts.index:
+            watts[chip] = watts[like]
     units = chips[["units_2023", "units_2024", "units_2025"]].fillna(0.0).sum(axis=1) / 1e6
     eight_bit = chips["fp8_tflops"].fillna(chips["bf16_tflops"])
     frame = pd.DataFrame(
         {
-            "line": chips["designer_id"].map(CHIP_DESIGNER_LINE),
+            "line": chips["designer_id"].map(dict(rules.part("designer_line"))),
             "units": units,
             "kw": watts / 1000.0,
             "h100e": eight_bit / HOPPER_FP8,
@@ -122,19 +107,22 @@ def chip_power(world: World) -> pd.DataFrame:
 
 def fleet_bridge(world: World) -> FleetBridge:
     """Shipped, retired, waiting chips by designer line; needs the two series and `chips.csv`."""
+    rules = rules_of(world)
     shipped = cumulative(world, "h100e_shipped_cumulative")
     last = shipped.ffill().iloc[-1] if len(shipped) else pd.Series(dtype=float)
     chips = chip_power(world)
     waiting = pd.Series(0.0, index=last.index)
-    if "nvidia" in waiting.index:
-        blackwell = chips[chips.index.isin(BLACKWELL)]
-        waiting["nvidia"] = min(
-            assumed("waiting_share_of_blackwell") * float((blackwell["units"] * blackwell["h100e"]).sum()),
-            0.5 * float(last["nvidia"]),
+    newest = rules.part("waiting_chip")
+    for line in sorted(set(newest.values()) & set(waiting.index)):
+        mine = chips[chips.index.isin([chip for chip, of_line in newest.items() if of_line == line])]
+        waiting[line] = min(
+            rules.assumed("waiting_share_of_blackwell") * float((mine["units"] * mine["h100e"]).sum()),
+            0.5 * float(last[line]),
         )
     power = (chips["units"] * chips["kw"]).groupby(chips["line"]).sum().reindex(last.index).fillna(0.0)
-    retired = _retired(shipped, pd.Timestamp(world.as_of)) if len(shipped) else last
-    return FleetBridge(last, retired.reindex(last.index), waiting, _last_step(shipped).reindex(last.index), power)
+    retired = _retired(shipped, pd.Timestamp(world.as_of), rules) if len(shipped) else last
+    delivered = _last_step(shipped).reindex(last.index)
+    return FleetBridge(last, retired.reindex(last.index), waiting, delivered, power, rules.assumed("it_load"))
 
 
 def _owner_weights(universe: Universe, inputs: SheetInputs) -> pd.Series:
@@ -149,26 +137,30 @@ def _split(amount: float, weights: pd.Series) -> pd.Series:
     return weights * (amount / total) if total > 0 else weights * 0.0
 
 
-def _nvidia_by_owner(values: pd.Series, total: float, capex: pd.Series) -> pd.Series:
-    """NVIDIA chips by compute owner: named owners, China by capex, the rest to others and the slack."""
+def _told_by_owner(values: pd.Series, total: float, capex: pd.Series, rules: Rules) -> pd.Series:
+    """Chips of a line by compute owner: named owners, pooled ones by capex, the rest to others and the slack."""
     out = pd.Series(0.0, index=[*capex.index, SLACK_OWNER])
     named = [e for e in values.index if e in capex.index]
     out[named] = values[named]
-    china = capex[[f for f in CHINESE if f in capex.index]]
-    chinese = float(values.get("china", 0.0))
-    out[SLACK_OWNER] += chinese if china.sum() <= 0 else 0.0
-    out = out.add(_split(chinese, china), fill_value=0.0)
-    rest = max(0.0, total - float(values[named].sum()) - chinese)
-    small = capex.drop([f for f in (*named, *china.index) if f in capex.index])
-    slack = rest if small.sum() <= 0 else rest * assumed("other_owner_slack")
+    pooled = rules.part("pooled_owner")
+    members, together = [f for f in pooled if f in capex.index], 0.0
+    for pool in dict.fromkeys(pooled.values()):
+        mine = capex[[f for f in members if pooled[f] == pool]]
+        held = float(values.get(pool, 0.0))
+        out[SLACK_OWNER] += held if mine.sum() <= 0 else 0.0
+        out = out.add(_split(held, mine), fill_value=0.0)
+        together += held
+    rest = max(0.0, total - float(values[named].sum()) - together)
+    small = capex.drop([f for f in (*named, *members) if f in capex.index])
+    slack = rest if small.sum() <= 0 else rest * rules.assumed("other_owner_slack")
     out[SLACK_OWNER] += slack
     return out.add(_split(rest - slack, small), fill_value=0.0)
 
 
-def _amd_shares(contracts: pd.DataFrame, owners: pd.Index) -> pd.Series:
-    """Shares of AMD chips by the named yearly ties; what they leave belongs to the slack owner."""
+def _shares_by_ties(contracts: pd.DataFrame, owners: pd.Index, designer: str) -> pd.Series:
+    """Shares of a designer's chips by its named yearly ties; what they leave belongs to the slack owner."""
     out = pd.Series(0.0, index=owners)
-    ties = contracts[(contracts["provider_id"] == "amd") & (contracts["kind"] == "supply")]
+    ties = contracts[(contracts["provider_id"] == designer) & (contracts["kind"] == "supply")]
     for _, row in ties.iterrows():
         if pd.notna(row["share"]) and row["receiver_id"] in owners:
             out[row["receiver_id"]] += float(row["share"])
@@ -203,22 +195,25 @@ def build_physical(
     world: World, universe: Universe, inputs: SheetInputs, contracts: pd.DataFrame
 ) -> tuple[pd.DataFrame, FleetBridge]:
     """PHYSICAL_COLUMNS by compute owner, and the bridge from shipped to installed chips."""
+    rules = rules_of(world)
+    assumed = rules.assumed
     bridge = fleet_bridge(world)
     capex = _owner_weights(universe, inputs)
     owners = pd.Index([*capex.index, SLACK_OWNER])
-    owned = cumulative(world, "nvidia_h100e_owned_cumulative")
     lines: dict[str, pd.Series] = {}
     new: dict[str, pd.Series] = {}
     for line in bridge.shipped.index:
         total, added = float(bridge.shipped[line]), float(bridge.delivered_quarter[line])
-        if line == "nvidia" and len(owned):
-            lines[line] = _nvidia_by_owner(owned.ffill().iloc[-1], total, capex)
-            new[line] = _nvidia_by_owner(_last_step(owned), added, capex)
+        told = rules.part("line_owners_series").get(str(line))
+        owned = cumulative(world, told) if told else pd.DataFrame()
+        if len(owned):
+            lines[line] = _told_by_owner(owned.ffill().iloc[-1], total, capex, rules)
+            new[line] = _told_by_owner(_last_step(owned), added, capex, rules)
         else:
-            owner = DESIGNER_OWNER.get(str(line), "")
+            owner = rules.part("line_owner").get(str(line), "")
             shares = pd.Series(0.0, index=owners)
-            if line == "amd":
-                shares = _amd_shares(contracts, owners)
+            if line in rules.part("line_by_ties"):
+                shares = _shares_by_ties(contracts, owners, rules.part("line_by_ties")[str(line)])
             else:
                 shares[owner if owner in owners else SLACK_OWNER] = 1.0
             lines[line], new[line] = shares * total, shares * added
@@ -241,7 +236,7 @@ def build_physical(
     frame["h100e_per_quarter"] = delivered.sum(axis=1)
     frame["h100e_on_order"] = frame["h100e_per_quarter"] * assumed("order_book_quarters")
     if frame["h100e_installed"].sum() <= 0.0:
-        in_use = _fleets_from_spending(frame, capex)
+        in_use = _fleets_from_spending(frame, capex, rules)
     frame["it_power_in_use_gw"] = in_use
     weight = frame["h100e_per_quarter"] / max(float(frame["h100e_per_quarter"].sum()), 1e-12)
     frame["halls_gw"] = in_use + assumed("spare_halls_gw") * weight
@@ -258,19 +253,20 @@ def build_physical(
     return frame, bridge
 
 
-def _fleets_from_spending(frame: pd.DataFrame, capex: pd.Series) -> pd.Series:
+def _fleets_from_spending(frame: pd.DataFrame, capex: pd.Series, rules: Rules) -> pd.Series:
     """Fills in the chips of a world that has no series of them, from the AI capex of a quarter; gives power in use."""
-    quarter = capex.reindex(frame.index).fillna(0.0) / USD_BN_OF_CAPEX_PER_MILLION_H100E
-    quarter[SLACK_OWNER] = max(OTHER_OWNERS_MILLION_H100E / 8.0, assumed("other_owner_slack") * quarter.sum())
+    constants, assumed = rules.constants, rules.assumed
+    quarter = capex.reindex(frame.index).fillna(0.0) / constants["capex_per_capacity"]
+    quarter[SLACK_OWNER] = max(constants["least_rest_of_world"] / 8.0, assumed("other_owner_slack") * quarter.sum())
     frame["h100e_per_quarter"] = quarter
     frame["h100e_on_order"] = quarter * assumed("order_book_quarters")
-    frame["h100e_installed"] = quarter * 4.0 * FLEET_YEARS_OF_SPENDING
-    return frame["h100e_installed"] * KW_PER_H100E
+    frame["h100e_installed"] = quarter * 4.0 * constants["fleet_years_of_spending"]
+    return frame["h100e_installed"] * constants["power_per_capacity"]
 
 
 def _pue(world: World, owners: pd.Index) -> pd.Series:
     """Facility over IT energy: the latest known fleet average, else the assumption for AI campuses."""
-    out = pd.Series(assumed("pue"), index=owners)
+    out = pd.Series(rules_of(world).assumed("pue"), index=owners)
     frame = world.table("series")
     frame = frame[(frame["series"] == "pue_fleet") & frame["entity"].isin(owners)]
     frame = frame[pd.to_datetime(frame["date"]) <= pd.Timestamp(world.as_of)]

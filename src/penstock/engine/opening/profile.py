@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import group_assumption
 from penstock.engine.opening.estimates import ratings
 from penstock.engine.opening.figures import Figures, opening_figures
 
@@ -65,5 +64,5 @@ def volatility(world: World, universe: Universe) -> pd.Series:
     parameters = world.table("parameters").set_index("name")["central"]
     own = parameters[parameters.index.str.startswith(VOLATILITY_PREFIX)]
     own.index = own.index.str.removeprefix(VOLATILITY_PREFIX)
-    of_group = universe.group.map(group_assumption("equity_volatility")).astype(float).fillna(0.4)
+    of_group = universe.group.map(universe.rules.by_group("equity_volatility")).astype(float).fillna(0.4)
     return own.reindex(of_group.index).astype(float).fillna(of_group)

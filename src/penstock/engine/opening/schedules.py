@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from penstock.engine.opening.cells import number
 from penstock.engine.opening.contracts import (
-    ADDITIVE,
-    BACKSTOPS,
     start_of,
     term_years,
     weakest,
 )
-from penstock.engine.opening.network_assumptions import assumed
+from penstock.engine.rules import rules_of
 
 if TYPE_CHECKING:
     from penstock.world import World
@@ -81,6 +79,7 @@ def megawatts(row: pd.Series) -> float:
 def yearly_from_power(world: World, row: pd.Series) -> float:
     """usd_bn a year that the named power stands for: rent, rented compute or energy; 0 if none."""
     mw = megawatts(row)
+    assumed = rules_of(world).assumed
     if row["kind"] == "lease":
         mw = mw or leased_site_mw(world, row)
         return mw * assumed("rent_usd_mn_per_mw_month") * 12.0 / 1000.0
@@ -114,10 +113,10 @@ def due_path(world: World, row: pd.Series, before: int = 0, count: int = QUARTER
     if start is None:
         start = pd.Timestamp(world.as_of) - pd.DateOffset(months=18)
     offset = int(pd.Period(start, freq="Q").ordinal - first_quarter(world).ordinal) + before
-    years = term_years(row)
+    years = term_years(row, rules_of(world))
     if row["kind"] == "lease" and pd.isna(row["end"]):
         # halls are let for longer than a first term: without an end the lease is taken as renewed
-        years = max(years, assumed("lease_term_years"))
+        years = max(years, rules_of(world).assumed("lease_term_years"))
     length = max(1, round(years * 4)) + 1
     grade = str(row["grade"])
     yearly = row["annual_usd_bn"]
@@ -152,7 +151,8 @@ def build_schedules(
     """
     rows: list[dict[str, object]] = []
     notes: list[str] = []
-    live = contracts[contracts["kind"].isin(["compute", "lease"]) & ~contracts["id"].isin(BACKSTOPS)]
+    rules = rules_of(world)
+    live = contracts[contracts["kind"].isin(["compute", "lease"]) & ~contracts["id"].isin(rules.part("backstop"))]
     for _, row in live.iterrows():
         tie = tie_ids.get((str(row["receiver_id"]), str(row["provider_id"]), str(row["kind"])))
         path = due_path(world, row)
@@ -165,7 +165,7 @@ def build_schedules(
         landlord_dues = _rents(world, live, str(row["provider_id"]))
         uncovered = landlord_dues is not None and landlord_dues.sum() > HAIRCUT["intent"] * dues.sum()
         if row["kind"] == "compute" and binding == "intent" and landlord_dues is not None and uncovered:
-            margin = assumed("back_to_back_margin")
+            margin = rules.assumed("back_to_back_margin")
             dues, binding, grade = landlord_dues * margin, "firm", "F"
             notes.append(
                 f"{row['id']}: the customer's dues are {margin:g} times the rents of {row['provider_id']},"
@@ -177,7 +177,7 @@ def build_schedules(
                 "contract_id": str(row["id"]),
                 "binding": binding,
                 **dict(zip(QUARTER_COLUMNS, dues.tolist(), strict=True)),
-                "additive": str(row["id"]) in ADDITIVE,
+                "additive": str(row["id"]) in rules.part("additive"),
                 "grade": grade,
             }
         )

@@ -7,8 +7,12 @@ Money is nominal US dollars in billions; flows are per quarter unless a column s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from penstock.engine.rules import Rules
 
 LAYERS = ("ai", "platform", "data", "silicon", "facilities", "energy", "finance")
 """Order in which firms stand in every array (compute owners, ai and platform, come first)."""
@@ -184,6 +188,8 @@ class Opening:
     """contract_id, guarantor, beneficiary (whose obligation is backed), landlord ('' = all its lease payees), cap
     (usd_bn), grade
     """
+    rules: Rules
+    """assumption tables of the world"""
     notes: tuple[str, ...] = ()
     """What the rules had to decide, one sentence each"""
 

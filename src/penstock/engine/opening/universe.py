@@ -10,13 +10,13 @@ What was bought, what has no money and what is only a plan is left out, with the
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from penstock.engine.opening.assumptions import private_sheets, universe_overrides
 from penstock.engine.opening.state import GROUPS, LAYERS, SECTORS
+from penstock.engine.rules import Rules, default_rules, rules_of
 
 if TYPE_CHECKING:
     from penstock.world.model import World
@@ -25,9 +25,6 @@ FIRM_LAYERS = ("ai", "platform", "data", "silicon", "facilities", "energy")
 DONE = ("completed", "closed", "active")
 CLAIM_KINDS = ("equity", "loan", "vendor_financing", "guarantee", "warrant", "acquisition")
 CUSTOMER_KINDS = ("supply", "compute", "lease", "power_purchase", "model_licence", "revenue_share")
-
-PUBLIC_MONEY = {"us_treasury": "governments", "texas_energy_fund": "governments"}
-"""Public lenders of a world that stand for the government sector."""
 
 GROUP_OF_ROLE = {
     "lab": "lab",
@@ -56,12 +53,6 @@ GROUP_OF_ROLE = {
     "turbine_maker": "turbine_maker",
     "venture": "holding",
     "asset_manager": "holding",
-    # roles of the telecom back-test
-    "application": "data_platform",
-    "isp": "internet_network",
-    "carrier": "internet_network",
-    "clec": "neocloud",
-    "component": "network",
     "end_user": "device_maker",
 }
 """Group by the first role of a company; its list names the main trade first."""
@@ -84,12 +75,14 @@ class Universe:
     rating_estimated: pd.Series
     left_out: pd.DataFrame
     """index company: name, reason"""
+    rules: Rules = field(default_factory=default_rules)
+    """assumption tables of the world"""
 
 
-def sector_of(company: str) -> str | None:
+def sector_of(company: str, rules: Rules) -> str | None:
     """Sector that a row of the world stands for, None for a company."""
-    if company in PUBLIC_MONEY:
-        return PUBLIC_MONEY[company]
+    if company in rules.part("public_money"):
+        return rules.part("public_money")[company]
     return company if company in SECTORS else None
 
 
@@ -97,7 +90,8 @@ def build_universe(world: World) -> Universe:
     """Sort every company of the world into firms, holders and left out, by the rule of this module."""
     companies = world.table("companies").set_index("id")
     figures = world.figures()
-    overrides = universe_overrides()
+    rules = rules_of(world)
+    overrides = rules.overrides
     ties = _real_ties(world)
     earning = _estimable(world, companies, figures, ties)
     bought = _bought(ties)
@@ -108,7 +102,7 @@ def build_universe(world: World) -> Universe:
     others: list[str] = []
     for company, row in companies.iterrows():
         name = str(company)
-        if sector_of(name) is not None:
+        if sector_of(name, rules) is not None:
             continue
         treat = str(overrides.loc[name, "treat_as"]) if name in overrides.index else ""
         if treat == "left_out":
@@ -119,7 +113,7 @@ def build_universe(world: World) -> Universe:
                 continue
             firms.append(name)
             layer[name] = _text(overrides, name, "layer") or str(row["layer"])
-            group[name] = _text(overrides, name, "group") or group_of(str(row["roles"]), str(row["layer"]))
+            group[name] = _text(overrides, name, "group") or group_of(str(row["roles"]), str(row["layer"]), rules)
         elif name in bought and row["layer"] in FIRM_LAYERS:
             left_out[name] = f"bought by {bought[name]}, inside its sheet"
         else:
@@ -145,14 +139,16 @@ def build_universe(world: World) -> Universe:
         rating=stated,
         rating_estimated=stated == "",
         left_out=pd.DataFrame({"name": companies["name"].reindex(reasons.index), "reason": reasons}),
+        rules=rules,
     )
 
 
-def group_of(roles: str, layer: str) -> str:
+def group_of(roles: str, layer: str, rules: Rules) -> str:
     """Group of a company from its roles.
 
     Who builds clouds or platforms at scale is a hyperscaler whatever role comes first; an AI company that is
-    also an end user lives from devices; a network of the platform layer carries the internet.
+    also an end user lives from devices; a network of the platform layer carries the internet. Roles that a world's
+    own table names have its groups.
     """
     listed = [role.strip() for role in roles.split(";") if role.strip()]
     if "hyperscaler" in listed:
@@ -161,7 +157,8 @@ def group_of(roles: str, layer: str) -> str:
         return "device_maker"
     if layer == "platform" and listed[:1] == ["network"]:
         return "internet_network"
-    known = [GROUP_OF_ROLE[role] for role in listed if role in GROUP_OF_ROLE]
+    own = {role: rules.role_groups.get((role, layer), rules.role_groups.get((role, ""))) for role in listed}
+    known = [group for role in listed if (group := own[role] or GROUP_OF_ROLE.get(role))]
     return known[0] if known else "holding"
 
 
@@ -175,7 +172,7 @@ def _estimable(world: World, companies: pd.DataFrame, figures: pd.DataFrame, tie
     found: dict[str, str] = {}
     series = world.table("series")
     rates = series[(series["series"] == "arr_usd_bn") & (series["date"] <= world.as_of.isoformat())]
-    sheets = private_sheets()
+    sheets = rules_of(world).sheets
     hand_made = set(sheets.loc[sheets["metric"] == "revenue", "company"])
     bound = set(ties["provider_id"]) | set(ties["receiver_id"])
     sites = world.table("sites")

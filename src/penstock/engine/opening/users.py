@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from penstock.engine.opening.cells import number
-from penstock.engine.opening.network_assumptions import assumed, find
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -28,6 +27,7 @@ def user_ties(universe: Universe, inputs: SheetInputs) -> pd.DataFrame:
     A firm sells the assumed part of its revenue; where named sales exceed 90 % of a segment
     all firms keep their sales and the segment grows, since sales are better known than the split.
     """
+    assumed, find = universe.rules.assumed, universe.rules.find
     total = assumed("user_spending_usd_bn_year") / 4.0
     rows: list[tuple[str, str, str, float]] = []
     sold = dict.fromkeys(SEGMENTS, 0.0)

@@ -32,6 +32,11 @@ def earn(now: Moment) -> None:
     now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity
     # power is sold to others, too, at a price that gas moves
     now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
+    regulated = now.block.cache["regulated"]
+    if now.on("earn"):
+        expected = facts.sheet["buildings"][regulated] * trend[regulated]
+        allowed = energy.regulated_revenue(f.buildings[regulated], expected)
+        now.results["sales"][regulated] += allowed * f.activity[regulated]
     working = now.struck("working")
     if working is not None:
         now.results["sales"] *= working[: layout.firms]

@@ -10,7 +10,6 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
-from penstock.engine.steps.serve import RATE_DEFAULT
 from penstock.money import funding, kernels
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
@@ -124,7 +123,7 @@ def fund(now: Moment) -> None:
     outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
     need = outflow - r["ebitda"] + tied_up(now, costs) - (cash - wanted)
     lose_access(now)
-    losses = e.lender_losses / LENDER_SCALE_USD_BN
+    losses = e.lender_losses / facts.constants["lender_scale"]
     own_loss = f.no_access + (f.stage >= 2.0)
     grade = lenders.investment_grade(now)
     open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
@@ -163,10 +162,6 @@ def fund(now: Moment) -> None:
     )
     r["surplus_cash"] = np.maximum(-need, 0.0)
     f.capex_scale = f.capex_scale * sources.capex_share
-
-
-LENDER_SCALE_USD_BN = 120.0
-"""Lenders' losses of a year at which they stop lending to risky firms (assumption, 80 to 250; docs/decisions/0003)."""
 
 
 def tied_up(now: Moment, costs: Array) -> Array:
@@ -242,7 +237,7 @@ def draw_debt(now: Moment) -> None:
 def new_rate(now: Moment) -> Array:
     """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze."""
     e, f = now.state.economy, now.state.firms
-    risk_free = now.lever("finance.risk_free_rate", RATE_DEFAULT) + e.rate_shock
+    risk_free = now.lever("finance.risk_free_rate", now.block.facts.constants["risk_free_rate"]) + e.rate_shock
     cut = now.struck("spread")
     spread = f.spread if cut is None else f.spread + cut
     return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)

@@ -71,8 +71,8 @@ def find_failures(now: Moment) -> Array:
             / 4.0
         )
         # money does not keep a firm from fraud, but below investment grade the rate stands for a want of it
-        rich = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"] > 20.0
-        rich &= lenders.investment_grade(now) < 0.5
+        net_cash = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"]
+        rich = (net_cash > facts.constants["rich_net_cash"]) & (lenders.investment_grade(now) < 0.5)
         own = alive & (now.firm_chance() > 1.0 - rate) & ~rich & now.on("noise")
         r["own_cause"] = own
         failed = failed | own
@@ -238,7 +238,7 @@ def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array) -> tuple[
     sound = f.stage[candidates][:, lanes] == 0.0
     cash = np.where(sound & (candidates[:, None] != firms[None]), cash, -np.inf)
     best = rescue.choose_buyer(cash, np.ones(len(candidates), dtype=bool), price)
-    eligible = cache["for_sale"][firms] & (plant > 0.5) & (best >= 0)
+    eligible = cache["for_sale"][firms] & (plant > now.block.facts.constants["least_plant_for_sale"]) & (best >= 0)
     buyer = np.where(eligible, candidates[np.maximum(best, 0)], -1)
     return buyer, np.where(eligible, price, 0.0)
 

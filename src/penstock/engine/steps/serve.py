@@ -11,9 +11,6 @@ from penstock.engine.moment import Moment
 from penstock.fleet import surface
 from penstock.layers import energy, platform
 
-RATE_DEFAULT = 0.04
-"""Riskless rate at the opening per year; the default of the knob finance.risk_free_rate (assumption, 0.035 to 0.045).
-"""
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
 POWER_PRICE_USD_PER_MWH = 65.0
@@ -66,12 +63,9 @@ def serve(now: Moment) -> None:
 def token_price(now: Moment) -> np.ndarray:
     """Blended price of a million paid tokens in usd: compute per token times its price, less what algorithms save."""
     e, th = now.state.economy, now.block.theta
-    per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-ALGORITHMIC_GAIN * now.years)
+    gain = now.block.facts.constants["algorithmic_gain"]
+    per_token = e.compute_per_token * now.lever("ai.compute_per_token") * np.exp(-gain * now.years)
     return th["token_price"] * per_token * (e.price / now.block.opening["price"]) ** 0.8
-
-
-ALGORITHMIC_GAIN = 0.35
-"""Yearly log fall of compute per token at equal quality passed on in prices (assumption, 0.2 to 0.7; Epoch's trend)."""
 
 
 CHIP_PRICE_STRETCH = 0.15
@@ -104,6 +98,7 @@ def unit_costs(now: Moment) -> None:
     tightness = r["owner_power"].sum(axis=0) / np.maximum(fleet.firm_power.sum(axis=0), 1e-9)
     r["power_price_index"] = energy.power_price_index(gas, tightness) * now.lever("energy.power_price")
     r["running"] = platform.running_cost(r["power_per_h100e"], POWER_PRICE_USD_PER_MWH * r["power_price_index"])
+    riskless = now.block.facts.constants["risk_free_rate"]
     site = th["site_cost"] * now.lever("facilities.cost") * np.exp(0.02 * years)
     r["site_cost"] = site
     r["cost"] = th["chip_cost"] * r["chip_index"] + site * r["power_per_h100e"]
@@ -111,8 +106,8 @@ def unit_costs(now: Moment) -> None:
         th["cost_of_capital"]
         + RATE_OF_MOOD * (0.5 - e.mood)
         + e.rate_shock
-        + now.lever("finance.risk_free_rate", RATE_DEFAULT)
-        - RATE_DEFAULT
+        + now.lever("finance.risk_free_rate", riskless)
+        - riskless
     )
     decline = th["chip_cost_decline"]
     r["decline"] = th["perceived_decline"] * decline

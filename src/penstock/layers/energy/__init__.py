@@ -16,6 +16,7 @@ from penstock.layers.energy.quarter import (
     energy_mwh,
     fuel_factor,
     power_price_index,
+    regulated_revenue,
 )
 from penstock.layers.energy.reliability import UnitGroup, adequacy, outage_table, units_for_reliability
 from penstock.layers.energy.screening_curve import screening
@@ -48,6 +49,7 @@ __all__ = [
     "outage_table",
     "plan",
     "power_price_index",
+    "regulated_revenue",
     "screening",
     "solar_share",
     "technologies",

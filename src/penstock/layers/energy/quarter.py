@@ -29,6 +29,19 @@ GAS_SHARE_OF_PRICE = 0.35
 """Pass-through of the gas price into the price of power; assumption, 0.2 to 0.5."""
 
 
+REGULATED_RETURN = 0.11
+"""Revenue a year that regulators allow on a dollar of new net plant: return and depreciation (assumption, 0.09 to 0.13:
+a cost of capital of about 7 % and plant that lasts some 25 years)."""
+
+
+def regulated_revenue(plant: Array, expected: Array) -> Array:
+    """Revenue of a quarter allowed on plant beyond what the trend of sales already pays for, usd_bn.
+
+    Cost-of-service regulation: a utility that builds more than its sales grow is paid for it by its customers.
+    """
+    return 0.25 * REGULATED_RETURN * np.maximum(plant - expected, 0.0)
+
+
 def fuel_factor(gas_index: Array | float) -> Array | float:
     """Price of power relative to the opening as the price of gas (relative to the opening) passes through."""
     return 1.0 + GAS_SHARE_OF_PRICE * (gas_index - 1.0)
