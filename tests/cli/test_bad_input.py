@@ -296,7 +296,9 @@ USAGE = {
     ),
     "unknown command": Case("rum", 2, f"command: found 'rum'; expected one of {COMMANDS}; nearest run"),
     "unknown command of a group": Case(
-        "runs lst", 2, "runs: found 'lst'; expected one of list, verify, repair, diff, gc; nearest list (see `penstock runs --help`)"
+        "runs lst",
+        2,
+        "runs: found 'lst'; expected one of list, verify, repair, diff, gc; nearest list (see `penstock runs --help`)",
     ),
     "no paths": Case(
         "run --paths 0", 2, "--paths: found 0; expected a whole number of 1 or more (see `penstock run --help`)"

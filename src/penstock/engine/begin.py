@@ -361,7 +361,6 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["quarters_to_income"] = quarters_to_income(layout, facts)
     cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
     cache["core_firms"] = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))[:, None]
-    cache["intensity_scale"] = np.ones((layout.firms, 1))
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))

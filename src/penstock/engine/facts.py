@@ -36,7 +36,7 @@ class Facts:
     market_value: Column
     equity_volatility: Column
     rating_spread: Column
-    rating_default_rate: np.ndarray
+    own_cause_rate: np.ndarray
     """failures a year by class on which causes outside the model rest, (classes,)"""
     tie_base: np.ndarray
     """opening flow of each flow tie, (flow ties, 1)"""
@@ -152,7 +152,7 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         equity_volatility=column(profile["equity_volatility"]),
         rating_spread=rating_spread[layout.rating][:, None],
         # fraud and accidents do not multiply on the way down: what CCC adds over B are causes inside the model
-        rating_default_rate=np.clip(rating_rate, floor, rating_rate[RATINGS.index("B")]),
+        own_cause_rate=np.clip(rating_rate, floor, rating_rate[RATINGS.index("B")]),
         tie_base=base,
         tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
         category_base=category_base,

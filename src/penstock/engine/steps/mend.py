@@ -64,12 +64,7 @@ def find_failures(now: Moment) -> Array:
     failed = alive & ((f.missed >= MISSES_TO_DEFAULT) | (r["paid_share"] < 1.0 - LARGEST_MISS))
     if now.on("mend"):
         # causes outside the model: the upper tail of the number whose lower tail closes market access
-        rate = (
-            th["failure_intensity"]
-            * lenders.by_rating(now, facts.rating_default_rate)
-            * now.block.cache["intensity_scale"]
-            / 4.0
-        )
+        rate = th["failure_intensity"] * lenders.by_rating(now, facts.own_cause_rate) / 4.0
         # money does not keep a firm from fraud, but below investment grade the rate stands for a want of it
         net_cash = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"]
         rich = (net_cash > facts.constants["rich_net_cash"]) & (lenders.investment_grade(now) < 0.5)
