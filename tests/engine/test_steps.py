@@ -386,22 +386,22 @@ rooms = st.lists(number(0.0, 30.0), min_size=6, max_size=6)
 def test_a_need_is_covered_in_order_and_each_source_within_its_room(
     need: float, room: list[float], flexible: float
 ) -> None:
-    debt, line, equity, vendor, capex, cost = (one(value) for value in room)
-    found = funding.cover(
-        one(need), debt_room=debt, line_room=line, equity_room=equity, vendor_room=vendor,
-        capex=capex, flexible=one(flexible), cost=cost,
-    )  # fmt: skip
-    sources = [found.debt, found.line, found.equity, found.vendor, found.capex_cut, found.cost_cut]
+    debt, line, equity, vendor, capex, cost = room
+    found = np.full((9, 1, 1), np.nan)
+    given = (need, debt, line, equity, vendor, capex, flexible, cost)
+    funding.cover(*(np.full((1, 1), value) for value in given), found)
+    sources = [float(value) for value in found[funding.DEBT : funding.UNFUNDED, 0, 0]]
     limits = [debt, line, equity, vendor, capex * min(flexible, 1 - funding.LEAST_CAPEX), funding.COST_CUT * cost]
-    total = sum(float(source[0]) for source in sources)
-    assert total + found.unfunded[0] == pytest.approx(max(need, 0.0), abs=1e-9)
-    assert found.unfunded[0] >= -1e-12
+    unfunded = float(found[funding.UNFUNDED, 0, 0])
+    assert sum(sources) + unfunded == pytest.approx(max(need, 0.0), abs=1e-9)
+    assert unfunded >= -1e-12
+    assert found[funding.SURPLUS, 0, 0] == max(-need, 0.0)
     for number_, (source, limit) in enumerate(zip(sources, limits, strict=True)):
-        assert -1e-12 <= source[0] <= limit[0] + 1e-12
-        if source[0] > 1e-9:
+        assert -1e-12 <= source <= limit + 1e-12
+        if source > 1e-9:
             # nobody turns to the next source while the one before has room
-            assert all(s[0] >= bound[0] - 1e-9 for s, bound in zip(sources[:number_], limits[:number_], strict=True))
-    assert 0.0 <= found.capex_share[0] <= 1.0
+            assert all(s >= bound - 1e-9 for s, bound in zip(sources[:number_], limits[:number_], strict=True))
+    assert 0.0 <= found[funding.CAPEX_SHARE, 0, 0] <= 1.0
 
 
 @properties

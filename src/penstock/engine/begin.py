@@ -317,11 +317,13 @@ def _look_up_ties(block: Block, state: State) -> None:
         np.add.at(sums[number], index[layout.operating.slice], amount)
     firms = sums[:, : layout.firms]
     cache["collect_in"] = np.where(firms[0] > TINY, firms[1] / np.maximum(firms[0], TINY), 1.0)
-    cache["collect_out"] = np.where(firms[2] > TINY, firms[3] / np.maximum(firms[2], TINY), 1.0)
+    paid_of = np.where(firms[2] > TINY, firms[3] / np.maximum(firms[2], TINY), 1.0)
     capital, _ = capital_ties(layout, facts.tie_base)
     paid, _ = capital_ties(layout, facts.collection[layout.flow.slice] * facts.tie_base)
     tied = capital[: layout.firms]
-    cache["collect_plant"] = np.where(tied > TINY, paid[: layout.firms] / np.maximum(tied, TINY), 1.0)
+    paid_of_plant = np.where(tied > TINY, paid[: layout.firms] / np.maximum(tied, TINY), 1.0)
+    # shares of purchases, and of purchases for plant, that are paid within the quarter
+    cache["paid_of"] = np.concatenate([paid_of, paid_of_plant], axis=1)
     cache["slow_in"] = np.zeros((layout.firms, width))
 
 

@@ -7,13 +7,11 @@ All arrays (firms, paths), usd_bn per quarter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
-from penstock.bounds import bounded
-from penstock.money.kernels import _MAT, _VEC_IN, Floats, _kernel
+from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN, Floats, _kernel
 
 Array = np.ndarray
 
@@ -26,46 +24,113 @@ SHARES_IN_NEED = 0.03
 issues of firms in trouble bring 5 to 20 % of their value)."""
 COST_CUT = 0.25
 """Share of other operating cost that a firm can cut at once (assumption, 0.1 to 0.3)."""
+ROOM_A_QUARTER = 0.35
+"""Share of the debt that lenders would still give which a firm can raise in a quarter (assumption, 0.2 to 0.5)."""
+
+FIRST_FAILED = 2.0
+"""First stage of a firm that has defaulted."""
+
+DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE, SURPLUS = range(9)
+"""What `cover` finds, in its order."""
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What covers the need of a quarter."""
-
-    debt: Array
-    line: Array
-    equity: Array
-    vendor: Array
-    capex_cut: Array
-    cost_cut: Array
-    unfunded: Array
-    capex_share: Array
-    """share of planned capital spending that goes ahead"""
+@register_jitable
+def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
+    """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
+    return quarters * quarter_cost + interest_quarters * interest
 
 
+@register_jitable
+def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
+    """Share of its debt room that a firm can use this quarter, by the mood of lenders and its own standing.
+
+    In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
+    """
+    general = np.minimum(np.maximum(0.35 + 0.9 * mood, 0.2), 1.0) * np.minimum(np.maximum(1.0 - losses, 0.25), 1.0)
+    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
+    return general * frozen * (own_loss <= 0.0)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 18, _MAT))
+def find_need(
+    bought: Floats,
+    other_cost: Floats,
+    interest: Floats,
+    tax: Floats,
+    principal: Floats,
+    capex: Floats,
+    tied_capital: Floats,
+    ebitda: Floats,
+    revenue: Floats,
+    revenue_before: Floats,
+    bought_before: Floats,
+    slow_in: Floats,
+    plant_bills: Floats,
+    cash: Floats,
+    reserve_quarters: Floats,
+    interest_quarters: Floats,
+    collected: Floats,
+    paid: Floats,
+    need: Floats,
+) -> None:
+    """Set `need` to what a firm lacks this quarter, or has left where it is negative; (firms, paths), usd_bn.
+
+    Outflows less earnings, cash that will be tied up, and cash above or below the reserve. A receivable that is
+    collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth); bills for plant, old and new,
+    fall due beyond the purchases of the quarter: after a fall of spending the old are larger than the new.
+    `reserve_quarters`, `interest_quarters`, `collected` (of sales) are (firms, 1); `paid` (of purchases; of plant) is
+    (firms, 2); `cash` and `plant_bills` may have more rows.
+    """
+    for f in range(need.shape[0]):
+        waiting = 1.0 - collected[f, 0]
+        standing = 1.0 - paid[f, 0]
+        for n in range(need.shape[1]):
+            costs = bought[f, n] + other_cost[f, n]
+            sales = waiting * (revenue[f, n] - revenue_before[f, n] + slow_in[f, n])
+            purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
+            plant = max(paid[f, 1] * (plant_bills[f, n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
+            wanted = reserve(max(costs, 0.0), interest[f, n], reserve_quarters[f, 0], interest_quarters[f, 0])
+            outflow = max(capex[f, n], 0.0) + interest[f, n] + tax[f, n] + principal[f, n]
+            tied_up = sales - purchases + plant
+            need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 7, *[_VEC_IN] * 4, _MAT))
+def find_debt_room(
+    headroom: Floats,
+    principal: Floats,
+    grade: Floats,
+    no_access: Floats,
+    stage: Floats,
+    can_borrow: Floats,
+    told: Floats,
+    mood: Floats,
+    freeze: Floats,
+    losses: Floats,
+    openness: Floats,
+    room: Floats,
+) -> None:
+    """Set `room` to what lenders give each firm this quarter, (firms, paths), usd_bn.
+
+    A share of the headroom that they see, and maturing debt of firms in good standing, rolled over beside it.
+    `grade`: 1 for investment grade; `openness` (paths): what a scenario leaves of access; `told` (firms, 1): what its
+    events leave.
+    """
+    for f in range(room.shape[0]):
+        able = can_borrow[f, 0] * told[f, 0]
+        for n in range(room.shape[1]):
+            own_loss = no_access[f, n] + (1.0 if stage[f, n] >= FIRST_FAILED else 0.0)
+            reached = access(mood[n], freeze[n], grade[f, n], own_loss, losses[n])
+            reached = min(max(reached * openness[n], 0.0), 1.0)
+            rolled = min(1.2 * reached, 1.0)
+            if grade[f, n] > 0.5:
+                rolled = 0.75 if freeze[n] > 0.0 else 1.0
+            rolled = rolled if own_loss <= 0.0 else 0.0
+            room[f, n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
+
+
+@_kernel(numba.void(*[_MAT_IN] * 8, _CUBE))
 def cover(
-    need: Array,
-    *,
-    debt_room: Array,
-    line_room: Array,
-    equity_room: Array,
-    vendor_room: Array,
-    capex: Array,
-    flexible: Array,
-    cost: Array,
-) -> Sources:
-    """Fill a need (negative = surplus) from each source in order, each at most its room."""
-    given = (need, debt_room, line_room, equity_room, vendor_room, capex, flexible, cost)
-    shape = np.broadcast_shapes(*(np.shape(one) for one in given))
-    flat = [np.ascontiguousarray(np.broadcast_to(one, shape), dtype=np.float64).ravel() for one in given]
-    found = np.empty((8, *shape))
-    rows = found.reshape(8, -1)
-    _cover(flat[0], flat[1], flat[2], flat[3], flat[4], flat[5], flat[6], flat[7], rows)
-    return Sources(*found)
-
-
-@_kernel(numba.void(*[_VEC_IN] * 8, _MAT))
-def _cover(
     need: Floats,
     debt_room: Floats,
     line_room: Floats,
@@ -76,52 +141,44 @@ def _cover(
     cost: Floats,
     found: Floats,
 ) -> None:
-    """Set the rows of `found` to the fields of `Sources`, one need after the other."""
-    for n in range(need.shape[0]):
-        left = max(need[n], 0.0)
-        debt = min(left, max(debt_room[n], 0.0))
-        left -= debt
-        line = min(left, max(line_room[n], 0.0))
-        left -= line
-        equity = min(left, max(equity_room[n], 0.0))
-        left -= equity
-        vendor = min(left, max(vendor_room[n], 0.0))
-        left -= vendor
-        # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
-        planned = max(capex[n], 0.0)
-        margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
-        capex_cut = min(margin, planned * min(flexible[n], 1.0 - LEAST_CAPEX))
-        left = max(left - capex_cut, 0.0)
-        cost_cut = min(left, COST_CUT * cost[n])
-        found[0, n] = debt
-        found[1, n] = line
-        found[2, n] = equity
-        found[3, n] = vendor
-        found[4, n] = capex_cut
-        found[5, n] = cost_cut
-        found[6, n] = left - cost_cut
-        found[7, n] = 1.0 - capex_cut / max(planned, 1e-9)
+    """Fill a need (negative = surplus) from each source in order, each at most its room; all (firms, paths), usd_bn.
 
-
-def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
-    """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
-    return quarters * quarter_cost + interest_quarters * interest
-
-
-def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
-    """Share of its debt room that a firm can use this quarter, by the mood of lenders and its own standing.
-
-    In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
+    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE (of planned capital
+    spending, what goes ahead) and SURPLUS.
     """
-    general = bounded(0.35 + 0.9 * mood, 0.2, 1.0) * bounded(1.0 - losses, 0.25, 1.0)
-    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
-    return general * frozen * (own_loss <= 0.0)
+    for f in range(need.shape[0]):
+        for n in range(need.shape[1]):
+            left = max(need[f, n], 0.0)
+            debt = min(left, max(debt_room[f, n], 0.0))
+            left -= debt
+            line = min(left, max(line_room[f, n], 0.0))
+            left -= line
+            equity = min(left, max(equity_room[f, n], 0.0))
+            left -= equity
+            vendor = min(left, max(vendor_room[f, n], 0.0))
+            left -= vendor
+            # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
+            planned = max(capex[f, n], 0.0)
+            margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
+            capex_cut = min(margin, planned * min(flexible[f, n], 1.0 - LEAST_CAPEX))
+            left = max(left - capex_cut, 0.0)
+            cost_cut = min(left, COST_CUT * cost[f, n])
+            found[DEBT, f, n] = debt
+            found[LINE, f, n] = line
+            found[EQUITY, f, n] = equity
+            found[VENDOR, f, n] = vendor
+            found[CAPEX_CUT, f, n] = capex_cut
+            found[COST_CUT_BY, f, n] = cost_cut
+            found[UNFUNDED, f, n] = left - cost_cut
+            found[CAPEX_SHARE, f, n] = 1.0 - capex_cut / max(planned, 1e-9)
+            found[SURPLUS, f, n] = max(-need[f, n], 0.0)
 
 
 RESTING_MOOD = 0.55
 """Mood to which investors return (assumption, 0.5 to 0.6; docs/decisions/0003)."""
 
 
+@register_jitable
 def round_room(
     share: Array,
     value: Array,
@@ -144,4 +201,34 @@ def round_room(
     depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
     yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
     coming = promised / np.maximum(revenue + promised, 1e-9)
-    return depth * spirits * bounded(patience + 1.5 * (yearly + coming), patience, 1.0)
+    growing = np.minimum(np.maximum(patience + 1.5 * (yearly + coming), patience), 1.0)
+    return depth * spirits * growing
+
+
+@_kernel(numba.void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT))
+def find_round_room(
+    share: Floats,
+    value: Floats,
+    value_opening: Floats,
+    revenue: Floats,
+    revenue_expected: Floats,
+    promised: Floats,
+    patience: Floats,
+    stage: Floats,
+    able: Floats,
+    mood: Floats,
+    openness: Floats,
+    room: Floats,
+) -> None:
+    """Set `room` to the largest equity round of each firm, (firms, paths), usd_bn; none after a default.
+
+    `share`, `value_opening`, `patience` and `able` (what a firm's standing and events leave) are (firms, 1); `openness`
+    (paths) is what a freeze and the scenario leave; `promised` may have more rows.
+    """
+    for f in range(room.shape[0]):
+        for n in range(room.shape[1]):
+            most = round_room(
+                share[f, 0], value[f, n], value_opening[f, 0], mood[n], revenue[f, n], revenue_expected[f, n],
+                promised[f, n], patience[f, 0],
+            )  # fmt: skip
+            room[f, n] = most * able[f, 0] * openness[n] if stage[f, n] < FIRST_FAILED else 0.0

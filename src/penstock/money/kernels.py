@@ -112,6 +112,46 @@ def accumulate_range(amount: Floats, index: Index, start: int, stop: int, out: F
             out[u, n] += amount[t, n]
 
 
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _IDX_IN, _MAT))
+def accumulate_product(amount: Floats, source: Index, share: Floats, index: Index, out: Floats) -> None:
+    """Add `share[t] * amount[source[t]]` to `out[index[t]]`; `share` is (ties, 1)."""
+    for t in range(share.shape[0]):
+        s = source[t]
+        u = index[t]
+        part = share[t, 0]
+        for n in range(amount.shape[1]):
+            out[u, n] += amount[s, n] * part
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole: Floats, part: Floats) -> None:
+    """Set `part[t]` to a tie's part of its company's whole, which those who are able take: parts add to one.
+
+    `share` (ties, 1) is the part where all are able. Where nobody is, it stands as it is. `whole` (units, paths) is
+    zero before, and the sum of what the able would take after.
+    """
+    for t in range(share.shape[0]):
+        h = holder[t]
+        c = company[t]
+        for n in range(part.shape[1]):
+            part[t, n] = share[t, 0] * able[h, n]
+            whole[c, n] += part[t, n]
+    for t in range(share.shape[0]):
+        c = company[t]
+        for n in range(part.shape[1]):
+            part[t, n] = part[t, n] / max(whole[c, n], 1e-12) if whole[c, n] > 1e-12 else share[t, 0]
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+def accumulate_rows(amount: Floats, rows: Index, index: Index, out: Floats) -> None:
+    """As `accumulate`, for the ties `rows` alone: adds `amount[rows[k]]` to `out[index[k]]`."""
+    for k in range(rows.shape[0]):
+        t = rows[k]
+        u = index[k]
+        for n in range(amount.shape[1]):
+            out[u, n] += amount[t, n]
+
+
 @_kernel(
     numba.void(_MAT_IN, _IDX_IN, _VEC_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
     numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),

@@ -11,10 +11,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
 from scipy.special import ndtr
 
 from penstock.bounds import bounded
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 if TYPE_CHECKING:
     from penstock.money.distress import DebtRank, debtrank
@@ -66,6 +69,7 @@ projects).
 """
 
 
+@register_jitable
 def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) -> Array:
     """Yearly earnings that a value rests on: those of today, or what sales and plant should bring."""
     return np.maximum(np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly), ASSET_RETURN * plant)
@@ -89,6 +93,7 @@ def premium_left(years: float, horizon_years: Array) -> Array:
     return np.maximum(1.0 - years / horizon_years, 0.0) ** 2
 
 
+@register_jitable
 def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
     """Value of operations: earnings times a multiple, times sentiment, at today's cost of capital.
 
@@ -96,6 +101,55 @@ def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Ar
     of capital since the opening leaves.
     """
     return scale * power * mood_factor * discount
+
+
+GONE_VALUE, RESTRUCTURED_VALUE = 0.001, 0.3
+"""Value of a firm that is wound up or restructured over that of a sound one (assumptions, 0 to 0.01 and 0.1 to 0.5)."""
+LARGEST_FALL, LARGEST_RISE = 0.45, 2.0
+"""Value after a quarter over value before, of a firm that does not fail (assumptions, 0.3 to 0.6 and 1.5 to 3)."""
+
+
+@_kernel(
+    numba.void(*[_MAT_IN] * 13, _IDX_IN, _MAT_IN, _VEC_IN, numba.float64, numba.float64, _MAT),
+)
+def equity_values(
+    ebitda: Array,
+    revenue: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    scale: Array,
+    growth_left: Array,
+    cash: Array,
+    stakes: Array,
+    debt: Array,
+    shift: Array,
+    stage: Array,
+    last: Array,
+    group: Array,
+    mood: Array,
+    discount: Array,
+    restructured: float,
+    gone: float,
+    out: Array,
+) -> None:
+    """Set `out` to values of equity: operations, cash and stakes less debt and what the opening leaves out (`shift`).
+
+    Never below the option on a failed firm. Values move at most by a factor of two a quarter, but fall freely with
+    failure: from the stages `restructured` and `gone` on. All (firms, paths), usd_bn, `ebitda` and `revenue` of a
+    quarter; `mood` (groups, paths) is that of the firm's `group`; `cash` and `stakes` may have more rows.
+    """
+    for f in range(last.shape[0]):
+        g = group[f]
+        for n in range(last.shape[1]):
+            plant = equipment[f, n] + buildings[f, n] + construction[f, n]
+            power = earnings_power(4.0 * ebitda[f, n], 4.0 * revenue[f, n], plant)
+            worth = operating_value(power, scale[f, n] * growth_left[f, n], mood[g, n], discount[n])
+            net = cash[f, n] + stakes[f, n] - debt[f, n]
+            target = max(worth + net - shift[f, n], FLOOR * 4.0 * revenue[f, n] + 1e-3)
+            failed = target * GONE_VALUE if stage[f, n] >= gone else target * RESTRUCTURED_VALUE
+            smooth = last[f, n] * min(max(target / max(last[f, n], 1e-9), LARGEST_FALL), LARGEST_RISE)
+            out[f, n] = max(failed if stage[f, n] >= restructured else smooth, 1e-6)
 
 
 def distance_to_default(value: Array, debt: Array, volatility: Array) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -20,23 +22,20 @@ def close_books(now: Moment) -> None:
     """Posts income to net worth; moves capital purchases into plant; writes off what fell in value."""
     layout, r, books, f = now.block.layout, now.results, now.state.books, now.state.firms
     book_interest(now)
-    equipment(now)
-    # all capital spending that is not compute equipment passes through construction
-    built = r["capex"] - r["equipment_added"]
-    f.construction = f.construction + built
-    finished = COMPLETION * f.construction
-    f.construction = f.construction - finished
-    f.buildings = f.buildings + finished - r["building_depreciation"]
-    write_downs = write_down_stock(now) if now.on("close") else np.zeros_like(r["tax"])
-    r["write_down"] = write_downs
-    books.net_worth[: layout.firms] -= r["depreciation"] + write_downs
-    r["profit"] = r["ebitda"] - r["depreciation"] - r["interest"] - r["tax"] - write_downs
+    add_plant(now)
+    r["write_down"] = write_down_stock(now) if now.on("close") else np.zeros_like(r["tax"])
+    r["profit"], r["paid_out"] = np.empty_like(r["tax"]), np.empty_like(r["tax"])
+    earn_and_pay_out(
+        r["ebitda"], r["depreciation"], r["interest"], r["tax"], r["write_down"], r["surplus_cash"],
+        now.block.facts.conduct["payout_share"], r["profit"], r["paid_out"], f.ebitda, books.cash, books.net_worth,
+    )  # fmt: skip
     f.cost = r["other_cost"].copy()
     f.revenue = r["revenue"].copy()
-    f.ebitda = f.ebitda + 0.4 * (r["ebitda"] - f.ebitda)
     f.capex = r["capex"]
     f.bought = r["tie_expense"] + r["other_cost"]
-    pay_out(now)
+    public, paid = layout.sector["public_equity"], r["paid_out"].sum(axis=0)
+    books.cash[public] += paid
+    books.net_worth[public] += paid
 
 
 def book_interest(now: Moment) -> None:
@@ -55,46 +54,99 @@ def book_interest(now: Moment) -> None:
     now.state.ties.guarantee = np.maximum(now.state.ties.guarantee - called, 0.0)
 
 
-def equipment(now: Moment) -> None:
-    """Compute equipment by vintage: straight line over its book life."""
+def add_plant(now: Moment) -> None:
+    """Compute equipment by vintage, straight line over its book life; all else passes through construction."""
     layout, r, f = now.block.layout, now.results, now.state.firms
     added = r["tied_equipment"].copy()
     added[: layout.owners] += now.block.cache["it_rest"] * r["equipment_ratio"][:-1]
-    added = np.minimum(added, r["capex"])
-    r["equipment_added"] = added
-    used = np.minimum(f.equipment_gross / EQUIPMENT_LIFE, f.compute_equipment)
-    if not now.on("close"):
-        used = np.zeros_like(used)
-    r["building_depreciation"] = r["depreciation"] - used
-    slot = now.quarter % EQUIPMENT_LIFE
-    f.compute_equipment = f.compute_equipment - used + added
-    f.equipment_gross = np.maximum(f.equipment_gross - f.equipment_entries[slot] + added, 0.0)
-    f.equipment_entries[slot] = added
+    move_plant(
+        r["capex"], added, r["depreciation"], float(now.on("close")), f.equipment_entries[now.quarter % EQUIPMENT_LIFE],
+        f.equipment_gross, f.compute_equipment, f.construction, f.buildings,
+    )  # fmt: skip
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 5))
+def move_plant(
+    capex: Array,
+    equipment: Array,
+    depreciation: Array,
+    wears: float,
+    entry: Array,
+    gross: Array,
+    compute_equipment: Array,
+    construction: Array,
+    buildings: Array,
+) -> None:
+    """Move the capital spending of a quarter into plant; all (firms, paths), usd_bn.
+
+    `entry` holds the vintage that leaves the books and takes the new one; `wears` is 0 where nothing wears out.
+    """
+    for f in range(capex.shape[0]):
+        for n in range(capex.shape[1]):
+            added = min(equipment[f, n], capex[f, n])
+            used = min(gross[f, n] / EQUIPMENT_LIFE, compute_equipment[f, n]) * wears
+            compute_equipment[f, n] += added - used
+            gross[f, n] = max(gross[f, n] - entry[f, n] + added, 0.0)
+            entry[f, n] = added
+            begun = construction[f, n] + (capex[f, n] - added)
+            finished = COMPLETION * begun
+            construction[f, n] = begun - finished
+            buildings[f, n] += finished - (depreciation[f, n] - used)
 
 
 def write_down_stock(now: Moment) -> Array:
-    """Inventory falls with orders that did not come, goodwill with values below book."""
+    """Inventory falls with orders that did not come, goodwill with values below book; (firms, paths), usd_bn."""
     r, f = now.results, now.state.firms
-    shortfall = np.maximum(1.0 - r["revenue"] / np.maximum(f.expected_revenue, 1e-9) - 0.1, 0.0)
-    stock = np.minimum(INVENTORY_WRITE_DOWN * shortfall, 0.5) * f.inventory
-    f.expected_revenue = f.expected_revenue * 1.01 + 0.4 * (r["revenue"] - f.expected_revenue)
-    f.inventory = f.inventory - stock
-    worn = np.where(f.value < 0.5 * f.value_peak, 0.10, 0.0) * f.goodwill
-    f.goodwill = f.goodwill - worn
-    f.value_peak = np.maximum(0.97 * f.value_peak, f.value)
-    return stock + worn
+    lost = np.empty_like(f.value)
+    write_down(r["revenue"], f.value, f.expected_revenue, f.inventory, f.goodwill, f.value_peak, lost)
+    return lost
 
 
-def pay_out(now: Moment) -> None:
-    """Dividends and buybacks out of surplus cash: what is left after settlement, never a due payment."""
-    layout, r, facts, books = now.block.layout, now.results, now.block.facts, now.state.books
-    free = np.maximum(r["profit"], 0.0) * facts.conduct["payout_share"]
-    cash = books.cash[: layout.firms]
-    spare = np.maximum(np.minimum(r["surplus_cash"], cash), 0.0)
-    paid = np.minimum(free, 0.9 * spare)
-    books.cash[: layout.firms] -= paid
-    books.net_worth[: layout.firms] -= paid
-    public = layout.sector["public_equity"]
-    books.cash[public] += paid.sum(axis=0)
-    books.net_worth[public] += paid.sum(axis=0)
-    r["paid_out"] = paid
+@_kernel(numba.void(_MAT_IN, _MAT_IN, *[_MAT] * 5))
+def write_down(
+    revenue: Array, value: Array, expected: Array, inventory: Array, goodwill: Array, peak: Array, lost: Array
+) -> None:
+    """Set `lost` to what inventory and goodwill lose; move expectations and the peak of value. All (firms, paths)."""
+    for f in range(revenue.shape[0]):
+        for n in range(revenue.shape[1]):
+            shortfall = max(1.0 - revenue[f, n] / max(expected[f, n], 1e-9) - 0.1, 0.0)
+            stock = min(INVENTORY_WRITE_DOWN * shortfall, 0.5) * inventory[f, n]
+            expected[f, n] = expected[f, n] * 1.01 + 0.4 * (revenue[f, n] - expected[f, n])
+            inventory[f, n] -= stock
+            worn = 0.10 * goodwill[f, n] if value[f, n] < 0.5 * peak[f, n] else 0.0
+            goodwill[f, n] -= worn
+            peak[f, n] = max(0.97 * peak[f, n], value[f, n])
+            lost[f, n] = stock + worn
+
+
+@_kernel(numba.void(*[_MAT_IN] * 7, *[_MAT] * 5))
+def earn_and_pay_out(
+    ebitda: Array,
+    depreciation: Array,
+    interest: Array,
+    tax: Array,
+    write_downs: Array,
+    surplus: Array,
+    payout_share: Array,
+    profit: Array,
+    paid_out: Array,
+    smoothed: Array,
+    cash: Array,
+    worth: Array,
+) -> None:
+    """Set profit and payouts; move cash and net worth of the firms, the first rows of `cash` and `worth`.
+
+    Dividends and buybacks come out of surplus cash: what is left after settlement, never a due payment.
+    """
+    for f in range(ebitda.shape[0]):
+        share = payout_share[f, 0]
+        for n in range(ebitda.shape[1]):
+            lost = depreciation[f, n] + write_downs[f, n]
+            earned = ebitda[f, n] - depreciation[f, n] - interest[f, n] - tax[f, n] - write_downs[f, n]
+            spare = max(min(surplus[f, n], cash[f, n]), 0.0)
+            paid = min(max(earned, 0.0) * share, 0.9 * spare)
+            profit[f, n] = earned
+            paid_out[f, n] = paid
+            smoothed[f, n] += 0.4 * (ebitda[f, n] - smoothed[f, n])
+            cash[f, n] -= paid
+            worth[f, n] -= lost + paid

@@ -11,7 +11,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import funding, kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -27,17 +27,29 @@ def operate(now: Moment, again: bool = False) -> None:
     layout, r = now.block.layout, now.results
     bought = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(now.block.scratch.flow, layout.flow_payer, bought)
-    expense = bought[: layout.firms] - r["tied_capital"]
     # what a unit outside the firms buys is its own spending whatever it is
-    r["tie_expense"] = expense
+    r["tie_expense"] = bought[: layout.firms] - r["tied_capital"]
     if again:
         r["other_cost"] = np.maximum(r["other_cost"] - r["cost_cut"], 0.0)
     else:
         plan_costs(now)
         plan_debt_service(now)
-    r["ebitda"] = r["revenue"] - r["tie_expense"] - r["other_cost"]
-    taxable = r["ebitda"] - r["depreciation"] - r["interest"]
-    r["tax"] = TAX_RATE * np.maximum(taxable, 0.0)
+    r["ebitda"], r["tax"] = np.empty_like(r["tie_expense"]), np.empty_like(r["tie_expense"])
+    earn_and_tax(
+        r["revenue"], r["tie_expense"], r["other_cost"], r["depreciation"], r["interest"], r["ebitda"], r["tax"]
+    )
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, _MAT, _MAT))
+def earn_and_tax(
+    revenue: Array, bought: Array, other_cost: Array, depreciation: Array, interest: Array, ebitda: Array, tax: Array
+) -> None:
+    """Set earnings before interest, tax and depreciation, and tax; all (firms, paths), usd_bn."""
+    for f in range(ebitda.shape[0]):
+        for n in range(ebitda.shape[1]):
+            earned = revenue[f, n] - bought[f, n] - other_cost[f, n]
+            ebitda[f, n] = earned
+            tax[f, n] = TAX_RATE * max(earned - depreciation[f, n] - interest[f, n], 0.0)
 
 
 def plan_costs(now: Moment) -> None:
@@ -98,93 +110,105 @@ def follow_sales(
 def plan_debt_service(now: Moment) -> None:
     """Interest and principal due by tie and by firm."""
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    debt = now.state.ties.debt
-    rate = f.rate[layout.borrower]
-    r["interest_due"] = debt * rate * 0.25
-    share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
+    debt, cache = now.state.ties.debt, now.block.cache
     lenders.test_covenants(now)
-    called = r["called_debt"] / np.maximum(now.block.cache["debt_owed"], 1e-9)
-    share = np.minimum(share * now.block.cache["extend"][layout.borrower] + called[layout.borrower], 1.0)
-    r["principal_due"] = debt * share
-    sums = np.zeros((2, layout.unit_count, now.block.width))
-    kernels.accumulate(r["interest_due"], layout.borrower, sums[0])
-    kernels.accumulate(r["principal_due"], layout.borrower, sums[1])
-    r["interest"], r["principal"] = sums[0, : layout.firms], sums[1, : layout.firms]
+    share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
+    called = r["called_debt"] / np.maximum(cache["debt_owed"], 1e-9)
+    r["interest_due"], r["principal_due"] = np.empty_like(debt), np.empty_like(debt)
+    sums = np.zeros((2, layout.firms, now.block.width))
+    fall_due(
+        debt, f.rate, share.astype(float), cache["extend"], called, layout.borrower,
+        r["interest_due"], r["principal_due"], sums[0], sums[1],
+    )  # fmt: skip
+    r["interest"], r["principal"] = sums
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, _IDX_IN, *[_MAT] * 4))
+def fall_due(
+    debt: Array,
+    rate: Array,
+    share: Array,
+    extended: Array,
+    called: Array,
+    borrower: Array,
+    interest: Array,
+    principal: Array,
+    interest_of: Array,
+    principal_of: Array,
+) -> None:
+    """Set interest and principal due by debt tie, and add them to those of the borrower, usd_bn a quarter.
+
+    `share` (ties, 1) falls due by contract, of which lenders leave `extended`; `called` is asked back on top.
+    """
+    for t in range(debt.shape[0]):
+        b = borrower[t]
+        part = share[t, 0]
+        for n in range(debt.shape[1]):
+            interest[t, n] = debt[t, n] * rate[b, n] * 0.25
+            principal[t, n] = debt[t, n] * min(part * extended[b, n] + called[b, n], 1.0)
+        for n in range(debt.shape[1]):
+            interest_of[b, n] += interest[t, n]
+            principal_of[b, n] += principal[t, n]
 
 
 def fund(now: Moment) -> None:
     """Sets the sources of each firm's need; capex_scale of firms is what goes ahead."""
-    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    e = now.state.economy
-    cash = now.state.books.cash[: layout.firms]
-    costs = r["tie_expense"] + r["other_cost"]
-    wait = np.maximum(now.block.cache["quarters_to_income"] - now.quarter, 2.0)
-    wanted = funding.reserve(np.maximum(costs, 0.0), r["interest"], facts.conduct["reserve_quarters"], wait)
-    outflow = np.maximum(r["capex"], 0.0) + r["interest"] + r["tax"] + r["principal"]
-    need = outflow - r["ebitda"] + tied_up(now, costs) - (cash - wanted)
+    r, f, facts, cache = now.results, now.state.firms, now.block.facts, now.block.cache
+    need = r["need"] = needed(now)
     lose_access(now)
-    losses = e.lender_losses / facts.constants["lender_scale"]
-    own_loss = f.no_access + (f.stage >= 2.0)
-    grade = lenders.investment_grade(now)
-    open_share = funding.access(e.mood, e.freeze, grade, own_loss, losses)
-    open_share = bounded(open_share * now.lever("finance.debt_access"), 0.0, 1.0)
-    # maturing debt of firms in good standing is rolled over beside what the room allows
-    rolled = np.where(grade > 0.5, np.where(e.freeze > 0, 0.75, 1.0), np.minimum(1.2 * open_share, 1.0))
-    room = np.maximum(r["debt_room"], 0.0) * 0.35 * open_share + r["principal"] * rolled * (own_loss <= 0.0)
-    room = room * now.block.cache["can_borrow"]
-    equity = r["round_room"]
-    borrowing = now.struck("borrowing")
-    if borrowing is not None:
-        room = room * borrowing
-    vendor = vendor_room(now)
-    planned = np.maximum(r["capex"], 1e-9)
+    room = debt_room(now)
     flexible = bounded(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
     if not now.on("fund"):
-        room = 1e9 * now.block.cache["can_borrow"] * np.ones_like(need)
-    sources = funding.cover(
-        need,
-        debt_room=room,
-        line_room=f.line,
-        equity_room=equity,
-        vendor_room=vendor,
-        capex=planned,
-        flexible=flexible,
-        cost=r["other_cost"],
-    )
+        room = 1e9 * cache["can_borrow"] * np.ones_like(need)
+    found = np.empty((9, *need.shape))
+    planned = np.maximum(r["capex"], 1e-9)
+    funding.cover(need, room, f.line, r["round_room"], vendor_room(now), planned, flexible, r["other_cost"], found)
     r.update(
-        need=need,
-        new_debt=sources.debt + sources.line,
-        line_drawn=sources.line,
-        equity_raised=sources.equity,
-        vendor_credit=sources.vendor,
-        unfunded=sources.unfunded,
-        cost_cut=sources.cost_cut,
+        new_debt=found[funding.DEBT] + found[funding.LINE],
+        line_drawn=found[funding.LINE],
+        equity_raised=found[funding.EQUITY],
+        vendor_credit=found[funding.VENDOR],
+        unfunded=found[funding.UNFUNDED],
+        cost_cut=found[funding.COST_CUT_BY],
+        surplus_cash=found[funding.SURPLUS],
     )
-    r["surplus_cash"] = np.maximum(-need, 0.0)
-    f.capex_scale = f.capex_scale * sources.capex_share
+    f.capex_scale = f.capex_scale * found[funding.CAPEX_SHARE]
 
 
-def tied_up(now: Moment, costs: Array) -> Array:
-    """Cash that the growth of unpaid sales will tie up beyond that of unpaid purchases, (firms, paths), usd_bn.
-
-    A receivable that is collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth).
-    """
-    f, r, cache = now.state.firms, now.results, now.block.cache
-    sales = (1.0 - cache["collect_in"]) * (r["revenue"] - f.revenue + cache["slow_in"])
-    purchases = (1.0 - cache["collect_out"]) * np.minimum(costs - f.bought, 0.5 * costs)
-    return sales - purchases + plant_bills(now)
-
-
-def plant_bills(now: Moment) -> Array:
-    """What falls due on bills for plant, old and new, beyond the purchases of the quarter, (firms, paths), usd_bn.
-
-    After a fall of spending the old bills are larger than the new ones.
-    """
-    layout, r = now.block.layout, now.results
+def needed(now: Moment) -> Array:
+    """What each firm lacks this quarter, its reserve and what growth ties up included, (firms, paths), usd_bn."""
+    layout, r, f, facts, cache = (
+        now.block.layout, now.results, now.state.firms, now.block.facts, now.block.cache,
+    )  # fmt: skip
     owed = np.zeros((layout.unit_count + 1, now.block.width))
     kernels.accumulate(now.state.ties.receivable[layout.flow.slice], layout.capital_payer, owed)
-    due = now.block.cache["collect_plant"] * (owed[: layout.firms] + r["tied_capital"])
-    return np.maximum(due - r["tied_capital"], 0.0)
+    wait = np.maximum(cache["quarters_to_income"] - now.quarter, 2.0)
+    need = np.empty_like(f.value)
+    funding.find_need(
+        r["tie_expense"], r["other_cost"], r["interest"], r["tax"], r["principal"], r["capex"], r["tied_capital"],
+        r["ebitda"], r["revenue"], f.revenue, f.bought, cache["slow_in"], owed, now.state.books.cash,
+        facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
+    )  # fmt: skip
+    return need
+
+
+def debt_room(now: Moment) -> Array:
+    """What lenders give each firm this quarter, (firms, paths), usd_bn."""
+    e, r, f, cache = now.state.economy, now.results, now.state.firms, now.block.cache
+    width, told = now.block.width, now.struck("borrowing")
+    room = np.empty_like(f.value)
+    funding.find_debt_room(
+        r["debt_room"], r["principal"], lenders.investment_grade(now), f.no_access, f.stage, cache["can_borrow"],
+        np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
+        e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
+        by_path(now.lever("finance.debt_access"), width), room,
+    )  # fmt: skip
+    return room
+
+
+def by_path(setting: Array | float, width: int) -> Array:
+    """A setting as one number a path."""
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(setting, dtype=float), (width,)))
 
 
 def lose_access(now: Moment) -> None:
@@ -213,6 +237,7 @@ def bring_money_in(now: Moment) -> None:
 
 
 def draw_debt(now: Moment) -> None:
+    """Loans of the quarter by tie, and what a firm pays on all its debt."""
     layout, r, f, ties, books = (
         now.block.layout,
         now.results,
@@ -223,15 +248,34 @@ def draw_debt(now: Moment) -> None:
     share, given, left = now.block.cache["draw_share"], now.struck("lending"), now.struck("borrowing")
     if given is not None and left is not None:
         share = shares_left(share, given, layout.borrower, left)
-    drawn = r["new_debt"][layout.borrower] * share
-    owed = np.maximum(now.block.cache["debt_owed"], 1e-9)
-    market = r["new_rate"] = new_rate(now)
-    total = r["new_debt"]
-    f.rate = (f.rate * owed + market * total) / (owed + total)
-    f.line = f.line - r["line_drawn"]
-    ties.debt = ties.debt + drawn
-    kernels.post(drawn, layout.lender, layout.borrower, books.cash)
-    now.results["drawn"] = drawn
+    r["new_rate"] = new_rate(now)
+    f.rate, f.line = f.rate.copy(), f.line - r["line_drawn"]
+    mix_rates(r["new_debt"], r["new_rate"], now.block.cache["debt_owed"], f.rate)
+    drawn = r["drawn"] = np.empty_like(ties.debt)
+    lend(r["new_debt"], share, layout.lender, layout.borrower, drawn, ties.debt, books.cash)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
+def mix_rates(new: Array, new_rate: Array, owed: Array, rate: Array) -> None:
+    """Move `rate` to the mean of what is owed at it and what is new, (firms, paths)."""
+    for f in range(rate.shape[0]):
+        for n in range(rate.shape[1]):
+            old = max(owed[f, n], 1e-9)
+            rate[f, n] = (rate[f, n] * old + new_rate[f, n] * new[f, n]) / (old + new[f, n])
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+def lend(new: Array, share: Array, lender: Array, borrower: Array, drawn: Array, debt: Array, cash: Array) -> None:
+    """Set what is drawn by debt tie (`share`, (ties, 1), of the borrower's new debt); move cash, raise debt."""
+    for t in range(debt.shape[0]):
+        b, c = borrower[t], lender[t]
+        for n in range(debt.shape[1]):
+            drawn[t, n] = new[b, n] * share[t, 0]
+            debt[t, n] += drawn[t, n]
+        for n in range(debt.shape[1]):
+            cash[c, n] -= drawn[t, n]
+        for n in range(debt.shape[1]):
+            cash[b, n] += drawn[t, n]
 
 
 def new_rate(now: Moment) -> Array:
@@ -249,16 +293,31 @@ def sell_equity(now: Moment, raised: Array) -> Array:
     Returns what each holder paid, (stakes, paths).
     """
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
-    value = np.maximum(f.value, 1e-6)
-    new = raised / (value + raised)
-    part = who_pays(now, raised)
-    paid = raised[layout.stake_company] * part
-    ties.stake = ties.stake * (1.0 - new[layout.stake_company]) + new[layout.stake_company] * part
-    kernels.post(paid, layout.stake_holder, layout.stake_company, books.cash)
+    new = raised / (np.maximum(f.value, 1e-6) + raised)
+    paid = np.empty_like(ties.stake)
+    take_stakes(
+        raised, new, who_pays(now, raised), layout.stake_holder, layout.stake_company, ties.stake, paid, books.cash
+    )
     books.net_worth[: layout.firms] += raised
     # a share of the company at the old value grows by the cash that came in
     f.value = f.value + raised
     return paid
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+def take_stakes(
+    raised: Array, new: Array, part: Array, holder: Array, company: Array, stake: Array, paid: Array, cash: Array
+) -> None:
+    """Set what each stake's holder pays, move the cash, and mix new shares into the old; (stakes, paths)."""
+    for t in range(stake.shape[0]):
+        h, c = holder[t], company[t]
+        for n in range(stake.shape[1]):
+            paid[t, n] = raised[c, n] * part[t, n]
+            stake[t, n] += new[c, n] * (part[t, n] - stake[t, n])
+        for n in range(stake.shape[1]):
+            cash[h, n] -= paid[t, n]
+        for n in range(stake.shape[1]):
+            cash[c, n] += paid[t, n]
 
 
 def issue_in_need(now: Moment, short: Array) -> bool:
@@ -294,14 +353,12 @@ def who_pays(now: Moment, raised: Array) -> Array:
         share = shares_left(share, given, layout.stake_company, left)
     holder, company = layout.stake_holder, layout.stake_company
     asked = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(raised[company] * share, holder, asked)
+    kernels.accumulate_product(raised, company, share, holder, asked)
     able = np.ones_like(asked)
     sound = now.state.firms.stage < 2.0
     able[: layout.firms] = sound * bounded(
         MOST_OF_CASH * books.cash[: layout.firms] / np.maximum(asked[: layout.firms], 1e-12), 0.0, 1.0
     )
-    part = share * able[holder]
-    total = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(part, company, total)
-    whole = total[company]
-    return np.where(whole > 1e-12, part / np.maximum(whole, 1e-12), share)
+    part = np.empty((len(holder), now.block.width))
+    kernels.share_out(share, able, holder, company, np.zeros_like(asked), part)
+    return part

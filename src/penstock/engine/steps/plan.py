@@ -251,16 +251,15 @@ ROUNDS_FOR_ORDERS = 0.6
 def rounds_open(now: Moment) -> Array:
     """Largest equity round of each firm this quarter, (firms, paths), usd_bn."""
     e, f, facts, r = now.state.economy, now.state.firms, now.block.facts, now.results
-    room = funding.round_room(
-        facts.conduct["equity_share"], f.value, facts.market_value, e.mood, f.revenue, f.expected_revenue,
-        r["contract_growth"], facts.conduct["patience"],
+    able, raising = now.block.cache["can_issue"], now.struck("raising")
+    openness = np.where(e.freeze > 0, 0.4, 1.0) * now.lever("finance.equity_access")
+    room = r["round_room"] = np.empty_like(f.value)
+    funding.find_round_room(
+        facts.conduct["equity_share"], f.value, facts.market_value, f.revenue, f.expected_revenue,
+        r["contract_growth"], facts.conduct["patience"], f.stage, able if raising is None else able * raising,
+        e.mood, openness, room,
     )  # fmt: skip
-    room = room * now.block.cache["can_issue"] * np.where(e.freeze > 0, 0.4, 1.0)
-    r["round_room"] = room * now.lever("finance.equity_access") * (f.stage < 2.0)
-    raising = now.struck("raising")
-    if raising is not None:
-        r["round_room"] *= raising
-    return r["round_room"]
+    return room
 
 
 def debt_room(now: Moment) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -11,7 +10,6 @@ from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import kernels, valuation
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -41,41 +39,22 @@ def debt_by_firm(now: Moment) -> Array:
 
 def company_value(now: Moment) -> Array:
     """Equity value: operations plus cash and stakes less debt, never below the option on a failed firm."""
-    e, f, r, layout = now.state.economy, now.state.firms, now.results, now.block.layout
-    plant = f.compute_equipment + f.buildings + f.construction
-    power = valuation.earnings_power(4.0 * f.ebitda, 4.0 * f.revenue, plant)
-
-    spirits = np.log(0.4 + 0.6 * e.mood / now.block.theta["opening_mood"])
-    ahead = growth_over(r["growth"], now.block.theta["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
+    e, f, r, th, cache = now.state.economy, now.state.firms, now.results, now.block.theta, now.block.cache
+    spirits = np.log(0.4 + 0.6 * e.mood / th["opening_mood"])
+    ahead = growth_over(r["growth"], th["extrapolation_fade"], np.asarray(OUTLOOK_YEARS))
     outlook = OUTLOOK_WEIGHT * bounded(ahead - outlook_expected(now), -2.5, 0.7)
     # the same for all firms of a group
-    by_group = np.exp(now.block.cache["group_elasticity"] * spirits + now.block.cache["group_exposure"] * outlook)
-    mood = by_group[layout.group]
-    rate_change = r["rate"] - now.block.cache["rate_opening"]
-    discount = bounded(1.0 - 8.0 * rate_change, 0.4, 1.6)
-    used_up = 1.0 - valuation.premium_left(now.years, now.block.theta["premium_years"])
-    multiple = f.value_scale * np.exp(-now.block.cache["growth_premium"] * used_up)
-    operations = valuation.operating_value(power, multiple, mood, discount)
-    net = now.state.books.cash[: layout.firms] + now.state.books.stakes[: layout.firms] - now.block.cache["debt_owed"]
+    mood = np.exp(cache["group_elasticity"] * spirits + cache["group_exposure"] * outlook)
+    discount = bounded(1.0 - 8.0 * (r["rate"] - cache["rate_opening"]), 0.4, 1.6)
+    used_up = 1.0 - valuation.premium_left(now.years, th["premium_years"])
+    growth_left = np.exp(-cache["growth_premium"] * used_up)
     value = np.empty_like(f.value)
-    limit_moves(operations, net, now.block.cache["value_shift"], f.revenue, f.stage, f.value, value)
+    valuation.equity_values(
+        f.ebitda, f.revenue, f.compute_equipment, f.buildings, f.construction, f.value_scale, growth_left,
+        now.state.books.cash, now.state.books.stakes, cache["debt_owed"], cache["value_shift"], f.stage, f.value,
+        now.block.layout.group, mood, discount, RESTRUCTURED, GONE, value,
+    )  # fmt: skip
     return value
-
-
-@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
-def limit_moves(
-    operations: Array, net: Array, shift: Array, revenue: Array, stage: Array, last: Array, out: Array
-) -> None:
-    """Set `out` to the value of equity: operations and net holdings less what the opening value leaves out (`shift`).
-
-    Values move at most by a factor of two a quarter, but fall freely with failure. All (firms, paths), usd_bn.
-    """
-    for f in range(last.shape[0]):
-        for n in range(last.shape[1]):
-            target = max(operations[f, n] + net[f, n] - shift[f, n], valuation.FLOOR * 4.0 * revenue[f, n] + 1e-3)
-            failed = target * 0.001 if stage[f, n] >= GONE else target * 0.3
-            smooth = last[f, n] * min(max(target / max(last[f, n], 1e-9), 0.45), 2.0)
-            out[f, n] = max(failed if stage[f, n] >= RESTRUCTURED else smooth, 1e-6)
 
 
 OUTLOOK_YEARS = 3.0
