@@ -185,10 +185,13 @@ def test_a_fleet_that_ages_loses_what_retires_and_fails_and_nothing_else(life: f
     factor = silicon.survival_factor(ages, np.array([life, life]))
     assert ((factor >= 0.0) & (factor <= 1.0)).all()
     assert (np.diff(factor, axis=0) <= 1e-12).all()
-    older, retired, failed = silicon.age_fleet(fleet, factor, fleet.sum(axis=0))
+    older = fleet.copy()
+    retired, failed = silicon.age_fleet(older, factor, fleet.sum(axis=0))
     assert (older >= 0.0).all() and (retired >= -1e-12).all() and (failed >= 0.0).all()
     assert older.sum(axis=0) + retired + failed == pytest.approx(fleet.sum(axis=0), rel=1e-12)
     assert (older[0] == 0.0).all()
+    kept = (1.0 - silicon.PERMANENT_FAILURE_PER_QUARTER) * factor[:-1, None]
+    assert older[1:] == pytest.approx(kept * fleet[:-1], rel=1e-12)
 
 
 def test_half_of_a_generation_survives_to_a_little_after_its_economic_life() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
 from penstock.money import kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
@@ -22,18 +24,56 @@ def net_worth_by_balance(block: Block, state: State) -> Array:
     if len(ties.called):
         kernels.post(ties.called, block.facts.guarantee_beneficiary, layout.payer[layout.guarantee.slice], worth)
     kernels.mark_to_market(ties.stake, firms.value, layout.stake_holder, layout.stake_company, worth)
-    own = (
-        firms.compute_equipment
-        + firms.buildings
-        + firms.construction
-        + firms.inventory
-        + firms.goodwill
-        + firms.other_assets
-        - firms.other_liabilities
-    )
-    worth[: layout.firms] += own
+    add_own(
+        firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
+        firms.other_assets, firms.other_liabilities, worth,
+    )  # fmt: skip
     worth[layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
     return worth
+
+
+@_kernel(numba.void(*[_MAT_IN] * 7, _MAT))
+def add_own(
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    inventory: Array,
+    goodwill: Array,
+    other: Array,
+    owed: Array,
+    worth: Array,
+) -> None:
+    """Add to the first rows of `worth` what firms own outside the ties, less what they owe there."""
+    for f in range(owed.shape[0]):
+        for n in range(owed.shape[1]):
+            plant = equipment[f, n] + buildings[f, n] + construction[f, n]
+            worth[f, n] += plant + inventory[f, n] + goodwill[f, n] + other[f, n] - owed[f, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 7, _VEC))
+def compare(
+    worth: Array,
+    booked: Array,
+    cash: Array,
+    equipment: Array,
+    buildings: Array,
+    other: Array,
+    debt: Array,
+    worst: Array,
+) -> None:
+    """Raise `worst` (paths) to the largest gap between `worth` and `booked`, (units, paths), over a unit's size.
+
+    Plant, other assets and debt are known of firms, which stand first.
+    """
+    for u in range(worth.shape[0]):
+        for n in range(worth.shape[1]):
+            size = abs(cash[u, n]) + abs(booked[u, n]) + 1.0
+            if u < debt.shape[0]:
+                size += equipment[u, n] + buildings[u, n] + other[u, n] + debt[u, n]
+            gap = abs(worth[u, n] - booked[u, n]) / size
+            # what is not a number must not pass for a small gap
+            if gap > worst[n] or gap != gap:
+                worst[n] = gap
 
 
 def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
@@ -46,9 +86,11 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     block, state = now.block, now.state
     layout, books, firms, fleet = block.layout, state.books, state.firms, state.fleet
     worth = net_worth_by_balance(block, state)
-    scale = np.abs(books.cash) + np.abs(books.net_worth) + 1.0
-    scale[: layout.firms] += firms.compute_equipment + firms.buildings + firms.other_assets + block.cache["debt_owed"]
-    balance = (np.abs(worth - books.net_worth) / scale).max(axis=0)
+    balance = np.zeros(block.width)
+    compare(
+        worth, books.net_worth, books.cash, firms.compute_equipment, firms.buildings, firms.other_assets,
+        block.cache["debt_owed"], balance,
+    )  # fmt: skip
     cash = np.abs(books.cash.sum(axis=0)) / np.abs(books.cash).sum(axis=0)
     shares = np.zeros((layout.unit_count, block.width))
     kernels.accumulate(state.ties.stake, layout.stake_company, shares)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,16 @@ class Layout:
     @property
     def ties(self) -> int:
         return len(self.payer)
+
+    @cached_property
+    def capital_ties(self) -> np.ndarray:
+        """Flow ties that buy plant or equipment."""
+        return np.flatnonzero(self.capital_payer < self.unit_count)
+
+    @cached_property
+    def equipment_ties(self) -> np.ndarray:
+        """Flow ties that buy compute equipment."""
+        return np.flatnonzero(self.equipment_payer < self.unit_count)
 
     def members(self, *groups: str) -> np.ndarray:
         """Indices of the firms in these groups."""

@@ -252,9 +252,9 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         )
     )
     return PathBlock(
-        economy={name: np.concatenate(parts, axis=-1) for name, parts in economy.items()},
-        layers={name: np.concatenate(parts, axis=-1) for name, parts in layers.items()},
-        company={name: np.concatenate(parts, axis=-1) for name, parts in company.items()},
+        economy={name: _side_by_side(parts) for name, parts in economy.items()},
+        layers={name: _side_by_side(parts) for name, parts in layers.items()},
+        company={name: _side_by_side(parts) for name, parts in company.items()},
         outcomes={name: values[keys] for name, values in joined_outcomes.items()},
         events=_by_path(events),
         losses=_by_path(losses),
@@ -262,6 +262,11 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         chain=np.concatenate(chain),
         flows=_square(np.concatenate(flows, axis=-1)),
     )
+
+
+def _side_by_side(parts: list[Array]) -> Array:
+    """Paths of all blocks along the last axis; those of one block are not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _by_path(parts: dict[str, list[Array]]) -> dict[str, Array]:

@@ -47,7 +47,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     In a freeze firms below investment grade get nothing and the others half. Lenders' losses close the rest slowly.
     """
     general = np.minimum(np.maximum(0.35 + 0.9 * mood, 0.2), 1.0) * np.minimum(np.maximum(1.0 - losses, 0.25), 1.0)
-    frozen = np.where(freeze > 0, 0.5 * investment_grade, 1.0)
+    frozen = 1.0 - (freeze > 0.0) * (1.0 - 0.5 * investment_grade)
     return general * frozen * (own_loss <= 0.0)
 
 
@@ -89,7 +89,8 @@ def find_need(
             sales = waiting * (revenue[f, n] - revenue_before[f, n] + slow_in[f, n])
             purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
             plant = max(paid[f, 1] * (plant_bills[f, n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
-            wanted = reserve(max(costs, 0.0), interest[f, n], reserve_quarters[f, 0], interest_quarters[f, 0])
+            kept = np.maximum(costs, 0.0)
+            wanted = reserve(kept, interest[f, n], reserve_quarters[f, 0], interest_quarters[f, 0])
             outflow = max(capex[f, n], 0.0) + interest[f, n] + tax[f, n] + principal[f, n]
             tied_up = sales - purchases + plant
             need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
@@ -121,8 +122,8 @@ def find_debt_room(
         for n in range(room.shape[1]):
             own_loss = no_access[f, n] + (1.0 if stage[f, n] >= FIRST_FAILED else 0.0)
             reached = access(mood[n], freeze[n], grade[f, n], own_loss, losses[n])
-            reached = min(max(reached * openness[n], 0.0), 1.0)
-            rolled = min(1.2 * reached, 1.0)
+            reached = np.minimum(np.maximum(reached * openness[n], 0.0), 1.0)
+            rolled = np.minimum(1.2 * reached, 1.0)
             if grade[f, n] > 0.5:
                 rolled = 0.75 if freeze[n] > 0.0 else 1.0
             rolled = rolled if own_loss <= 0.0 else 0.0
@@ -143,8 +144,8 @@ def cover(
 ) -> None:
     """Fill a need (negative = surplus) from each source in order, each at most its room; all (firms, paths), usd_bn.
 
-    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE (of planned capital
-    spending, what goes ahead) and SURPLUS.
+    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE (of planned
+    capital spending, what goes ahead) and SURPLUS.
     """
     for f in range(need.shape[0]):
         for n in range(need.shape[1]):

@@ -53,8 +53,11 @@ _VEC_IN = numba.types.Array(numba.float64, 1, "C", readonly=True)
 _MAT_IN = numba.types.Array(numba.float64, 2, "C", readonly=True)
 _IDX_IN = numba.types.Array(numba.intp, 1, "C", readonly=True)
 _FLAG_IN = numba.types.Array(numba.boolean, 1, "C", readonly=True)
+_VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX = numba.types.Array(numba.intp, 1, "C")
 _MAT = numba.types.Array(numba.float64, 2, "C")
+_FLAG_MAT = numba.types.Array(numba.boolean, 2, "C")
+_FLAG_MAT_IN = numba.types.Array(numba.boolean, 2, "C", readonly=True)
 _CUBE = numba.types.Array(numba.float64, 3, "C")
 _CUBE_IN = numba.types.Array(numba.float64, 3, "C", readonly=True)
 _INT = numba.intp
@@ -206,15 +209,26 @@ def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: F
 
 
 @_kernel(numba.void(_CUBE_IN, _CUBE_IN, _MAT))
-def sum_paid(owed: Floats, paid_share: Floats, paid: Floats) -> None:
-    """Set `paid[u]` to what a unit pays of its dues of all classes; `paid` may have fewer rows."""
-    for u in range(paid.shape[0]):
-        for n in range(paid.shape[1]):
-            paid[u, n] = owed[0, u, n] * paid_share[0, u, n]
-    for c in range(1, owed.shape[0]):
-        for u in range(paid.shape[0]):
-            for n in range(paid.shape[1]):
-                paid[u, n] += owed[c, u, n] * paid_share[c, u, n]
+def share_paid(owed: Floats, paid_share: Floats, share: Floats) -> None:
+    """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.
+
+    One where next to nothing is due.
+    """
+    for u in range(share.shape[0]):
+        for n in range(share.shape[1]):
+            dues = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+            paid = owed[0, u, n] * paid_share[0, u, n] + owed[1, u, n] * paid_share[1, u, n]
+            paid += owed[2, u, n] * paid_share[2, u, n]
+            share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
+def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
+    """Set the dues of each unit, and what is left of its cash and income if everybody pays; (units, paths), usd_bn."""
+    for u in range(dues.shape[0]):
+        for n in range(dues.shape[1]):
+            dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+            gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
 
 
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))

@@ -53,8 +53,30 @@ def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: F
     np.add.at(received, payee, flow * share[payer])
 
 
-def sum_paid(owed: Floats, paid_share: Floats, paid: Floats) -> None:
-    paid[:] = (owed * paid_share).sum(axis=0)[: len(paid)]
+def accumulate_product(amount: Floats, source: Index, share: Floats, index: Index, out: Floats) -> None:
+    np.add.at(out, index, amount[source] * share)
+
+
+def accumulate_rows(amount: Floats, rows: Index, index: Index, out: Floats) -> None:
+    np.add.at(out, index, amount[rows])
+
+
+def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole: Floats, part: Floats) -> None:
+    """Parts of a whole by those who are able; as they were where nobody is."""
+    part[:] = share * able[holder]
+    np.add.at(whole, company, part)
+    part[:] = np.where(whole[company] > 1e-12, part / np.maximum(whole[company], 1e-12), share)
+
+
+def share_paid(owed: Floats, paid_share: Floats, share: Floats) -> None:
+    dues = owed.sum(axis=0)
+    paid = (owed * paid_share).sum(axis=0)
+    share[:] = np.where(dues > 1e-9, paid / np.maximum(dues, 1e-12), 1.0)[: len(share)]
+
+
+def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
+    dues[:] = owed.sum(axis=0)
+    gap[:] = cash + income - dues
 
 
 def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:

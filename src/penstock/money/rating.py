@@ -5,9 +5,11 @@ Classes are numbered from the best (0) to the worst. Arrays (firms, paths).
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
 
-from penstock.bounds import bounded
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -25,17 +27,44 @@ LATE_DOWN, LATE_UP = 1.0, 1.5
 agencies avoid moves that they would have to take back, and upgrade later than they cut)."""
 
 
+@register_jitable
 def watch(seen: Array, distance: Array) -> Array:
     """The distance to default that an agency looks at after a quarter: an average that forgets in about a year."""
-    return seen + MEMORY * (bounded(distance, -SAFE, SAFE) - seen)
+    return seen + MEMORY * (np.minimum(np.maximum(distance, -SAFE), SAFE) - seen)
 
 
-def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, worst: int) -> Array:
+@register_jitable
+def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, worst: float) -> Array:
     """Ratings after a quarter: at most one class worse or better.
 
     opening: the class at the opening, (firms, 1); seen, seen_opening: distances to default now and then.
     """
     lost = (seen_opening - seen) / (STEP * np.maximum(seen_opening, 1.0))
     off = lost - (rating - opening)
-    moved = rating + np.where(off > LATE_DOWN, 1.0, np.where(off < -LATE_UP, -1.0, 0.0))
-    return bounded(moved, 0.0, float(worst))
+    moved = rating + 1.0 * (off > LATE_DOWN) - 1.0 * (off < -LATE_UP)
+    return np.minimum(np.maximum(moved, 0.0), worst)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, *[numba.float64] * 3, *[_MAT] * 3))
+def rate_anew(
+    distance: Array,
+    distance_opening: Array,
+    opening: Array,
+    worst: float,
+    threshold: float,
+    memory: float,
+    seen: Array,
+    rating: Array,
+    fallen: Array,
+) -> None:
+    """Move what agencies see and the ratings that they give; `fallen` counts the quarters since one fell below
+    `threshold` down from `memory`. `opening` is (firms, 1), all else (firms, paths).
+    """
+    for f in range(rating.shape[0]):
+        for n in range(rating.shape[1]):
+            before = rating[f, n]
+            seen[f, n] = watch(seen[f, n], distance[f, n])
+            after = rerate(before, opening[f, 0], seen[f, n], min(distance_opening[f, n], SAFE), worst)
+            rating[f, n] = after
+            late = before <= threshold and after > threshold
+            fallen[f, n] = memory if late else max(fallen[f, n] - 1.0, 0.0)

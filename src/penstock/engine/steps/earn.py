@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
-from penstock.bounds import bounded
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
 from penstock.layers import ai, energy
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+
+Array = np.ndarray
 
 RECESSION_CHANCE = 0.03
 """Chance per quarter that a recession begins: about one in eight years (assumption, 0.02 to 0.04)."""
@@ -23,13 +26,14 @@ def earn(now: Moment) -> None:
     )
     starts = (now.chance(RECESSION) < RECESSION_CHANCE) & now.on("noise") & now.on("earn")
     e.cycle = 1.0 + 0.75 * (e.cycle - 1.0) - th["recession_depth"] * starts + 0.003 * now.shock(CYCLE_NOISE)
-    volatility = th["idiosyncratic_volatility"] * facts.conduct["revenue_volatility"]
     shock = now.firm_shock()
-    if now.on("earn"):
-        f.franchise = bounded(1.0 + 0.95 * (f.franchise - 1.0) + volatility * shock, 0.05, 3.0)
     trend = now.block.trend[now.quarter if now.on("earn") else 0]
-    cycle = np.maximum(1.0 + facts.flows["recession_beta"] * (e.cycle - 1.0), 0.2)
-    now.results["sales"] = facts.flows["other_revenue"] * trend * f.franchise * cycle * f.activity
+    sales = now.results["sales"] = np.empty_like(f.franchise)
+    sell_elsewhere(
+        shock, f.activity, facts.conduct["revenue_volatility"], facts.flows["other_revenue"] * trend,
+        facts.flows["recession_beta"], th["idiosyncratic_volatility"], e.cycle, float(now.on("earn")), f.franchise,
+        sales,
+    )  # fmt: skip
     # power is sold to others, too, at a price that gas moves
     now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
     regulated = now.block.cache["regulated"]
@@ -42,6 +46,33 @@ def earn(now: Moment) -> None:
         now.results["sales"] *= working[: layout.firms]
     now.results["firm_shock"] = shock
     move_shares(now)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT))
+def sell_elsewhere(
+    shock: Array,
+    activity: Array,
+    volatility: Array,
+    trend: Array,
+    beta: Array,
+    volatility_scale: Array,
+    cycle: Array,
+    moves: float,
+    franchise: Array,
+    sales: Array,
+) -> None:
+    """Set sales outside the ties, (firms, paths), and move `franchise`, each firm's business relative to its trend.
+
+    A franchise forgets a twentieth of what set it off; it stands still where `moves` is 0. `volatility`, `trend` (sales
+    of a quarter, usd_bn) and `beta` (to the business cycle) are (firms, 1).
+    """
+    for f in range(sales.shape[0]):
+        for n in range(sales.shape[1]):
+            moved = 1.0 + 0.95 * (franchise[f, n] - 1.0) + volatility_scale[n] * volatility[f, 0] * shock[f, n]
+            if moves > 0.0:
+                franchise[f, n] = min(max(moved, 0.05), 3.0)
+            felt = max(1.0 + beta[f, 0] * (cycle[n] - 1.0), 0.2)
+            sales[f, n] = trend[f, 0] * franchise[f, n] * felt * activity[f, n]
 
 
 def move_shares(now: Moment) -> None:

@@ -180,8 +180,8 @@ def needed(now: Moment) -> Array:
     layout, r, f, facts, cache = (
         now.block.layout, now.results, now.state.firms, now.block.facts, now.block.cache,
     )  # fmt: skip
-    owed = np.zeros((layout.unit_count + 1, now.block.width))
-    kernels.accumulate(now.state.ties.receivable[layout.flow.slice], layout.capital_payer, owed)
+    owed, rows = np.zeros((layout.unit_count, now.block.width)), layout.capital_ties
+    kernels.accumulate_rows(now.state.ties.receivable, rows, layout.flow_payer[rows], owed)
     wait = np.maximum(cache["quarters_to_income"] - now.quarter, 2.0)
     need = np.empty_like(f.value)
     funding.find_need(
@@ -249,7 +249,7 @@ def draw_debt(now: Moment) -> None:
     if given is not None and left is not None:
         share = shares_left(share, given, layout.borrower, left)
     r["new_rate"] = new_rate(now)
-    f.rate, f.line = f.rate.copy(), f.line - r["line_drawn"]
+    f.line = f.line - r["line_drawn"]
     mix_rates(r["new_debt"], r["new_rate"], now.block.cache["debt_owed"], f.rate)
     drawn = r["drawn"] = np.empty_like(ties.debt)
     lend(r["new_debt"], share, layout.lender, layout.borrower, drawn, ties.debt, books.cash)

@@ -21,22 +21,26 @@ MEMORY_QUARTERS = 4.0
 def rate_anew(now: Moment) -> None:
     """Moves ratings with distance to default, late and in steps; notes who lost investment grade."""
     f = now.state.firms
-    f.fallen = np.maximum(f.fallen - 1.0, 0.0)
     if not now.on("value"):
+        f.fallen = np.maximum(f.fallen - 1.0, 0.0)
         return
-    before = f.rating <= INVESTMENT_GRADE
-    f.distance_seen = rating.watch(f.distance_seen, f.distance)
-    opening = now.block.layout.rating[:, None]
-    then = np.minimum(f.distance_opening, rating.SAFE)
-    f.rating = rating.rerate(f.rating, opening, f.distance_seen, then, len(RATINGS) - 1)
-    f.fallen = np.where(before & (f.rating > INVESTMENT_GRADE), MEMORY_QUARTERS, f.fallen)
+    opening = now.block.layout.rating.astype(float)[:, None]
+    rating.rate_anew(
+        f.distance, f.distance_opening, opening, len(RATINGS) - 1, INVESTMENT_GRADE, MEMORY_QUARTERS,
+        f.distance_seen, f.rating, f.fallen,
+    )  # fmt: skip
+    # what was known of the quarter's ratings is old now
+    now.results.pop("investment_grade", None)
 
 
 def investment_grade(now: Moment) -> Array:
     """1 for firms of investment grade, after rating cuts that the scenario tells, (firms, paths)."""
-    own = (now.state.firms.rating <= INVESTMENT_GRADE).astype(float)
-    told = now.struck("investment_grade")
-    return own if told is None else np.minimum(own, told)
+    known = now.results.get("investment_grade")
+    if known is None:
+        known = (now.state.firms.rating <= INVESTMENT_GRADE).astype(float)
+        told = now.struck("investment_grade")
+        known = now.results["investment_grade"] = known if told is None else np.minimum(known, told)
+    return known
 
 
 def by_rating(now: Moment, table: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -11,6 +12,7 @@ from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
 from penstock.money import failure
+from penstock.money.kernels import _FLAG_MAT, _FLAG_MAT_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -57,26 +59,63 @@ def find_failures(now: Moment) -> Array:
     f, r, facts, th = now.state.firms, now.results, now.block.facts, now.block.theta
     alive = f.stage < RESTRUCTURED
     r["solvent"] = now.state.books.net_worth[: now.block.layout.firms] > 0.0
-    missed = (r["paid_share"] < MISS) & alive
-    behind = (r["paid_share"] < MISS) & (f.stage < GONE)
-    f.missed = np.where(behind, f.missed + 1.0, 0.0)
-    first = missed & (f.missed == 1.0) & (f.stage == 0.0)
-    failed = alive & ((f.missed >= MISSES_TO_DEFAULT) | (r["paid_share"] < 1.0 - LARGEST_MISS))
-    if now.on("mend"):
-        # causes outside the model: the upper tail of the number whose lower tail closes market access
-        rate = th["failure_intensity"] * lenders.by_rating(now, facts.own_cause_rate) / 4.0
-        # money does not keep a firm from fraud, but below investment grade the rate stands for a want of it
-        net_cash = now.state.books.cash[: now.block.layout.firms] - now.block.cache["debt_owed"]
-        rich = (net_cash > facts.constants["rich_net_cash"]) & (lenders.investment_grade(now) < 0.5)
-        own = alive & (now.firm_chance() > 1.0 - rate) & ~rich & now.on("noise")
-        r["own_cause"] = own
-        failed = failed | own
-    else:
-        r["own_cause"] = np.zeros_like(failed)
-    failed = failed | forced(now, alive)
-    f.stage = np.where(first & ~failed, DISTRESS, np.where(missed | ~alive | failed, f.stage, 0.0 * f.stage))
-    r["distress_now"] = first & ~failed
+    by_scenario = forced(now, alive)
+    r["own_cause"], r["distress_now"], failed = (np.empty_like(alive) for _ in range(3))
+    active = now.on("mend") and now.on("noise")
+    judge(
+        r["paid_share"], now.state.books.cash, now.block.cache["debt_owed"], lenders.investment_grade(now), f.rating,
+        now.firm_chance(), by_scenario, facts.own_cause_rate, th["failure_intensity"] * float(active),
+        facts.constants["rich_net_cash"], f.missed, f.stage, r["own_cause"], r["distress_now"], failed,
+    )  # fmt: skip
     return failed
+
+
+@_kernel(
+    numba.void(*[_MAT_IN] * 6, _FLAG_MAT_IN, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT, *[_FLAG_MAT] * 3),
+)
+def judge(
+    paid: Array,
+    cash: Array,
+    owed: Array,
+    grade: Array,
+    rating: Array,
+    chance: Array,
+    by_scenario: Array,
+    yearly_rate: Array,
+    intensity: Array,
+    rich: float,
+    missed: Array,
+    stage: Array,
+    own_cause: Array,
+    distress: Array,
+    failed: Array,
+) -> None:
+    """Count missed payments, move stages of distress, and set who defaults and who misses for the first time.
+
+    A firm defaults at the second miss running, at a large one, where the scenario says so, or by a cause of its own
+    outside the model: at the `yearly_rate` of its class (by rating class) by `intensity` (paths), in the upper tail of
+    the number whose lower tail closes market access. Money does not keep a firm from fraud, but below investment grade
+    the rate stands for a want of it: there it spares firms with net cash above `rich`.
+    """
+    for f in range(paid.shape[0]):
+        for n in range(paid.shape[1]):
+            before = stage[f, n]
+            alive = before < RESTRUCTURED
+            misses = paid[f, n] < MISS
+            missed[f, n] = missed[f, n] + 1.0 if misses and before < GONE else 0.0
+            rate = intensity[n] * yearly_rate[int(rating[f, n])] / 4.0
+            spared = cash[f, n] - owed[f, n] > rich and grade[f, n] < 0.5
+            own = alive and chance[f, n] > 1.0 - rate and not spared
+            large = paid[f, n] < 1.0 - LARGEST_MISS
+            fails = (alive and (missed[f, n] >= MISSES_TO_DEFAULT or large)) or own or by_scenario[f, n]
+            first = alive and misses and missed[f, n] == 1.0 and before == 0.0 and not fails
+            own_cause[f, n] = own
+            failed[f, n] = fails
+            distress[f, n] = first
+            if first:
+                stage[f, n] = DISTRESS
+            elif alive and not misses and not fails:
+                stage[f, n] = 0.0
 
 
 def forced(now: Moment, alive: Array) -> Array:

@@ -16,6 +16,12 @@ FRESH_SHARE_AT_RISK = 0.15
 """Share of a fab's output that hangs on tools and spare parts of the same quarter (assumption, 0.05 to 0.3)."""
 
 
+FELT_AT_ONCE = {"optics": 1.0, "tools": FRESH_SHARE_AT_RISK, "eda": 0.05, "wafers": 0.0, "memory": 0.0}
+"""Part of what a supplier's inputs lack that its own deliveries lack in the same quarter; optics first, memory last.
+
+Optics go into each scanner; a fab runs on without new tools, a designer without software for a while (eda: assumption,
+0 to 0.1). Wafers and memory bound what designers ship.
+"""
 CANCELLED = 0.6
 """Share of refused deliveries that are cancelled; the rest stays in the book (assumption, 0.3 to 0.9)."""
 FAB_FORESIGHT_YEARS = 0.5
@@ -38,15 +44,12 @@ def supply_chain(now: Moment) -> None:
     if left is not None:
         supply = supply * left
     supply = np.minimum(supply, 1.5)
-    for category in ("optics", "tools", "eda", "wafers", "memory"):
+    for category, felt in FELT_AT_ONCE.items():
         missing = np.maximum(_missing(now, category, supply), 0.0)
         now.results[f"missing_{category}"] = missing
-        if category == "optics":
-            supply = supply * (1.0 - missing)
-        elif category == "tools":
-            supply = supply * (1.0 - FRESH_SHARE_AT_RISK * missing)
-        elif category == "eda":
-            supply = supply * (1.0 - 0.05 * missing)
+        if felt > 0.0:
+            buyers = now.block.cache[f"payers_{category}"]
+            supply[buyers] *= 1.0 - felt * missing[buyers]
     short = np.maximum(now.results["missing_wafers"], now.results["missing_memory"])
     # a designer ships what both its own works and its inputs carry
     now.results["supply"] = np.where(short > 0.0, np.minimum(supply, 1.0 - short), supply)
@@ -129,8 +132,8 @@ def deliver(now: Moment) -> None:
 def grow_old(now: Moment) -> None:
     fleet = now.state.fleet
     factor = now.block.cache["survival"]
-    fleet.stock, retired, failed = silicon.age_fleet(fleet.stock, factor, now.results["owner_stock"])
-    fleet.power = silicon.survivors(fleet.power, factor)
+    retired, failed = silicon.age_fleet(fleet.stock, factor, now.results["owner_stock"])
+    now.results["power_in_use"] = silicon.survive(fleet.power, factor)
     fleet.retired = fleet.retired + retired
     fleet.failed = fleet.failed + failed
 
@@ -171,9 +174,8 @@ def come_late(now: Moment) -> None:
 def put_in_service(now: Moment) -> None:
     """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
     fleet, r = now.state.fleet, now.results
-    power = fleet.power[1:].sum(axis=0)
     # what an owner may draw is the smaller of its halls and its firm power
-    headroom = np.minimum(fleet.halls, fleet.firm_power) - power
+    headroom = np.minimum(fleet.halls, fleet.firm_power) - r["power_in_use"]
     installed = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
     if not now.on("order"):
         installed = fleet.waiting.copy()
@@ -181,15 +183,20 @@ def put_in_service(now: Moment) -> None:
     fleet.stock[0] = installed
     fleet.power[0] = installed * r["power_per_h100e"]
     crowded = fleet.waiting > 0.05 * np.maximum(r["owner_stock"], 1e-9)
-    keep = np.where(crowded, 0.88, 1.0)
-    if crowded.any():
-        old = fleet.stock[11:]
-        fleet.retired = fleet.retired + old.sum(axis=0) * (1.0 - keep)
-        old *= keep
-        fleet.power[11:] *= keep
+    owners, lanes = np.nonzero(crowded)
+    if len(owners):
+        old = fleet.stock[OLD:, owners, lanes]
+        fleet.retired[owners, lanes] += old.sum(axis=0) * (1.0 - KEPT_OF_OLD)
+        fleet.stock[OLD:, owners, lanes] = old * KEPT_OF_OLD
+        fleet.power[OLD:, owners, lanes] *= KEPT_OF_OLD
     r["installed"] = installed
     r["hall_binding"] = crowded & (fleet.halls <= fleet.firm_power)
     r["power_binding"] = crowded & (fleet.halls > fleet.firm_power)
+
+
+OLD, KEPT_OF_OLD = 11, 0.88
+"""Age in quarters from which chips make room where new ones wait, and the share of them that stays a quarter
+(assumptions, 8 to 16 and 0.8 to 0.95)."""
 
 
 def expand_supply(now: Moment) -> None:

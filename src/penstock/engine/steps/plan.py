@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -11,6 +12,7 @@ from penstock.engine.reach import reach_of
 from penstock.engine.steps import lenders
 from penstock.layers import energy, facilities
 from penstock.money import funding, kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -264,16 +266,48 @@ def rounds_open(now: Moment) -> Array:
 
 def debt_room(now: Moment) -> Array:
     """Debt that lenders would still give by earnings and by assets, (firms, paths), usd_bn; may be negative."""
-    f, c, th = now.state.firms, now.block.facts.conduct, now.block.theta
-    yearly = 4.0 * np.maximum(f.ebitda, 0.0)
-    assets = f.compute_equipment + f.buildings + f.construction
-    # those who borrow on what they hold are lent a share of its price today
-    assets = assets + now.block.cache["holding"] * now.state.books.stakes[: now.block.layout.firms]
-    limit = np.maximum(c["debt_multiple"] * yearly, c["asset_debt_limit"] * assets) * th["debt_multiple_scale"]
-    limit = limit * lenders.by_rating(now, now.block.cache["rating_appetite"])
-    backed = CONTRACT_ADVANCE * 4.0 * now.results["contract_growth"]
-    now.results["debt_capacity"] = limit + backed
-    return now.results["debt_capacity"] - now.block.cache["debt_owed"]
+    f, c, r, cache = now.state.firms, now.block.facts.conduct, now.results, now.block.cache
+    capacity, room = np.empty_like(f.value), np.empty_like(f.value)
+    lend_against(
+        f.ebitda, f.compute_equipment, f.buildings, f.construction, now.state.books.stakes, r["contract_growth"],
+        f.rating, cache["debt_owed"], c["debt_multiple"], c["asset_debt_limit"], cache["holding"],
+        cache["rating_appetite"], now.block.theta["debt_multiple_scale"], capacity, room,
+    )  # fmt: skip
+    r["debt_capacity"] = capacity
+    return room
+
+
+@_kernel(numba.void(*[_MAT_IN] * 11, _VEC_IN, _VEC_IN, _MAT, _MAT))
+def lend_against(
+    ebitda: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    stakes: Array,
+    contracts: Array,
+    rating: Array,
+    owed: Array,
+    multiple: Array,
+    asset_share: Array,
+    holding: Array,
+    appetite: Array,
+    scale: Array,
+    capacity: Array,
+    room: Array,
+) -> None:
+    """Set what lenders would lend each firm and what is left of it, (firms, paths), usd_bn.
+
+    On earnings by a `multiple` or on assets by a share, `holding` of the stakes among them (those who borrow on what
+    they hold are lent a share of its price today), all (firms, 1); by the lenders' `appetite` for a class and the
+    times' `scale` (paths); and an advance on contracted income to come. `stakes` and `contracts` may have more rows.
+    """
+    for f in range(room.shape[0]):
+        for n in range(room.shape[1]):
+            assets = equipment[f, n] + buildings[f, n] + construction[f, n] + holding[f, 0] * stakes[f, n]
+            limit = max(multiple[f, 0] * 4.0 * max(ebitda[f, n], 0.0), asset_share[f, 0] * assets) * scale[n]
+            limit *= appetite[int(rating[f, n])]
+            capacity[f, n] = limit + CONTRACT_ADVANCE * 4.0 * contracts[f, n]
+            room[f, n] = capacity[f, n] - owed[f, n]
 
 
 def integrate(now: Moment) -> None:

@@ -45,28 +45,27 @@ def settle(now: Moment) -> None:
     """Sets paid by tie, the share of its dues that each firm paid, and posts cash, bills and receivables."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     r["income"] = bill(now)
-    dues = scratch.owed.sum(axis=0)
-    gap = books.cash + r["income"] - dues
+    dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
+    kernels.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     if now.on("fund") and fund.issue_in_need(now, -gap[: layout.firms]):
-        gap = books.cash + r["income"] - dues
-    short = (gap[: layout.firms] < -1e-9).any(axis=0)
+        kernels.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
+    short: Array = np.asarray((gap[: layout.firms] < -1e-9).any(axis=0))
     r["granted"] = np.zeros((layout.firms, now.block.width))
     rescue_before(now, gap)
     r["contained"] = contain(now, gap, dues, short)
     clear(now, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
     r["dues"] = dues[: layout.firms]
-    share = share_paid(now, dues)
+    share = share_paid(now)
     r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
     post(now)
 
 
-def share_paid(now: Moment, dues: Array) -> Array:
+def share_paid(now: Moment) -> Array:
     """Share of all its dues that each firm pays, (firms, paths)."""
-    firms, scratch = now.block.layout.firms, now.block.scratch
-    paid = np.empty((firms, now.block.width))
-    kernels.sum_paid(scratch.owed, scratch.paid_share, paid)
-    return np.where(dues[:firms] > 1e-9, paid / np.maximum(dues[:firms], 1e-12), 1.0)
+    share = np.empty((now.block.layout.firms, now.block.width))
+    kernels.share_paid(now.block.scratch.owed, now.block.scratch.paid_share, share)
+    return share
 
 
 def post(now: Moment) -> None:
@@ -112,7 +111,7 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     firms = layout.firms
     if now.on("settle"):
         clear(now, short)
-        share = share_paid(now, dues)
+        share = share_paid(now)
         late = (f.missed + (share < MISS) >= MISSES_TO_DEFAULT) & (share < MISS)
         fails = (f.stage < 2.0) & (late | (share < 1.0 - LARGEST_MISS))
         lanes = np.asarray(fails.any(axis=0) | (f.stage >= 2.0).any(axis=0))

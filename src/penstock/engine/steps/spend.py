@@ -7,6 +7,7 @@ building hangs on the orders that go ahead, so it is run again once they are kno
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES
@@ -14,6 +15,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import drivers
 from penstock.money import kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -153,47 +155,86 @@ def deliver_compute(now: Moment, flow: Array) -> None:
     cache["compute_expected"] = r["compute_asked"]
 
 
+MAINTENANCE = 0.3
+"""Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5; docs/decisions/0003)."""
+
+
 def capital_spending(now: Moment) -> None:
     """Capital spending along the ties, outside them, and in all, (firms, paths); AI spending of the economy."""
     r, cache, layout, facts, f = (
         now.results, now.block.cache, now.block.layout, now.block.facts, now.state.firms,
     )  # fmt: skip
-    owners = layout.owners
-    bought = np.zeros((2, layout.unit_count + 1, now.block.width))
-    kernels.accumulate(now.block.scratch.flow, layout.capital_payer, bought[0])
-    kernels.accumulate(now.block.scratch.flow, layout.equipment_payer, bought[1])
-    tied = bought[0, : layout.firms]
-    r["tied_equipment"] = bought[1, : layout.firms]
-    worn = cache["wear"] if now.on("close") else 0.0
-    ordinary = MAINTENANCE * worn + (1.0 - MAINTENANCE) * now.block.trend[now.quarter]
-    core = facts.core_capex * ordinary * np.minimum(f.activity, 1.0) * f.capex_scale
-    # the part of a firm's AI spending that no tie names moves with the part that ties carry
-    rest = core.copy()
-    rest[:owners] += cache["it_rest"] * r["equipment_ratio"][:-1] + cache["site_rest"][:owners] * r["site_ratio"][:-1]
-    rest[owners:] += cache["site_rest"][owners:] * capital_index(now)[owners:] * f.capex_scale[owners:]
-    r["capital_rest"] = rest
-    r["tied_capital"] = tied
-    r["capex"] = rest + tied
-    ai = np.maximum(r["capex"] - core, 0.0)
-    r["ai_capex_share"] = ai / np.maximum(r["capex"], 1e-9)
+    bought = np.zeros((2, layout.unit_count, now.block.width))
+    for number, rows in enumerate((layout.capital_ties, layout.equipment_ties)):
+        kernels.accumulate_rows(now.block.scratch.flow, rows, layout.flow_payer[rows], bought[number])
+    tied, r["tied_equipment"] = bought[:, : layout.firms]
+    shape = tied.shape
+    rest, capex, ai, share = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
+    add_capital(
+        facts.core_capex, now.block.trend[now.quarter], cache["wear"], float(now.on("close")), f.activity,
+        f.capex_scale, ai_spending_without_ties(now), tied, rest, capex, ai, share,
+    )  # fmt: skip
+    r["capital_rest"], r["tied_capital"], r["capex"], r["ai_capex_share"] = rest, tied, capex, share
     elsewhere = bought[0, layout.owner_unit[-1]]
-    r["ai_capex"] = ai[:owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
+    r["ai_capex"] = ai[: layout.owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
 
 
-MAINTENANCE = 0.3
-"""Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5; docs/decisions/0003)."""
+def ai_spending_without_ties(now: Moment) -> Array:
+    """The part of a firm's AI spending that no tie names moves with the part that ties carry, (firms, paths)."""
+    r, cache, owners = now.results, now.block.cache, now.block.layout.owners
+    spent = np.empty_like(now.state.firms.value)
+    spent[:owners] = cache["it_rest"] * r["equipment_ratio"][:-1] + cache["site_rest"][:owners] * r["site_ratio"][:-1]
+    spent[owners:] = cache["site_rest"][owners:] * capital_index(now) * now.state.firms.capex_scale[owners:]
+    return spent
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT_IN] * 4, *[_MAT] * 4))
+def add_capital(
+    core_opening: Array,
+    trend: Array,
+    wear: Array,
+    wears: float,
+    activity: Array,
+    scale: Array,
+    ai_rest: Array,
+    tied: Array,
+    rest: Array,
+    capex: Array,
+    ai: Array,
+    ai_share: Array,
+) -> None:
+    """Set capital spending outside the ties, in all, and the part of it for AI; (firms, paths), usd_bn.
+
+    Ordinary spending replaces what wears out (nothing where `wears` is 0) and follows the `trend` of the business;
+    `core_opening` and `trend` are (firms, 1).
+    """
+    for f in range(rest.shape[0]):
+        growing = (1.0 - MAINTENANCE) * trend[f, 0]
+        for n in range(rest.shape[1]):
+            ordinary = MAINTENANCE * wear[f, n] * wears + growing
+            core = core_opening[f, 0] * ordinary * min(activity[f, n], 1.0) * scale[f, n]
+            rest[f, n] = core + ai_rest[f, n]
+            capex[f, n] = rest[f, n] + tied[f, n]
+            ai[f, n] = max(capex[f, n] - core, 0.0)
+            ai_share[f, n] = ai[f, n] / max(capex[f, n], 1e-9)
 
 
 def capital_index(now: Moment) -> Array:
-    """AI capital spending of firms without fleets: by sales, fabs by starts too, builders by what is built."""
-    r, cache = now.results, now.block.cache
-    firms = now.block.layout.firms
-    sold = np.minimum(r["revenue"] / cache["revenue_opening"][:firms], 6.0)
+    """AI capital spending of firms without fleets over the opening's, (firms less owners, paths).
+
+    By sales, fabs by starts too, builders by what is built.
+    """
+    r, cache, layout = now.results, now.block.cache, now.block.layout
+    rows = slice(layout.owners, layout.firms)
+    sold = np.minimum(r["revenue"][rows] / cache["revenue_opening"][rows], 6.0)
     index = sold if now.on("spend") else np.ones_like(sold)
-    fabs = cache["fab_firms"]
+    fabs, power, builders = (
+        cache[name][cache[name] >= layout.owners] for name in ("fab_firms", "power_firms", "builders")
+    )
     part = cache["ai_sales_share"][fabs]
     if now.on("spend"):
-        index[fabs] = part * index[fabs] * r["fab_index"] + (1.0 - part) * now.block.trend[now.quarter, fabs]
-    index[cache["power_firms"]] = r["generation_index"]
-    index[cache["builders"]] = r["leased_work"]
+        mine = part * index[fabs - layout.owners] * r["fab_index"]
+        index[fabs - layout.owners] = mine + (1.0 - part) * now.block.trend[now.quarter, fabs]
+    index[power - layout.owners] = r["generation_index"]
+    index[builders - layout.owners] = r["leased_work"]
     return index

@@ -8,7 +8,7 @@ from penstock.layers.silicon.quarter import (
     input_availability,
     install,
     survival_factor,
-    survivors,
+    survive,
 )
 from penstock.layers.silicon.roofline import batch_for_speed, batch_limit, decode, gemm_time, prefill, replica
 from penstock.layers.silicon.serving import busy_chips, throughput
@@ -28,6 +28,6 @@ __all__ = [
     "prefill",
     "replica",
     "survival_factor",
-    "survivors",
+    "survive",
     "throughput",
 ]

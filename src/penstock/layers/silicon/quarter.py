@@ -5,6 +5,7 @@ Fleet arrays are (ages, owners, paths) in million H100e, age in quarters.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -30,19 +31,38 @@ def survival_factor(ages: int, life_years: Array) -> Array:
     return factor
 
 
-def age_fleet(fleet: Array, factor: Array, total: Array) -> tuple[Array, Array, Array]:
-    """The fleet a quarter older, what was retired and what failed; total is its sum over ages, (owners, paths)."""
+def age_fleet(fleet: Array, factor: Array, total: Array) -> tuple[Array, Array]:
+    """Makes the fleet a quarter older where it lies; what was retired and what failed, (owners, paths).
+
+    total: its sum over ages before, (owners, paths).
+    """
     failed = PERMANENT_FAILURE_PER_QUARTER * total
-    older = survivors(fleet, factor)
-    return older, total - failed - older.sum(axis=0), failed
+    return total - failed - survive(fleet, factor), failed
 
 
-def survivors(fleet: Array, factor: Array) -> Array:
-    """What is left of each age class a quarter later; age 0 is empty, the last class is gone."""
-    older = np.empty_like(fleet)
-    np.multiply(fleet[:-1], ((1.0 - PERMANENT_FAILURE_PER_QUARTER) * factor[:-1])[:, None, :], out=older[1:])
-    older[0] = 0.0
-    return older
+def survive(fleet: Array, factor: Array) -> Array:
+    """Leaves of each age class what survives the quarter, where it lies; returns the sum over ages, (owners, paths).
+
+    Age 0 is empty after, the last class is gone.
+    """
+    left = np.zeros(fleet.shape[1:])
+    _grow_older(fleet, (1.0 - PERMANENT_FAILURE_PER_QUARTER) * factor, left)
+    return left
+
+
+@numba.njit(
+    numba.void(numba.float64[:, :, ::1], numba.float64[:, ::1], numba.float64[:, ::1]),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def _grow_older(fleet: Array, kept: Array, left: Array) -> None:
+    for a in range(fleet.shape[0] - 1, 0, -1):
+        for o in range(fleet.shape[1]):
+            for n in range(fleet.shape[2]):
+                fleet[a, o, n] = fleet[a - 1, o, n] * kept[a - 1, n]
+                left[o, n] += fleet[a, o, n]
+    fleet[0] = 0.0
 
 
 def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:
