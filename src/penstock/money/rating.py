@@ -64,7 +64,8 @@ def rate_anew(
         for n in range(rating.shape[1]):
             before = rating[f, n]
             seen[f, n] = watch(seen[f, n], distance[f, n])
-            after = rerate(before, opening[f, 0], seen[f, n], min(distance_opening[f, n], SAFE), worst)
+            then = np.minimum(distance_opening[f, n], SAFE)
+            after = rerate(before, opening[f, 0], seen[f, n], then, worst)
             rating[f, n] = after
             late = before <= threshold and after > threshold
             fallen[f, n] = memory if late else max(fallen[f, n] - 1.0, 0.0)
