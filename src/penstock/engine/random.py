@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 PARAMETERS = 128
 ECONOMY = 16
 FIRM_STEP = 256
 """Firm columns are drawn in multiples of this, so that a company added at the end moves no other draw."""
+
+SIDE_BY_SIDE = 8
+"""Paths that are drawn before they are put in order: as many numbers as a cache line holds."""
 
 _STREAMS = {
     "parameters": 1,
@@ -64,26 +68,41 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray) ->
     count = len(paths)
     parameters, changes = np.empty((count, PARAMETERS)), np.empty((count, PARAMETERS))
     economy_normal, economy_uniform = np.empty((2, count, quarters, ECONOMY))
-    firm_normal, firm_uniform = np.empty((2, count, quarters, firms))
-    streams, step = Streams(seed), np.empty((quarters, drawn))
-    for lane, path in enumerate(paths):
-        streams.at(path, "parameters").random(out=parameters[lane])
-        streams.at(path, "changes").random(out=changes[lane])
-        streams.at(path, "economy_normal").standard_normal(out=economy_normal[lane])
-        streams.at(path, "economy_uniform").random(out=economy_uniform[lane])
-        streams.at(path, "firm_normal").standard_normal(out=step)
-        np.take(step, columns, axis=1, out=firm_normal[lane], mode="clip")
-        streams.at(path, "firm_uniform").random(out=step)
-        np.take(step, columns, axis=1, out=firm_uniform[lane], mode="clip")
+    firm_normal, firm_uniform = np.empty((2, quarters, firms, count))
+    streams, places = Streams(seed), np.ascontiguousarray(columns, dtype=np.intp)
+    some = np.empty((2, SIDE_BY_SIDE, quarters, drawn))
+    for first in range(0, count, SIDE_BY_SIDE):
+        lanes = range(first, min(first + SIDE_BY_SIDE, count))
+        for row, lane in enumerate(lanes):
+            path = paths[lane]
+            streams.at(path, "parameters").random(out=parameters[lane])
+            streams.at(path, "changes").random(out=changes[lane])
+            streams.at(path, "economy_normal").standard_normal(out=economy_normal[lane])
+            streams.at(path, "economy_uniform").random(out=economy_uniform[lane])
+            streams.at(path, "firm_normal").standard_normal(out=some[0, row])
+            streams.at(path, "firm_uniform").random(out=some[1, row])
+        for numbers, out in ((some[0], firm_normal), (some[1], firm_uniform)):
+            _set_lanes(numbers[: len(lanes)], places, first, out)
     return Draws(
         parameters=_paths_last(parameters),
         changes=_paths_last(changes),
         economy_normal=_paths_last(economy_normal),
         economy_uniform=_paths_last(economy_uniform),
-        firm_normal=_paths_last(firm_normal),
-        firm_uniform=_paths_last(firm_uniform),
+        firm_normal=firm_normal,
+        firm_uniform=firm_uniform,
     )
 
 
 def _paths_last(drawn: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(drawn, 0, -1))
+
+
+@numba.njit(
+    numba.void(numba.float64[:, :, ::1], numba.intp[::1], numba.intp, numba.float64[:, :, ::1]), cache=True, nogil=True
+)
+def _set_lanes(drawn: np.ndarray, columns: np.ndarray, first: int, out: np.ndarray) -> None:
+    """Set `out[quarter, firm, first + row]` to `drawn[row, quarter, columns[firm]]`."""
+    for quarter in range(out.shape[0]):
+        for firm in range(out.shape[1]):
+            for row in range(drawn.shape[0]):
+                out[quarter, firm, first + row] = drawn[row, quarter, columns[firm]]

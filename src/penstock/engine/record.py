@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -18,6 +19,7 @@ from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
 from penstock.layers import energy
 from penstock.money import failure, kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 from penstock.scenarios import quarters as calendar
 
 Array = np.ndarray
@@ -368,16 +370,22 @@ def financed_revenue(now: Moment) -> Array:
     A firm's share of strategic money in all its money of the quarter goes with each dollar it pays, (firms, paths).
     """
     r, layout, block = now.results, now.block.layout, now.block
-    strategic = block.facts.strategic[:, None] * r["stake_paid"]
-    invested = np.zeros((layout.unit_count, block.width))
-    kernels.accumulate(np.ascontiguousarray(strategic), layout.stake_company, invested)
-    invested[: layout.firms] += r["vendor_credit"]
-    money = np.maximum(r["revenue"] + r["equity_raised"] + r["new_debt"], 1e-9)
+    strategic = np.flatnonzero(block.facts.strategic)
     share = np.zeros((layout.unit_count, block.width))
-    share[: layout.firms] = np.minimum(invested[: layout.firms] / money, 1.0)
+    kernels.accumulate_rows(r["stake_paid"], strategic, layout.stake_company[strategic], share)
+    sellers_share(r["vendor_credit"], r["revenue"], r["equity_raised"], r["new_debt"], share)
     received = np.zeros_like(share)
     kernels.pass_on(block.scratch.flow, layout.flow_payer, layout.flow_payee, share, received)
     return received[: layout.firms]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 4, _MAT))
+def sellers_share(vendor: Array, revenue: Array, equity: Array, debt: Array, share: Array) -> None:
+    """Turn what suppliers invest in a firm (first rows of `share`) into their share of its money of the quarter."""
+    for f in range(revenue.shape[0]):
+        for n in range(revenue.shape[1]):
+            money = max(revenue[f, n] + equity[f, n] + debt[f, n], 1e-9)
+            share[f, n] = min((share[f, n] + vendor[f, n]) / money, 1.0)
 
 
 def _struck(now: Moment, firms: Array, lanes: Array) -> Array:

@@ -61,6 +61,10 @@ def accumulate_rows(amount: Floats, rows: Index, index: Index, out: Floats) -> N
     np.add.at(out, index, amount[rows])
 
 
+def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
+    debt += interest - interest_paid - principal_paid
+
+
 def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole: Floats, part: Floats) -> None:
     """Parts of a whole by those who are able; as they were where nobody is."""
     part[:] = share * able[holder]

@@ -114,7 +114,9 @@ def plan_debt_service(now: Moment) -> None:
     lenders.test_covenants(now)
     share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
     called = r["called_debt"] / np.maximum(cache["debt_owed"], 1e-9)
-    r["interest_due"], r["principal_due"] = np.empty_like(debt), np.empty_like(debt)
+    # what falls due on debts stands in its place among all dues of the quarter
+    dues = now.block.scratch.due
+    r["interest_due"], r["principal_due"] = dues[layout.interest.slice], dues[layout.principal.slice]
     sums = np.zeros((2, layout.firms, now.block.width))
     fall_due(
         debt, f.rate, share.astype(float), cache["extend"], called, layout.borrower,

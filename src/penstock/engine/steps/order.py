@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -9,6 +10,7 @@ from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
+from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _MAT, _kernel
 
 Array = np.ndarray
 
@@ -43,29 +45,33 @@ def supply_chain(now: Moment) -> None:
     left = now.struck("supply")
     if left is not None:
         supply = supply * left
-    supply = np.minimum(supply, 1.5)
+    # what lacks, so that nothing has to be taken from one again and again
+    lacks = 1.0 - np.minimum(supply, 1.5)
+    inputs = []
     for category, felt in FELT_AT_ONCE.items():
-        missing = np.maximum(_missing(now, category, supply), 0.0)
+        missing = np.maximum(_missing(now, category, lacks), 0.0)
         now.results[f"missing_{category}"] = missing
         if felt > 0.0:
             buyers = now.block.cache[f"payers_{category}"]
-            supply[buyers] *= 1.0 - felt * missing[buyers]
-    short = np.maximum(now.results["missing_wafers"], now.results["missing_memory"])
+            lacks[buyers] = 1.0 - (1.0 - lacks[buyers]) * (1.0 - felt * missing[buyers])
+        else:
+            inputs.append(missing)
+    short = np.maximum(*inputs)
     # a designer ships what both its own works and its inputs carry
-    now.results["supply"] = np.where(short > 0.0, np.minimum(supply, 1.0 - short), supply)
+    now.results["supply"] = 1.0 - np.where(short > 0.0, np.maximum(lacks, short), lacks)
     if left is not None:
-        working = left * np.ones_like(supply)
-        racks = np.maximum(_missing(now, "servers", working), _missing(now, "network", working))
+        idle = 1.0 - left * np.ones_like(supply)
+        racks = np.maximum(_missing(now, "servers", idle), _missing(now, "network", idle))
         now.results["missing_racks"] = racks[layout.owner_unit]
 
 
-def _missing(now: Moment, category: str, supply: Array) -> Array:
-    """Share of its input in a category that each buyer misses, (units, paths)."""
+def _missing(now: Moment, category: str, short: Array) -> Array:
+    """Share of its input in a category that each buyer misses where suppliers are `short`, (units, paths)."""
     layout = now.block.layout
     block = layout.category[category]
     out = np.zeros((layout.unit_count, now.block.width))
     if len(block):
-        share, rows, short = now.block.cache[f"share_{category}"], block.slice, 1.0 - supply
+        share, rows = now.block.cache[f"share_{category}"], block.slice
         supplier, buyer = layout.payee[rows], layout.payer[rows]
         kernels.pass_on(share, supplier, buyer, short, out)
         allowed = now.struck("allowed")
@@ -183,12 +189,7 @@ def put_in_service(now: Moment) -> None:
     fleet.stock[0] = installed
     fleet.power[0] = installed * r["power_per_h100e"]
     crowded = fleet.waiting > 0.05 * np.maximum(r["owner_stock"], 1e-9)
-    owners, lanes = np.nonzero(crowded)
-    if len(owners):
-        old = fleet.stock[OLD:, owners, lanes]
-        fleet.retired[owners, lanes] += old.sum(axis=0) * (1.0 - KEPT_OF_OLD)
-        fleet.stock[OLD:, owners, lanes] = old * KEPT_OF_OLD
-        fleet.power[OLD:, owners, lanes] *= KEPT_OF_OLD
+    make_room(crowded, fleet.stock, fleet.power, fleet.retired)
     r["installed"] = installed
     r["hall_binding"] = crowded & (fleet.halls <= fleet.firm_power)
     r["power_binding"] = crowded & (fleet.halls > fleet.firm_power)
@@ -197,6 +198,18 @@ def put_in_service(now: Moment) -> None:
 OLD, KEPT_OF_OLD = 11, 0.88
 """Age in quarters from which chips make room where new ones wait, and the share of them that stays a quarter
 (assumptions, 8 to 16 and 0.8 to 0.95)."""
+
+
+@_kernel(numba.void(_FLAG_MAT_IN, _CUBE, _CUBE, _MAT))
+def make_room(crowded: Array, stock: Array, power: Array, retired: Array) -> None:
+    """Retire a part of the old chips of owners where new ones wait (`crowded`)."""
+    for a in range(OLD, stock.shape[0]):
+        for o in range(stock.shape[1]):
+            for n in range(stock.shape[2]):
+                if crowded[o, n]:
+                    retired[o, n] += (1.0 - KEPT_OF_OLD) * stock[a, o, n]
+                    stock[a, o, n] *= KEPT_OF_OLD
+                    power[a, o, n] *= KEPT_OF_OLD
 
 
 def expand_supply(now: Moment) -> None:

@@ -25,8 +25,6 @@ def bill(now: Moment) -> Array:
     billed[layout.suppliers.slice] = 0.5 * r["other_cost"]
     billed[layout.capital.slice] = r["capital_rest"]
     billed[layout.tax.slice] = r["tax"]
-    due[layout.interest.slice] = r["interest_due"]
-    due[layout.principal.slice] = r["principal_due"]
     due[layout.guarantee.slice] = cache["called"]
     let_stand = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
     owed = scratch.owed.reshape(-1, now.block.width)
@@ -85,8 +83,8 @@ def post(now: Moment) -> None:
     paid, payer, payee = scratch.paid[rest], layout.payer[rest], layout.payee[rest]
     kernels.pay_dues(scratch.due[rest], payer, layout.seniority[rest], scratch.paid_share, paid)
     kernels.post(paid, payer, payee, books.cash)
-    unpaid = r["interest_due"] - scratch.paid[layout.interest.slice]
-    ties.debt = ties.debt + unpaid - scratch.paid[layout.principal.slice]
+    interest, principal = layout.interest.slice, layout.principal.slice
+    kernels.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
 
 def clear(now: Moment, needs: Array) -> None:
