@@ -17,8 +17,18 @@ STEPS = {
     "pytest": ["-m", "pytest"],
 }
 
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
+"""Two files of tests at a time, each whole in one process, so that what a file prepares is prepared once."""
+ONE_BY_ONE = ("-n", "--pdb", "--trace", "-s", "--capture=no")
+"""Arguments with which tests run in one process: a debugger needs the terminal, a number of processes is the user's."""
+
 # what would change what tests see, or make every command that they start compile all its modules anew
 NOT_OURS = {"PYTHONPATH", "NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE"}
+
+
+def side_by_side(arguments: list[str]) -> list[str]:
+    """What makes pytest use both cores, unless its arguments ask for one process."""
+    return [] if any(argument.startswith(ONE_BY_ONE) for argument in arguments) else SIDE_BY_SIDE
 
 
 def main(pytest_arguments: list[str]) -> int:
@@ -27,7 +37,7 @@ def main(pytest_arguments: list[str]) -> int:
     environment = {k: v for k, v in os.environ.items() if k not in NOT_OURS}
     failed = []
     for name, arguments in STEPS.items():
-        extra = pytest_arguments if name == "pytest" else []
+        extra = [*side_by_side(pytest_arguments), *pytest_arguments] if name == "pytest" else []
         print(f"== {name}", flush=True)
         began = time.monotonic()
         done = subprocess.run([sys.executable, *arguments, *extra], cwd=ROOT, env=environment, check=False)
