@@ -356,6 +356,9 @@ def _look_up_failures(block: Block, state: State) -> None:
     block.ties_of["debts_of"] = failure.by_firm(layout.borrower, layout.firms)
     block.ties_of["bills_of"] = failure.by_firm(layout.payer[layout.operating.slice], layout.firms)
     block.ties_of["called_of"] = failure.by_firm(facts.guarantee_beneficiary, layout.firms)
+    # loans to firms below investment grade are senior to their bonds (leveraged loans are secured as a rule)
+    leveraged = (layout.instrument == "loan") & (layout.rating[layout.borrower] > RATINGS.index("BBB"))
+    cache["ranks_first"] = facts.secured | leveraged
     cache["no_security"] = np.zeros(layout.ties, dtype=bool)
     contracts = np.concatenate(
         [np.arange(layout.category[name].start, layout.category[name].stop) for name in ("compute", "lease", "energy")]
