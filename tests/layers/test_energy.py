@@ -341,3 +341,11 @@ def test_regulated_plant_is_paid_for_beyond_the_trend_only() -> None:
 
     found = regulated_revenue(np.array([100.0, 90.0, 80.0]), np.full(3, 90.0))
     assert found.tolist() == pytest.approx([0.25 * REGULATED_RETURN * 10.0, 0.0, 0.0])
+
+
+def test_dearer_debt_is_passed_on() -> None:
+    """Interest beyond the opening's rate comes in whole; cheaper debt takes nothing away."""
+    from penstock.layers.energy.quarter import regulated_revenue
+
+    found = regulated_revenue(np.array([90.0, 90.0]), np.full(2, 90.0), np.array([0.4, -0.4]))
+    assert found.tolist() == [0.4, 0.0]

@@ -89,3 +89,10 @@ def test_worse_earnings_never_call_less(debt: float, capacity: float, fall: floa
     after = covenants.excess(owed, np.full((1, 1), capacity - fall), agreed)
     assert after[0, 0] >= before[0, 0]
     assert covenants.called(owed, after)[0, 0] <= covenants.CALL_SHARE * debt
+
+
+def test_the_lowest_class_says_that_default_is_near() -> None:
+    """A fall that leaves a firm far from default ends one class above the lowest; one that does not, ends there."""
+    assert rated([5.0, *[1.3] * 30], opening=4)[-1] == WORST - 1.0
+    assert rated([5.0, *[0.9 * rating.NEAR_DEFAULT] * 30], opening=4)[-1] == WORST
+    assert rated([4.0] * 10, opening=WORST)[-1] == WORST - 1.0

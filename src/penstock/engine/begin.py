@@ -22,7 +22,7 @@ from penstock.engine.state import (
     opening_ties,
 )
 from penstock.engine.steps.drivers import SETUP_SHARE
-from penstock.layers import silicon
+from penstock.layers import energy, facilities, silicon
 from penstock.money import failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
 
@@ -37,6 +37,9 @@ free research; 0.45 to 0.75.
 """
 LONG_RUN_GROWTH = 0.04
 """Yearly growth to which a firm's business outside the ties fades over three years (assumption, 0.03 to 0.05)."""
+
+FRANCHISE_MEMORY = 0.95
+"""Share of a gap between a firm's own business and its trend that is left after a quarter (assumption, 0.9 to 0.98)."""
 
 LEAST_PRICE = 0.6
 """Lowest price of an owner's chips over the world's: TPUs and volume discounts (assumption, 0.5 to 0.7)."""
@@ -143,6 +146,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     owner = layout.owner_unit
     installed = fleet.stock.sum(axis=0)[:, :1]
     own_share = physical["own_use_share"].to_numpy(float)[:, None]
+    cache["lettable_share"] = 1.0 - own_share[: layout.owners]
     cache["own_weights"] = installed * own_share / np.maximum((installed * own_share).sum(), TINY)
     # every owner keeps a trace, so that shares stand where all chips are for own use or without an owner
     outside = np.maximum(installed * (1.0 - own_share), TINY)
@@ -287,6 +291,12 @@ def _look_up_ties(block: Block, state: State) -> None:
     buyers = np.unique(np.concatenate([payer[layout.category[name].slice] for name in SITE_CATEGORIES]))
     inside = buyers[(buyers >= layout.owners) & (buyers < layout.firms)]
     cache["other_builders"] = np.setdiff1d(inside, builders)
+    landlords = np.sort(np.concatenate([builders, layout.members("generator")]))
+    cache["landlords"] = landlords
+    cache["landlord_plant"] = facts.sheet["buildings"][landlords] + facts.sheet["compute_equipment"][landlords]
+    cache["landlord_yield"] = np.where(np.isin(landlords, builders), facilities.HALL_YIELD, facilities.POWER_YIELD)[
+        :, None
+    ]
     cache["builder_mask"] = np.isin(np.arange(layout.firms), np.concatenate([builders, layout.members("neocloud")]))[
         :, None
     ]
@@ -295,6 +305,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["ai_sales_share"] = np.clip(2.0 * sold, 0.0, 1.0)
     cache["fab_firms"] = layout.members(*FAB_GROUPS)
     cache["regulated"] = layout.members("utility")
+    cache["franchise_memory"] = np.full((layout.firms, 1), FRANCHISE_MEMORY)
+    cache["franchise_memory"][cache["regulated"]] = energy.RATE_CASE_MEMORY
     cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
     cache["power_firms"] = layout.members(*POWER_GROUPS)
     capital, equipment = capital_ties(layout, base)
@@ -344,6 +356,9 @@ def _look_up_failures(block: Block, state: State) -> None:
     block.ties_of["debts_of"] = failure.by_firm(layout.borrower, layout.firms)
     block.ties_of["bills_of"] = failure.by_firm(layout.payer[layout.operating.slice], layout.firms)
     block.ties_of["called_of"] = failure.by_firm(facts.guarantee_beneficiary, layout.firms)
+    # loans to firms below investment grade are senior to their bonds (leveraged loans are secured as a rule)
+    leveraged = (layout.instrument == "loan") & (layout.rating[layout.borrower] > RATINGS.index("BBB"))
+    cache["ranks_first"] = facts.secured | leveraged
     cache["no_security"] = np.zeros(layout.ties, dtype=bool)
     contracts = np.concatenate(
         [np.arange(layout.category[name].start, layout.category[name].stop) for name in ("compute", "lease", "energy")]

@@ -56,11 +56,6 @@ class ClaimOutcomes:
     def _settle(self, now: Moment, firms: Array, lanes: Array, claims: Array, lost: Array, first_time: bool) -> None:
         if first_time:
             self._claims[:, firms, lanes] = claims
-        else:
-            # a winding-up pays lenders before it cuts: what it cuts is what is left
-            repaid = now.results["repaid"][firms, lanes] / np.maximum(claims[:RECEIVABLE].sum(axis=0), TINY_USD_BN)
-            claims = claims.copy()
-            claims[:RECEIVABLE] *= 1.0 + repaid
         self._kept[:, firms, lanes] *= 1.0 - lost / np.maximum(claims, TINY_USD_BN)
 
     def lost_now(self, now: Moment, firms: Array, lanes: Array) -> Array:

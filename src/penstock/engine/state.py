@@ -326,6 +326,9 @@ The series of shipments leave Huawei's and other Chinese chips out; this is what
 """
 ORDERS_AHEAD = 2.2
 """Quarters of deliveries that stand in order books at the opening (the order book of the world over its deliveries)."""
+TOLD_ENOUGH = 0.5
+"""Halls a quarter by pages over those that an owner's spending buys, below which its pipeline is taken from spending
+(assumption, 0.4 to 0.6): nobody pays twice the going cost of a site."""
 LEAST_SPARE = 1.1
 """Halls and power over power in use of an owner at the opening, at the least (assumption, 1.05 to 1.2)."""
 
@@ -342,8 +345,10 @@ def bought_by_spending(facts: Facts) -> dict[str, Array]:
     halls = np.zeros((rows + 1, 1))
     unknown = physical["h100e_per_quarter"].to_numpy(float)[:rows, None] < 1e-6
     chips[:rows] = np.where(unknown, facts.it_capex[:rows] / facts.constants["equipment_price"], 0.0)
-    unknown = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] < 1e-6
-    halls[:rows] = np.where(unknown, facts.site_capex[:rows] / facts.constants["site_price"], 0.0)
+    halls[:rows] = facts.site_capex[:rows] / facts.constants["site_price"]
+    told = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] / facts.parameters["hall_lead"].central
+    # a share of what the world builds elsewhere says little of an owner: its spending says more
+    halls[:rows] = np.where(told < TOLD_ENOUGH * halls[:rows], halls[:rows], 0.0)
     return {"chips": chips, "halls": halls}
 
 

@@ -22,6 +22,17 @@ CUT_MARGIN = 0.05
 SHARES_IN_NEED = 0.03
 """Most of its value that a firm raises in a quarter in which it would miss a payment (assumption, 0.01 to 0.05: rights
 issues of firms in trouble bring 5 to 20 % of their value)."""
+RUNWAY_QUARTERS = 6.0
+"""Quarters of its costs that a firm without sales keeps in cash before it builds (assumption, 4 to 8: what investors
+ask of firms before revenue)."""
+PROJECT_DEBT = 1.5
+"""Debt on plant over what the same income carries without it: project lenders size a loan by the income that serves
+it, plant is their security and no income (assumption, 1.2 to 2)."""
+EXTENDED = 0.75
+"""Share of maturing debt that lenders extend to a borrower shut out of new money whose debt they would still lend on
+its earnings or assets (assumption, 0.5 to 0.9: amendment rather than default is the rule where collateral covers)."""
+LOWEST_CLASS = 6.0
+"""Class CCC: an extension to it is a distressed exchange, which is a default."""
 COST_CUT = 0.25
 """Share of other operating cost that a firm can cut at once (assumption, 0.1 to 0.3)."""
 ROOM_A_QUARTER = 0.35
@@ -41,6 +52,12 @@ def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quar
 
 
 @register_jitable
+def borne(revenue: Array, promised: Array, cost: Array) -> Array:
+    """Share of its running costs that a firm's sales and contracted sales to come would bear, at most one."""
+    return np.minimum((revenue + promised) / np.maximum(cost, 1e-9), 1.0)
+
+
+@register_jitable
 def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
     """Share of its debt room that a firm can use this quarter, by the mood of lenders and its own standing.
 
@@ -51,7 +68,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     return general * frozen * (own_loss <= 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 18, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 20, _MAT))
 def find_need(
     bought: Floats,
     other_cost: Floats,
@@ -63,6 +80,8 @@ def find_need(
     ebitda: Floats,
     revenue: Floats,
     revenue_before: Floats,
+    promised: Floats,
+    cost_before: Floats,
     bought_before: Floats,
     slow_in: Floats,
     plant_bills: Floats,
@@ -79,7 +98,7 @@ def find_need(
     collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth); bills for plant, old and new,
     fall due beyond the purchases of the quarter: after a fall of spending the old are larger than the new.
     `reserve_quarters`, `interest_quarters`, `collected` (of sales) are (firms, 1); `paid` (of purchases; of plant) is
-    (firms, 2); `cash` and `plant_bills` may have more rows.
+    (firms, 2); `cash`, `promised` (contracted sales to come) and `plant_bills` may have more rows.
     """
     for f in range(need.shape[0]):
         waiting = 1.0 - collected[f, 0]
@@ -90,16 +109,19 @@ def find_need(
             purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
             plant = max(paid[f, 1] * (plant_bills[f, n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
             kept = np.maximum(costs, 0.0)
-            wanted = reserve(kept, interest[f, n], reserve_quarters[f, 0], interest_quarters[f, 0])
+            # who has no sales yet keeps a runway before it builds
+            runway = RUNWAY_QUARTERS * (1.0 - borne(revenue_before[f, n], promised[f, n], cost_before[f, n]))
+            wanted = reserve(kept, interest[f, n], reserve_quarters[f, 0] + runway, interest_quarters[f, 0])
             outflow = max(capex[f, n], 0.0) + interest[f, n] + tax[f, n] + principal[f, n]
             tied_up = sales - purchases + plant
             need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 7, *[_VEC_IN] * 4, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 8, *[_VEC_IN] * 4, _MAT))
 def find_debt_room(
     headroom: Floats,
     principal: Floats,
+    rating: Floats,
     grade: Floats,
     no_access: Floats,
     stage: Floats,
@@ -127,6 +149,9 @@ def find_debt_room(
             if grade[f, n] > 0.5:
                 rolled = 0.75 if freeze[n] > 0.0 else 1.0
             rolled = rolled if own_loss <= 0.0 else 0.0
+            # who is shut out, but owes no more than lenders would lend, has most of what falls due extended
+            if headroom[f, n] > 0.0 and stage[f, n] < FIRST_FAILED and rating[f, n] < LOWEST_CLASS:
+                rolled = max(rolled, EXTENDED)
             room[f, n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
 
 

@@ -22,6 +22,9 @@ of neighbouring classes stand about so far apart)."""
 SAFE = 6.0
 """Distance to default beyond which more of it says nothing (assumption, 5 to 8: a firm with little debt stands far from
 default whatever its debt does)."""
+NEAR_DEFAULT = 1.05
+"""Distance to default below which an agency gives its lowest class: a chance of default of 15 % a year, half way
+between the published rates of B and CCC (assumption, 0.9 to 1.4)."""
 LATE_DOWN, LATE_UP = 1.0, 1.5
 """Classes by which the distance has to be off before a rating moves, down and up (assumption, 0.75 to 1.5 and 1 to 2:
 agencies avoid moves that they would have to take back, and upgrade later than they cut)."""
@@ -42,7 +45,9 @@ def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, wors
     lost = (seen_opening - seen) / (STEP * np.maximum(seen_opening, 1.0))
     off = lost - (rating - opening)
     moved = rating + 1.0 * (off > LATE_DOWN) - 1.0 * (off < -LATE_UP)
-    return np.minimum(np.maximum(moved, 0.0), worst)
+    # the lowest class says that default is near, not that a firm stands worse than it did
+    lowest = worst - 1.0 * (seen >= NEAR_DEFAULT)
+    return np.minimum(np.maximum(moved, 0.0), lowest)
 
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, *[numba.float64] * 3, *[_MAT] * 3))

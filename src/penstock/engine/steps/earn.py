@@ -31,30 +31,37 @@ def earn(now: Moment) -> None:
     sales = now.results["sales"] = np.empty_like(f.franchise)
     sell_elsewhere(
         shock, f.activity, facts.conduct["revenue_volatility"], facts.flows["other_revenue"] * trend,
-        facts.flows["recession_beta"], th["idiosyncratic_volatility"], e.cycle, float(now.on("earn")), f.franchise,
-        sales,
+        facts.flows["recession_beta"], now.block.cache["franchise_memory"], th["idiosyncratic_volatility"], e.cycle,
+        float(now.on("earn")), f.franchise, sales,
     )  # fmt: skip
     # power is sold to others, too, at a price that gas moves
     now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
     regulated = now.block.cache["regulated"]
+    allowed = np.zeros_like(f.revenue)
     if now.on("earn"):
         expected = facts.sheet["buildings"][regulated] * trend[regulated]
-        allowed = energy.regulated_revenue(f.buildings[regulated], expected)
-        now.results["sales"][regulated] += allowed * f.activity[regulated]
+        dearer = 0.25 * (f.rate - facts.interest_rate)[regulated] * now.block.cache["debt_owed"][regulated]
+        revenue = energy.regulated_revenue(f.buildings[regulated], expected, dearer)
+        allowed[regulated] = revenue * f.activity[regulated]
+        now.results["sales"][regulated] += allowed[regulated]
+    # pays for plant alone: no fuel and no staff come with it
+    now.results["plant_revenue"] = allowed
     working = now.struck("working")
     if working is not None:
         now.results["sales"] *= working[: layout.firms]
+        now.results["plant_revenue"] *= working[: layout.firms]
     now.results["firm_shock"] = shock
     move_shares(now)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 5, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 6, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT))
 def sell_elsewhere(
     shock: Array,
     activity: Array,
     volatility: Array,
     trend: Array,
     beta: Array,
+    memory: Array,
     volatility_scale: Array,
     cycle: Array,
     moves: float,
@@ -63,12 +70,12 @@ def sell_elsewhere(
 ) -> None:
     """Set sales outside the ties, (firms, paths), and move `franchise`, each firm's business relative to its trend.
 
-    A franchise forgets a twentieth of what set it off; it stands still where `moves` is 0. `volatility`, `trend` (sales
-    of a quarter, usd_bn) and `beta` (to the business cycle) are (firms, 1).
+    Of what set a franchise off `memory` is left after a quarter; it stands still where `moves` is 0. `volatility`,
+    `trend` (sales of a quarter, usd_bn), `beta` (to the business cycle) and `memory` are (firms, 1).
     """
     for f in range(sales.shape[0]):
         for n in range(sales.shape[1]):
-            moved = 1.0 + 0.95 * (franchise[f, n] - 1.0) + volatility_scale[n] * volatility[f, 0] * shock[f, n]
+            moved = 1.0 + memory[f, 0] * (franchise[f, n] - 1.0) + volatility_scale[n] * volatility[f, 0] * shock[f, n]
             if moves > 0.0:
                 franchise[f, n] = min(max(moved, 0.05), 3.0)
             felt = max(1.0 + beta[f, 0] * (cycle[n] - 1.0), 0.2)

@@ -61,7 +61,7 @@ def plan_costs(now: Moment) -> None:
     follow_sales(
         f.cost,
         projects,
-        r["revenue"],
+        r["revenue"] - r["plant_revenue"],
         now.block.cache["revenue_opening"][: layout.firms],
         facts.flows["other_cost"],
         facts.conduct["variable_cost"],
@@ -188,8 +188,8 @@ def needed(now: Moment) -> Array:
     need = np.empty_like(f.value)
     funding.find_need(
         r["tie_expense"], r["other_cost"], r["interest"], r["tax"], r["principal"], r["capex"], r["tied_capital"],
-        r["ebitda"], r["revenue"], f.revenue, f.bought, cache["slow_in"], owed, now.state.books.cash,
-        facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
+        r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"], owed,
+        now.state.books.cash, facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
     )  # fmt: skip
     return need
 
@@ -200,8 +200,8 @@ def debt_room(now: Moment) -> Array:
     width, told = now.block.width, now.struck("borrowing")
     room = np.empty_like(f.value)
     funding.find_debt_room(
-        r["debt_room"], r["principal"], lenders.investment_grade(now), f.no_access, f.stage, cache["can_borrow"],
-        np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
+        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.no_access, f.stage,
+        cache["can_borrow"], np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
         e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
         by_path(now.lever("finance.debt_access"), width), room,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
-from penstock.engine.steps import lenders
+from penstock.engine.steps import estate, lenders
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
 from penstock.money import failure
 from penstock.money.kernels import _FLAG_MAT, _FLAG_MAT_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
@@ -142,13 +142,14 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
     before = claims_of(now, firms, lanes)
     if contagion:
         pay_default_cost(now, firms, lanes)
-        write_down_claims(now, firms, lanes)
-        impair(now, firms, lanes, np.where(fate == rescue.LIQUIDATION, 0.8, 0.5))
+        goes_on = fate != rescue.LIQUIDATION
+        write_down_claims(now, firms[goes_on], lanes[goes_on])
+        impair(now, firms[goes_on], lanes[goes_on], np.full(goes_on.sum(), estate.IMPAIRED))
         cut_contracts(now, firms, lanes)
     r["resolved_price"] = sell_plant(now, firms, lanes, buyer, price)
     gone = fate == rescue.LIQUIDATION
     if contagion and gone.any():
-        wind_up(now, firms[gone], lanes[gone])
+        estate.wind_up(now, firms[gone], lanes[gone], np.zeros(gone.sum()))
     f.stage[firms, lanes] = np.where(gone, GONE, RESTRUCTURED)
     f.activity[firms, lanes] *= (
         np.where(gone, 0.0, np.where(fate == rescue.ACQUISITION, 0.5, 0.75)) if contagion else 1.0
@@ -177,39 +178,10 @@ def repay_lenders(now: Moment, firms: Array, lanes: Array, amount: Array) -> Non
 def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
     """A restructured firm that cannot pay for a year is wound up."""
     f = now.state.firms
-    impair(now, firms, lanes, np.full(len(firms), 0.8))
-    wind_up(now, firms, lanes)
+    estate.wind_up(now, firms, lanes, np.full(len(firms), estate.IMPAIRED))
     f.stage[firms, lanes] = GONE
     f.activity[firms, lanes] = 0.0
     now.results["liquidated"] = np.stack([firms, lanes])
-
-
-def wind_up(now: Moment, firms: Array, lanes: Array) -> None:
-    """Cash goes to lenders pro rata, what is left of the claims is lost, contracts end, the fleet goes to others."""
-    books, layout, fleet = now.state.books, now.block.layout, now.state.fleet
-    repay_lenders(now, firms, lanes, np.maximum(books.cash[firms, lanes], 0.0))
-    nothing = np.zeros(len(firms))
-    cut_claims(now, firms, lanes, nothing, nothing, nothing)
-    failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
-    own = firms < layout.owners
-    if not own.any():
-        return
-    firms, lanes = firms[own], lanes[own]
-    for array in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
-        array[:, layout.owners] += _by_lane(array[:, firms, lanes], lanes, now.block.width)
-        array[:, firms, lanes] = 0.0
-    for array in (
-        fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
-    ):  # fmt: skip
-        array[layout.owners] += _by_lane(array[None, firms, lanes], lanes, now.block.width)[0]
-        array[firms, lanes] = 0.0
-
-
-def _by_lane(moved: Array, lanes: Array, width: int) -> Array:
-    """Sums of the last axis by path, (rows, paths)."""
-    out = np.zeros((moved.shape[0], width))
-    np.add.at(out.T, lanes, moved.T)
-    return out
 
 
 def claims_of(now: Moment, firms: Array, lanes: Array) -> Array:
@@ -310,7 +282,7 @@ def cut_claims(now: Moment, firms: Array, lanes: Array, debt_secured: Array, deb
     rows = layout.operating.slice
     guarantors = layout.payer[layout.guarantee.slice]
     claims = (
-        ("debts_of", layout.lender, now.block.facts.secured, debt_secured, debt_other, ties.debt),
+        ("debts_of", layout.lender, cache["ranks_first"], debt_secured, debt_other, ties.debt),
         ("bills_of", layout.payee[rows], cache["no_security"][rows], other, other, ties.receivable),
         ("called_of", guarantors, cache["no_security"][: len(guarantors)], other, other, ties.called),
     )

@@ -270,14 +270,14 @@ def debt_room(now: Moment) -> Array:
     capacity, room = np.empty_like(f.value), np.empty_like(f.value)
     lend_against(
         f.ebitda, f.compute_equipment, f.buildings, f.construction, now.state.books.stakes, r["contract_growth"],
-        f.rating, cache["debt_owed"], c["debt_multiple"], c["asset_debt_limit"], cache["holding"],
+        f.rating, f.revenue, f.cost, cache["debt_owed"], c["debt_multiple"], c["asset_debt_limit"], cache["holding"],
         cache["rating_appetite"], now.block.theta["debt_multiple_scale"], capacity, room,
     )  # fmt: skip
     r["debt_capacity"] = capacity
     return room
 
 
-@_kernel(numba.void(*[_MAT_IN] * 11, _VEC_IN, _VEC_IN, _MAT, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 13, _VEC_IN, _VEC_IN, _MAT, _MAT))
 def lend_against(
     ebitda: Array,
     equipment: Array,
@@ -286,6 +286,8 @@ def lend_against(
     stakes: Array,
     contracts: Array,
     rating: Array,
+    revenue: Array,
+    cost: Array,
     owed: Array,
     multiple: Array,
     asset_share: Array,
@@ -304,7 +306,14 @@ def lend_against(
     for f in range(room.shape[0]):
         for n in range(room.shape[1]):
             assets = equipment[f, n] + buildings[f, n] + construction[f, n] + holding[f, 0] * stakes[f, n]
-            limit = max(multiple[f, 0] * 4.0 * max(ebitda[f, n], 0.0), asset_share[f, 0] * assets) * scale[n]
+            # plant is collateral as far as its owner takes in, or has contracted, what it costs to run
+            secured = asset_share[f, 0] * assets * funding.borne(revenue[f, n], contracts[f, n], cost[f, n])
+            yearly = 4.0 * max(ebitda[f, n], 0.0)
+            # a loan on plant is sized by the income that serves it; labs and holdings borrow on no income
+            if multiple[f, 0] > 0.0 and holding[f, 0] <= 0.0:
+                served = funding.PROJECT_DEBT * multiple[f, 0] * (yearly + 4.0 * contracts[f, n])
+                secured = min(secured, served)
+            limit = max(multiple[f, 0] * yearly, secured) * scale[n]
             limit *= appetite[int(rating[f, n])]
             capacity[f, n] = limit + CONTRACT_ADVANCE * 4.0 * contracts[f, n]
             room[f, n] = capacity[f, n] - owed[f, n]

@@ -13,7 +13,7 @@ import numpy as np
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.engine.steps import drivers
+from penstock.engine.steps import drivers, let
 from penstock.money import kernels
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
@@ -43,7 +43,8 @@ def spend_on_use(now: Moment) -> None:
     """Sets the flows of services, compute, rent, energy and fuel; none hangs on what is built this quarter."""
     scratch, firms = now.block.scratch, now.block.layout.firms
     scratch.received[:] = 0.0
-    scratch.received[:firms] = now.results["sales"]
+    # what is paid for plant alone buys no fuel and no energy: it comes in at the end
+    scratch.received[:firms] = now.results["sales"] - now.results["plant_revenue"]
     pay_for_models(now)
     for category in USE_CATEGORIES:
         # contracts change what is received in these two, so their sums wait for take_or_pay
@@ -51,6 +52,8 @@ def spend_on_use(now: Moment) -> None:
         pay(now, category, scratch.unused if contracted else scratch.received)
         if contracted:
             take_or_pay(now, category)
+    scratch.received[:firms] += now.results["plant_revenue"]
+    let.let_free_plant(now, scratch.received)
     now.results["received_for_use"] = scratch.received.copy()
 
 
@@ -144,14 +147,19 @@ def deliver_compute(now: Moment, flow: Array) -> None:
     """A cloud delivers, and is paid for, what its fleet can carry."""
     layout, r, cache = now.block.layout, now.results, now.block.cache
     block = layout.category["compute"]
+    outside = layout.payer[block.slice] >= layout.firms
     asked = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(flow, layout.payee[block.slice], asked)
     r["compute_asked"] = asked[: layout.owners]
     carry = np.ones((layout.unit_count, now.block.width))
     carry[: layout.owners] = np.minimum(1.0, r["capability"] / np.maximum(asked[: layout.owners], 1e-12))
     carry[: layout.owners] *= now.state.firms.stage[: layout.owners] < 3.0
+    asked_outside = flow[outside].sum(axis=0)
     if now.on("serve"):
         flow *= carry[layout.payee[block.slice]]
+    # demand of customers outside the firms that their clouds turn away
+    r["compute_unserved"] = np.maximum(asked_outside - flow[outside].sum(axis=0), 0.0)
+    r["compute_delivered"] = r["compute_asked"] * carry[: layout.owners]
     cache["compute_expected"] = r["compute_asked"]
 
 

@@ -34,12 +34,18 @@ REGULATED_RETURN = 0.11
 a cost of capital of about 7 % and plant that lasts some 25 years)."""
 
 
-def regulated_revenue(plant: Array, expected: Array) -> Array:
+RATE_CASE_MEMORY = 0.8
+"""Share of a gap between a utility's sales and their trend that is left after a quarter: tariffs are set anew every one
+to two years (assumption, 0.7 to 0.9)."""
+
+
+def regulated_revenue(plant: Array, expected: Array, dearer: Array | float = 0.0) -> Array:
     """Revenue of a quarter allowed on plant beyond what the trend of sales already pays for, usd_bn.
 
-    Cost-of-service regulation: a utility that builds more than its sales grow is paid for it by its customers.
+    Cost-of-service regulation: a utility that builds more than its sales grow is paid for it by its customers, and so
+    is interest a quarter beyond the rate of the opening (`dearer`), the cost of the debt that carries the plant.
     """
-    return 0.25 * REGULATED_RETURN * np.maximum(plant - expected, 0.0)
+    return 0.25 * REGULATED_RETURN * np.maximum(plant - expected, 0.0) + np.maximum(dearer, 0.0)
 
 
 def fuel_factor(gas_index: Array | float) -> Array | float:

@@ -12,10 +12,21 @@ from penstock.layers.facilities.cooling import (
     pue_fleet,
     water,
 )
-from penstock.layers.facilities.quarter import STAGES, advance_stages, grow_limit, hold_back, limit_starts
+from penstock.layers.facilities.quarter import (
+    HALL_YIELD,
+    POWER_YIELD,
+    STAGES,
+    advance_stages,
+    grow_limit,
+    hold_back,
+    limit_starts,
+    rent_on_free_plant,
+)
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
 
 __all__ = [
+    "HALL_YIELD",
+    "POWER_YIELD",
     "STAGES",
     "FirstPower",
     "Stage",
@@ -32,6 +43,7 @@ __all__ = [
     "limit_starts",
     "pue",
     "pue_fleet",
+    "rent_on_free_plant",
     "spend_curve",
     "stage_table",
     "water",

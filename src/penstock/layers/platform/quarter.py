@@ -58,6 +58,20 @@ def wanted_compute(value: Array, hurdle: Array, price: Array, elasticity: Array)
     return value / (HOURS * hurdle) * (price / hurdle) ** -elasticity
 
 
+def rent_of(stock: Array, price: Array, utilisation: Array) -> Array:
+    """Rent that a fleet (million H100e) takes in a quarter at the going price and use, usd_bn."""
+    return stock * (0.25 * HOURS * price * utilisation)
+
+
+def let_out(free: Array, unserved: Array) -> Array:
+    """What owners of free chips take in: demand that is turned away elsewhere, pro rata, at most what they can carry.
+
+    free: rent of the chips that stand free, (owners, paths); unserved: what users would pay and get nothing for,
+    (paths,); usd_bn a quarter.
+    """
+    return free * np.minimum(1.0, unserved / np.maximum(free.sum(axis=0), 1e-12))
+
+
 def serve(wanted: Array, stock: Array) -> tuple[Array, Array]:
     """Busy million H100e and the share of what was wanted that is served."""
     busy = np.minimum(wanted, MOST_BUSY * stock)
