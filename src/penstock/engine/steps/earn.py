@@ -35,7 +35,9 @@ def earn(now: Moment) -> None:
         sales,
     )  # fmt: skip
     # power is sold to others, too, at a price that gas moves
-    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
+    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(
+        now.results["gas_index"], facts.layers.supply.gas_share_of_price
+    )
     regulated = now.block.cache["regulated"]
     if now.on("earn"):
         expected = facts.sheet["buildings"][regulated] * trend[regulated]

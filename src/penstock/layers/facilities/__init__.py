@@ -12,17 +12,22 @@ from penstock.layers.facilities.cooling import (
     pue_fleet,
     water,
 )
+from penstock.layers.facilities.fleets import Cooled, Halls, cooled, operator_halls
 from penstock.layers.facilities.quarter import STAGES, advance_stages, grow_limit, hold_back, limit_starts
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
+from penstock.layers.weather import nearest_climate
 
 __all__ = [
     "STAGES",
+    "Cooled",
     "FirstPower",
+    "Halls",
     "Stage",
     "advance_stages",
     "block_months",
     "capex_usd_mn",
     "contracted_power_mw",
+    "cooled",
     "designs",
     "first_power",
     "fleet_designs",
@@ -30,6 +35,8 @@ __all__ = [
     "hold_back",
     "hot_hour_derate",
     "limit_starts",
+    "nearest_climate",
+    "operator_halls",
     "pue",
     "pue_fleet",
     "spend_curve",
