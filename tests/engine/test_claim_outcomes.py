@@ -9,7 +9,7 @@ from simulated import model_of, prepared, simulated
 
 from penstock.engine.model import PathBlock
 
-PATHS = 64
+PATHS = 96
 KEYS = ["path", "company_id"]
 
 

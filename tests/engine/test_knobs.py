@@ -18,7 +18,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.record import Recorder
 from penstock.scenarios import compile_program, knobs, load_scenario
 
-PATHS, QUARTERS = 64, 16
+PATHS, QUARTERS = 96, 16
 BEGINS = "2026Q2"
 STEPS = Path(steps.__file__).parent
 
@@ -67,7 +67,7 @@ OUTPUTS: dict[str, Output] = {
     "equity raised": Output(total("equity_raised"), 1, 4),
     "vendor credit": Output(total("vendor_credit")),
     "money for rescues": Output(total("bailed")),
-    "chip orders": Output(total("chip_orders"), 1, 4),
+    "chip orders": Output(total("chip_orders"), 1, 8),
     "growth that plans rest on": Output(total("growth"), 1, 4),
     "black swans": Output(swans),
     "claims lost": Output(lambda now: now.state.economy.lender_losses),

@@ -115,8 +115,9 @@ def test_quality_rests_where_training_is_as_expected() -> None:
 def test_readiness_never_falls_nor_passes_one(readiness: float, speed: float, spent: float) -> None:
     after = data.advance_readiness(one(readiness), one(speed), one(spent))[0]
     assert readiness <= after <= 1.0
-    assert data.ceiling_factor(one(after))[0] >= data.ceiling_factor(one(readiness))[0]
-    assert data.ceiling_factor(one(data.OPENING_READINESS))[0] == pytest.approx(1.0)
+    opening = data.opening_readiness()
+    assert data.ceiling_factor(one(after), opening)[0] >= data.ceiling_factor(one(readiness), opening)[0]
+    assert data.ceiling_factor(one(opening), opening)[0] == pytest.approx(1.0)
 
 
 # ------------------------------------------------------------------ the platform layer
@@ -167,10 +168,10 @@ def test_the_spot_price_moves_between_itself_and_the_clearing_price(
 
 
 @properties
-@given(number(0.01, 500.0), number(0.01, 500.0))
-def test_no_more_is_served_than_wanted_or_carried(wanted: float, stock: float) -> None:
-    busy, served = platform.serve(one(wanted), one(stock))
-    assert busy[0] <= min(wanted, platform.MOST_BUSY * stock)
+@given(number(0.01, 500.0), number(0.01, 500.0), number(0.1, 1.0))
+def test_no_more_is_served_than_wanted_or_carried(wanted: float, stock: float, most: float) -> None:
+    busy, served = platform.serve(one(wanted), one(stock), most)
+    assert busy[0] <= min(wanted, most * stock)
     assert 0.0 < served[0] <= 1.0
     assert served[0] * wanted == pytest.approx(busy[0])
 
@@ -273,10 +274,10 @@ def test_starts_are_cut_pro_rata_to_what_trades_can_take_on(wanted: list[float],
 
 
 def test_power_costs_more_with_dear_gas_and_scarce_power() -> None:
-    base = energy.power_price_index(energy.GAS_PRICE_USD_PER_MMBTU, one(0.5))[0]
+    base = energy.power_price_index(energy.GAS_PRICE_USD_PER_MMBTU, one(0.5), 0.35)[0]
     assert base == pytest.approx(1.0)
-    assert energy.power_price_index(2.0 * energy.GAS_PRICE_USD_PER_MMBTU, one(0.5))[0] == pytest.approx(1.35)
-    assert energy.power_price_index(energy.GAS_PRICE_USD_PER_MMBTU, one(1.0))[0] > base
+    assert energy.power_price_index(2.0 * energy.GAS_PRICE_USD_PER_MMBTU, one(0.5), 0.35)[0] == pytest.approx(1.35)
+    assert energy.power_price_index(energy.GAS_PRICE_USD_PER_MMBTU, one(1.0), 0.35)[0] > base
     assert energy.energy_mwh(one(1.0), 1.0)[0] == pytest.approx(8760e3 / 4)
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from penstock.errors import UsageError
 from penstock.layers.data import (
-    OPENING_READINESS,
     agent_tokens,
     answer_quality,
     context_tokens,
     ingest_flop,
+    opening_readiness,
     platform_spending_usd_bn,
     query_flop,
     reach,
@@ -84,7 +84,7 @@ def test_an_index_weighs_more_than_its_text() -> None:
 
 
 def test_the_quarter_opens_at_the_central_reach() -> None:
-    assert reach(JOINED_SYSTEMS[1], TACIT_SHARE[1]) == pytest.approx(OPENING_READINESS, abs=0.01)
+    assert reach(JOINED_SYSTEMS[1], TACIT_SHARE[1]) == opening_readiness() == pytest.approx(0.352)
     assert reach(1.0, 0.4, 1.0) == 1.0
     assert reach(0.5, 0.4, 0.5) == pytest.approx(0.4)
 

@@ -118,9 +118,9 @@ def shipping_mix(world: World) -> Mix:
 
 def _h100e(power: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """8-bit H100 equivalents of a chip, as the opening counts them; China's versions by their own numbers."""
-    from penstock.engine.opening.physical import HOPPER_FP8
+    from penstock.layers.chips import H100E_TFLOPS
 
-    eight_bit = table["fp8_tflops"].fillna(table["bf16_tflops"]) / HOPPER_FP8
+    eight_bit = table["fp8_tflops"].fillna(table["bf16_tflops"]) / H100E_TFLOPS
     return power["h100e"].combine_first(eight_bit.dropna())
 
 
@@ -295,9 +295,9 @@ def _rack(world: World, mix: Mix) -> Capacity:
 
 
 def _h100e_of(table: pd.DataFrame, chip: str) -> float:
-    from penstock.engine.opening.physical import HOPPER_FP8
+    from penstock.layers.chips import H100E_TFLOPS
 
-    return float(table["fp8_tflops"][chip]) / HOPPER_FP8
+    return float(table["fp8_tflops"][chip]) / H100E_TFLOPS
 
 
 def _capital_capacity(world: World) -> dict[str, Capacity]:

@@ -16,7 +16,7 @@ from penstock.analysis.ranges import Range
 from penstock.analysis.token_place import Input, Place, own_power, place_of
 from penstock.errors import UsageError
 from penstock.layers.architecture import Architecture, as_architecture, presets
-from penstock.layers.chips import Chip, as_chip
+from penstock.layers.chips import SYSTEM_TO_CHIP_POWER, Chip, as_chip
 from penstock.layers.silicon_chain import gross_dies
 from penstock.world.naming import nearest_name
 
@@ -222,14 +222,12 @@ def _chip_inputs(
 
 
 def _system_power(machine: Chip) -> float:
-    """Nameplate power of a chip with its share of the server, W; 1.8 times the chip where no server is known."""
+    """Nameplate power of a chip with its share of the server, W; a usual ratio to the chip's where none is known."""
     if machine.system_power_w is not None:
         return machine.system_power_w
     if machine.tdp_w is None:
         raise UsageError(f"chip: found {machine.id}, whose power is not known; expected one with tdp_w in chips.csv")
-    from penstock.engine.rules import default_rules
-
-    return machine.tdp_w * default_rules().assumed("server_power_over_chip")
+    return machine.tdp_w * SYSTEM_TO_CHIP_POWER
 
 
 def _system_price(machine: Chip, row: Any) -> Input:

@@ -279,7 +279,7 @@ def _system(values: Mapping[str, float], bill: ChipBill, own: bool) -> dict[str,
 
 def physics(setup: Setup, values: Mapping[str, float]) -> dict[str, float]:
     """From a million output tokens down to chip-seconds, joules, water and carbon."""
-    from penstock.layers.energy import CARBON_T_PER_MWH
+    from penstock.layers.energy import opening_supply
 
     made = fleet(setup, values)
     serving, power = made.serving, made.power
@@ -302,7 +302,7 @@ def physics(setup: Setup, values: Mapping[str, float]) -> dict[str, float]:
         "joules_per_token": joules,
         "energy_kwh": kwh,
         "water_site_litres": kwh / values["pue"] * values["water_l_per_kwh"],
-        "carbon_kg": kwh * CARBON_T_PER_MWH,
+        "carbon_kg": kwh * opening_supply().carbon_t_per_mwh,
         "full_cost_usd_per_chip_hour": float(
             np.divide(_full_cost(setup, values, made), serving.installed_chips * 24.0)
         ),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.layout import RATINGS, SEGMENTS, Layout
+from penstock.engine.opening.layer_numbers import LayerNumbers, with_centres
 from penstock.engine.opening.state import CATEGORIES, GROUPS, Opening
 from penstock.engine.parameters import Assumption
 from penstock.engine.reach import Site, site_book
@@ -77,6 +78,8 @@ class Facts:
     """user spending by segment, usd_bn per year, (3, 1)"""
     parameters: Mapping[str, Assumption]
     """uncertain parameters of the world, in the order that keys their random numbers"""
+    layers: LayerNumbers
+    """what the layers give at the opening"""
     constants: Mapping[str, float]
     fleet_ages: tuple[float, ...]
     group_conduct: pd.DataFrame
@@ -87,10 +90,12 @@ def column(values: pd.Series) -> Column:
     return np.ascontiguousarray(values.to_numpy(float)[:, None])
 
 
-def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], sites: pd.DataFrame) -> Facts:
+def build_facts(
+    opening: Opening, layout: Layout, parameter: dict[str, float], sites: pd.DataFrame, layers: LayerNumbers
+) -> Facts:
     """Facts of an opening state; `parameter`: central values of cited parameters (spreads, default rates).
 
-    sites: the table of the world, for events that strike a site.
+    sites: the table of the world, for events that strike a site. layers: what the layers give at the opening.
     """
     firms = list(opening.firms)
     profile = opening.profile.loc[firms]
@@ -186,7 +191,8 @@ def build_facts(opening: Opening, layout: Layout, parameter: dict[str, float], s
         sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
         opening_spending=spending,
-        parameters=opening.rules.parameters,
+        parameters=with_centres(opening.rules.parameters, layers.centres),
+        layers=layers,
         constants=opening.rules.constants,
         fleet_ages=opening.rules.fleet_ages,
         group_conduct=opening.rules.conduct,

@@ -20,6 +20,7 @@ from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings, unpaid
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
+from penstock.engine.opening.layer_numbers import layer_numbers
 from penstock.engine.opening.state import Opening
 from penstock.engine.quarter import quarter
 from penstock.engine.record import Recorder
@@ -113,7 +114,8 @@ def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
     edited, removed = edit_world(world, plan)
     opening = open_world(edited, removed_pairs=removed)
     layout = build_layout(opening, companies_in_order(world, edited))
-    return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"))
+    layers = layer_numbers(edited, opening.physical)
+    return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"), layers)
 
 
 @lru_cache(maxsize=2)

@@ -37,6 +37,16 @@ class Scratch:
     rounds: Array
 
 
+@dataclass(frozen=True)
+class Part:
+    """Suppliers that stand in for each other: ties, their ends, and shares of what a buyer gets, (ties, paths)."""
+
+    ties: Array
+    supplier: Array
+    buyer: Array
+    share: Array
+
+
 @dataclass
 class Block:
     """A block of paths on its way: everything that does not change from quarter to quarter."""
@@ -56,6 +66,8 @@ class Block:
     cache: dict[str, Array] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""
+    parts_of: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    """parts that buyers need of a category, and who delivers them"""
     seen: Seen | None = None
     """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None

@@ -147,7 +147,7 @@ class Recorder:
 
     def _economy(self, now: Moment) -> None:
         t, r, e = now.quarter, now.results, self.economy
-        theta = now.block.theta
+        theta, layers = now.block.theta, now.block.facts.layers
         pue = now.block.cache["pue"]
         power = now.block.cache["owner_power"]
         it_gw = power.sum(axis=0)
@@ -161,8 +161,8 @@ class Recorder:
         e["h100e"][t] = now.block.cache["owner_stock"].sum(axis=0) * 1e6
         e["it_mw"][t], e["facility_mw"][t] = it_gw * 1e3, facility * 1e3
         e["energy_mwh"][t] = energy_mwh
-        e["co2_t"][t] = energy_mwh * energy.CARBON_T_PER_MWH
-        e["water_m3"][t] = energy_mwh * it_gw / np.maximum(facility, 1e-9) * energy.WATER_M3_PER_MWH
+        e["co2_t"][t] = energy_mwh * layers.supply.carbon_t_per_mwh
+        e["water_m3"][t] = energy_mwh * it_gw / np.maximum(facility, 1e-9) * layers.water_l_per_kwh
         e["utilisation"][t] = r["utilisation"]
         e["binding"][t] = binding(now)
         e["capex_usd_bn"][t] = r["ai_capex"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
-from penstock.layers import ai, data, energy, facilities, platform
+from penstock.layers import ai, energy, facilities, platform
 
 Array = np.ndarray
 
@@ -201,7 +201,7 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
     ceilings = np.maximum(ceilings, 1.6 * spending)
     cost = theta["chip_cost"] + theta["site_cost"] * theta["power_per_h100e"]
     rate = theta["cost_of_capital"] + 0.05 * (0.5 - theta["opening_mood"])
-    running = platform.running_cost(theta["power_per_h100e"], 65.0)
+    running = platform.running_cost(theta["power_per_h100e"], facts.layers.supply.usd_per_mwh, facts.layers.pue)
     hurdle = platform.hurdle_price(
         cost,
         rate,
@@ -233,7 +233,7 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
         own_adoption=own_adoption,
         noise=0.0 * ones,
         ceiling_shock=ones.copy(),
-        readiness=data.OPENING_READINESS * ones,
+        readiness=facts.layers.readiness * ones,
         quality=0.0 * ones,
         cycle=ones.copy(),
         mood=theta["opening_mood"].copy(),

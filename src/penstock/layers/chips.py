@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RATINGS_FILE = Path(__file__).with_name("chip_ratings.csv")
 HOURS_PER_YEAR = 8760.0
+H100E_TFLOPS = 1979.0
+"""Dense 8-bit TFLOP/s of one H100: the unit of H100e."""
 
 SYSTEM_TO_CHIP_POWER = 1.6
 """Nameplate of a system per chip over the chip's; assumption, 1.4 to 2.0 among the chips where both are known."""
@@ -39,6 +41,7 @@ class Chip:
         designer: id of the firm that designs the chip and writes its software.
         system_power_w: nameplate power of the system per chip, server and switches in the rack included.
         price_usd, rental_usd_per_hour: low, central and high.
+        on_market: are systems of it sold; the price of a firm's own chip is what it pays the designer that helps it.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Chip:
     rental_usd_per_hour: tuple[float, float, float] | None = None
     grade: str = "F"
     price_grade: str = "F"
+    on_market: bool = False
 
     def peak(self, precision: str) -> float:
         """Dense peak in FLOP/s at a number format. Raises UsageError where the chip has no such units."""
@@ -122,8 +126,9 @@ def _from_world(text: str, world: World) -> Chip:
         scale_up_chips=int(rating.get("scale_up_chips", 8)),
         designer=str(row["designer_id"]),
         tdp_w=_number(row, "tdp_w"),
-        system_power_w=_system_power(row, rating),
+        system_power_w=_system_power(row),
         price_usd=_range(rating, "price_low_usd", "price_usd", "price_high_usd") or _from_chip_price(row),
+        on_market=bool(rating.get("price_usd")),
         rental_usd_per_hour=_range(
             rating, "rental_low_usd_per_hour", "rental_usd_per_hour", "rental_high_usd_per_hour"
         ),
@@ -132,11 +137,14 @@ def _from_world(text: str, world: World) -> Chip:
     )
 
 
-def _system_power(row: pd.Series, rating: dict[str, str]) -> float | None:
-    """Nameplate of the system per chip: the world's, else the table's, else the chip's own times a usual ratio."""
-    known = _number(row, "server_w_per_chip") or _scaled(rating.get("system_power_w"), 1.0)
-    chip = _number(row, "tdp_w")
-    return known if known is not None or chip is None else chip * SYSTEM_TO_CHIP_POWER
+def _system_power(row: pd.Series) -> float | None:
+    return nameplate_w(str(row["id"]), _number(row, "server_w_per_chip"), _number(row, "tdp_w"))
+
+
+def nameplate_w(chip_id: str, server_w: float | None, chip_w: float | None) -> float | None:
+    """Nameplate of the system per chip: as told, else the table's, else the chip's own times a usual ratio."""
+    known = server_w if server_w is not None else _scaled(_ratings().get(chip_id, {}).get("system_power_w"), 1.0)
+    return known if known is not None or chip_w is None else chip_w * SYSTEM_TO_CHIP_POWER
 
 
 def _from_chip_price(row: pd.Series) -> tuple[float, float, float] | None:

@@ -19,10 +19,10 @@ TABLE = {
 }
 """Annual mean and highest PUE and litres per kWh at 80 % load, by design and climate."""
 FLEETS = {
-    "aws": (1.15, "AWS, fleet PUE of 2023 (world parameter pue_aws_fleet)"),
-    "google": (1.09, "Google, fleet PUE of 2024 (world parameter pue_google_fleet)"),
-    "meta": (1.08, "Meta, fleet PUE (world parameter pue_meta_fleet)"),
-    "microsoft": (1.16, "Microsoft, fleet PUE of fiscal 2024 (world parameter pue_microsoft_fleet)"),
+    "amazon": ("aws", 1.15, "AWS, fleet PUE of 2023 (world parameter pue_aws_fleet)"),
+    "alphabet": ("google", 1.09, "Google, fleet PUE of 2024 (world parameter pue_google_fleet)"),
+    "meta": ("meta", 1.08, "Meta, fleet PUE (world parameter pue_meta_fleet)"),
+    "microsoft": ("microsoft", 1.16, "Microsoft, fleet PUE of fiscal 2024 (world parameter pue_microsoft_fleet)"),
 }
 SURVEY = "Uptime Institute, global survey of 2023: average over operators"
 REFERENCE = (
@@ -38,8 +38,8 @@ def cases() -> list[Case]:
     weather = [climate(name) for name in CLIMATES]
     bulbs = [(w.dry_bulb_c, w.wet_bulb_c) for w in weather]
     found = []
-    for operator, (told, source) in FLEETS.items():
-        given = pue_fleet(fleet_designs()[operator], bulbs, LOAD)
+    for owner, (operator, told, source) in FLEETS.items():
+        given = pue_fleet(fleet_designs()[owner], bulbs, LOAD)
         found.append(
             Case("R14", f"fleet PUE, {operator}", "", told, given, 0.04, Mark.CONSISTENCY, source, Kind.ABSOLUTE)
         )

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from penstock.engine.opening.layer_numbers import owner_cooling
 from penstock.engine.opening.state import PHYSICAL_COLUMNS
 from penstock.engine.rules import Rules, rules_of
+from penstock.layers import chips as chip_table
+from penstock.layers.chips import H100E_TFLOPS
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
     from penstock.world import World
 
 SLACK_OWNER = "other_ai_buyers"
-
-HOPPER_FP8 = 1979.0
-"""Dense 8-bit TFLOPS of one H100: the unit of H100e."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,7 @@ def chip_power(world: World) -> pd.DataFrame:
         return pd.DataFrame(columns=["line", "units", "kw", "h100e"])
     rules = rules_of(world)
     chips = world.table("chips").set_index("id")
-    watts = chips["server_w_per_chip"].fillna(chips["tdp_w"] * rules.assumed("server_power_over_chip"))
-    for chip, like in rules.part("same_power").items():
-        if like in watts.index:
-            watts[chip] = watts[like]
+    watts = pd.Series({chip: _nameplate_w(str(chip), row) for chip, row in chips.iterrows()}, dtype=float)
     units = chips[["units_2023", "units_2024", "units_2025"]].fillna(0.0).sum(axis=1) / 1e6
     eight_bit = chips["fp8_tflops"].fillna(chips["bf16_tflops"])
     frame = pd.DataFrame(
@@ -99,10 +96,17 @@ def chip_power(world: World) -> pd.DataFrame:
             "line": chips["designer_id"].map(dict(rules.part("designer_line"))),
             "units": units,
             "kw": watts / 1000.0,
-            "h100e": eight_bit / HOPPER_FP8,
+            "h100e": eight_bit / H100E_TFLOPS,
         }
     )
     return frame[(frame["units"] > 0) & frame["line"].notna()]
+
+
+def _nameplate_w(chip: str, row: pd.Series) -> float:
+    """Power of a chip's system as the silicon layer has it; NaN where neither system nor chip is known."""
+    server, own = (None if pd.isna(row[name]) else float(row[name]) for name in ("server_w_per_chip", "tdp_w"))
+    known = chip_table.nameplate_w(chip, server, own)
+    return float("nan") if known is None else known
 
 
 def fleet_bridge(world: World) -> FleetBridge:
@@ -265,8 +269,8 @@ def _fleets_from_spending(frame: pd.DataFrame, capex: pd.Series, rules: Rules) -
 
 
 def _pue(world: World, owners: pd.Index) -> pd.Series:
-    """Facility over IT energy: the latest known fleet average, else the assumption for AI campuses."""
-    out = pd.Series(rules_of(world).assumed("pue"), index=owners)
+    """Facility over IT energy: the latest known fleet average, else that of the owner's halls in their weather."""
+    out = pd.Series({owner: halls.pue for owner, halls in owner_cooling(world, owners).items()}).reindex(owners)
     frame = world.table("series")
     frame = frame[(frame["series"] == "pue_fleet") & frame["entity"].isin(owners)]
     frame = frame[pd.to_datetime(frame["date"]) <= pd.Timestamp(world.as_of)]

@@ -117,7 +117,7 @@ def fuel(now: Moment, category: str) -> Array:
     rows = now.block.cache[f"payers_{category}"]
     # what is burnt follows the power sold, not the part of its price that gas moves
     gas = now.results["gas_index"]
-    out[rows] *= gas / energy.fuel_factor(gas)
+    out[rows] *= gas / energy.fuel_factor(gas, now.block.facts.layers.supply.gas_share_of_price)
     return out
 
 

@@ -35,7 +35,9 @@ def earn(now: Moment) -> None:
         float(now.on("earn")), f.franchise, sales,
     )  # fmt: skip
     # power is sold to others, too, at a price that gas moves
-    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(now.results["gas_index"])
+    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(
+        now.results["gas_index"], facts.layers.supply.gas_share_of_price
+    )
     regulated = now.block.cache["regulated"]
     allowed = np.zeros_like(f.revenue)
     if now.on("earn"):

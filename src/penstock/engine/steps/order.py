@@ -67,16 +67,16 @@ def supply_chain(now: Moment) -> None:
 
 def _missing(now: Moment, category: str, short: Array) -> Array:
     """Share of its input in a category that each buyer misses where suppliers are `short`, (units, paths)."""
-    layout = now.block.layout
-    block = layout.category[category]
-    out = np.zeros((layout.unit_count, now.block.width))
-    if len(block):
-        share, rows = now.block.cache[f"share_{category}"], block.slice
-        supplier, buyer = layout.payee[rows], layout.payer[rows]
-        kernels.pass_on(share, supplier, buyer, short, out)
-        allowed = now.struck("allowed")
+    out = np.zeros((now.block.layout.unit_count, now.block.width))
+    allowed = now.struck("allowed")
+    # suppliers of one part stand in for each other by their shares; of the parts the scarcest counts
+    for number, part in enumerate(now.block.parts_of[category]):
+        missed = out if number == 0 else np.zeros_like(out)
+        kernels.pass_on(part.share, part.supplier, part.buyer, short, missed)
         if allowed is not None:
-            kernels.accumulate((share - share * short[supplier]) * (1.0 - allowed[rows]), buyer, out)
+            stopped = (part.share - part.share * short[part.supplier]) * (1.0 - allowed[part.ties])
+            kernels.accumulate(stopped, part.buyer, missed)
+        np.maximum(out, missed, out=out)
     return out
 
 

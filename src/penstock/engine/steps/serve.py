@@ -13,10 +13,6 @@ from penstock.layers import energy, platform
 
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
-POWER_PRICE_USD_PER_MWH = 65.0
-"""Power bought by data centres in 2025, usd per MWh: between price_industrial_* and nuclear contracts; 55 to 85."""
-
-
 PLATFORM = (64.0, 5.0, 0.1, 0.25)
 """The platform that limits plans: replicas, dispersion, seconds a token, share of small models.
 
@@ -45,7 +41,7 @@ def serve(now: Moment) -> None:
         clearing = platform.clearing_price(r["value"], r["hurdle"], target, stock, r["elasticity"], floor)
         e.price = platform.adjust_price(e.price, clearing, th["price_adjustment"])
         wanted = platform.wanted_compute(r["value"], r["hurdle"], e.price, r["elasticity"])
-        busy, served = platform.serve(wanted, stock)
+        busy, served = platform.serve(wanted, stock, now.block.facts.layers.most_busy)
     else:
         # without the step the rent stays where it was, whatever is wanted
         e.price = now.block.opening["price"].copy()
@@ -87,7 +83,7 @@ def scarcity(now: Moment) -> np.ndarray:
 def unit_costs(now: Moment) -> None:
     """Cost of an H100e and of an H100e-hour now; falls with each generation of chips."""
     e, th, r = now.state.economy, now.block.theta, now.results
-    years = now.years
+    years, layers = now.years, now.block.facts.layers
     r["scarcity"] = scarcity(now)
     stretched = np.exp(CHIP_PRICE_STRETCH * r["scarcity"])
     r["chip_index"] = np.exp(-th["chip_cost_decline"] * years) * stretched * now.lever("silicon.price")
@@ -96,8 +92,10 @@ def unit_costs(now: Moment) -> None:
     r["gas_index"] = np.asarray(gas) / energy.GAS_PRICE_USD_PER_MMBTU
     fleet = now.state.fleet
     tightness = r["owner_power"].sum(axis=0) / np.maximum(fleet.firm_power.sum(axis=0), 1e-9)
-    r["power_price_index"] = energy.power_price_index(gas, tightness) * now.lever("energy.power_price")
-    r["running"] = platform.running_cost(r["power_per_h100e"], POWER_PRICE_USD_PER_MWH * r["power_price_index"])
+    index = energy.power_price_index(gas, tightness, layers.supply.gas_share_of_price)
+    r["power_price_index"] = index * now.lever("energy.power_price")
+    power_price = layers.supply.usd_per_mwh * r["power_price_index"]
+    r["running"] = platform.running_cost(r["power_per_h100e"], power_price, layers.pue)
     riskless = now.block.facts.constants["risk_free_rate"]
     site = th["site_cost"] * now.lever("facilities.cost") * np.exp(0.02 * years)
     r["site_cost"] = site

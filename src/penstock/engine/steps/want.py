@@ -88,7 +88,7 @@ def _ceilings(now: Moment) -> Array:
     """Ceiling of each segment relative to the opening, (segments, paths)."""
     e, th = now.state.economy, now.block.theta
     quality = np.exp(th["quality_elasticity"] * e.quality)
-    ready = data.ceiling_factor(e.readiness, now.lever("data.readiness"))
+    ready = data.ceiling_factor(e.readiness, now.block.facts.layers.readiness, now.lever("data.readiness"))
     base = e.ceiling_shock * quality * now.lever("demand.ceiling")
     rows = []
     for name in SEGMENTS:

@@ -8,12 +8,6 @@ from penstock.bounds import bounded
 
 Array = np.ndarray
 
-OPENING_READINESS = 0.35
-"""Share of an enterprise's knowledge that models can reach at the end of 2025.
-
-Assumption (grade F), range 0.2 to 0.5: fractured systems and tacit knowledge keep the rest out of reach.
-"""
-
 
 def advance_readiness(readiness: Array, speed: Array, spending_ratio: Array) -> Array:
     """Readiness after a quarter: closes a part of the gap to one, faster with spending on data platforms.
@@ -22,8 +16,3 @@ def advance_readiness(readiness: Array, speed: Array, spending_ratio: Array) -> 
     """
     pace = speed * 0.25 * bounded(spending_ratio, 0.2, 5.0) ** 0.5
     return readiness + pace * (1.0 - readiness)
-
-
-def ceiling_factor(readiness: Array, lever: Array | float = 1.0) -> Array:
-    """Factor on what enterprises can use: their readiness over the readiness at the opening."""
-    return bounded(readiness * lever, 0.01, 1.0) / OPENING_READINESS

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.bounds import bounded
 from penstock.errors import UsageError
 from penstock.layers.data.quarter import advance_readiness
 from penstock.layers.refusing import positive, share
@@ -25,6 +26,11 @@ TACIT_SHARE = (0.20, 0.36, 0.50)
 PIECES_PER_TASK = (1.0, 2.0, 4.0)
 """Pieces of knowledge that a task needs at once: low, central, high; assumption (grade F)."""
 
+QUARTER_PIECES = PIECES_PER_TASK[0]
+"""Pieces of a task in the quarter: the low end, for the ceilings of demand were matched with it. More pieces make the
+spending of enterprises start lower and rise for longer (at two, twice as far in ten years).
+"""
+
 
 def reach(joined: Array | float, tacit: Array | float, captured: Array | float = 0.0) -> Any:
     """Share of an enterprise's knowledge that a model can reach.
@@ -33,12 +39,26 @@ def reach(joined: Array | float, tacit: Array | float, captured: Array | float =
         joined: share of written knowledge in joined systems.
         tacit: share of knowledge that is in heads; `captured`: share of that which was written down since.
 
-    At the central assumptions this is the readiness with which the quarter opens.
+    At the central assumptions this is the readiness with which the quarter opens (`opening_readiness`).
     """
     for name, value in (("joined", joined), ("tacit", tacit), ("captured", captured)):
         share(name, value)
     unwritten = np.asarray(tacit, dtype=float) * (1.0 - np.asarray(captured, dtype=float))
     return np.asarray(joined, dtype=float) * (1.0 - unwritten)
+
+
+def opening_readiness() -> float:
+    """Readiness with which the quarter opens: the reach at the central assumptions."""
+    return float(reach(JOINED_SYSTEMS[1], TACIT_SHARE[1]))
+
+
+def ceiling_factor(readiness: Array, opening: float, lever: Array | float = 1.0) -> Array:
+    """Factor on what enterprises can use: value unlocked at their readiness over that at the opening.
+
+    Tasks of the quarter need `QUARTER_PIECES`. Out of bounds is cut: a lever may ask for more than all.
+    """
+    reached = bounded(readiness * lever, 0.01, 1.0)
+    return np.asarray(reached**QUARTER_PIECES / opening**QUARTER_PIECES)
 
 
 def value_unlocked(readiness: Array | float, pieces: Array | float = PIECES_PER_TASK[1]) -> Any:

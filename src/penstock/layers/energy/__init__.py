@@ -7,35 +7,32 @@ from penstock.layers.energy.hourly import Dispatch, dispatch
 from penstock.layers.energy.planning import Plan, plan
 from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
 from penstock.layers.energy.quarter import (
-    CARBON_T_PER_MWH,
     GAS_PRICE_USD_PER_MMBTU,
-    GAS_SHARE_OF_PRICE,
     HOURS_PER_QUARTER,
     RATE_CASE_MEMORY,
     STAGES,
-    WATER_M3_PER_MWH,
+    Supply,
     energy_mwh,
     fuel_factor,
     power_price_index,
     regulated_revenue,
 )
+from penstock.layers.energy.regions import opening_supply
 from penstock.layers.energy.reliability import UnitGroup, adequacy, outage_table, units_for_reliability
 from penstock.layers.energy.screening_curve import screening
 from penstock.layers.energy.technologies import Prices, Technology, central_prices, technologies
 from penstock.layers.energy.turbines import advance_order_book, lead_time_years
 
 __all__ = [
-    "CARBON_T_PER_MWH",
     "GAS_PRICE_USD_PER_MMBTU",
-    "GAS_SHARE_OF_PRICE",
     "HOURS_PER_QUARTER",
     "RATE_CASE_MEMORY",
     "STAGES",
-    "WATER_M3_PER_MWH",
     "Dispatch",
     "Efficiency",
     "Plan",
     "Prices",
+    "Supply",
     "Technology",
     "UnitGroup",
     "adequacy",
@@ -48,6 +45,7 @@ __all__ = [
     "gas_turbine_share",
     "lead_time_years",
     "methane_t_co2e_per_mwh",
+    "opening_supply",
     "outage_table",
     "plan",
     "power_price_index",

@@ -5,6 +5,8 @@ Power in GW of IT load unless a name says facility; prices in usd per MWh.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from penstock.bounds import bounded
@@ -14,19 +16,17 @@ Array = np.ndarray
 STAGES = 4
 HOURS_PER_QUARTER = 2190.0
 
-CARBON_T_PER_MWH = 0.36
-"""Carbon of supplied electricity: between the US grid mean (about 0.37) and gas plants; assumption, 0.25 to 0.45."""
-
-WATER_M3_PER_MWH = 0.9
-"""Water at the site per MWh of IT energy: mean of parameters wue_microsoft, wue_aws, wue_meta, wue_google,
-wue_industry; 0.2 to 1.8.
-"""
-
 GAS_PRICE_USD_PER_MMBTU = 3.5
 """Gas price at which opening power prices stand (Henry Hub, 2025 mean); assumption, 3.0 to 4.5."""
 
-GAS_SHARE_OF_PRICE = 0.35
-"""Pass-through of the gas price into the price of power; assumption, 0.2 to 0.5."""
+
+@dataclass(frozen=True)
+class Supply:
+    """What a MWh for data centres costs at the opening gas price, the share of it that moves with gas, its carbon."""
+
+    usd_per_mwh: float
+    gas_share_of_price: float
+    carbon_t_per_mwh: float
 
 
 REGULATED_RETURN = 0.11
@@ -48,17 +48,21 @@ def regulated_revenue(plant: Array, expected: Array, dearer: Array | float = 0.0
     return 0.25 * REGULATED_RETURN * np.maximum(plant - expected, 0.0) + np.maximum(dearer, 0.0)
 
 
-def fuel_factor(gas_index: Array | float) -> Array | float:
-    """Price of power relative to the opening as the price of gas (relative to the opening) passes through."""
-    return 1.0 + GAS_SHARE_OF_PRICE * (gas_index - 1.0)
+def fuel_factor(gas_index: Array | float, gas_share: float) -> Array | float:
+    """Price of power relative to the opening as the price of gas (relative to the opening) passes through.
+
+    gas_share: share of the price that moves with gas. Plants stand as they are for some quarters, so the line is
+    straight; plants built for a price that lasts would bend it.
+    """
+    return 1.0 + gas_share * (gas_index - 1.0)
 
 
-def power_price_index(gas_price: Array | float, tightness: Array) -> Array:
+def power_price_index(gas_price: Array | float, tightness: Array, gas_share: float) -> Array:
     """Price of power relative to the opening: gas pass-through and scarcity of firm power.
 
     tightness: IT power in use over firm power, (paths,).
     """
-    return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU) * (
+    return fuel_factor(gas_price / GAS_PRICE_USD_PER_MMBTU, gas_share) * (
         1.0 + 0.8 * bounded(tightness - 0.85, 0.0, 0.15) / 0.15 * 0.25
     )
 

@@ -12,6 +12,7 @@ from penstock.layers.facilities.cooling import (
     pue_fleet,
     water,
 )
+from penstock.layers.facilities.fleets import Cooled, Halls, cooled, operator_halls
 from penstock.layers.facilities.quarter import (
     HALL_YIELD,
     POWER_YIELD,
@@ -23,17 +24,21 @@ from penstock.layers.facilities.quarter import (
     rent_on_free_plant,
 )
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
+from penstock.layers.weather import nearest_climate
 
 __all__ = [
     "HALL_YIELD",
     "POWER_YIELD",
     "STAGES",
+    "Cooled",
     "FirstPower",
+    "Halls",
     "Stage",
     "advance_stages",
     "block_months",
     "capex_usd_mn",
     "contracted_power_mw",
+    "cooled",
     "designs",
     "first_power",
     "fleet_designs",
@@ -41,6 +46,8 @@ __all__ = [
     "hold_back",
     "hot_hour_derate",
     "limit_starts",
+    "nearest_climate",
+    "operator_halls",
     "pue",
     "pue_fleet",
     "rent_on_free_plant",

@@ -5,7 +5,6 @@ from penstock.layers.platform.metering import bill, committed_bill, unit_cost_us
 from penstock.layers.platform.pooling import Pooled, peak_ratio, pooling
 from penstock.layers.platform.quarter import (
     HOURS,
-    MOST_BUSY,
     adjust_price,
     annuity,
     clearing_price,
@@ -20,7 +19,6 @@ from penstock.layers.platform.queues import erlang_b, erlang_c, max_utilisation,
 
 __all__ = [
     "HOURS",
-    "MOST_BUSY",
     "Pooled",
     "adjust_price",
     "annuity",

@@ -12,9 +12,6 @@ Array = np.ndarray
 HOURS = 8.76
 """Thousand hours of a year: million H100e x usd per hour x 8.76 = usd_bn per year."""
 
-MOST_BUSY = 0.95
-"""Largest share of the installed fleet that can be busy (maintenance, failures); assumption, 0.9 to 0.98."""
-
 
 def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
     """Yearly payment per unit of capital whose rent falls by `decline` a year over its life."""
@@ -22,12 +19,12 @@ def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
     return total / (1.0 - np.exp(-total * life_years))
 
 
-def running_cost(power_kw: Array, energy_price: Array | float) -> Array:
+def running_cost(power_kw: Array, energy_price: Array | float, pue: float) -> Array:
     """Operating cost of an H100e-hour in usd: staff and maintenance, and energy.
 
-    At 65 usd per MWh and PUE 1.2 the energy part is 0.08 usd per kWh of IT load.
+    energy_price: usd per MWh of facility energy; `pue` facility over IT energy.
     """
-    return power_kw * (0.012 + 1.2 * energy_price / 1000.0) + 0.06
+    return power_kw * (0.012 + pue * energy_price / 1000.0) + 0.06
 
 
 def hurdle_price(
@@ -72,7 +69,10 @@ def let_out(free: Array, unserved: Array) -> Array:
     return free * np.minimum(1.0, unserved / np.maximum(free.sum(axis=0), 1e-12))
 
 
-def serve(wanted: Array, stock: Array) -> tuple[Array, Array]:
-    """Busy million H100e and the share of what was wanted that is served."""
-    busy = np.minimum(wanted, MOST_BUSY * stock)
+def serve(wanted: Array, stock: Array, most_busy: float) -> tuple[Array, Array]:
+    """Busy million H100e and the share of what was wanted that is served.
+
+    most_busy: largest share of the installed fleet that can be busy (maintenance, failures).
+    """
+    busy = np.minimum(wanted, most_busy * stock)
     return busy, busy / np.maximum(wanted, 1e-12)
