@@ -12,7 +12,8 @@ from penstock.money import failure
 Array = np.ndarray
 
 IMPAIRED = 0.5
-"""Share of its book that the plant of a failed firm loses when it is restructured or bought (assumption, 0.3 to 0.7)."""
+"""Share of its book that the plant of a failed firm loses when it is restructured or bought (assumption, 0.3 to
+0.7)."""
 GOODWILL_LOST = 0.8
 """Share of goodwill and inventory that is worth nothing where a firm ends (assumption, 0.6 to 1)."""
 
