@@ -64,12 +64,18 @@ def test_what_a_claim_loses_is_what_the_losses_of_its_default_say(block: PathBlo
         np.testing.assert_allclose(both["loss_fraction"], expected, rtol=1e-5)
 
 
-def test_who_is_wound_up_owes_nothing_more(outcomes: pd.DataFrame) -> None:
+def test_who_is_wound_up_pays_by_rank_and_owes_nothing_more(outcomes: pd.DataFrame) -> None:
+    """Contracts end whole; what the estate brings goes to lenders first and to bills with bonds."""
     gone = outcomes[outcomes["stage_end"] == "liquidation"]
     assert len(gone) > 50
-    ended = gone[gone["instrument"].isin(["lease", "supply", "receivable"])]
+    ended = gone[gone["instrument"].isin(["lease", "supply"])]
     assert (ended["loss_fraction"] > 1.0 - 1e-6).all()
-    # what cash was left has gone to lenders
+    bonds, loans = (gone[gone["instrument"] == name] for name in ("bond", "loan"))
+    both = bonds.merge(loans, on=KEYS, suffixes=("", "_loan"))
+    assert len(both) > 30
+    assert (both["loss_fraction_loan"] <= both["loss_fraction"] + 1e-6).all()
+    assert loans["loss_fraction"].median() < 0.8
+    # a forced sale brings less than a firm that goes on
     debts = gone[gone["instrument"].isin(["bond", "loan"])]
     kept = failed(outcomes).merge(outcomes[outcomes["instrument"] == "loan"], on=KEYS, suffixes=("", "_loan"))
     assert debts["loss_fraction"].mean() > kept["loss_fraction_loan"].mean()

@@ -1,0 +1,46 @@
+"""Winding-up: what is sold brings money, creditors are paid by rank, and nothing is made or lost on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simulated import Array, model_of
+
+from penstock.engine.model import run_block
+from penstock.engine.moment import Moment
+from penstock.engine.steps import estate
+from penstock.money import failure
+
+
+def test_an_estate_is_sold_and_paid_out_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No claim and no plant is left; others get nothing before those who rank first are whole; cash stays cash."""
+    seen = []
+    pay, wind = estate.pay_by_rank, estate.wind_up
+
+    def watched(now: Moment, firms: Array, lanes: Array, written_off: Array) -> None:
+        cash, plant = now.state.books.cash.sum(axis=0), now.state.firms.buildings[firms, lanes].copy()
+        wind(now, firms, lanes, written_off)
+        np.testing.assert_allclose(now.state.books.cash.sum(axis=0), cash, atol=1e-6)
+        f = now.state.firms
+        assert not (f.buildings + f.compute_equipment + f.construction)[firms, lanes].any()
+        pair, tie = failure.ties_of_pairs(firms, *now.block.ties_of["debts_of"])
+        assert not now.state.ties.debt[tie, lanes[pair]].any()
+        seen.append(float(plant.sum()))
+
+    def paid(now: Moment, firms: Array, lanes: Array) -> None:
+        already = len(now.written_down)
+        pay(now, firms, lanes)
+        lost, other = np.zeros(now.state.firms.value.shape), np.zeros(now.state.firms.value.shape)
+        for name, debtor, path, tie, owed, cut in now.written_down[already:]:
+            assert (cut <= owed + 1e-12).all()
+            assert (cut >= -1e-12).all()
+            first = now.block.cache["ranks_first"][tie] if name == "debts_of" else np.zeros(len(tie), dtype=bool)
+            np.add.at(lost, (debtor, path), np.where(first, cut, 0.0))
+            np.add.at(other, (debtor, path), np.where(first, 0.0, owed - cut))
+        assert not ((lost > 1e-9) & (other > 1e-9)).any()
+        assert (now.state.books.cash[firms, lanes] > -1e-9).all()
+
+    monkeypatch.setattr(estate, "wind_up", watched)
+    monkeypatch.setattr(estate, "pay_by_rank", paid)
+    run_block(model_of(quarters=28), 0, 64)
+    assert sum(seen) > 0.0
