@@ -17,7 +17,7 @@ from penstock.engine.model import PathDetail
 from penstock.engine.run import MemoryTables, Run
 from penstock.errors import UsageError
 
-PATHS, QUARTERS = 24, 12
+PATHS, QUARTERS = 24, 20
 
 
 @pytest.fixture(scope="module")
