@@ -63,6 +63,12 @@ def test_a_rule_of_a_later_day_is_refused(name: str) -> None:
         load_world(name, as_of=before)
 
 
+def test_a_parameter_of_a_later_day_is_refused(earlier: World) -> None:
+    assert earlier.parameter("spread_b").central == 520
+    with pytest.raises(UsageError, match="found 'gas_turbine_lead_time'; expected a name of parameters"):
+        earlier.parameter("gas_turbine_lead_time")
+
+
 def test_the_firms_that_spend_most_are_known_by_their_statements(earlier: World) -> None:
     figures = earlier.figures()
     needed = ["revenue", "net_income", "operating_cash_flow", "capex", "cash_and_investments", "total_assets"]
