@@ -16,7 +16,7 @@ def found() -> Audit:
     return audit(load_world(), paths=32)
 
 
-@pytest.mark.parametrize("name", ["ai-2025", "ai-2024"])
+@pytest.mark.parametrize("name", ["ai-2025", "ai-2024", "ai-2022"])
 def test_no_number_of_a_bundled_world_or_of_the_model_is_without_a_source(name: str) -> None:
     assert list(unsourced(load_world(name))) == []
 

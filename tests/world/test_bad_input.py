@@ -337,20 +337,11 @@ def test_another_form_is_taken_with_a_remark(name: str, small_world: Path, capfd
     assert capfd.readouterr().err == remark
 
 
-@pytest.mark.parametrize("name", ["ai-2022"])
-def test_a_world_not_bundled_yet_says_so(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["world", "check", "--world", name]) == 2
-    told = capfd.readouterr().err
-    assert told == (
-        f"penstock: --world: found {name!r}, which this version does not bundle yet; "
-        "expected ai-2025, ai-2024, telecom-1999 or a folder\n"
-    )
-
-
 def test_an_unknown_world_and_overlay(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["world", "check", "--world", "ai-2052"]) == 2
     message = (
-        "--world: found 'ai-2052'; expected ai-2025, ai-2024, telecom-1999 or a folder of CSV files; nearest ai-2025"
+        "--world: found 'ai-2052'; expected ai-2025, ai-2024, ai-2022, telecom-1999 or a folder of CSV files; "
+        "nearest ai-2025"
     )
     assert capfd.readouterr().err == f"penstock: {message}\n"
     assert main(["world", "check", "--overlay", "no-such-folder"]) == 2

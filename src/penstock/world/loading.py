@@ -37,17 +37,18 @@ class Past:
     as_of: dt.date
 
 
-PAST = {"ai-2024": Past("ai-2025", Path(__file__).parent / "worlds" / "ai-2024", dt.date(2024, 12, 31))}
+WORLDS = Path(__file__).parent / "worlds"
+PAST = {
+    "ai-2024": Past("ai-2025", WORLDS / "ai-2024", dt.date(2024, 12, 31)),
+    "ai-2022": Past("ai-2025", WORLDS / "ai-2022", dt.date(2022, 12, 31)),
+}
 """Bundled worlds that are made by the rule of `world.past`, by name."""
 
-NAMES = ("ai-2025", "ai-2024", "telecom-1999")
+NAMES = ("ai-2025", "ai-2024", "ai-2022", "telecom-1999")
 """Every bundled world, as told to people."""
 
 ALIASES = {"telecom": "telecom-1999"}
 """Other names of bundled worlds."""
-
-ANNOUNCED = ("ai-2022",)
-"""Names that are kept for worlds which this version does not bundle."""
 
 BASELINE = dt.date(2025, 12, 31)
 DESCRIPTOR = "datapackage.json"
@@ -63,8 +64,8 @@ def load_world(
     """The world of this name or folder.
 
     Args:
-        name: a bundled world (`ai-2025`, `ai-2024`) or a folder of the same schema. A bundled world of the past holds
-            only the rows that were known on its day, by the rule of `penstock.world.past`.
+        name: a bundled world (`ai-2025`, `ai-2024`, `ai-2022`) or a folder of the same schema. A world of the past
+            holds only the rows that were known on its day, by the rule of `penstock.world.past`.
         as_of: date of the facts; without one, the day of a past world, or the `as_of` of the folder's
             `datapackage.json`, else 2025-12-31.
         overlay: a folder with only some rows, laid over the world by their keys.
@@ -102,10 +103,6 @@ def find_folder(name: str | Path) -> Path:
     if Path(name).is_dir():
         return Path(name)
     bundled = ", ".join(NAMES)
-    if str(name) in ANNOUNCED:
-        raise UsageError(
-            f"--world: found {str(name)!r}, which this version does not bundle yet; expected {bundled} or a folder"
-        )
     near = nearest_name(str(name), NAMES)
     hint = f"; nearest {near}" if near else ""
     raise UsageError(f"--world: found {str(name)!r}; expected {bundled} or a folder of CSV files{hint}")

@@ -124,6 +124,8 @@ def fleet_bridge(world: World) -> FleetBridge:
             0.5 * float(last[line]),
         )
     power = (chips["units"] * chips["kw"]).groupby(chips["line"]).sum().reindex(last.index).fillna(0.0)
+    # a line whose units no table tells draws what the assumption gives it
+    power = power.where(power > 0.0, last * rules.constants["power_per_capacity"])
     retired = _retired(shipped, pd.Timestamp(world.as_of), rules) if len(shipped) else last
     delivered = _last_step(shipped).reindex(last.index)
     return FleetBridge(last, retired.reindex(last.index), waiting, delivered, power, rules.assumed("it_load"))
