@@ -120,9 +120,9 @@ def morris_in_stages(
     """As `morris`, with most evaluations spent on the factors that count.
 
     `first` trajectories move all factors. The other `n - first` move those only whose mu_star reaches the part WORTH of
-    the largest on some output; the rest stand at a level drawn for each trajectory, so that an effect is met as often in
-    each surrounding as in a full design. A factor's measures are over all of its
-    trajectories, whose number stands in the column `trajectories`.
+    the largest on some output; the rest stand at a level drawn anew each time, so that an effect is met as often in
+    each surrounding. A factor's measures are over all of its trajectories, whose number stands in the column
+    `trajectories`.
 
     function: takes the design and, for each row, the number of its trajectory (rows,). Else as in `morris`.
     """

@@ -121,16 +121,9 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
     top = found.ranking.head(RANKED)
     rows = []
     for row in top.to_dict("records"):
-        known = facts.loc[row["factor"]] if row["factor"] in facts.index else None
-        span = (
-            ""
-            if known is None
-            else f"{number(known['low'])} to {number(known['high'])} {_unit(known['unit'])}".rstrip()
-        )
         shares = {name: f"{100.0 * row[name]:.0f}" if row[name] == row[name] else "" for name in outputs}
-        rows.append(
-            {"factor": row["factor"], "range": span, "grade": "" if known is None else known["grade"], **shares}
-        )
+        rows.append({"factor": row["factor"], **shares})
+    ranges = facts.loc[[name for name in top["factor"] if name in facts.index], ["low", "high", "unit", "grade"]]
     settings = found.indices.evaluations + found.screened
     size = (
         f"{settings:,} settings of the model"
@@ -146,10 +139,11 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
     sections = [
         Section(
             "ranking",
-            f"What drives the results: {found.method}, {found.indices.samples} samples",
+            f"What drives the results, %: {found.method}, {found.indices.samples} samples",
             pd.DataFrame(rows),
             what,
-        )
+        ),
+        Section("ranges", "Their ranges in the study", ranges),
     ]
     strongest = []
     measure = "mu_star" if morris else "ST"
@@ -177,10 +171,6 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
     )
     sections.append(Section("strongest", "The strongest of each output", pd.DataFrame(strongest), f"{told}\n{size}"))
     return sections
-
-
-def _unit(name: str) -> str:
-    return "" if name == "ratio" else name
 
 
 def _mean_over(paths: int) -> str:
