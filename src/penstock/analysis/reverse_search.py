@@ -34,7 +34,7 @@ RADIUS = 5.0
 FIRST_STEP = 3.0
 """Length of the shocks of one factor with which a search begins."""
 
-STRETCHES = (0.75, 0.84, 0.92, 1.0, 1.08, 1.2, 1.35)
+STRETCHES = (0.5, 0.6, 0.7, 0.78, 0.84, 0.9, 0.95, 1.0, 1.05, 1.1, 1.16, 1.24, 1.35)
 """Lengths of a found shock, in its own, among which the shortest that holds with all paths is sought."""
 
 WITHOUT_PATHS = 128
