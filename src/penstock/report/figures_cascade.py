@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.engine.opening.state import LAYERS
 from penstock.report.analyses import Analyses
-from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
+from penstock.report.numbers import digits_supported, money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
 from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
 
@@ -126,7 +126,8 @@ def _story_sentence(story: Explanation, rows: list[list[object]]) -> str:
     defaults = [row for row in mine if row[5] == "standstill"]
     told = (
         f"On path {story.path}, number {story.rank:,} of {story.paths:,} by losses, {money(story.loss_usd_bn)} is lost "
-        f"(mean of all paths {money(story.mean_usd_bn)}, se {money(story.se_usd_bn, 2)})"
+        f"(mean of all paths {money(story.mean_usd_bn, digits_supported(story.mean_usd_bn, story.se_usd_bn))}, "
+        f"se {money(story.se_usd_bn, 2)})"
     )
     if not defaults:
         return f"{told}; no company defaults."
