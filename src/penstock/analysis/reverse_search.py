@@ -26,6 +26,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 SEARCH_PATHS = 64
 FIRST_PATHS = 32
 """Paths on which a shock is tried first; where its share is not clear there, on twice as many, and so on."""
+PIECE = 64
+"""Most paths that are one piece of work."""
 CLEAR_ERRORS = 3.0
 """A shock whose share lies so many standard errors from a half is clear: it is tried on no more paths."""
 RADIUS = 5.0
@@ -214,11 +216,11 @@ class ReverseSearch:
     def _simulated(self, shocks: Sequence[Array], seed: int, paths: int) -> list[Outcome]:
         """Shocks on at least the first paths of a seed; what is known of them is not simulated again."""
         keys = [(tuple(float(size) for size in z), seed) for z in shocks]
-        tasks = []
+        tasks: list[Task] = []
         for key in dict.fromkeys(keys):
             first = len(self._known[key].met) if key in self._known else 0
-            if first < paths:
-                tasks.append((*key, first, paths - first))
+            # in pieces, so that one shock keeps several processes busy
+            tasks += [(*key, start, min(PIECE, paths - start)) for start in range(first, paths, PIECE)]
         self.path_count += sum(task[3] for task in tasks)
         for task, found in zip(tasks, self._simulate(tasks) if tasks else [], strict=True):
             before = self._known.get(task[:2])
