@@ -1,4 +1,5 @@
-"""How long clearing takes inside the ensemble, and the hard cases of networks: dense input, distress that creeps.
+"""How long clearing takes inside the ensemble, the hard cases of networks (dense input, distress that creeps), a
+portfolio of a million rows, a report.
 
 `python -m benchmarks.crises` prints a table. Times are of this process alone (processor time), so that a machine that
 others use changes them less.
@@ -18,6 +19,7 @@ from scipy import sparse
 from benchmarks.contagion import CRISIS, network
 from benchmarks.machine import provenance
 from benchmarks.page import _table, _time
+from benchmarks.portfolio import measure
 from penstock.engine.model import prepare, simulate_paths
 from penstock.engine.steps import settle
 from penstock.money.distress import _relative
@@ -28,6 +30,7 @@ from penstock.world import load_world
 MOST_US = 20.0
 """microseconds of clearing a path-quarter"""
 MOST_DENSE_S, MOST_CREEPING_S = 0.010, 10.0
+MOST_PORTFOLIO_S, MOST_PORTFOLIO_MB, MOST_REPORT_S = 30.0, 2000.0, 10.0
 SAME = 1e-12
 """to which a fixed point must reproduce itself"""
 LEVERAGES = (0.99, 0.999, 1.0, 1.01)
@@ -134,6 +137,28 @@ def creeping_distress(nodes: int, ties: int) -> list[Row]:
     return rows
 
 
+def commands(rows: int, paths: int, quarters: int) -> list[Row]:
+    """A portfolio, start of the command included, and a report. Raises RuntimeError where memory passes its limit."""
+    portfolio, report, broken = measure(rows, paths, quarters)
+    if portfolio.peak_mb >= MOST_PORTFOLIO_MB:
+        raise RuntimeError(f"portfolio: found {portfolio.peak_mb:,.0f} MB; expected below {MOST_PORTFOLIO_MB:,.0f}")
+    run = f"a run of {paths:,} paths x {quarters} quarters"
+    return [
+        Row(
+            f"`penstock portfolio`, {rows:,} rows over {run}",
+            portfolio.cpu_s,
+            MOST_PORTFOLIO_S,
+            f"{broken:,} rows broken; {portfolio.seconds:.1f} s by the clock, {portfolio.peak_mb:,.0f} MB",
+        ),
+        Row(
+            f"`penstock report`, {run}",
+            report.cpu_s,
+            MOST_REPORT_S,
+            f"{report.seconds:.1f} s by the clock, {report.peak_mb:,.0f} MB",
+        ),
+    ]
+
+
 def _best(call: Callable[[], Any], repeats: int) -> tuple[Any, float]:
     """Result and least processor time; the first call compiles and is not timed."""
     result, best = call(), float("inf")
@@ -162,6 +187,7 @@ def main() -> int:
         ensemble_clearing(256, 40),
         *dense_input(1_000, 10_000, 15),
         *creeping_distress(100_000, 1_000_000),
+        *commands(1_000_000, 1_000, 40),
     ]
     print("\n".join([*provenance().lines(), "", table(rows)]))
     return 0

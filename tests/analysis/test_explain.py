@@ -146,7 +146,7 @@ def test_no_such_scenario(run: Run) -> None:
 
 @pytest.mark.parametrize(("amount", "text"), [
     (1234.5, "$1,234bn"), (99.96, "$100bn"), (12.34, "$12.3bn"), (0.34, "$340m"), (0.0021, "$2.1m"),
-    (0.000012, "$12,000"), (0.0, "$0"), (0.9996, "$1.0bn"),
+    (0.000945811, "$0.95m"), (0.000012, "$12,000"), (0.0, "$0"), (0.9996, "$1.0bn"),
 ])  # fmt: skip
 def test_dollars(amount: float, text: str) -> None:
     assert usd(amount) == text
@@ -201,3 +201,18 @@ def test_portfolio_and_story_name_the_same_failures(run: Run) -> None:
     told = ps.explain(run, int(worst_row["path"]), scenario="funding_freeze")
     default = next(s for s in told.story if s.stage == "standstill" and s.company_id == worst_row["company_id"])
     assert default.quarter == worst_row["default_quarter"]
+
+
+def test_the_summary_names_the_first_contract_that_went_unpaid(worst: Explanation, detail: PathDetail) -> None:
+    told = {sentence.quarter: sentence for sentence in reversed(worst.story)}
+    unpaid = detail.unpaid.assign(gap=detail.unpaid["due_usd_bn"] - detail.unpaid["paid_usd_bn"])
+    for sentence in worst.story:
+        mine = unpaid[(unpaid["quarter"] == sentence.quarter) & (unpaid["payer"] == sentence.company_id)]
+        if len(mine):
+            first = mine.sort_values("gap", ascending=False, kind="stable").iloc[0]
+            break
+    else:
+        pytest.fail("expected an unpaid due on the worst path of a funding freeze")
+    assert first["quarter"] in told
+    assert worst.summary[0].startswith(f"The first contract to go unpaid is {first['tie_id']}, {first['quarter']}: ")
+    assert worst.summary[0].endswith(f"{usd(first['paid_usd_bn'])} of {usd(first['due_usd_bn'])} due.")

@@ -336,11 +336,34 @@ def test_the_trial_of_a_failure_counts_paths_on_which_the_company_fails(small: W
     assert parts.progress == pytest.approx(outcome.progress)
 
 
-def test_a_shock_that_is_clear_after_half_of_the_paths_is_not_tried_on_the_rest() -> None:
+def test_a_shock_is_tried_on_as_many_paths_as_make_it_clear_and_on_none_twice() -> None:
     study, _ = planted([1.0, 0.0], 2.0, np.eye(2))
     far, near = np.array([4.0, 0.0]), np.array([2.0, 0.0])
-    clear, open_ = study._tried([far, near], 64)
+    clear, open_ = study.judge([far, near], 7, 64)
     assert (len(clear.met), len(open_.met)) == (32, 64)
     assert (study.done, study.path_count) == (2, 32 + 64)
-    whole = study._run([near], 7, 0, 64)[0]
-    assert np.array_equal(open_.met, whole.met)
+    # asked for all paths, only the others are simulated; the answer is that of all at once
+    whole = study.check([near], 7)[0]
+    assert study.path_count == 32 + study.paths
+    assert whole == planted([1.0, 0.0], 2.0, np.eye(2))[0].check([near], 7)[0]
+    study.check([near, near], 7)
+    assert study.path_count == 32 + study.paths
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shock_of_many_factors_near_the_edge_is_found(seed: int) -> None:
+    # no factor alone does it: the path to the region leads along what progress there is
+    few = {"population": Search.population, "generations": Search.generations, "rounds": Search.rounds}
+    direction = np.random.default_rng(seed).standard_normal(DIMENSION)
+    direction /= np.linalg.norm(direction)
+    found = search(lambda u: float(direction @ u) - 4.6, seed, **few)
+    best = found.run()
+    assert best.holds and best.distance == pytest.approx(4.6, rel=0.08)
+    assert len(found.tried) <= 150
+
+
+def test_a_search_that_comes_no_nearer_stops() -> None:
+    few = {"population": Search.population, "generations": Search.generations, "rounds": Search.rounds}
+    found = search(lambda u: float(u[0]) - 9.0, **few)
+    assert not found.run().holds
+    assert len(found.tried) < len(found.starts) + Search.generations * Search.population

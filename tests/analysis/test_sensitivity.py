@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from penstock.analysis.sensitivity import Array, evaluate, morris, sobol
+from penstock.analysis.sensitivity import Array, elementary_effects, evaluate, morris, morris_in_stages, sobol
 from penstock.errors import ModelError, UsageError
 
 A, B = 7.0, 0.1
@@ -33,6 +33,44 @@ def test_morris_of_ishigami_is_that_of_salib() -> None:
     found = morris(ishigami, CUBE, 12345, 10_000)
     assert found["mu_star"] == pytest.approx([7.682808, 7.875, 6.256295], rel=1e-5)
     assert found.evaluations == 40_000
+
+
+def test_effects_are_those_of_salib() -> None:
+    from SALib.sample import morris as sample
+
+    problem = {"num_vars": 3, "names": list(CUBE), "bounds": list(CUBE.values())}
+    design = sample.sample(problem, 50, num_levels=4, seed=np.random.default_rng(5))
+    effects = elementary_effects(design / (2.0 * np.pi), ishigami(design), 50)
+    found = morris(ishigami, CUBE, 5, 50)
+    assert np.abs(effects).mean(axis=0) == pytest.approx(found["mu_star"], rel=1e-12)
+    assert effects.mean(axis=0) == pytest.approx(found["mu"], rel=1e-12)
+    assert effects.std(axis=0, ddof=1) == pytest.approx(found["sigma"], rel=1e-12)
+
+
+def test_in_stages_what_counts_is_moved_in_every_trajectory_and_the_rest_in_the_first() -> None:
+    names = {f"x{place}": (0.0, 2.0) for place in range(20)}
+    calls: list[Array] = []
+
+    def few_count(x: Array, trajectory: Array) -> Array:
+        calls.append(np.bincount(trajectory.astype(int)))
+        return np.asarray(5.0 * x[:, 3] + x[:, 7] * x[:, 11] + 1e-3 * x.sum(axis=1))
+
+    found = morris_in_stages(few_count, names, 2, 40, first=6)
+    moved = found.table.set_index("factor")["trajectories"]
+    assert moved[["x3", "x7", "x11"]].tolist() == [40, 40, 40]
+    assert (moved.drop(["x3", "x7", "x11"]) == 6).all()
+    assert found.evaluations == 6 * 21 + 34 * 4
+    assert [int(count.max()) for count in calls] == [21, 4]
+    # 2 units of x3 are worth 10; x7 x11 gives on average as much as the other's mean, 1, times 2
+    stars = found.table.set_index("factor")["mu_star"]
+    assert stars["x3"] == pytest.approx(10.002, abs=1e-9)
+    assert stars["x7"] == pytest.approx(2.002, abs=0.5)
+    assert stars["x0"] == pytest.approx(0.002, abs=1e-9)
+    # the same figures as where every factor moves in every trajectory, within their intervals
+    full = morris(lambda x: few_count(x, np.zeros(len(x))), names, 2, 40).table.set_index("factor")
+    assert (
+        np.abs(full["mu_star"] - stars) <= full["mu_star_conf"] + found.table.set_index("factor")["mu_star_conf"] + 1e-9
+    ).all()
 
 
 def test_sobol_of_ishigami_meets_theory_within_its_intervals() -> None:

@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.engine import Throughput
 from benchmarks.machine import provenance
 
-from benchmarks import command, contagion, crises, page, step_profile
+from benchmarks import command, contagion, crises, page, portfolio, step_profile
 from penstock.engine import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.steps import want
@@ -129,3 +129,14 @@ def test_hard_cases_of_crises_are_measured_beside_their_limits() -> None:
     assert sum("fixed point to" in row.told for row in rows) == len(crises.LEVERAGES)
     slow = crises.Row("clearing", 0.02, 0.01, "")
     assert "| clearing | 10.0 ms | 20.0 ms | **no** |  |" in crises.table([slow])
+
+
+def test_a_portfolio_with_broken_rows_is_measured(tmp_path: Path) -> None:
+    broken = portfolio.write_exposures(tmp_path / "exposures.csv", 500)
+    lines = (tmp_path / "exposures.csv").read_text().splitlines()
+    assert len(lines) == 501 and lines[0] == ",".join(portfolio.COLUMNS)
+    assert 25 <= broken <= 75
+    rows = crises.commands(500, 8, 2)
+    assert [row.what.split(",")[0] for row in rows] == ["`penstock portfolio`", "`penstock report`"]
+    assert f"{broken} rows broken" in rows[0].told
+    assert all(row.seconds > 0.0 for row in rows)

@@ -168,7 +168,7 @@ def test_other_files_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFix
         "shock.csv:4: id: found 'a' again; expected each firm once",
     ]
     assert refused(capsys, "contagion", "t.csv", "b.csv", "--method", "neva-merton") == [
-        "balances: volatility: found no such column; expected it for the method neva-merton"
+        "t.csv and b.csv: volatility: found no such column; expected it for the method neva-merton"
     ]
 
 

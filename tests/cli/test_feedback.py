@@ -12,7 +12,7 @@ import pytest
 
 from penstock.analysis.policy import EFFECTS, PolicyStudy
 from penstock.cli.context import Settings
-from penstock.cli.feedback_tables import policy_sections
+from penstock.cli.feedback_tables import _chance, policy_sections
 from penstock.cli.main import main
 from penstock.cli.output import emit
 from penstock.engine.seen import CHANNELS
@@ -129,3 +129,11 @@ def test_bad_input_is_told_and_writes_nothing(
     assert main(line.split()) == code
     assert capsys.readouterr().err == f"penstock: {told}\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_chance_that_all_or_no_draws_agree_on_is_told_as_a_range() -> None:
+    assert _chance(0.0, 0.0, 16) == "0 to 14 %"
+    assert _chance(1.0, 0.0, 16) == "86 to 100 %"
+    assert _chance(0.5, 0.125, 16) == "50 ±12 %"
+    # Wilson's interval at 90 % of 1 in 16
+    assert _chance(1 / 16, 0.0605, 16) == "1 to 24 %"

@@ -127,7 +127,7 @@ def test_a_table_takes_markup_as_text(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "0"), (1234567.8, "1,234,568"), (123.45, "123"), (12.345, "12.3"), (1.2345, "1.23"),
-     (0.012345, "0.0123"), (-0.5, "-0.5"), (float("nan"), ""), (float("inf"), "∞")],
+     (0.012345, "0.0123"), (99.96, "100"), (9.996, "10.0"), (-0.5, "-0.5"), (float("nan"), ""), (float("inf"), "∞")],
 )  # fmt: skip
 def test_numbers_for_people(value: float, text: str) -> None:
     assert number(value) == text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.report import numbers
 
@@ -47,9 +49,21 @@ def test_plain_numbers_keep_three_digits(value: float, text: str) -> None:
     assert numbers.plain(value) == text
 
 
-@pytest.mark.parametrize(("value", "se", "digits"), [(100.0, 60.0, 1), (100.0, 9.0, 2), (100.0, 0.5, 3)])
+@pytest.mark.parametrize(
+    ("value", "se", "digits"),
+    [(100.0, 60.0, 2), (100.0, 9.0, 3), (100.0, 0.5, 3), (133.0, 15.6, 2), (42.0, 70.0, 1), (5.0, 60.0, 1)],
+)
 def test_no_more_digits_than_the_error_supports(value: float, se: float, digits: int) -> None:
     assert numbers.digits_supported(value, se) == digits
+
+
+@given(st.floats(1e-3, 1e6), st.floats(1e-4, 1e6))
+def test_rounding_to_the_supported_digits_moves_a_number_by_half_its_error_at_most(value: float, se: float) -> None:
+    digits = numbers.digits_supported(value, se)
+    rounded = float(numbers.plain(value, digits).replace(",", ""))
+    # three digits are the most that is shown; one is the least
+    if 1 < digits < 3:
+        assert abs(rounded - value) <= 0.5 * se * (1.0 + 1e-9)
 
 
 def test_a_supported_share_is_one_number_with_its_error() -> None:

@@ -16,7 +16,7 @@ from penstock.analysis.model_sensitivity import sensitivity
 from penstock.analysis.reverse import reverse
 from penstock.world import World, load_world
 
-TARGETS = ("loss_usd_bn>=1000", "defaults>=20", "fails=oracle")
+TARGETS = ("loss_usd_bn>=500", "loss_usd_bn>=1000", "defaults>=20", "fails=oracle")
 METHODS = ("morris", "sobol")
 FACTORS_TOLD = 3
 ERRORS = 3.0

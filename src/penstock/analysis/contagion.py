@@ -300,7 +300,7 @@ def _valued(network: FirmNetwork, shock: Floats, kernel: str, recovery: float) -
     if (network.ties["seniority"] != 0).any():
         raise InputError("--method: found a neva method on ties with ranks; expected debts of one rank")
     if kernel in ("blackcox", "merton") and network.volatility is None:
-        raise InputError(f"balances: volatility: found no such column; expected it for the method neva-{kernel}")
+        raise InputError(f"{network.where}: volatility: found no such column; expected it for the method neva-{kernel}")
     found = neva(
         network.matrix(OWED),
         network.external_assets,

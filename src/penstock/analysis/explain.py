@@ -208,19 +208,24 @@ def _summary(
         return ("No company comes into distress on this path.",)
     defaults = [sentence for sentence in story if sentence.stage == "standstill"]
     told = []
-    missed = next((sentence for sentence in story if sentence.stage == "distress"), None)
-    if missed is not None:
-        dues = tables.dues(missed.quarter, missed.company_id)
-        what = f" on {dues.iloc[0]['tie_id']}" if len(dues) else ""
+    unpaid = ((sentence, tables.dues(sentence.quarter, sentence.company_id)) for sentence in story)
+    for sentence, dues in ((sentence, dues) for sentence, dues in unpaid if len(dues)):
+        worst = dues.iloc[0]
         told.append(
-            f"The first contract to go unpaid is that of {tables.name(missed.company_id)}{what}, {missed.quarter}."
+            f"The first contract to go unpaid is {worst['tie_id']}, {sentence.quarter}: "
+            f"{tables.name(sentence.company_id)} pays {tables.name(str(worst['payee']))} "
+            f"{usd(float(worst['paid_usd_bn']))} of {usd(float(worst['due_usd_bn']))} due."
         )
+        break
     if defaults:
         largest = max(defaults, key=lambda sentence: sentence.amount_usd_bn)
         first = defaults[0]
         told.append(
             f"{len(defaults)} companies default, {tables.name(first.company_id)} first ({first.quarter}); the largest "
             f"is {tables.name(largest.company_id)} ({largest.quarter}, debt of {usd(largest.amount_usd_bn)})."
+            if len(defaults) > 1
+            else f"One company defaults: {tables.name(first.company_id)} ({first.quarter}, debt of "
+            f"{usd(first.amount_usd_bn)})."
         )
     equity = losses[losses["instrument"] == "equity"].sort_values("loss_usd_bn", ascending=False, kind="stable")
     if len(equity):

@@ -79,8 +79,9 @@ class IntegrationStudy:
     """a buyer and a make a row: company_id, make, what it has made already and what it still buys (purchases), usd_bn a
     year, margin (share of a
     purchase that making saves, mean), npv_usd_bn with its standard error and 5, 50 and 95 % of the draws,
-    probability that making beats buying with its standard error, margin_escaped_usd_bn_per_year when a successful
-    project begins to pay, project_cost_usd_bn (present value), plant_usd_bn (paid when the wait ends, own power only),
+    probability that making beats buying with its standard error, draws behind both,
+    margin_escaped_usd_bn_per_year when a successful project begins to pay, project_cost_usd_bn (present value),
+    plant_usd_bn (paid when the wait ends, own power only),
     break_even_usd_bn_per_year (purchases today at 5, 50, 95 % of the draws; infinite where no quantity pays) and the
     median as a quantity with its unit"""
     ensemble: pd.DataFrame
@@ -302,6 +303,7 @@ def _project_row(project: _Project) -> dict[str, object]:
         "npv_p95": high,
         "probability": beats,
         "probability_se": beats_error,
+        "draws": worth.size,
         "margin_escaped_usd_bn_per_year": float((project.margin * project.replaced).mean()),
         "project_cost_usd_bn": float(project.result.project_cost.mean()),
         "plant_usd_bn": float(project.plant.mean()),

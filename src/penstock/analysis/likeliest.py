@@ -30,11 +30,20 @@ SMOOTHING = 0.8
 
 FIRST_SPREAD, LEAST_SPREAD = 1.2, 0.12
 NEARER = 0.985
-"""A round of the second stage goes on only where it made the distance smaller by this factor."""
+"""A stage goes on only where it made the distance smaller by this factor."""
+CLOSER = 0.95
+"""As long as nothing holds: where it made what is missing smaller by this factor. Shares of 64 paths tell no less."""
 
-LENGTHS = 5
+IDLE = 2
+"""Generations in a row without a better point after which the density is moved no more."""
+
+HALVINGS = 4
+"""Trials by which the shortest length along a ray is found: to a sixteenth of the range."""
+
 SLOPE_SPREAD = 0.35
-"""Spread of the points to which a slope is fitted."""
+"""Spread of the points to which a slope is fitted at the end."""
+WIDE_SPREAD = 0.9
+"""Spread within which points count for the slope that guides a generation."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,11 @@ class Tried:
             return False, self.distance
         return True, HALF - self.answer.share + HALF * (1.0 - self.answer.progress)
 
+    def better_than(self, other: Tried) -> bool:
+        """Whether it holds where the other does not, or both do or do not and it is clearly nearer."""
+        enough = NEARER if self.holds else CLOSER
+        return self.holds > other.holds or (self.holds == other.holds and self.rank[1] < enough * other.rank[1])
+
 
 @dataclass
 class Search:
@@ -82,16 +96,16 @@ class Search:
     seed: int
     starts: Sequence[Array] = ()
     """points to begin with"""
-    population: int = 16
-    generations: int = 5
-    rounds: int = 2
+    population: int = 12
+    generations: int = 6
+    rounds: int = 3
     tried: list[Tried] = field(default_factory=list)
 
     @property
     def most_evaluations(self) -> int:
         """Evaluations that a search needs at most."""
-        rounds = self.rounds * (2 * self.dimension + 2 * LENGTHS)
-        return len(self.starts) + self.generations * self.population + 2 * LENGTHS + rounds
+        rounds = self.rounds * (self.dimension + 1 + HALVINGS)
+        return len(self.starts) + self.generations * self.population + HALVINGS + rounds
 
     def run(self) -> Tried:
         """The best point: it holds where one was found that does, else it came nearest to the target."""
@@ -99,8 +113,11 @@ class Search:
         self.tried = []
         self._try(self.starts)
         self._cross_entropy(rng)
-        best = min(self.tried, key=lambda item: item.rank)
-        return self._polish(best, rng) if best.holds else best
+        return self._polish(self._best, rng) if self._best.holds else self._best
+
+    @property
+    def _best(self) -> Tried:
+        return min(self.tried, key=lambda item: item.rank)
 
     def _try(self, points: Sequence[Array]) -> list[Tried]:
         inside = [self._inside(point) for point in points]
@@ -118,17 +135,34 @@ class Search:
         if generation:
             mean = self._elite(generation)[0]
         before: list[Tried] = []
+        idle = 0
         for _ in range(self.generations):
-            drawn = mean + spread * rng.standard_normal((self.population - 3, self.dimension))
-            # the mean has less noise across the way to the region than any draw: it is tried too, with shorter points
-            # once something holds, else with longer ones
-            lengths = (1.0, 0.85, 0.7) if any(item.holds for item in self.tried) else (1.0, 1.3, 1.6)
-            generation = self._try([*drawn, *(size * mean for size in lengths)])
+            best = self._best if self.tried else None
+            guided = self._guides(mean, best) if best else []
+            drawn = mean + spread * rng.standard_normal((max(self.population - len(guided), 1), self.dimension))
+            generation = self._try([*drawn, *guided])
             middle, width = self._elite([*generation, *before])
             before = generation
             mean = (1.0 - SMOOTHING) * mean + SMOOTHING * middle
             spread = np.maximum((1.0 - SMOOTHING) * spread + SMOOTHING * width, LEAST_SPREAD)
-        self._shorten(mean, 0.0, 1.5)
+            idle = 0 if best is None or self._best.better_than(best) else idle + 1
+            if idle == IDLE:
+                break
+        self._shorten(self._best.point if self._best.holds else mean, 0.5, 1.5)
+
+    def _guides(self, mean: Array, best: Tried) -> list[Array]:
+        """Points that carry less noise than draws: the mean, and the design points of planes through what was tried.
+
+        Shorter ones too where something holds already, else longer ones.
+        """
+        found = [mean, (0.8 if best.holds else 1.5) * mean]
+        for centre in (best.point, mean):
+            level, slope = self._plane(centre, WIDE_SPREAD)
+            size = float(np.linalg.norm(slope))
+            if size > 0.0:
+                length = float(np.clip((slope @ centre - level) / size, 0.2 * self.radius, self.radius))
+                found += [stretch * length * slope / size for stretch in ((0.9, 1.1) if best.holds else (1.0, 1.3))]
+        return found
 
     def _elite(self, items: Sequence[Tried]) -> tuple[Array, Array]:
         """Mean and spread of the best."""
@@ -136,56 +170,47 @@ class Search:
         points = np.array([item.point for item in best])
         return points.mean(axis=0), points.std(axis=0)
 
-    def _shorten(self, point: Array, least: float, most: float) -> Tried | None:
-        """The shortest of the points along a ray that holds, between two lengths in the point's own.
-
-        Five lengths are tried, then five between the last two.
-        """
+    def _shorten(self, point: Array, least: float, most: float) -> None:
+        """Tries a ray between two lengths, in the point's own: the shortest that holds is sought by halving."""
         length = float(np.linalg.norm(point))
         if length == 0.0:
-            return None
-        direction, low, high = point / length, least * length, min(self.radius, most * length)
-        best: Tried | None = None
-        for _ in range(2):
-            lengths = np.linspace(low, high, LENGTHS + 1)[1:]
-            found = self._try([direction * size for size in lengths])
-            holding = [item for item in found if item.holds]
-            if not holding:
-                break
-            nearest = min(holding, key=lambda item: item.distance)
-            best = nearest if best is None or nearest.distance < best.distance else best
-            low, high = best.distance - (high - low) / LENGTHS, best.distance
-        return best
+            return
+        low, high = least * length, min(self.radius, most * length)
+        size = min(length, high)
+        for _ in range(HALVINGS):
+            (found,) = self._try([point / length * size])
+            low, high = (low, size) if found.holds else (size, high)
+            size = 0.5 * (low + high)
 
     def _polish(self, best: Tried, rng: np.random.Generator) -> Tried:
         for _ in range(self.rounds):
-            around = best.point + SLOPE_SPREAD * rng.standard_normal((2 * self.dimension, self.dimension))
+            around = best.point + SLOPE_SPREAD * rng.standard_normal((self.dimension + 1, self.dimension))
             self._try(list(around))
-            slope = self._slope(best.point)
+            _, slope = self._plane(best.point, SLOPE_SPREAD)
             size = float(np.linalg.norm(slope))
             if size == 0.0:
                 break
             # half the way: the slope carries noise
             turned = best.point / best.distance + slope / size
             toward = turned * best.distance / max(float(np.linalg.norm(turned)), 1e-12)
-            found = self._shorten(toward, 0.75, 1.1)
-            nearest = best if found is None or found.distance > best.distance else found
-            gained = nearest.distance < NEARER * best.distance
-            best = nearest
-            if not gained:
+            self._shorten(toward, 0.75, 1.1)
+            before, best = best, self._best
+            if not best.better_than(before):
                 break
         return best
 
-    def _slope(self, centre: Array) -> Array:
-        """Slope of the normal quantile of the share at a point, by weighted least squares with a small ridge."""
+    def _plane(self, centre: Array, spread: float) -> tuple[float, Array]:
+        """Level at a point, and slope, of the normal quantile of the share: weighted least squares, a small ridge."""
         points = np.array([item.point for item in self.tried])
         share = np.array([item.answer.share for item in self.tried])
-        away = np.linalg.norm(points - centre, axis=1) / (SLOPE_SPREAD * np.sqrt(self.dimension))
+        progress = np.array([item.answer.progress for item in self.tried])
+        away = np.linalg.norm(points - centre, axis=1) / (spread * np.sqrt(self.dimension))
         near = away < 2.0
-        score = ndtri(np.clip(share[near], 0.01, 0.99))
+        # where hardly a path meets the target, progress towards it tells better from worse
+        score = ndtri(np.clip(share, 0.02, 0.98)) - 2.0 * np.where(share < 0.02, 1.0 - progress, 0.0)
         weight = np.sqrt(np.exp(-0.5 * away[near] ** 2))
         design = np.column_stack([np.ones(near.sum()), points[near] - centre]) * weight[:, None]
         ridge = 0.05 * np.eye(self.dimension + 1)
-        ridge[0, 0] = 0.0
-        fitted = np.linalg.solve(design.T @ design + ridge, design.T @ (score * weight))
-        return np.asarray(fitted[1:], dtype=float)
+        ridge[0, 0] = 1e-9
+        fitted = np.linalg.solve(design.T @ design + ridge, design.T @ (score[near] * weight))
+        return float(fitted[0]), np.asarray(fitted[1:], dtype=float)

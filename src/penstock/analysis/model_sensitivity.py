@@ -2,7 +2,7 @@
 
 Morris screens every uncertain parameter, and the knobs whose quantity no parameter draws, over their ranges: each
 trajectory runs on paths of its own, the same for all its points (common random numbers), so that an effect is the
-change of a mean over paths.
+change of a mean over paths. After a third of the trajectories only factors that may count are moved.
 
 Sobol splits the variance that a run's paths show: parameters are drawn as a run draws them, each setting runs on one
 path, and luck (which path's random numbers) is a factor like the others, as proposed for stochastic models by Iooss
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.analysis.inputs import study_inputs
-from penstock.analysis.sensitivity import METHODS, Indices, morris, sobol
+from penstock.analysis.sensitivity import METHODS, Indices, morris, morris_in_stages, sobol
 from penstock.analysis.steps import HEADLINES, block_headlines
 from penstock.engine.parameters import Assumption, draw_parameters
 from penstock.engine.progress import OnProgress, silent
@@ -61,7 +61,10 @@ UNITS = {**{item.name: item.unit for item in HEADLINES}, "loss": "usd_bn"}
 OUTPUTS = tuple(UNITS)
 
 SAMPLES = {"morris": 16, "sobol": 512}
-SCREENING = 8
+FIRST = 6
+"""Trajectories that move all factors, before those that move only what may count."""
+
+SCREENING, SCREENING_PATHS = 6, 8
 """Trajectories, and paths of each, of the screening before Sobol."""
 
 LEADING = 12
@@ -166,14 +169,14 @@ def sensitivity(
         study = _Study(model, simulate, jobs, on_progress)
         if method == "morris":
             each = max(paths // count, 1)
-            study.total = count * (len(rows) + 1) * each
+            study.total = count * (len(rows) + 1) * each  # at most: the second stage moves fewer factors
             found = study.morris(rows, count, each)
             return _result(found, rows, 0, each, study.done)
         screened: tuple[FactorRow, ...] = rows
         before = 0
         if len(rows) > leading:
-            study.total = SCREENING**2 * (len(rows) + 1) + count * (leading + 4)
-            screening = study.morris(rows, SCREENING, SCREENING)
+            study.total = SCREENING * SCREENING_PATHS * (len(rows) + 1) + count * (leading + 4)
+            screening = study.morris(rows, SCREENING, SCREENING_PATHS)
             parts = _ranking(screening).set_index("factor")[list(screening.outputs)]
             # by the output that a parameter moves most, so that none loses its own driver
             names = set(parts.max(axis=1).nlargest(leading).index)
@@ -253,14 +256,17 @@ class _Study:
     def morris(self, rows: Sequence[FactorRow], trajectories: int, each: int) -> Indices:
         """Each trajectory on `each` paths of its own."""
 
-        def outputs(design: Array) -> dict[str, Array]:
-            trajectory = np.arange(len(design)) // (len(rows) + 1)
+        def outputs(design: Array, trajectory: np.ndarray[Any, Any]) -> dict[str, Array]:
             paths = trajectory[:, None] * each + np.arange(each)
             values = {row.name: np.repeat(row.at(design[:, k]), each) for k, row in enumerate(rows)}
             found = self._lanes(paths.ravel(), rows, values, "Morris")
             return {name: lanes.reshape(len(design), each).mean(axis=1) for name, lanes in found.items()}
 
-        return morris(outputs, {row.name: (0.0, 1.0) for row in rows}, self.model.seed, trajectories)
+        bounds = {row.name: (0.0, 1.0) for row in rows}
+        if trajectories >= FIRST + 2:
+            return morris_in_stages(outputs, bounds, self.model.seed, trajectories, first=FIRST)
+        numbers = np.repeat(np.arange(trajectories), len(rows) + 1)
+        return morris(lambda design: outputs(design, numbers), bounds, self.model.seed, trajectories)
 
     def sobol(self, rows: Sequence[FactorRow], own: Sequence[FactorRow], samples: int, paths: int) -> Indices:
         """`own` with an index each, the other rows together, luck drawn from `paths` paths."""

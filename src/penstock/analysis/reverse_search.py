@@ -24,17 +24,23 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 SEARCH_PATHS = 64
+FIRST_PATHS = 32
+"""Paths on which a shock is tried first; where its share is not clear there, on twice as many, and so on."""
+PIECE = 64
+"""Most paths that are one piece of work."""
 CLEAR_ERRORS = 3.0
-"""A shock whose share on half of the search's paths lies so many standard errors from a half is clear: it is not tried
-on the others."""
+"""A shock whose share lies so many standard errors from a half is clear: it is tried on no more paths."""
 RADIUS = 5.0
 """The search looks no farther: beyond lie shocks with a density below e^-12.5 of the centre's."""
 
 FIRST_STEP = 3.0
 """Length of the shocks of one factor with which a search begins."""
 
-STRETCHES = (0.75, 0.84, 0.92, 1.0, 1.08, 1.2, 1.35)
-"""Lengths of a found shock, in its own, that are tried with all paths."""
+STRETCHES = (0.5, 0.6, 0.7, 0.78, 0.84, 0.9, 0.95, 1.0, 1.05, 1.1, 1.16, 1.24, 1.35)
+"""Lengths of a found shock, in its own, among which the shortest that holds with all paths is sought."""
+
+WITHOUT_PATHS = 128
+"""Of the fresh paths so many tell what a shock does without one of its factors."""
 
 LEADING = 0.5
 """The leading factors of a solution: the largest that make up this part of its squared distance."""
@@ -114,6 +120,11 @@ class Outcome:
     amount: Array
     progress: float
 
+    @property
+    def clear(self) -> bool:
+        """Whether more paths would hardly turn the answer: the share lies far enough from a half."""
+        return abs(float(self.met.mean()) - HALF) >= CLEAR_ERRORS * HALF / math.sqrt(len(self.met))
+
     def joined(self, other: Outcome) -> Outcome:
         """The same shock on the paths of both."""
         mine, theirs = len(self.met), len(other.met)
@@ -122,9 +133,6 @@ class Outcome:
             np.concatenate([self.amount, other.amount]),
             (mine * self.progress + theirs * other.progress) / (mine + theirs),
         )
-
-
-_NOTHING = Outcome(np.zeros(0, dtype=np.bool_), np.zeros(0), 0.0)
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,7 @@ class ReverseSearch:
         self._simulate, self._on_progress = simulate, on_progress
         self.done, self.path_count = 0, 0
         self._total, self._note = 1, "unshocked"
+        self._known: dict[tuple[tuple[float, ...], int], Outcome] = {}
 
     def solve(self, base: Scenario, start: str) -> tuple[tuple[Solution, ...], Solution | None]:
         """Solutions, the first the likeliest; where there is none, the closest shock."""
@@ -188,35 +197,37 @@ class ReverseSearch:
             still = (*still, *found[-1].leading)
         return tuple(found), None
 
-    def check(self, shocks: Sequence[Array], seed: int) -> list[Check]:
-        """Shocks on all paths of a seed."""
-        outcomes = self._run(shocks, seed, 0, self.paths)
-        self._count(len(shocks))
-        return [_check(outcome, seed) for outcome in outcomes]
+    def check(self, shocks: Sequence[Array], seed: int, paths: int = 0) -> list[Check]:
+        """Shocks on the first `paths` paths of a seed, all unless given."""
+        return [_check(outcome, seed) for outcome in self._simulated(shocks, seed, paths or self.paths)]
 
-    def _run(self, shocks: Sequence[Array], seed: int, first: int, paths: int) -> list[Outcome]:
-        if not shocks or not paths:
-            return []
-        self.path_count += paths * len(shocks)
-        return self._simulate([(tuple(float(size) for size in z), seed, first, paths) for z in shocks])
-
-    def _count(self, shocks: int) -> None:
-        self.done += shocks
-        self._on_progress(self.done, max(self._total, self.done), self._note)
-
-    def _tried(self, shocks: Sequence[Array], paths: int) -> list[Outcome]:
-        """Shocks on the search's paths; those that are clear after half of them are not tried on the rest."""
-        half = paths // 2
-        clear = CLEAR_ERRORS * HALF / math.sqrt(max(half, 1))
-        if clear >= HALF:  # of so few paths nothing is clear
-            half = 0
-        outcomes = self._run(shocks, self.seed, 0, half) if half else [_NOTHING] * len(shocks)
-        doubt = [place for place, found in enumerate(outcomes) if not half or abs(found.met.mean() - HALF) < clear]
-        more = self._run([shocks[place] for place in doubt], self.seed, half, paths - half)
-        for place, found in zip(doubt, more, strict=True):
-            outcomes[place] = outcomes[place].joined(found)
-        self._count(len(shocks))
+    def judge(self, shocks: Sequence[Array], seed: int, paths: int) -> list[Outcome]:
+        """Shocks on so many of a seed's paths as make clear whether they meet the target, `paths` at most."""
+        tried = min(FIRST_PATHS, paths)
+        outcomes = self._simulated(shocks, seed, tried)
+        while tried < paths:
+            doubt = [place for place, found in enumerate(outcomes) if not found.clear]
+            tried = min(2 * tried, paths)
+            more = self._simulated([shocks[place] for place in doubt], seed, tried)
+            for place, found in zip(doubt, more, strict=True):
+                outcomes[place] = found
         return outcomes
+
+    def _simulated(self, shocks: Sequence[Array], seed: int, paths: int) -> list[Outcome]:
+        """Shocks on at least the first paths of a seed; what is known of them is not simulated again."""
+        keys = [(tuple(float(size) for size in z), seed) for z in shocks]
+        tasks: list[Task] = []
+        for key in dict.fromkeys(keys):
+            first = len(self._known[key].met) if key in self._known else 0
+            # in pieces, so that one shock keeps several processes busy
+            tasks += [(*key, start, min(PIECE, paths - start)) for start in range(first, paths, PIECE)]
+        self.path_count += sum(task[3] for task in tasks)
+        for task, found in zip(tasks, self._simulate(tasks) if tasks else [], strict=True):
+            before = self._known.get(task[:2])
+            self._known[task[:2]] = found if before is None else before.joined(found)
+            self.done += before is None
+        self._on_progress(self.done, max(self._total, self.done), self._note)
+        return [self._known[key] for key in keys]
 
     def _search(self, free: Sequence[int], number: int) -> Array:
         """The likeliest shock in which only the free factors move, as z."""
@@ -233,7 +244,7 @@ class ReverseSearch:
         paths = min(SEARCH_PATHS, self.paths)
 
         def evaluate(points: Sequence[Array]) -> list[Answer]:
-            outcomes = self._tried([to_z @ point for point in points], paths)
+            outcomes = self.judge([to_z @ point for point in points], self.seed, paths)
             return [Answer(float(outcome.met.mean()), outcome.progress) for outcome in outcomes]
 
         search = Search(evaluate, basis.shape[1], self.radius, seed=self.seed + number, starts=starts)
@@ -268,14 +279,18 @@ class ReverseSearch:
         distance = self.space.distance(z)
         lengths = [size for size in STRETCHES if size * distance <= self.radius] or [self.radius / distance]
         shocks = [size * z for size in lengths]
-        holds = [check.share >= HALF for check in self.check(shocks, self.seed)]
-        first = next((place for place in range(len(holds)) if all(holds[place:])), len(holds) - 1)
+        first, last = 0, len(lengths) - 1
+        while first < last:  # longer shocks do more: the first that holds is found by halving
+            middle = (first + last) // 2
+            (found,) = self.judge([shocks[middle]], self.seed, self.paths)
+            first, last = (first, middle) if found.met.mean() >= HALF else (middle + 1, last)
         # each try on its own random numbers, so that none is chosen for its luck
         for place in range(first, len(lengths)):
-            checked = self.check([shocks[place]], self.seed + 1 + place - first)[0]
-            if checked.share >= HALF:
+            seed = self.seed + 1 + place - first
+            (found,) = self.judge([shocks[place]], seed, self.paths)
+            if found.met.mean() >= HALF and self.check([shocks[place]], seed)[0].share >= HALF:
                 break
-        return shocks[place], checked
+        return shocks[place], self.check([shocks[place]], seed)[0]
 
     def _told(
         self, z: Array, check: Check, still: tuple[str, ...], base: Scenario, start: str, number: int
@@ -287,7 +302,8 @@ class ReverseSearch:
         parts = space.parts(z)
         main = [place for place in range(len(z)) if parts[place] >= TOLD_PART]
         without = np.full(len(z), np.nan)
-        left_out = self.check([np.where(np.arange(len(z)) == place, 0.0, z) for place in main], check.seed)
+        paths = min(WITHOUT_PATHS, self.paths)
+        left_out = self.check([np.where(np.arange(len(z)) == place, 0.0, z) for place in main], check.seed, paths)
         without[main] = [item.share for item in left_out]
 
         def moved(place: int, sd: float) -> float:

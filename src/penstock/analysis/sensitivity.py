@@ -35,6 +35,9 @@ RESAMPLES = 200
 
 CONFIDENCE = 0.95
 
+WORTH = 0.2
+"""A factor whose effect on some output is this part of the largest, or more, is looked at in the second stage."""
+
 
 @dataclass(frozen=True)
 class Indices:
@@ -42,8 +45,8 @@ class Indices:
 
     `table`: a row an output and factor (a group counts as one factor): output, factor, then in SALib's names
     for Morris mu (mean elementary effect over the whole range), mu_star (mean of its absolute value),
-    mu_star_conf, sigma (standard deviation); for Sobol S1, S1_conf, ST, ST_conf. Each `_conf` is half the width
-    of the 95 % bootstrap interval. An output that never varies has no Sobol indices (NaN).
+    mu_star_conf, sigma (standard deviation), in stages also trajectories; for Sobol S1, S1_conf, ST, ST_conf. Each
+    `_conf` is half the width of the 95 % bootstrap interval. An output that never varies has no Sobol indices (NaN).
     """
 
     method: str
@@ -109,6 +112,82 @@ def morris(function: Function, bounds: Bounds, seed: int, n: int, *, levels: int
         columns = {key: np.asarray(found[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma")}
         frames.append(_frame(name, names, columns))
     return _indices("morris", names, outputs, frames, n, len(design), seed)
+
+
+def morris_in_stages(
+    function: Callable[[Array, Any], Any], bounds: Bounds, seed: int, n: int, *, first: int, levels: int = LEVELS
+) -> Indices:
+    """As `morris`, with most evaluations spent on the factors that count.
+
+    `first` trajectories move all factors. The other `n - first` move those only whose mu_star reaches the part WORTH of
+    the largest on some output; the rest stand at a level drawn anew each time, so that an effect is met as often in
+    each surrounding. A factor's measures are over all of its trajectories, whose number stands in the column
+    `trajectories`.
+
+    function: takes the design and, for each row, the number of its trajectory (rows,). Else as in `morris`.
+    """
+    names, problem = _problem(bounds)
+    _at_least("first", first, 2)
+    _at_least("n", n, first + 2)
+    _salib()
+    from SALib.sample import morris as sample
+
+    generator = np.random.default_rng(seed)
+    whole = np.asarray(sample.sample(problem, first, num_levels=levels, seed=generator))
+    trajectory = np.repeat(np.arange(first), len(names) + 1)
+    values = evaluate(lambda design: function(design, trajectory), whole)
+    low, high = np.array(problem["bounds"]).T
+    span = high - low
+    effects = {name: elementary_effects(whole / span, given, first) for name, given in values.items()}
+
+    leading = _worth_more(effects)
+    few = [names[place] for place in leading]
+    inner = {"num_vars": len(few), "names": few, "bounds": [problem["bounds"][place] for place in leading]}
+    trajectories, rows = n - first, len(few) + 1
+    drawn = generator.integers(levels, size=(trajectories, len(names))) / (levels - 1.0)
+    design = np.repeat(low + drawn * span, rows, axis=0)
+    design[:, leading] = sample.sample(inner, trajectories, num_levels=levels, seed=generator)
+    trajectory = first + np.repeat(np.arange(trajectories), rows)
+    more = evaluate(lambda points: function(points, trajectory), design)
+    frames = []
+    for name, given in more.items():
+        found = elementary_effects(design[:, leading] / span[leading], given, trajectories)
+        every = [effects[name][:, place] for place in range(len(names))]
+        for column, place in enumerate(leading):
+            every[place] = np.concatenate([every[place], found[:, column]])
+        frames.append(_frame(name, names, _measures(every, seed)))
+    return _indices("morris", names, values, frames, n, len(whole) + len(design), seed)
+
+
+def elementary_effects(design: Array, values: Array, trajectories: int) -> Array:
+    """Change of a value per unit of the factor that moves, (trajectories, factors): each moves once in each."""
+    points = design.reshape(trajectories, -1, design.shape[1])
+    steps, changes = np.diff(points, axis=1), np.diff(values.reshape(trajectories, -1), axis=1)
+    moved = np.abs(steps).argmax(axis=2)
+    out = np.empty((trajectories, design.shape[1]))
+    rise = changes / np.take_along_axis(steps, moved[:, :, None], axis=2)[:, :, 0]
+    np.put_along_axis(out, moved, rise, axis=1)
+    return out
+
+
+def _worth_more(effects: Mapping[str, Array]) -> list[int]:
+    """Places of the factors that count for some output; all where nothing has any effect."""
+    stars = np.array([np.abs(found).mean(axis=0) for found in effects.values()])
+    return np.flatnonzero((stars >= WORTH * stars.max(axis=1, keepdims=True)).any(axis=0)).tolist()
+
+
+def _measures(effects: Sequence[Array], seed: int) -> dict[str, Array]:
+    """mu, mu_star with half its bootstrap interval, and sigma, of each factor's elementary effects."""
+    from scipy.special import ndtri
+
+    rng = np.random.default_rng(seed)
+    wide = float(ndtri(0.5 + CONFIDENCE / 2.0))
+    rows = []
+    for found in effects:
+        again = np.abs(found)[rng.integers(len(found), size=(RESAMPLES, len(found)))].mean(axis=1)
+        rows.append((found.mean(), np.abs(found).mean(), wide * again.std(ddof=1), found.std(ddof=1), len(found)))
+    columns = np.array(rows).T
+    return dict(zip(("mu", "mu_star", "mu_star_conf", "sigma", "trajectories"), columns, strict=True))
 
 
 def sobol(function: Function, bounds: Bounds, seed: int, n: int, *, groups: Mapping[str, str] | None = None) -> Indices:

@@ -89,7 +89,7 @@ class PathTables:
 
 
 def usd(amount_usd_bn: float) -> str:
-    """Nominal dollars with two to three digits that matter: `$1.2bn`, `$340m`, `$12,000`."""
+    """Nominal dollars with two to three digits that matter: `$1.2bn`, `$340m`, `$9.5m`, `$0.95m`, `$12,000`."""
     size = abs(amount_usd_bn)
     if size >= 99.95:
         return f"${amount_usd_bn:,.0f}bn"
@@ -97,6 +97,8 @@ def usd(amount_usd_bn: float) -> str:
         return f"${amount_usd_bn:,.1f}bn"
     if size >= 0.0009995:
         return f"${amount_usd_bn * 1e3:,.{0 if size >= 0.00995 else 1}f}m"
+    if size >= 0.0000995:
+        return f"${amount_usd_bn * 1e3:,.2f}m"
     return f"${amount_usd_bn * 1e9:,.0f}"
 
 
@@ -136,7 +138,7 @@ def _distress(tables: PathTables, event: Mapping[Any, Any], quarter: str, compan
     worst = dues.iloc[0]
     text += (
         f", first of all to {tables.name(str(worst['payee']))} "
-        f"({usd(float(worst['paid_usd_bn']))} of {usd(float(worst['due_usd_bn']))} on {worst['tie_id']})"
+        f"({usd(float(worst['paid_usd_bn']))} paid of {usd(float(worst['due_usd_bn']))} due on {worst['tie_id']})"
     )
     tie = str(worst["tie_id"])
     found = [

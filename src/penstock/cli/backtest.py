@@ -10,9 +10,18 @@ import typer
 
 from penstock.cli.backtest_ai import ai
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, JobsOption, OutOption, PathsOption, PriorOption
+from penstock.cli.options import (
+    DEFAULT_PATHS,
+    DEFAULT_SEED,
+    JobsOption,
+    OutOption,
+    PathsOption,
+    PriorOption,
+    SeedOption,
+    read_seed,
+)
 from penstock.cli.output import Section, emit, notice
-from penstock.cli.run import SeedOption, read_seed, write_tables
+from penstock.cli.run import write_tables
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption
+from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption, SeedOption, read_seed
 from penstock.cli.output import Section, emit, notice
-from penstock.cli.run import SeedOption, read_seed
 from penstock.cli.score_tables import opponents_note, series_for_people, total_for_people
 from penstock.errors import OutputError, UsageError
 

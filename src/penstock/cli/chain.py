@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_SEED
+from penstock.cli.options import DEFAULT_SEED, SeedOption, read_seed
 from penstock.cli.output import emit, notice
-from penstock.cli.run import SeedOption, read_seed
 
 QUARTERS = 16
 PATHS = 32

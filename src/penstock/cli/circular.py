@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-)
+from penstock.cli.options import Simulation
 from penstock.cli.output import Section, emit
-from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.run import write_tables
 from penstock.cli.source import notice_of, source_of
 
 if TYPE_CHECKING:
@@ -57,15 +46,9 @@ def register(app: typer.Typer) -> None:
 @common
 def circularity(
     settings: Settings,
-    run: RunOption = None,
+    simulation: Simulation,
     quarter: QuarterOption = None,
     scenario: StateOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """Whose revenue is whose financing: loops of money of any length, no dollar told twice.
 
@@ -74,28 +57,22 @@ def circularity(
     """
     from penstock.analysis.circularity import circularity as analyse
 
-    source, options, notice = _source(settings, run, scenario, quarter, paths, quarters, seed, jobs, prior)
+    source, options, notice = _source(settings, simulation, scenario, quarter)
     found = _with_progress(settings, "circularity", analyse, source, options)
-    if out is not None:
-        write_tables(out, {name: getattr(found, name) for name in ("totals", "loops", "legs", "companies")})
+    if simulation.out is not None:
+        write_tables(simulation.out, {name: getattr(found, name) for name in ("totals", "loops", "legs", "companies")})
     emit(_loop_sections(found, people=settings.format is Format.TABLE), settings, notice=notice)
 
 
 @common
 def follow(
     settings: Settings,
+    simulation: Simulation,
     dollar: Annotated[
         str, typer.Option("--dollar", metavar="user|capex|ID", help="A dollar of users, of AI capex or of a company.")
     ],
-    run: RunOption = None,
     quarter: QuarterOption = None,
     scenario: StateOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """Where one dollar ends: by kind, layer and company, round by round.
 
@@ -104,35 +81,21 @@ def follow(
     """
     from penstock.analysis.dollar import follow as analyse
 
-    source, options, notice = _source(settings, run, scenario, quarter, paths, quarters, seed, jobs, prior)
+    source, options, notice = _source(settings, simulation, scenario, quarter)
     found = _with_progress(settings, "follow", lambda at, **more: analyse(at, dollar, **more), source, options)
-    if out is not None:
-        write_tables(out, {name: getattr(found, name) for name in ("kinds", "layers", "companies", "rounds")})
+    if simulation.out is not None:
+        write_tables(
+            simulation.out, {name: getattr(found, name) for name in ("kinds", "layers", "companies", "rounds")}
+        )
     emit(_dollar_sections(found, people=settings.format is Format.TABLE), settings, notice=notice)
 
 
 def _source(
-    settings: Settings,
-    run: Path | None,
-    scenario: str | None,
-    quarter: str | None,
-    paths: int,
-    quarters: int,
-    seed: str,
-    jobs: int | None,
-    prior: bool,
+    settings: Settings, simulation: Simulation, scenario: str | None, quarter: str | None
 ) -> tuple[Any, dict[str, Any], str]:
     """The run or world that is meant, the options of the analysis, and the notice."""
-    options: dict[str, Any] = {
-        "scenario": scenario,
-        "quarter": quarter,
-        "paths": paths,
-        "quarters": quarters,
-        "seed": read_seed(seed),
-        "prior": prior,
-        "jobs": jobs or usable_cores(),
-    }
-    source = source_of(settings, run)
+    options: dict[str, Any] = {"scenario": scenario, "quarter": quarter, **simulation.size()}
+    source = source_of(settings, simulation.run)
     return source, options, notice_of(source)
 
 

@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-)
+from penstock.cli.options import Simulation
 from penstock.cli.output import Section, emit
-from penstock.cli.run import SeedOption, read_seed, write_tables
+from penstock.cli.run import write_tables
 from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import ModelError, UsageError
 
@@ -73,6 +63,7 @@ def register(app: typer.Typer) -> None:
 @common
 def contagion(
     settings: Settings,
+    simulation: Simulation,
     ties: Annotated[
         Path | None, typer.Argument(metavar="[TIES.csv]", help="debtor,creditor,amount[,seniority,kind,obligor].")
     ] = None,
@@ -93,15 +84,8 @@ def contagion(
         float | None, typer.Option("--alpha", help="What a defaulter's own assets bring (rv) [0.9].")
     ] = None,
     beta: Annotated[float | None, typer.Option("--beta", help="What a defaulter's claims bring (rv) [0.9].")] = None,
-    run: RunOption = None,
     quarter: QuarterOption = None,
     scenario: StateOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """What a loss does to a network: who fails, who loses how much, and what one tie has to do with it.
 
@@ -114,15 +98,15 @@ def contagion(
 
     if (ties is None) != (balances is None):
         raise UsageError("files: found ties alone; expected TIES.csv and BALANCES.csv, or neither")
-    number = read_seed(seed)
+    size = simulation.size()
     notice = ""
     if ties is not None and balances is not None:
-        if run is not None or scenario is not None or quarter is not None:
+        if simulation.run is not None or scenario is not None or quarter is not None:
             raise UsageError("files: found a run, scenario or quarter beside them; expected one of the two")
         network = network_from(read_text_table(ties), read_text_table(balances))
         resolve = str
     else:
-        network, notice, resolve = _network(settings, run, scenario, quarter, paths, quarters, number, prior)
+        network, notice, resolve = _network(settings, simulation.run, scenario, quarter, size)
     losses = shock_from(read_text_table(shock), resolve, network.firms) if shock is not None else {}
     for name in fail or []:
         company = _failing(network, resolve, name)
@@ -130,8 +114,8 @@ def contagion(
     found = analyse(
         network, method=method.value, shock=losses, remove=remove, recovery=recovery, alpha=alpha, beta=beta
     )
-    if out is not None:
-        write_tables(out, {"contagion": found.firms})
+    if simulation.out is not None:
+        write_tables(simulation.out, {"contagion": found.firms})
     emit(_contagion_sections(found, people=settings.format is Format.TABLE), settings, notice=notice)
     if not found.converged:
         raise ModelError("convergence: found losses that do not settle; expected a fixed point")
@@ -149,21 +133,17 @@ def _failing(network: FirmNetwork, resolve: Any, name: str) -> str:
 
 
 def _network(
-    settings: Settings,
-    run: Path | None,
-    scenario: str | None,
-    quarter: str | None,
-    paths: int,
-    quarters: int,
-    seed: int,
-    prior: bool,
+    settings: Settings, run: Path | None, scenario: str | None, quarter: str | None, size: dict[str, Any]
 ) -> tuple[FirmNetwork, str, Any]:
     """The network of a world, scenario or run, its notice, and how its firms are named."""
     from penstock.analysis.firm_network import network_of
 
     source = source_of(settings, run)
     network = network_of(
-        source, scenario=scenario, quarter=quarter, paths=paths, quarters=quarters, seed=seed, prior=prior
+        source,
+        scenario=scenario,
+        quarter=quarter,
+        **{name: size[name] for name in ("paths", "quarters", "seed", "prior")},
     )
     return network, notice_of(source), world_of(source).resolve
 
@@ -171,16 +151,10 @@ def _network(
 @common
 def systemic(
     settings: Settings,
+    simulation: Simulation,
     method: Annotated[RankMethod, typer.Option("--method", help="How losses run.")] = RankMethod.DEBTRANK,
-    run: RunOption = None,
     quarter: QuarterOption = None,
     scenario: StateOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """Firms and ties by the damage they would do: each firm fails in turn, each tie is cut in turn.
 
@@ -190,11 +164,11 @@ def systemic(
     from penstock.analysis.systemic import systemic as analyse
     from penstock.cli.progress_bar import progress_bar
 
-    network, notice, _ = _network(settings, run, scenario, quarter, paths, quarters, read_seed(seed), prior)
+    network, notice, _ = _network(settings, simulation.run, scenario, quarter, simulation.size())
     with progress_bar(settings, "systemic") as on_progress:
         found = analyse(network, method=method.value, on_progress=on_progress)
-    if out is not None:
-        write_tables(out, {"firms": found.firms, "ties": found.ties})
+    if simulation.out is not None:
+        write_tables(simulation.out, {"firms": found.firms, "ties": found.ties})
     emit(_systemic_sections(found, people=settings.format is Format.TABLE), settings, notice=notice)
 
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
@@ -165,22 +165,38 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _options_of(group: Any) -> list[inspect.Parameter]:
+    """The fields of a group of options as parameters."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(field.name, _KEYWORD, default=field.default, annotation=hints[field.name])
+        for field in fields(group)
+    ]
+
+
 def common(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
     """Give a command the options of every command; its first parameter receives the `Settings`.
 
+    A parameter whose type is a data class, such as `options.Simulation`, stands for its fields, each an option.
     The command must not itself have parameters named world, overlay, as_of, format, quiet, verbose,
     no_progress or version.
     """
     hints = get_type_hints(command, include_extras=True)
-    own = list(inspect.signature(command).parameters.values())[1:]
+    asked = list(inspect.signature(command).parameters.values())[1:]
+    groups = {p.name: hints[p.name] for p in asked if is_dataclass(hints[p.name])}
+    own = [p.replace(annotation=hints[p.name], kind=_KEYWORD) for p in asked if p.name not in groups]
+    own += [parameter for group in groups.values() for parameter in _options_of(group)]
     clash = [parameter.name for parameter in own if parameter.name in _COMMON]
     if clash:
         raise TypeError(f"{command.__qualname__}: {', '.join(clash)} is an option of every command")
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
-        *(p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+        *own,
         *(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
             for name, (annotation, default) in _COMMON.items()
         ),
     ]
@@ -190,6 +206,8 @@ def common(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
         shared = {name: given.pop(name) for name in _COMMON}
         shared.pop("version")
         ctx.obj = settings(ctx).with_given(**shared)
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         call: Callable[..., R] = command
         return call(ctx.obj, **given)
 

@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SCENARIO,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-    ScenarioOption,
-)
+from penstock.cli.options import DEFAULT_SCENARIO, ScenarioOption, Simulation
 from penstock.cli.output import emit
-from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.run import write_tables
 from penstock.cli.source import notice_of, source_of
 from penstock.errors import UsageError
 
@@ -40,6 +28,7 @@ def register(app: typer.Typer) -> None:
 @common
 def stress(
     settings: Settings,
+    simulation: Simulation,
     scenarios: Annotated[
         list[str] | None, typer.Argument(metavar="S...", help="Names or files of scenarios beside the base.")
     ] = None,
@@ -48,13 +37,6 @@ def stress(
         list[float] | None,
         typer.Option("--size", metavar="X", help="Each scenario X times as large; may be given again."),
     ] = None,
-    run: RunOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """What scenarios change against a base, who breaks, who follows, who pays, who buys the pieces.
 
@@ -68,22 +50,18 @@ def stress(
     from penstock.report.source import read_run
 
     asked = scenarios or []
-    if run is None and not asked:
+    if simulation.run is None and not asked:
         raise UsageError("stress: found no scenario; expected at least one beside the base, or --run DIR")
-    number = read_seed(seed)
-    source = source_of(settings, run)
+    simulated = simulation.size()
+    source = source_of(settings, simulation.run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
             asked,
             scenario=scenario,
             sizes=size or [],
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
-            out=out,
+            **simulated,
+            out=simulation.out,
             on_progress=on_progress,
         )
     data = read_run(found.run)
@@ -97,14 +75,8 @@ def stress(
 @common
 def bottlenecks(
     settings: Settings,
+    simulation: Simulation,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    run: RunOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """What holds the build-out back and when, what comes next, and what relieving each limit is worth.
 
@@ -115,18 +87,14 @@ def bottlenecks(
     from penstock.cli.bottleneck_tables import bottleneck_sections
     from penstock.cli.progress_bar import progress_bar
 
-    number = read_seed(seed)
-    source = source_of(settings, run)
+    size = simulation.size()
+    source = source_of(settings, simulation.run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
             _scenario_of(source, scenario),
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
-            out=out,
+            **size,
+            out=simulation.out,
             on_progress=on_progress,
         )
     told = notice_of(source)
@@ -136,14 +104,8 @@ def bottlenecks(
 @common
 def payoff(
     settings: Settings,
+    simulation: Simulation,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    run: RunOption = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
 ) -> None:
     """What users and society get, what is written off and by whom, what survives a bust; with and without crises.
 
@@ -153,21 +115,17 @@ def payoff(
     from penstock.cli.payoff_tables import payoff_sections
     from penstock.cli.progress_bar import progress_bar
 
-    number = read_seed(seed)
-    source = source_of(settings, run)
+    size = simulation.size()
+    source = source_of(settings, simulation.run)
     with progress_bar(settings) as on_progress:
         found = study(
             source,
             _scenario_of(source, scenario),
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **size,
             on_progress=on_progress,
         )
-    if out is not None:
-        write_tables(out, found.tables)
+    if simulation.out is not None:
+        write_tables(simulation.out, found.tables)
     emit(payoff_sections(found, people=settings.format is Format.TABLE), settings, notice=notice_of(source))
 
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SCENARIO,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-    ScenarioOption,
-)
+from penstock.cli.options import DEFAULT_SCENARIO, ScenarioOption, Simulation
 from penstock.cli.output import emit
-from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.run import write_tables
 from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import UsageError
 
@@ -39,27 +28,20 @@ def register(app: typer.Typer) -> None:
     app.command("integration")(integration)
 
 
-def size_of(found: Run | World, scenario: str, paths: int, quarters: int, seed: int) -> str:
-    """The size of a study in words."""
+def size_of(found: Run | World, scenario: str, size: Mapping[str, Any]) -> str:
+    """The size of a study in words: that of its run, else what was asked for."""
     from penstock.engine.run import Run
 
     if isinstance(found, Run):
-        m = found.manifest
-        scenario, paths, quarters, seed = m["scenarios"][0]["name"], m["paths"], m["quarters"], m["seed"]
-    return f"{scenario}: {paths:,} paths, {quarters} quarters, seed {seed}"
+        size, scenario = found.manifest, found.manifest["scenarios"][0]["name"]
+    return f"{scenario}: {size['paths']:,} paths, {size['quarters']} quarters, seed {size['seed']}"
 
 
 @common
 def loop(
     settings: Settings,
+    simulation: Simulation,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
-    run: RunOption = None,
     size: Annotated[float, typer.Option("--size", help="Relative push to valuations, up and down.")] = 0.05,
     at: Annotated[
         str | None, typer.Option("--at", metavar="QUARTER", help="Quarter of the push [a year after the start].")
@@ -76,27 +58,23 @@ def loop(
     from penstock.cli.progress_bar import progress_bar
     from penstock.scenarios import first_quarter
 
-    found = source_of(settings, run)
-    number = read_seed(seed)
+    found = source_of(settings, simulation.run)
+    simulated = simulation.size()
     first = FIRST_QUARTER if at is None else quarter_number(at, first_quarter(world_of(found).as_of))
     with progress_bar(settings, "loop") as on_progress:
         study = study_of(
             found,
             scenario=scenario,
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **simulated,
             size=size,
             first=first,
             turn=turn,
             on_progress=on_progress,
         )
-    if out is not None:
+    if simulation.out is not None:
         names = ("links", "curve", "channels", "firms", "debt", "levels", "cuts")
-        write_tables(out, {name: getattr(study, name) for name in names})
-    title = size_of(found, scenario, paths, quarters, number)
+        write_tables(simulation.out, {name: getattr(study, name) for name in names})
+    title = size_of(found, scenario, simulated)
     emit(loop_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 
@@ -116,14 +94,8 @@ def quarter_number(text: str, first: str) -> int:
 @common
 def policy(
     settings: Settings,
+    simulation: Simulation,
     scenario: ScenarioOption = DEFAULT_SHOCK,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
-    run: RunOption = None,
     policies: Annotated[
         list[str] | None,
         typer.Option("--policy", metavar="P", help="A policy's name or its file; may be given again [all]."),
@@ -143,8 +115,8 @@ def policy(
     from penstock.cli.feedback_tables import policy_sections
     from penstock.cli.progress_bar import progress_bar
 
-    found = source_of(settings, run)
-    number = read_seed(seed)
+    found = source_of(settings, simulation.run)
+    size = simulation.size()
     with progress_bar(settings, "policies") as on_progress:
         study = study_of(
             found,
@@ -152,32 +124,22 @@ def policy(
             policies=policies or None,
             strength=strength,
             budgets=budget or BUDGETS_USD_BN,
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **size,
             on_progress=on_progress,
         )
     for reason in study.left_out:
         settings.say(f"left out: {reason}")
-    if out is not None:
-        write_tables(out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
-    title = size_of(found, scenario, paths, quarters, number)
+    if simulation.out is not None:
+        write_tables(simulation.out, {name: getattr(study, name) for name in ("levels", "changes", "policies")})
+    title = size_of(found, scenario, size)
     emit(policy_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 
 @common
 def integration(
     settings: Settings,
+    simulation: Simulation,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
-    run: RunOption = None,
 ) -> None:
     """Make or buy: what own chips, own models and own power are worth to each large buyer, and from which quantity.
 
@@ -187,22 +149,18 @@ def integration(
     from penstock.cli.feedback_tables import integration_sections
     from penstock.cli.progress_bar import progress_bar
 
-    found = source_of(settings, run)
-    number = read_seed(seed)
+    found = source_of(settings, simulation.run)
+    size = simulation.size()
     with progress_bar(settings, "own chips") as on_progress:
         study = study_of(
             found,
             scenario=scenario,
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **size,
             on_progress=on_progress,
         )
-    if out is not None:
-        write_tables(out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
-    title = size_of(found, scenario, paths, quarters, number)
+    if simulation.out is not None:
+        write_tables(simulation.out, {name: getattr(study, name) for name in ("projects", "ensemble", "inputs")})
+    title = size_of(found, scenario, size)
     emit(integration_sections(study, title, people=_people(settings)), settings, notice=notice_of(found))
 
 

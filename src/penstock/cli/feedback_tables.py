@@ -9,6 +9,7 @@ import pandas as pd
 
 from penstock.cli.output import Section, number
 from penstock.cli.run_summary import with_error
+from penstock.report.numbers import wilson_interval
 
 if TYPE_CHECKING:
     from penstock.analysis.integration import IntegrationStudy
@@ -146,7 +147,7 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
         {
             "policy": frame["policy"],
             "loss": column("loss", "loss_usd_bn"),
-            "90 %": [
+            "loss, 90 %": [
                 f"{_rounded(low)} to {_rounded(high)}"
                 for low, high in zip(frame["loss_low90"], frame["loss_high90"], strict=True)
             ],
@@ -189,7 +190,7 @@ def policy_sections(study: PolicyStudy, size: str, *, people: bool) -> list[Sect
         }
     )
     return [
-        Section("changes", f"What policies change; {size}", table, "\n".join(lines)),
+        Section("changes", f"What policies change, $bn and defaults a path; {size}", table, "\n".join(lines)),
         Section(
             "policies",
             "The policies",
@@ -224,7 +225,7 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
         table = pd.DataFrame(
             {
                 "company": rows["company_id"],
-                "buys": [number(v) for v in rows["purchases_usd_bn_per_year"]],
+                "buys, $bn": [number(v) for v in rows["purchases_usd_bn_per_year"]],
                 "saves": [f"{100.0 * v:.0f} %" for v in rows["margin"]],
                 "NPV, $bn": [
                     with_error(float(v), float(e), signed=True)
@@ -233,7 +234,10 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
                 "5 to 95 %": [
                     f"{low:+,.1f} to {high:+,.1f}" for low, high in zip(rows["npv_p05"], rows["npv_p95"], strict=True)
                 ],
-                "pays off": [_chance(p, e) for p, e in zip(rows["probability"], rows["probability_se"], strict=True)],
+                "pays off": [
+                    _chance(float(p), float(e), int(n))
+                    for p, e, n in zip(rows["probability"], rows["probability_se"], rows["draws"], strict=True)
+                ],
                 "pays from (5 to 95 %)": [
                     f"{_bounded(m)} ({_bounded(low)} to {_bounded(high)})"
                     for low, m, high in zip(
@@ -255,7 +259,7 @@ def integration_sections(study: IntegrationStudy, size: str, *, people: bool) ->
                 f"{first['quantity_unit']}"
             )
         note += (
-            ".\nBuys, pays from: usd_bn a year. Pays off: share of draws on which making beats buying. Never: no "
+            ".\nBuys, pays from: $bn a year. Pays off: share of draws on which making beats buying. Never: no "
             "quantity below usd_bn 1,000 a year"
         )
         sections.append(Section(make, f"{title}: make or buy; {size}", table, f"{note}."))
@@ -291,10 +295,11 @@ def _bounded(value: float) -> str:
     return number(value) if value < MOST_USD_BN else "never"
 
 
-def _chance(share: float, error: float) -> str:
-    """A probability; below twice its standard error as a range."""
-    if math.isnan(error):
+def _chance(share: float, error: float, paths: int) -> str:
+    """A probability; within two standard errors of none or all as a range (Wilson, 90 %)."""
+    if math.isnan(error) or paths <= 0:
         return f"{100.0 * share:.0f} %"
-    if share < 2.0 * error or share == 0.0:
-        return f"0 to {100.0 * max(share + 2.0 * error, 0.01):.0f} %"
+    if min(share, 1.0 - share) <= 2.0 * error:
+        low, high = wilson_interval(round(share * paths), paths)
+        return f"{100.0 * low:.0f} to {100.0 * high:.0f} %"
     return f"{100.0 * share:.0f} ±{100.0 * error:.0f} %"

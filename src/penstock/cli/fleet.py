@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_SEED, OutOption
+from penstock.cli.options import DEFAULT_SEED, OutOption, SeedOption, read_seed
 from penstock.cli.output import emit, plain
-from penstock.cli.run import SeedOption, read_seed
 from penstock.errors import OutputError, UsageError
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from penstock.cli.options import (
     PathsOption,
     PriorOption,
     QuartersOption,
+    SeedOption,
+    read_seed,
 )
 from penstock.cli.output import Section, emit, notice
-from penstock.cli.run import SeedOption, read_seed
 from penstock.cli.score_tables import opponents_note, series_for_people, total_for_people
 from penstock.errors import UsageError
 

@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.cli.context import Format, Settings
+from penstock.cli.narrow_tables import Column, blocks
 from penstock.report.values import json_value
 from penstock.version import __version__
 
@@ -140,9 +142,9 @@ def number(value: float) -> str:
     size = abs(value)
     if value == 0:
         return "0"
-    if size >= 100:
+    if size >= 99.95:
         return f"{value:,.0f}"
-    if size >= 10:
+    if size >= 9.995:
         return f"{value:.1f}"
     if size >= 0.995:
         return f"{value:.2f}"
@@ -192,45 +194,56 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _table(section: Section) -> Table:
+def _columns(section: Section) -> list[Column]:
+    header, rows = _grid(section.body)
+    cells = [list(row) for row in rows]
+    is_card = isinstance(section.body, Mapping)
+    out = []
+    for position, name in enumerate(header):
+        column = [plain(row[position]) for row in cells]
+        numeric = not is_card and any(isinstance(value, int | float) for value in column)
+        out.append(Column(name, [_cell(value) for value in column], numeric))
+    return out
+
+
+def _table(columns: Sequence[Column], *, heading: bool) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    header, rows = _grid(section.body)
-    cells = [list(row) for row in rows]
-    is_card = isinstance(section.body, Mapping)
-    table = Table(box=box.SIMPLE_HEAD, show_header=not is_card, pad_edge=False)
-    for position, name in enumerate(header):
-        column = [plain(row[position]) for row in cells]
-        numeric = not is_card and any(isinstance(value, int | float) for value in column)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    table = Table(box=box.SIMPLE_HEAD, show_header=heading, pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column.heading), justify="right" if column.numeric else "left", overflow="fold")
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 
 def _print_tables(sections: Sequence[Section], notice: str) -> None:
     from rich.console import Console
-    from rich.measure import Measurement
 
     # A pipe or file has no width: nothing is folded, and no line ends in spaces.
     piped = not Console(file=sys.stdout).is_terminal
     out = io.StringIO() if piped else sys.stdout
     console = Console(file=out, highlight=False, markup=False, emoji=False)
+    if piped:
+        console.width = WIDEST
     for position, section in enumerate(sections):
-        table = _table(section)
-        if piped:
-            needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
-            console.width = max(needed, 1)
+        columns = _columns(section)
         if position:
             console.print()
         if section.title:
-            console.print(section.title, style="bold", soft_wrap=True)
-        console.print(table)
+            console.print(section.title, style="bold", soft_wrap=piped)
+        for block in blocks(columns, console.width):
+            console.print(_table(block, heading=not isinstance(section.body, Mapping)))
         if section.note:
-            console.print(section.note, soft_wrap=True)
+            console.print(section.note if piped else _reflowed(section.note), soft_wrap=piped)
     if notice:
         console.print(notice, style="dim", soft_wrap=piped)
     if isinstance(out, io.StringIO):
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()))
+
+
+def _reflowed(note: str) -> str:
+    """A note without the line breaks inside its sentences: the terminal has a width of its own."""
+    return re.sub(r"(?<!\.)\n(?!\s)", " ", note)

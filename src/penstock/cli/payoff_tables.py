@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,9 @@ def payoff_sections(found: Payoff, *, people: bool) -> list[Section]:
         Section("busts", "Busts: AI capital spending falls by 40 % or more", _busts(found.busts)),
     ]
     for at, mine in found.survivors.groupby("at", sort=False):
-        title = f"What stands {at}: {int(mine['paths'].iloc[0]):,} paths; the same paths without crises beside"
+        count = int(mine["paths"].iloc[0])
+        which = "one path; the same path" if count == 1 else f"{count:,} paths; the same paths"
+        title = f"What stands {at}: {which} without crises beside"
         sections.append(Section("survivors", title, _survivors(mine)))
         ages = found.ages[found.ages["at"] == at]
         sections.append(Section("ages", f"Chips by age {at}", _ages(ages)))
@@ -87,6 +90,8 @@ def _change(row: Mapping[Any, Any]) -> str:
     if max(abs(row["low95"]), abs(row["high95"])) < SMALL_SHARE * abs(row["without"]):
         return "under 0.05 %"
     sign = "+" if row["difference"] > 0 else ""
+    if not math.isfinite(row["low95"]):  # one path has no interval
+        return f"{sign}{plain(row['difference'])}"
     return f"{sign}{plain(row['difference'])} ({plain(row['low95'], 2)} to {plain(row['high95'], 2)})"
 
 

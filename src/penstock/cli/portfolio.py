@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SCENARIO,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-)
+from penstock.cli.options import DEFAULT_SCENARIO, OutOption, Simulation
 from penstock.cli.output import emit, notice
-from penstock.cli.run import RunArgument, SeedOption, given_world, read_seed, usable_cores, write_tables
+from penstock.cli.run import RunArgument, given_world, write_tables
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +59,7 @@ def opened(directory: Path, settings: Settings) -> Run:
 @common
 def portfolio(
     settings: Settings,
+    simulation: Simulation,
     exposures: Annotated[
         Path,
         typer.Argument(metavar="FILE", help="CSV with company, instrument, amount and, if wanted, currency and lgd."),
@@ -82,13 +72,6 @@ def portfolio(
         list[str] | None,
         typer.Option("--rate", metavar="CODE=USD", help="US dollars for one unit of a currency; may be given again."),
     ] = None,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
-    run: RunOption = None,
 ) -> None:
     """What a file of exposures loses: expected loss, VaR and expected shortfall, and what drives them.
 
@@ -101,32 +84,30 @@ def portfolio(
     from penstock.report.notice import notice_of_run
 
     rates = read_rates(rate or [])
-    if run is not None:
+    if simulation.run is not None:
         if scenario:
             raise UsageError("--run: found a scenario beside it; expected one of the two")
-        opened_run = opened(run, settings)
+        opened_run = opened(simulation.run, settings)
         found = losses_of_portfolio(opened_run, exposures, rates=rates)
         foot = notice_of_run(opened_run)
     else:
         world = settings.load_world()
-        number = read_seed(seed)
+        size = simulation.size()
         with progress_bar(settings) as on_progress:
             found = losses_of_portfolio(
                 world,
                 exposures,
                 scenario=scenario or [DEFAULT_SCENARIO],
-                paths=paths,
-                quarters=quarters,
-                seed=number,
-                jobs=jobs or usable_cores(),
-                prior=prior,
+                **size,
                 rates=rates,
                 on_progress=on_progress,
             )
         foot = notice(world)
-    if out is not None:
+    if simulation.out is not None:
         tables: dict[str, Any] = {name: getattr(found, name) for name in TABLES}
-        write_tables(out, tables | {"unplaced": found.exposures.unplaced, "matched": found.exposures.matched})
+        write_tables(
+            simulation.out, tables | {"unplaced": found.exposures.unplaced, "matched": found.exposures.matched}
+        )
     if settings.format is Format.JSON:
         emit(found.to_dict(), settings, notice=foot)
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import warnings
 from pathlib import Path
@@ -25,6 +23,9 @@ from penstock.cli.options import (
     QuartersOption,
     RunOption,
     ScenarioOption,
+    SeedOption,
+    read_seed,
+    usable_cores,
 )
 from penstock.cli.output import Section, emit
 from penstock.errors import ModelError, UsageError
@@ -38,7 +39,6 @@ REPORT = "report.html"
 PROCESSES = "processes"
 EXECUTORS = (PROCESSES, "ray")
 INTERRUPTED = 130
-SEED_BITS = 31
 PATH_COLUMNS = (
     "quarter",
     "binding",
@@ -53,9 +53,6 @@ PATH_COLUMNS = (
 )
 """Columns of `economy` that fit beside each other in a terminal."""
 
-SeedOption = Annotated[
-    str, typer.Option("--seed", metavar="N|random", help="The seed of the random numbers, or a random one.")
-]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
 
 
@@ -65,17 +62,6 @@ def register(app: typer.Typer) -> None:
     app.command("path")(path)
     app.command("report")(report)
     app.command("steps")(steps)
-
-
-def read_seed(text: str) -> int:
-    """A seed from the command line; `random` draws one and prints it, so that the run can be repeated."""
-    if text == "random":
-        seed = secrets.randbits(SEED_BITS)
-        print(f"penstock: seed {seed}", file=sys.stderr)
-        return seed
-    if not text.isdecimal():
-        raise UsageError(f"--seed: found {text!r}; expected a whole number of 0 or more, or `random`")
-    return int(text)
 
 
 def read_executor(name: str, address: str | None, jobs: int) -> Executor | None:
@@ -90,13 +76,6 @@ def read_executor(name: str, address: str | None, jobs: int) -> Executor | None:
 
     load_ray()
     return RayCluster(jobs, address)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @common

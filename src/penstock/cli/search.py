@@ -9,21 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import (
-    DEFAULT_PATHS,
-    DEFAULT_QUARTERS,
-    DEFAULT_SCENARIO,
-    DEFAULT_SEED,
-    JobsOption,
-    OutOption,
-    PathsOption,
-    PriorOption,
-    QuartersOption,
-    RunOption,
-    ScenarioOption,
-)
+from penstock.cli.options import DEFAULT_SCENARIO, ScenarioOption, Simulation
 from penstock.cli.output import emit, notice
-from penstock.cli.run import SeedOption, read_seed, usable_cores, write_tables
+from penstock.cli.run import write_tables
 from penstock.cli.source import source_of, world_of
 
 if TYPE_CHECKING:
@@ -42,26 +30,20 @@ def register(app: typer.Typer) -> None:
 @common
 def reverse(
     settings: Settings,
+    simulation: Simulation,
     target: Annotated[
         str,
         typer.Option(
             "--target", metavar="EXPR", help="What must come about: defaults>=5, loss_usd_bn>=1000 or fails=COMPANY."
         ),
     ],
-    run: RunOption = None,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
     solutions: Annotated[
         int, typer.Option("--solutions", min=1, max=9, help="How many different shocks to look for.")
     ] = DEFAULT_SOLUTIONS,
     start: Annotated[
         str | None, typer.Option("--from", metavar="QUARTER", help="When shocks begin [after a year at most].")
     ] = None,
-    out: OutOption = None,
 ) -> None:
     """The likeliest shock that brings a target about in at least half of the paths.
 
@@ -72,7 +54,8 @@ def reverse(
     from penstock.cli.progress_bar import progress_bar
     from penstock.cli.search_tables import reverse_sections
 
-    source = source_of(settings, run)
+    size = simulation.size()
+    source = source_of(settings, simulation.run)
     world = world_of(source)
     begun = time.perf_counter()
     with progress_bar(settings, "shocks") as on_progress:
@@ -80,18 +63,14 @@ def reverse(
             source,
             target,
             scenario=scenario,
-            paths=paths,
-            quarters=quarters,
-            seed=read_seed(seed),
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **size,
             solutions=solutions,
             start=start,
             on_progress=on_progress,
         )
-    if out is not None:
-        write_tables(out, {"reverse": found.to_pandas(), "shock_space": found.space.to_pandas()})
-        _write_scenarios(out, found, world)
+    if simulation.out is not None:
+        write_tables(simulation.out, {"reverse": found.to_pandas(), "shock_space": found.space.to_pandas()})
+        _write_scenarios(simulation.out, found, world)
     people = settings.format is Format.TABLE
     body: Any = reverse_sections(found, time.perf_counter() - begun) if people else found
     emit(body, settings, notice=notice(world))
@@ -100,14 +79,9 @@ def reverse(
 @common
 def sensitivity(
     settings: Settings,
+    simulation: Simulation,
     method: Annotated[str, typer.Option("--method", metavar="morris|sobol", help="Screening, or shares of variance.")],
-    run: RunOption = None,
     scenario: ScenarioOption = DEFAULT_SCENARIO,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
     samples: Annotated[
         int | None,
         typer.Option("--samples", min=2, help="Trajectories [16] or base samples [512, best a power of two]."),
@@ -116,7 +90,6 @@ def sensitivity(
         list[str] | None,
         typer.Option("--factor", metavar="NAME", help="A parameter or knob; may be given again [all]."),
     ] = None,
-    out: OutOption = None,
 ) -> None:
     """Which assumptions of the model drive which result, with confidence intervals.
 
@@ -128,24 +101,23 @@ def sensitivity(
     from penstock.cli.progress_bar import progress_bar
     from penstock.cli.search_tables import sensitivity_sections
 
-    source = source_of(settings, run)
+    size = simulation.size()
+    source = source_of(settings, simulation.run)
     begun = time.perf_counter()
     with progress_bar(settings, "paths") as on_progress:
         found = study(
             source,
             method,
             scenario=scenario,
-            paths=paths,
-            quarters=quarters,
-            seed=read_seed(seed),
-            jobs=jobs or usable_cores(),
-            prior=prior,
+            **size,
             samples=samples,
             factors=tuple(factor or ()),
             on_progress=on_progress,
         )
-    if out is not None:
-        write_tables(out, {"indices": found.indices.table, "factors": found.factors, "ranking": found.ranking})
+    if simulation.out is not None:
+        write_tables(
+            simulation.out, {"indices": found.indices.table, "factors": found.factors, "ranking": found.ranking}
+        )
     people = settings.format is Format.TABLE
     emit(sensitivity_sections(found, time.perf_counter() - begun) if people else found, settings)
 

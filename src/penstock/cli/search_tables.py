@@ -121,12 +121,9 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
     top = found.ranking.head(RANKED)
     rows = []
     for row in top.to_dict("records"):
-        known = facts.loc[row["factor"]] if row["factor"] in facts.index else None
-        span = "" if known is None else f"{number(known['low'])} to {number(known['high'])}"
         shares = {name: f"{100.0 * row[name]:.0f}" if row[name] == row[name] else "" for name in outputs}
-        rows.append(
-            {"factor": row["factor"], "range": span, "grade": "" if known is None else known["grade"], **shares}
-        )
+        rows.append({"factor": row["factor"], **shares})
+    ranges = facts.loc[[name for name in top["factor"] if name in facts.index], ["low", "high", "unit", "grade"]]
     settings = found.indices.evaluations + found.screened
     size = (
         f"{settings:,} settings of the model"
@@ -142,10 +139,11 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
     sections = [
         Section(
             "ranking",
-            f"What drives the results: {found.method}, {found.indices.samples} samples",
+            f"What drives the results, %: {found.method}, {found.indices.samples} samples",
             pd.DataFrame(rows),
             what,
-        )
+        ),
+        Section("ranges", "Their ranges in the study", ranges),
     ]
     strongest = []
     measure = "mu_star" if morris else "ST"
@@ -164,15 +162,31 @@ def sensitivity_sections(found: Sensitivity, seconds: float) -> list[Section]:
             )
             strongest.append({"output": "" if place else name, "factor": row["factor"], **cells})
     told = (
-        f"Change of the mean over {found.paths_each} paths as a factor crosses its range:\n"
+        f"Change of {_mean_over(found.paths_each)} as a factor crosses its range:\n"
         "mu its mean, mu* the mean of its size (± half the 95 % interval), sigma how much it varies\n"
-        "with other factors and paths."
+        f"with other factors and paths.{_stages(found)}"
         if morris
         else "± half the 95 % interval. S1: share of the factor alone; ST: with all its interactions.\n"
         "loss: ln(1 + USD bn)."
     )
     sections.append(Section("strongest", "The strongest of each output", pd.DataFrame(strongest), f"{told}\n{size}"))
     return sections
+
+
+def _mean_over(paths: int) -> str:
+    return "one path" if paths == 1 else f"the mean over {paths:,} paths"
+
+
+def _stages(found: Sensitivity) -> str:
+    """How many factors were moved in every trajectory, where not all were."""
+    if "trajectories" not in found.indices.table:
+        return ""
+    moved = found.indices.table.groupby("factor")["trajectories"].first()
+    all_through = int((moved == moved.max()).sum())
+    return (
+        f"\n{all_through} of {len(moved)} factors, those that may count, were moved in all {int(moved.max())} "
+        f"trajectories, the others in {int(moved.min())}."
+    )
 
 
 def _signed(value: float) -> str:

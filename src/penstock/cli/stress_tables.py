@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from penstock.analysis.breaks import LEAST_PATHS
 from penstock.analysis.stress import RESCUE, TOTAL
 from penstock.cli.output import Section
 from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
@@ -47,7 +48,7 @@ def stress_sections(found: Stress, data: ReportData, *, people: bool) -> list[Se
     for name in found.scenarios:
         sections += [
             Section("defaults", f"{name}: who breaks", _defaults(found, data, name), _first(found, data, name)),
-            Section("order", f"{name}: who follows whom", _order(found, data, name), ORDER_NOTE),
+            _follows(found, data, name),
             Section("causes", f"{name}: causes of default, companies per path", _causes(found.causes, name)),
             Section("payers", f"{name}: who pays, $bn per path", _payers(found, name), _worst(found, name)),
             Section("buyers", f"{name}: who buys the pieces", _buyers(found, data, name)),
@@ -130,6 +131,14 @@ def _order(found: Stress, data: ReportData, name: str) -> pd.DataFrame:
         )
     columns = ["after", "defaults", "follows, of these paths", "otherwise", "by the tie", "quarters later"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _follows(found: Stress, data: ReportData, name: str) -> Section:
+    table, title = _order(found, data, name), f"{name}: who follows whom"
+    if len(table):
+        return Section("order", title, table, ORDER_NOTE)
+    none = f"no pair to tell: a company has to default on {LEAST_PATHS} paths or more, and another after it"
+    return Section("order", title, {"pairs": none})
 
 
 def _causes(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -11,9 +11,8 @@ import typer
 
 from penstock.cli import world_layout as layout
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption
+from penstock.cli.options import DEFAULT_PATHS, DEFAULT_SEED, OutOption, PathsOption, SeedOption, read_seed
 from penstock.cli.output import GRADES, Section, emit, notice
-from penstock.cli.run import SeedOption, read_seed
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:

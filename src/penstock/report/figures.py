@@ -18,7 +18,7 @@ from penstock.report.numbers import (
     quantity_range,
 )
 from penstock.report.source import GRADE_NAMES, GRADES, LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure, scenario_facet
+from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
 from penstock.report.tables import (
     Estimate,
     Grid,
@@ -102,20 +102,21 @@ def figure_id(measure: Measure) -> str:
 
 def fan(data: ReportData, measure: Measure) -> Figure:
     """Bands and median of one column of `economy` by quarter, with five sample paths."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario in data.scenarios:
+
+    def tell(scenario: str) -> tuple[Rows, str]:
         source = economy_grid(data, scenario, measure.column)
         scaled = Grid(source.values * measure.scale, source.paths, source.quarters)
-        rows += [[scenario, *_padded(row)] for row in fan_rows(scaled, SAMPLE_PATHS)]
+        rows = [_padded(row) for row in fan_rows(scaled, SAMPLE_PATHS)]
         values, years = measure.yearly(source)
         first, last = estimate(values[:, 0]), estimate(values[:, -1])
-        findings[scenario] = (
+        return rows, (
             f"{measure.phrase[0].upper()}{measure.phrase[1:]} goes from "
             f"{measure.text(first)} in {years[0]} to "
             f"{measure.text(last)}{year_phrase(measure)} in {years[-1]} in the median path; "
             f"9 of 10 simulated paths lie in {measure.range_text(last)}."
         )
+
+    rows, findings = told_by(data.scenarios, tell)
     return Figure(
         id=figure_id(measure),
         kind="fan",
@@ -143,29 +144,30 @@ def _padded(row: list[str | float]) -> list[object]:
 
 def layer_panels(data: ReportData) -> Figure:
     """Revenue of each layer as small fans."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
     panels: list[str] = []
-    for scenario in data.scenarios:
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
         grown: list[tuple[float, str]] = []
         years: tuple[str, ...] = ()
         for layer, source in layer_grids(data, scenario, "revenue_usd_bn").items():
             if layer not in panels:
                 panels.append(layer)
-            rows += [[scenario, layer, *_padded(row)] for row in fan_rows(source, SAMPLE_PATHS)]
+            rows += [[layer, *_padded(row)] for row in fan_rows(source, SAMPLE_PATHS)]
             values, years = source.yearly_sum()
             first, last = estimate(values[:, 0]).median, estimate(values[:, -1]).median
             if first > 0:
                 grown.append((last / first, layer))
         grown.sort(reverse=True)
-        if grown:
-            findings[scenario] = (
-                f"From {years[0]} to {years[-1]} revenue of {LAYER_NAMES[grown[0][1]]} grows most, "
-                f"by a factor of {plain(grown[0][0], 2)} in the median path, and that of "
-                f"{LAYER_NAMES[grown[-1][1]]} least, by {plain(grown[-1][0], 2)}."
-            )
-        else:
-            findings[scenario] = "No layer has revenue in this run."
+        if not grown:
+            return rows, "No layer has revenue in this run."
+        return rows, (
+            f"From {years[0]} to {years[-1]} revenue of {LAYER_NAMES[grown[0][1]]} grows most, "
+            f"by a factor of {plain(grown[0][0], 2)} in the median path, and that of "
+            f"{LAYER_NAMES[grown[-1][1]]} least, by {plain(grown[-1][0], 2)}."
+        )
+
+    rows, findings = told_by(data.scenarios, tell)
     return Figure(
         id="layer-revenue",
         kind="panels",
@@ -196,17 +198,17 @@ def layer_panels(data: ReportData) -> Figure:
 
 def bottlenecks(data: ReportData) -> Figure:
     """Share of paths by binding constraint, by year and by quarter."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario in data.scenarios:
-        for by in ("year", "quarter"):
-            table = binding_shares(data, scenario, by)
-            rows += [
-                [scenario, by, str(period), str(binding), float(share)]
-                for period, binding, share in zip(table["period"], table["binding"], table["share"], strict=True)
-            ]
-            sentence = binding_sentence(table.pivot(index="binding", columns="period", values="share"))
-            findings[f"{scenario}|{by}"] = sentence
+
+    def tell(scenario: str, by: str) -> tuple[Rows, str]:
+        table = binding_shares(data, scenario, by)
+        rows: Rows = [
+            [str(period), str(binding), float(share)]
+            for period, binding, share in zip(table["period"], table["binding"], table["share"], strict=True)
+        ]
+        return rows, binding_sentence(table.pivot(index="binding", columns="period", values="share"))
+
+    choices = [f"{scenario}|{by}" for scenario in data.scenarios for by in ("year", "quarter")]
+    rows, findings = told_by(choices, tell)
     return Figure(
         id="bottlenecks",
         kind="heat",

@@ -8,9 +8,9 @@ import numpy as np
 
 from penstock.engine.opening.state import LAYERS
 from penstock.report.analyses import Analyses
-from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
+from penstock.report.numbers import digits_supported, money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure, scenario_facet
+from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
 
 if TYPE_CHECKING:
     from penstock.analysis.explain import Explanation
@@ -126,7 +126,8 @@ def _story_sentence(story: Explanation, rows: list[list[object]]) -> str:
     defaults = [row for row in mine if row[5] == "standstill"]
     told = (
         f"On path {story.path}, number {story.rank:,} of {story.paths:,} by losses, {money(story.loss_usd_bn)} is lost "
-        f"(mean of all paths {money(story.mean_usd_bn)}, se {money(story.se_usd_bn, 2)})"
+        f"(mean of all paths {money(story.mean_usd_bn, digits_supported(story.mean_usd_bn, story.se_usd_bn))}, "
+        f"se {money(story.se_usd_bn, 2)})"
     )
     if not defaults:
         return f"{told}; no company defaults."
@@ -150,9 +151,10 @@ def first_to_break(data: ReportData, found: Analyses) -> Figure | None:
     """Share of paths on which a company is among the first to default."""
     if not found.breaks:
         return None
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario, breaks in found.breaks.items():
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
+        breaks = found.breaks[scenario]
         counts = breaks.first.sum(axis=1)
         order = [int(row) for row in np.argsort(-counts, kind="stable")[:FIRST_SHOWN] if counts[row]]
         total = data.paths
@@ -163,7 +165,6 @@ def first_to_break(data: ReportData, found: Analyses) -> Figure | None:
             layer = data.company_layers.get(company, "")
             rows.append(
                 [
-                    scenario,
                     short(data.name_of(company)),
                     layer,
                     LAYER_NAMES.get(layer, layer),
@@ -178,12 +179,14 @@ def first_to_break(data: ReportData, found: Analyses) -> Figure | None:
             f"{probability_text(int(counts[row]), total, data.weak_grade_of(breaks.firms[row]))}"
             for row in order[:3]
         ]
-        findings[scenario] = (
+        return rows, (
             f"The first default of a path is most often that of {'; '.join(named)} of {total:,} paths; firms that "
             "default in the same first quarter all count."
             if named
             else f"No company defaults on any of the {total:,} paths."
         )
+
+    rows, findings = told_by(found.breaks, tell)
     return Figure(
         id="first-to-break",
         kind="whiskers",
@@ -225,16 +228,15 @@ def who_follows(data: ReportData, found: Analyses) -> Figure | None:
 
     if not found.breaks:
         return None
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario, breaks in found.breaks.items():
-        table = order_table(breaks).head(PAIRS_SHOWN).to_dict("records")
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
+        table = order_table(found.breaks[scenario]).head(PAIRS_SHOWN).to_dict("records")
         for row in table:
             leader, follower = (short(data.name_of(str(row[key]))) for key in ("leader_id", "follower_id"))
             low, high = wilson_interval(round(row["follows"] * row["leader_paths"]), int(row["leader_paths"]))
             rows.append(
                 [
-                    scenario,
                     f"{leader} → {follower}",
                     data.company_layers.get(str(row["follower_id"]), ""),
                     int(row["leader_paths"]),
@@ -246,7 +248,9 @@ def who_follows(data: ReportData, found: Analyses) -> Figure | None:
                     row["median_lag_quarters"],
                 ]
             )
-        findings[scenario] = _follow_sentence(data, table)
+        return rows, _follow_sentence(data, table)
+
+    rows, findings = told_by(found.breaks, tell)
     return Figure(
         id="who-follows",
         kind="whiskers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.engine.opening.state import LAYERS
 from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure, scenario_facet
+from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
 from penstock.report.tables import company_failures, default_timeline, layer_failures
 
 COMPANIES_SHOWN = 25
@@ -25,9 +25,9 @@ LEFT_RANK, RIGHT_RANK = 0, 7
 
 def who_fails(data: ReportData) -> Figure:
     """Share of paths on which each company defaults, the most frequent first, with its 90 % interval."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario in data.scenarios:
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
         failures = company_failures(data, scenario)
         for row in failures.head(COMPANIES_SHOWN).to_dict("records"):
             company, count = str(row["company_id"]), int(row["count"])
@@ -36,7 +36,6 @@ def who_fails(data: ReportData) -> Figure:
             known = data.company_evidence.get(company)
             rows.append(
                 [
-                    scenario,
                     company,
                     data.name_of(company),
                     LAYER_NAMES.get(str(row["layer"]), str(row["layer"])),
@@ -51,7 +50,9 @@ def who_fails(data: ReportData) -> Figure:
                     known.weak_share if known else None,
                 ]
             )
-        findings[scenario] = _who_fails_sentence(data, scenario)
+        return rows, _who_fails_sentence(data, scenario)
+
+    rows, findings = told_by(data.scenarios, tell)
     return Figure(
         id="who-fails",
         kind="whiskers",
@@ -117,16 +118,15 @@ def _who_fails_sentence(data: ReportData, scenario: str) -> str:
 
 def layer_defaults(data: ReportData) -> Figure:
     """Share of paths with a default in each layer."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario in data.scenarios:
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
         table = layer_failures(data, scenario)
         for row in table.to_dict("records"):
             count, layer = int(row["count"]), str(row["layer"])
             low, high = wilson_interval(count, data.paths)
             rows.append(
                 [
-                    scenario,
                     LAYER_NAMES[layer],
                     layer,
                     probability_text(count, data.paths),
@@ -138,13 +138,15 @@ def layer_defaults(data: ReportData) -> Figure:
                 ]
             )
         top = table.sort_values("count", ascending=False).iloc[0]
-        findings[scenario] = (
+        return rows, (
             f"{LAYER_NAMES[str(top['layer'])]} see a default most often: "
             f"{probability_text(int(top['count']), data.paths)}, "
             f"{plain(float(top['mean_defaults']), 2)} companies per path."
             if int(top["count"])
             else f"No layer sees a default on any of the {data.paths:,} paths."
         )
+
+    rows, findings = told_by(data.scenarios, tell)
     return Figure(
         id="layer-defaults",
         kind="whiskers",
@@ -178,30 +180,31 @@ def layer_defaults(data: ReportData) -> Figure:
 
 def timeline(data: ReportData) -> Figure:
     """When the companies that fail most often fail: share of paths by quarter of first default."""
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
     order: list[str] = []
     groups: dict[str, str] = {}
     periods = sorted({str(q) for q in data.economy["quarter"].unique()})
-    for scenario in data.scenarios:
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
         failures = company_failures(data, scenario).head(COMPANIES_SHOWN)
         table = default_timeline(data, scenario, failures["company_id"].tolist())
         for company, quarter, count in zip(table["company_id"], table["quarter"], table["count"], strict=True):
             name = data.name_of(str(company))
             groups[name] = data.company_layers.get(str(company), "")
-            rows.append([scenario, name, str(quarter), count / data.paths])
+            rows.append([name, str(quarter), count / data.paths])
             if name not in order:
                 order.append(name)
         if table.empty:
-            findings[scenario] = "No company defaults, so there is no quarter of default to show."
-            continue
+            return rows, "No company defaults, so there is no quarter of default to show."
         by_year = table.groupby(table["quarter"].str[:4])["count"].sum()
         peak = str(by_year.idxmax())
-        findings[scenario] = (
+        return rows, (
             "Among the companies that fail most often, "
             f"{percent(float(by_year.max() / by_year.sum()))} of the "
             f"defaults fall in {peak}, more than in any other year."
         )
+
+    rows, findings = told_by(data.scenarios, tell)
     rank = {layer: index for index, layer in enumerate(LAYERS)}
     order.sort(key=lambda name: (rank.get(groups[name], len(rank)), name))
     return Figure(
@@ -245,44 +248,33 @@ def money_sankey(data: ReportData) -> Figure | None:
         return None
     flows = data.flows.assign(payee=data.flows["payee"].astype(str).replace(REPAID))
     ranks = _node_ranks(flows["payer"].astype(str).tolist(), flows["payee"].astype(str).tolist())
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
     years = sorted({str(year) for year in flows["year"].unique()})
-    for scenario in data.scenarios:
-        part = flows[flows["scenario"].astype(str) == scenario]
-        for year in years:
-            now = part[part["year"].astype(str) == year].sort_values("usd_bn_mean", ascending=False)
-            total = repaid = returned = 0.0
-            largest = ""
-            for row in now.to_dict("records"):
-                payer, payee, mean = str(row["payer"]), str(row["payee"]), float(row["usd_bn_mean"])
-                if not mean > 0.0:
-                    continue
-                back = ranks[payer] >= ranks[payee]
-                total += mean
-                returned += mean if back else 0.0
-                repaid += mean if payee in REPAID.values() else 0.0
-                if not largest:
-                    largest = f"{node_name(payer)} to {node_name(payee)}, {money(mean)}"
-                rows.append(
-                    [
-                        scenario,
-                        year,
-                        node_name(payer),
-                        node_name(payee),
-                        "return" if back else "forward",
-                        mean,
-                        float(row["p05"]),
-                        float(row["p95"]),
-                    ]
-                )
-            findings[f"{scenario}|{year}"] = (
-                f"In {year}, {money(total)} moves between layers and sectors on average over the paths; "
-                f"{percent(repaid / total)} of it goes to lenders and investors, {percent(returned / total)} "
-                f"runs up the stack or stays inside a layer. The largest flow is {largest}."
-                if total > 0
-                else f"No payments between layers are recorded for {year}."
-            )
+
+    def tell(scenario: str, year: str) -> tuple[Rows, str]:
+        rows: Rows = []
+        mine = (flows["scenario"].astype(str) == scenario) & (flows["year"].astype(str) == year)
+        total = repaid = returned = 0.0
+        largest = ""
+        for row in flows[mine].sort_values("usd_bn_mean", ascending=False).to_dict("records"):
+            payer, payee, mean = str(row["payer"]), str(row["payee"]), float(row["usd_bn_mean"])
+            if not mean > 0.0:
+                continue
+            back = ranks[payer] >= ranks[payee]
+            total += mean
+            returned += mean if back else 0.0
+            repaid += mean if payee in REPAID.values() else 0.0
+            largest = largest or f"{node_name(payer)} to {node_name(payee)}, {money(mean)}"
+            direction = "return" if back else "forward"
+            rows.append([node_name(payer), node_name(payee), direction, mean, float(row["p05"]), float(row["p95"])])
+        return rows, (
+            f"In {year}, {money(total)} moves between layers and sectors on average over the paths; "
+            f"{percent(repaid / total)} of it goes to lenders and investors, {percent(returned / total)} "
+            f"runs up the stack or stays inside a layer. The largest flow is {largest}."
+            if total > 0
+            else f"No payments between layers are recorded for {year}."
+        )
+
+    rows, findings = told_by([f"{scenario}|{year}" for scenario in data.scenarios for year in years], tell)
     per = "per year" if all(len(year) == len("2026") for year in years) else "in the period"
     nodes = sorted(ranks, key=lambda node: (ranks[node], node))
     return Figure(

@@ -18,7 +18,7 @@ from penstock.report.numbers import (
     wilson_interval,
 )
 from penstock.report.source import ReportData
-from penstock.report.spec import Column, Facet, Figure, scenario_facet
+from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
 
 CURVE_POINTS = 40
 BEARER_NAMES = {
@@ -47,23 +47,23 @@ def loss_curve(data: ReportData, found: Analyses) -> Figure | None:
 
     if not found.losses:
         return None
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario, losses in found.losses.items():
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        losses = found.losses[scenario]
         lost = losses.loss_usd_bn
-        rows += [[scenario, *row] for row in _exceedance(lost)]
         if not (lost > 0.0).any():
-            findings[scenario] = f"Nothing is lost in defaults on any of the {len(lost):,} paths."
-            continue
+            return [], f"Nothing is lost in defaults on any of the {len(lost):,} paths."
         mean = expected_loss(lost)
         tail, shortfall = value_at_risk(lost, 0.95), expected_shortfall(lost, 0.95)
         owners = float(losses.by_bearer["equity"].mean()) / mean.value
-        findings[scenario] = (
+        return _exceedance(lost), (
             f"Losses in defaults over the run are {_with_error(mean.value, mean.se)} on the mean path and "
             f"{money(float(np.median(lost)))} on the median path; 5% of paths lose {money(tail.value)} or more "
             f"({_span(tail.low, tail.high)}), {money(shortfall.value, 2)} on average; "
             f"{percent(owners)} of the mean is equity of failed companies at its last value before distress."
         )
+
+    rows, findings = told_by(found.losses, tell)
     return Figure(
         id="loss-curve",
         kind="curve",
@@ -98,7 +98,7 @@ def loss_curve(data: ReportData, found: Analyses) -> Figure | None:
     )
 
 
-def _exceedance(lost: Any) -> list[list[object]]:
+def _exceedance(lost: Any) -> Rows:
     """loss, share of paths that lose as much or more, and its interval, at quantiles of the losses above zero."""
     positive = np.sort(lost[lost > 0.0])
     if not len(positive):
@@ -129,16 +129,19 @@ def loss_bearers(data: ReportData, found: Analyses) -> Figure | None:
 
     if not found.losses:
         return None
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario, losses in found.losses.items():
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        rows: Rows = []
+        losses = found.losses[scenario]
         total = float(losses.loss_usd_bn.mean())
         parts = {name: interval(losses.by_bearer[name]) for name in BEARERS}
         parts["rescue money"] = interval(losses.rescue_usd_bn)
         for name, told in parts.items():
             share = told["mean"] / total if total > 0.0 and name in BEARERS else None
-            rows.append([scenario, BEARER_NAMES[name], told["low95"], told["mean"], told["high95"], told["se"], share])
-        findings[scenario] = _bearer_sentence(parts, total)
+            rows.append([BEARER_NAMES[name], told["low95"], told["mean"], told["high95"], told["se"], share])
+        return rows, _bearer_sentence(parts, total)
+
+    rows, findings = told_by(found.losses, tell)
     return Figure(
         id="loss-bearers",
         kind="whiskers",
@@ -194,20 +197,13 @@ def stress_changes(data: ReportData, found: Analyses) -> Figure | None:
     if found.stress is None:
         return None
     frame = found.stress.differences
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for output in OUTPUT_NAMES:
+
+    def tell(output: str) -> tuple[Rows, str]:
         records = frame[frame["output"] == output].to_dict("records")
-        rows += [
-            [
-                output,
-                str(row["scenario"]),
-                *(row[key] for key in ("low95", "difference", "high95", "base", "level", "p05", "p95")),
-            ]
-            for row in records
-        ]
+        keys = ("low95", "difference", "high95", "base", "level", "p05", "p95")
+        rows: Rows = [[str(row["scenario"]), *(row[key] for key in keys)] for row in records]
         largest = max(records, key=lambda row: abs(row["difference"]))
-        findings[output] = (
+        return rows, (
             f"{OUTPUT_NAMES[output]}: {str(largest['scenario']).replace('_', ' ')} moves the "
             "mean "
             f"most, by {signed(largest['difference'])} ({plain(largest['low95'], 2)} to "
@@ -215,6 +211,8 @@ def stress_changes(data: ReportData, found: Analyses) -> Figure | None:
             f"95% interval) from {plain(largest['base'])}; 9 of 10 paths move by "
             f"{plain(largest['p05'], 2)} to {plain(largest['p95'], 2)}."
         )
+
+    rows, findings = told_by(OUTPUT_NAMES, tell)
     base = found.stress.base.replace("_", " ")
     choices = tuple(OUTPUT_NAMES.items())
     return Figure(
@@ -253,27 +251,23 @@ def stress_payers(data: ReportData, found: Analyses) -> Figure | None:
     """Change of the mean loss of each group that bears it."""
     if found.stress is None:
         return None
-    rows: list[list[object]] = []
-    findings: dict[str, str] = {}
-    for scenario, mine in found.stress.payers.groupby("scenario", sort=False):
-        records = mine.to_dict("records")
-        rows += [
-            [
-                str(scenario),
-                BEARER_NAMES[str(row["bearer"])],
-                *(row[key] for key in ("low95", "difference", "high95", "base", "level")),
-            ]
-            for row in records
-        ]
+    stress = found.stress
+
+    def tell(scenario: str) -> tuple[Rows, str]:
+        records = stress.payers[stress.payers["scenario"] == scenario].to_dict("records")
+        keys = ("low95", "difference", "high95", "base", "level")
+        rows: Rows = [[BEARER_NAMES[str(row["bearer"])], *(row[key] for key in keys)] for row in records]
         total = next(row for row in records if row["bearer"] == "total")
-        parts = found.stress.parts[found.stress.parts["scenario"] == scenario].set_index("part")["difference"]
+        parts = stress.parts[stress.parts["scenario"] == scenario].set_index("part")["difference"]
         clear = total["low95"] > 0.0 or total["high95"] < 0.0
-        findings[str(scenario)] = (
+        return rows, (
             f"Losses change by {signed_money(total['difference'])} on average (95% interval "
             f"{money(total['low95'], 2)} to {money(total['high95'], 2)}{'' if clear else ', which holds zero'}): "
             f"failures that come only with it {signed_money(parts['added'])}, failures that it spares "
             f"{signed_money(parts['avoided'])}, the same failures dearer or cheaper {signed_money(parts['same'])}."
         )
+
+    rows, findings = told_by(stress.scenarios, tell)
     return Figure(
         id="stress-payers",
         kind="whiskers",

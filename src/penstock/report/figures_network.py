@@ -252,7 +252,7 @@ def systemic_ties(data: ReportData, found: Analyses) -> Figure | None:
             rows.append(
                 [
                     network,
-                    f"{_named(data, row['debtor'])} → {_named(data, row['creditor'])}, {row['kind']}",
+                    f"{_named(data, row['debtor'])} → {_named(data, row['creditor'])} ({row['kind']})",
                     str(row["tie_id"]),
                     float(row["amount"]),
                     float(row["carried_worst"]),

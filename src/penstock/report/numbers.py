@@ -25,13 +25,14 @@ LIKELIHOOD_WORDS = (
 
 
 def digits_supported(value: float, se: float | None) -> int:
-    """Significant digits that a standard error supports, between 1 and 3."""
+    """Significant digits that a standard error supports, between 1 and 3: down to the place of its first digit.
+
+    Rounding then moves a number by half its standard error at most.
+    """
     if se is None or not math.isfinite(se) or se <= 0.0 or value == 0.0:
         return SIGNIFICANT_DIGITS
-    ratio = abs(value) / se
-    if ratio <= 1.0:
-        return 1
-    return min(SIGNIFICANT_DIGITS, math.floor(math.log10(ratio)) + 1)
+    places = math.floor(math.log10(abs(value))) - math.floor(math.log10(se))
+    return max(1, min(SIGNIFICANT_DIGITS, places + 1))
 
 
 def plain(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:

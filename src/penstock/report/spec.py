@@ -7,7 +7,7 @@ four can not disagree. `charts/README.md` describes the same contract for the ch
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,6 +137,23 @@ def cell_text(value: Any, form: str) -> str:
     if form == "text":
         return str(value)
     return percent(float(value)) if form == "share" else plain(float(value))
+
+
+Rows = list[list[Any]]
+
+
+def told_by(choices: Iterable[str], tell: Callable[..., tuple[Rows, str]]) -> tuple[Rows, dict[str, str]]:
+    """Rows and findings of a figure, choice by choice: `tell` gives the rows of one, without it, and its sentence.
+
+    A choice of several facets is their values with `|` between, as in the keys of `findings`; `tell` gets them apart.
+    """
+    rows: Rows = []
+    findings: dict[str, str] = {}
+    for choice in choices:
+        values = choice.split("|")
+        mine, findings[choice] = tell(*values)
+        rows += [[*values, *row] for row in mine]
+    return rows, findings
 
 
 def scenario_facet(scenarios: Sequence[str]) -> Facet:
