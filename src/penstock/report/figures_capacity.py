@@ -113,7 +113,7 @@ def _figure(world: World, unit: Unit, ties: pd.DataFrame) -> Figure | None:
             Column("grades", "Evidence grades", "text"),
         ),
         rows=rows,
-        findings={"": _sentence(unit, held, rows)},
+        findings={"": _sentence(world, unit, held, rows)},
         facets=(),
         options={
             "source": "provider",
@@ -134,15 +134,17 @@ def _figure(world: World, unit: Unit, ties: pd.DataFrame) -> Figure | None:
     )
 
 
-def _sentence(unit: Unit, held: pd.DataFrame, rows: list[list[object]]) -> str:
+def _sentence(world: World, unit: Unit, held: pd.DataFrame, rows: list[list[object]]) -> str:
     total = float(held["amount"].sum())
     firm = float(held.loc[held["binding"] == "firm", "amount"].sum())
     first = rows[0]
     largest = held.sort_values("amount", kind="stable").to_dict("records")[-1]
+    companies = world.table("companies").set_index("id")["name"]
+    ends = [str(companies[largest[end]]).split(" (", 1)[0] for end in ("provider_id", "receiver_id")]
     return (
         f"{len(held)} contracts name {plain(total)} {unit.words}, {percent(firm / total)} of it firm. Most, "
-        f"{plain(float(str(first[4])))}, goes from {first[0]} to {first[1]}; the largest contract is {largest['id']} "
-        f"with {plain(float(largest['amount']))}."
+        f"{plain(float(str(first[4])))}, goes from {first[0]} to {first[1]}; the largest contract is that of {ends[0]} "
+        f"with {ends[1]}, {plain(float(largest['amount']))}."
     )
 
 
