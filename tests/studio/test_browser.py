@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +13,117 @@ from browsing import PAGES, WAIT_MS, Opened, artefacts
 from running import FORMULA_NAME, SCRIPT_NAME, Studio
 
 pytestmark = pytest.mark.browser
-SHAPES = [(1280, "light"), (390, "dark")]
 
 
-@pytest.mark.parametrize(("width", "scheme"), SHAPES, ids=str)
-def test_every_page_opens_clean_and_passes_axe(
-    browser: Any, studio: Studio, small_run: str, width: int, scheme: str
-) -> None:
+def findings(page: Any, name: str) -> list[str]:
+    """What axe calls serious or critical, and whether the page scrolls sideways."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="found no axe-playwright-python").Axe()
-    opened = Opened(browser, studio, width, scheme)
-    found: list[str] = []
-    for name in PAGES:
-        page = opened.go(name, small_run)
-        assert page.locator("h1").count() == 1, name
-        assert page.locator("p.answer").inner_text().strip(), name
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            found.append(f"{name}: scrolls sideways")
-        told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        found += [
-            f"{name}: {item['id']}: {node['html'][:160]}"
-            for item in told
-            if item["impact"] in ("serious", "critical")
-            for node in item["nodes"][:3]
-        ]
-        take_pictures(page, name, width)
-        page.emulate_media(color_scheme=scheme)
-    assert found == []
-    assert opened.problems == []
-    opened.close()
+    assert page.locator("h1").count() == 1, name
+    assert page.locator("p.answer").inner_text().strip(), name
+    sideways = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return ["scrolls sideways"] * bool(sideways) + [
+        f"{item['id']}: {node['html'][:160]}"
+        for item in told
+        if item["impact"] in ("serious", "critical")
+        for node in item["nodes"][:3]
+    ]
 
 
-def take_pictures(page: Any, name: str, width: int) -> None:
+def take_pictures(page: Any, name: str, width: int, scheme: str) -> None:
     """Pictures of a page in both colours, where a folder for them is named."""
     if folder := artefacts():
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
+        for shown in ("light", "dark"):
+            page.emulate_media(color_scheme=shown)
             page.wait_for_timeout(200)
-            page.screenshot(path=folder / f"{name.split('?')[0]}-{width}-{scheme}.png", full_page=True)
+            page.screenshot(path=folder / f"{name.split('?')[0]}-{width}-{shown}.png", full_page=True)
+        page.emulate_media(color_scheme=scheme)
 
 
-def test_a_reload_returns_to_the_same_state(tab: Opened, small_run: str) -> None:
+REACHABLE = 'a[href],button,input,select,textarea,summary,[tabindex="0"]'
+WATCH_FOCUS = """(wanted) => {
+  const open = (e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0;
+  window.__wanted = new Set([...document.querySelectorAll(wanted)].filter(open));
+  window.__order = [];
+  document.addEventListener('focusin', (event) => window.__order.push(event.target));
+  document.activeElement.blur();
+  window.scrollTo(0, 0);
+  return window.__wanted.size;
+}"""
+MISSED = """() => {
+  const seen = new Set(window.__order);
+  const told = (e) => e.outerHTML.slice(0, 120);
+  return [...window.__wanted].filter((e) => !seen.has(e)).map(told);
+}"""
+OUT_OF_ORDER = """() => {
+  const order = window.__order.filter((e) => window.__wanted.has(e));
+  const after = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const first = order.slice(0, new Set(order).size);
+  const back = first.slice(1).filter((e, k) => first[k] !== e && !after(first[k], e));
+  return back.slice(1).map((e) => e.outerHTML.slice(0, 120));
+}"""
+"""One step back is the way round: a page begins at its own content, after the links to other pages."""
+
+
+@dataclass
+class Tour:
+    """What was seen on every page, opened one after the other in one tab; by page, empty where nothing was wrong."""
+
+    axe: dict[str, list[str]] = field(default_factory=dict)
+    reload: dict[str, tuple[str, str]] = field(default_factory=dict)
+    keyboard: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def tour(browser: Any, studio: Studio, small_run: str) -> Tour:
+    """Each page is opened, looked at by axe, reloaded, and walked through with the Tab key."""
+    opened, seen = Opened(browser, studio), Tour()
     for name in PAGES:
-        page = tab.go(name, small_run)
-        address, before = page.url, tab.text()
+        page = opened.go(name, small_run)
+        if found := findings(page, name):
+            seen.axe[name] = found
+        take_pictures(page, name, 1280, "light")
+        before = page.url, opened.text()
         page.reload()
-        tab.settle()
-        assert page.url == address
-        assert tab.text() == before, name
-    assert tab.problems == []
+        opened.settle()
+        if before != (page.url, opened.text()):
+            seen.reload[name] = before[1], opened.text()
+        wanted = page.evaluate(WATCH_FOCUS, REACHABLE)
+        assert wanted > 15, name
+        for _ in range(wanted + 4):
+            page.keyboard.press("Tab")
+        if left := page.evaluate(MISSED) + page.evaluate(OUT_OF_ORDER):
+            seen.keyboard[name] = left[:5]
+    seen.problems = opened.problems
+    opened.close()
+    return seen
+
+
+def test_every_page_opens_clean_and_passes_axe(tour: Tour) -> None:
+    assert tour.axe == {}
+    assert tour.problems == []
+
+
+def test_a_reload_returns_to_the_same_state_on_every_page(tour: Tour) -> None:
+    assert tour.reload == {}
+
+
+def test_the_tab_key_reaches_everything_in_order_on_every_page(tour: Tour) -> None:
+    assert tour.keyboard == {}
+
+
+def test_every_page_is_whole_and_clean_on_a_phone_in_the_dark(browser: Any, studio: Studio, small_run: str) -> None:
+    opened = Opened(browser, studio, 390, "dark")
+    found = {}
+    for name in PAGES:
+        page = opened.go(name, small_run)
+        if seen := findings(page, name):
+            found[name] = seen
+        take_pictures(page, name, 390, "dark")
+    assert found == {}
+    assert opened.problems == []
+    opened.close()
 
 
 def test_a_name_is_text_wherever_it_stands(tab: Opened, small_run: str) -> None:
@@ -92,46 +156,6 @@ def test_what_is_downloaded_is_no_formula(tab: Opened, small_run: str) -> None:
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert "'=1+1" in text or FORMULA_NAME not in text
     assert ",=" not in text
-
-
-REACHABLE = 'a[href],button,input,select,textarea,summary,[tabindex="0"]'
-WATCH_FOCUS = """(wanted) => {
-  const open = (e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0;
-  window.__wanted = new Set([...document.querySelectorAll(wanted)].filter(open));
-  window.__order = [];
-  document.addEventListener('focusin', (event) => window.__order.push(event.target));
-  document.activeElement.blur();
-  window.scrollTo(0, 0);
-  return window.__wanted.size;
-}"""
-MISSED = """() => {
-  const seen = new Set(window.__order);
-  const told = (e) => e.outerHTML.slice(0, 120);
-  return [...window.__wanted].filter((e) => !seen.has(e)).map(told);
-}"""
-OUT_OF_ORDER = """() => {
-  const order = window.__order.filter((e) => window.__wanted.has(e));
-  const after = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
-  const first = order.slice(0, new Set(order).size);
-  const back = first.slice(1).filter((e, k) => first[k] !== e && !after(first[k], e));
-  return back.slice(1).map((e) => e.outerHTML.slice(0, 120));
-}"""
-"""One step back is the way round: a page begins at its own content, after the links to other pages."""
-
-
-def test_the_tab_key_reaches_everything_in_order_on_every_page(tab: Opened, small_run: str) -> None:
-    missed: dict[str, list[str]] = {}
-    for name in PAGES:
-        page = tab.go(name, small_run)
-        wanted = page.evaluate(WATCH_FOCUS, REACHABLE)
-        assert wanted > 15, name
-        for _ in range(wanted + 4):
-            page.keyboard.press("Tab")
-        if left := page.evaluate(MISSED) + page.evaluate(OUT_OF_ORDER):
-            missed[name] = left[:5]
-        page.reload()  # forget what was watched
-    assert missed == {}
-    assert tab.problems == []
 
 
 def test_a_mark_of_the_cascade_opens_its_causes_by_keyboard(tab: Opened, small_run: str) -> None:

@@ -237,7 +237,7 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
         return await answer(workshop, f"{finished(run)}|{company}", "company", {"run": run, "company": company})
 
     @api.get("/api/compare", tags=["runs"], response_model=dict[str, Any])
-    async def compare(runs: Annotated[list[str], Query(min_length=2, max_length=6)]) -> Response:
+    async def compare(runs: Annotated[list[str], Query(min_length=2, max_length=24)]) -> Response:
         """Paired differences of runs from the first."""
         key = "|".join(finished(run) for run in runs)
         return await answer(workshop, key, "compare", {"runs": runs})

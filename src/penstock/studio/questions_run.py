@@ -20,7 +20,7 @@ COMPARED = ("ai_revenue_usd_bn", "capex_usd_bn", "it_mw", "h100e")
 PAIRING = ("seed", "paths", "quarters", "prior")
 """What two runs must share for their paths to be the same futures."""
 
-MOST_COMPARED = 6
+MOST_COMPARED = 24
 
 
 def run_data(place: Place, name: str) -> tuple[Run, ReportData]:
