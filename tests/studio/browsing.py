@@ -24,6 +24,8 @@ PAGES = (
     "lab?quarters=5&paths=8",
 )
 WAITING = ("Loading…", "Reading the world", "bit for bit…", "being prepared", "Following it", "Looking for loops")
+LOOK = """document.querySelector('h1') && !document.documentElement.hasAttribute('data-waiting')
+  ? document.body.innerText : ''"""
 WAIT_MS = 90_000
 
 
@@ -55,11 +57,14 @@ class Opened:
         return self.page
 
     def settle(self) -> None:
-        """Wait until nothing on the page waits."""
+        """Wait until nothing on the page waits, twice in a row."""
+        quiet = 0
         for _ in range(WAIT_MS // 50):
             # a waiting for a function would need eval, which the page's policy forbids
-            text = self.page.evaluate("document.querySelector('h1') ? document.body.innerText : ''")
-            if "Charts by Apache" in text and not any(word in text for word in WAITING):
+            text = self.page.evaluate(LOOK)
+            done = "Charts by Apache" in text and not any(word in text for word in WAITING)
+            quiet = quiet + 1 if done else 0
+            if quiet == 2:
                 break
             self.page.wait_for_timeout(50)
         self.page.wait_for_timeout(100)
