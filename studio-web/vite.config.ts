@@ -11,6 +11,7 @@ export default defineConfig({
   resolve: {
     alias: {
       $charts: `${here}../src/penstock/report/charts`,
+      "$echarts-parts": `${here}../tools/build_report_bundle/echarts_entry.js`,
       echarts: `${here}node_modules/echarts`,
     },
   },

@@ -38,6 +38,19 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def test_dates_at_shares_of_draws_are_those_of_the_blocks(world: World) -> None:
+    found = site(world, "hyperion")
+    dates = found.block_dates([0.1, 0.3, 0.5, 0.7, 0.9])
+    later = found.blocks[found.blocks["block"] > 0].reset_index(drop=True)
+    assert list(dates["block"]) == list(later["block"])
+    for share, name in ((0.1, "p10"), (0.5, "p50"), (0.9, "p90")):
+        assert list(dates[share]) == list(later[name])
+    for row in dates.to_dict("records"):
+        assert row[0.1] <= row[0.3] <= row[0.5] <= row[0.7] <= row[0.9]
+    full = replace(found, blocks=found.blocks.iloc[:0])
+    assert full.block_dates([0.5]).empty
+
+
 # --- the campus -----------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock as ps
-from penstock.analysis.token_inputs import gather
+from penstock.analysis.token_inputs import choices, gather
 from penstock.analysis.token_keepers import keepers_of
 from penstock.analysis.token_price import token_price
 from penstock.analysis.token_waterfall import BELOW_PLATFORM, PARTS, TOKENS_PER_DAY, fleet, waterfall
@@ -221,3 +221,25 @@ def test_what_cannot_be_priced_says_why(arguments: dict[str, Any], message: str)
 def test_unknown_versus_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="model: found 'nothing'"):
         token_price(world(), "dense_8b", versus="nothing")
+
+
+@pytest.mark.parametrize("inputs", [{"packages_per_wafer": 0.0}, {"saleable_share": 0.0}, {"rental_usd_per_hour": 0.0}])
+def test_inputs_that_leave_no_price_are_told(inputs: dict[str, float]) -> None:
+    name = next(iter(inputs))
+    with pytest.raises(UsageError, match=f"found {name}=0 with which no price can be computed"):
+        token_price(world(), "dense_8b", inputs=inputs)
+
+
+def test_every_choice_that_is_offered_can_be_priced() -> None:
+    offered = choices(world())
+    assert "rubin" in offered["chips"]
+    assert set(offered["presets"]) & set(offered["listed"]) == set()
+    for chip in offered["chips"]:
+        gather(world(), "dense_70b", chip=chip)
+    for model in [*offered["presets"], *offered["published"]]:
+        gather(world(), model)
+    for model in offered["listed"]:
+        gather(world(), model, layout="dense_70b")
+    for power in offered["power"]:
+        if power != "plan":
+            gather(world(), "dense_8b", power=power)

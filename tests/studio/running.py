@@ -35,7 +35,7 @@ EVIL_OVERLAY = {
         "evil_source,<script>window.evil=1</script>,@SUM(A1),2025-01-01,https://example.com/<script>,news\n"
     ),
 }
-DEADLINE_S = 120
+DEADLINE_S = 300
 
 
 @dataclass

@@ -4,123 +4,126 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import PAGES, WAIT_MS, Opened, artefacts
 from running import FORMULA_NAME, SCRIPT_NAME, Studio
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="found no playwright; expected the extra `dev`")
-
 pytestmark = pytest.mark.browser
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PAGES = (
-    "home",
-    "network?company=oracle",
-    "flows",
-    "cascade?event=0",
-    "portfolio",
-    "evidence",
-    "bottlenecks",
-    "report",
-    "map",
-    "learn",
-    "lab?quarters=5&paths=8",
-)
-WAITING = ("Loading…", "Reading the world", "bit for bit…", "being prepared", "Following it", "Looking for loops")
-SHAPES = [(1280, "light"), (390, "dark")]
-WAIT_MS = 90_000
+
+
+def findings(page: Any, name: str) -> list[str]:
+    """What axe calls serious or critical, and whether the page scrolls sideways."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="found no axe-playwright-python").Axe()
+    assert page.locator("h1").count() == 1, name
+    assert page.locator("p.answer").inner_text().strip(), name
+    sideways = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return ["scrolls sideways"] * bool(sideways) + [
+        f"{item['id']}: {node['html'][:160]}"
+        for item in told
+        if item["impact"] in ("serious", "critical")
+        for node in item["nodes"][:3]
+    ]
+
+
+def take_pictures(page: Any, name: str, width: int, scheme: str) -> None:
+    """Pictures of a page in both colours, where a folder for them is named."""
+    if folder := artefacts():
+        for shown in ("light", "dark"):
+            page.emulate_media(color_scheme=shown)
+            page.wait_for_timeout(200)
+            page.screenshot(path=folder / f"{name.split('?')[0]}-{width}-{shown}.png", full_page=True)
+        page.emulate_media(color_scheme=scheme)
+
+
+REACHABLE = 'a[href],button,input,select,textarea,summary,[tabindex="0"]'
+WATCH_FOCUS = """(wanted) => {
+  const open = (e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0;
+  window.__wanted = new Set([...document.querySelectorAll(wanted)].filter(open));
+  window.__order = [];
+  document.addEventListener('focusin', (event) => window.__order.push(event.target));
+  document.activeElement.blur();
+  window.scrollTo(0, 0);
+  return window.__wanted.size;
+}"""
+MISSED = """() => {
+  const seen = new Set(window.__order);
+  const told = (e) => e.outerHTML.slice(0, 120);
+  return [...window.__wanted].filter((e) => !seen.has(e)).map(told);
+}"""
+OUT_OF_ORDER = """() => {
+  const order = window.__order.filter((e) => window.__wanted.has(e));
+  const after = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const first = order.slice(0, new Set(order).size);
+  const back = first.slice(1).filter((e, k) => first[k] !== e && !after(first[k], e));
+  return back.slice(1).map((e) => e.outerHTML.slice(0, 120));
+}"""
+"""One step back is the way round: a page begins at its own content, after the links to other pages."""
+
+
+@dataclass
+class Tour:
+    """What was seen on every page, opened one after the other in one tab; by page, empty where nothing was wrong."""
+
+    axe: dict[str, list[str]] = field(default_factory=dict)
+    reload: dict[str, tuple[str, str]] = field(default_factory=dict)
+    keyboard: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
-class Opened:
-    """A tab and what it did that it must not."""
-
-    def __init__(self, browser: Any, studio: Studio, width: int = 1280, scheme: str = "light") -> None:
-        self.studio = studio
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        self.page = self.context.new_page()
-        self.problems: list[str] = []
-        self.page.on("request", self._request)
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.problems.append(f"console: {m.text}"))
-        self.page.on("pageerror", lambda error: self.problems.append(f"page: {error}"))
-        self.page.goto(f"{studio.address}/#token={studio.token}")
-        self.page.wait_for_selector("h1")
-
-    def _request(self, sent: Any) -> None:
-        if not sent.url.startswith((self.studio.address + "/", "data:", "blob:")):
-            self.problems.append(f"request: {sent.url}")
-
-    def go(self, page: str, run: str = "") -> Any:
-        """Open a page and wait until nothing on it waits."""
-        join = "&" if "?" in page else "?"
-        self.page.goto(f"{self.studio.address}/#/{page}{f'{join}run={run}' if run else ''}")
-        self.settle()
-        return self.page
-
-    def settle(self) -> None:
-        for _ in range(WAIT_MS // 100):
-            # a waiting for a function would need eval, which the page's policy forbids
-            text = self.page.evaluate("document.querySelector('h1') ? document.body.innerText : ''")
-            if "Charts by Apache" in text and not any(word in text for word in WAITING):
-                break
-            self.page.wait_for_timeout(100)
-        self.page.wait_for_timeout(150)
-
-    def button(self, name: str, **options: Any) -> Any:
-        return self.page.get_by_role("button", name=name, **options)
-
-
-@pytest.fixture
-def tab(browser: Any, studio: Studio, small_run: str) -> Iterator[Opened]:
-    opened = Opened(browser, studio)
-    yield opened
-    opened.context.close()
-
-
-def artefacts() -> Path | None:
-    """Where pictures go when PENSTOCK_ARTEFACTS names a folder."""
-    folder = os.environ.get("PENSTOCK_ARTEFACTS")
-    return Path(folder) if folder else None
-
-
-@pytest.mark.parametrize(("width", "scheme"), SHAPES, ids=str)
-def test_every_page_opens_clean_and_passes_axe(
-    browser: Any, studio: Studio, small_run: str, width: int, scheme: str
-) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="found no axe-playwright-python").Axe()
-    opened = Opened(browser, studio, width, scheme)
-    found: list[str] = []
+def tour(browser: Any, studio: Studio, small_run: str) -> Tour:
+    """Each page is opened, looked at by axe, reloaded, and walked through with the Tab key."""
+    opened, seen = Opened(browser, studio), Tour()
     for name in PAGES:
         page = opened.go(name, small_run)
-        assert page.locator("h1").count() == 1, name
-        assert page.locator("p.answer").inner_text().strip(), name
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            found.append(f"{name}: scrolls sideways")
-        told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        found += [
-            f"{name}: {item['id']}: {node['html'][:160]}"
-            for item in told
-            if item["impact"] in ("serious", "critical")
-            for node in item["nodes"][:3]
-        ]
-        if folder := artefacts():
-            folder.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=folder / f"{name.split('?')[0]}-{width}-{scheme}.png", full_page=True)
-    assert found == []
+        if found := findings(page, name):
+            seen.axe[name] = found
+        take_pictures(page, name, 1280, "light")
+        before = page.url, opened.text()
+        page.reload()
+        opened.settle()
+        if before != (page.url, opened.text()):
+            seen.reload[name] = before[1], opened.text()
+        wanted = page.evaluate(WATCH_FOCUS, REACHABLE)
+        assert wanted > 15, name
+        for _ in range(wanted + 4):
+            page.keyboard.press("Tab")
+        if left := page.evaluate(MISSED) + page.evaluate(OUT_OF_ORDER):
+            seen.keyboard[name] = left[:5]
+    seen.problems = opened.problems
+    opened.close()
+    return seen
+
+
+def test_every_page_opens_clean_and_passes_axe(tour: Tour) -> None:
+    assert tour.axe == {}
+    assert tour.problems == []
+
+
+def test_a_reload_returns_to_the_same_state_on_every_page(tour: Tour) -> None:
+    assert tour.reload == {}
+
+
+def test_the_tab_key_reaches_everything_in_order_on_every_page(tour: Tour) -> None:
+    assert tour.keyboard == {}
+
+
+def test_every_page_is_whole_and_clean_on_a_phone_in_the_dark(browser: Any, studio: Studio, small_run: str) -> None:
+    opened = Opened(browser, studio, 390, "dark")
+    found = {}
+    for name in PAGES:
+        page = opened.go(name, small_run)
+        if seen := findings(page, name):
+            found[name] = seen
+        take_pictures(page, name, 390, "dark")
+    assert found == {}
     assert opened.problems == []
-    opened.context.close()
+    opened.close()
 
 
 def test_a_name_is_text_wherever_it_stands(tab: Opened, small_run: str) -> None:
@@ -153,26 +156,6 @@ def test_what_is_downloaded_is_no_formula(tab: Opened, small_run: str) -> None:
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert "'=1+1" in text or FORMULA_NAME not in text
     assert ",=" not in text
-
-
-def test_a_tab_reaches_everything_by_keyboard(tab: Opened, small_run: str) -> None:
-    page = tab.go("cascade", small_run)
-    wanted = page.evaluate(
-        """() => [...document.querySelectorAll('a[href],button,input,select,[tabindex="0"]')]
-        .filter((e) => !e.disabled && e.getClientRects().length).length"""
-    )
-    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
-    seen: set[str] = set()
-    for _ in range(wanted + 12):
-        page.keyboard.press("Tab")
-        seen.add(
-            page.evaluate(
-                """() => { const e = document.activeElement; window.__n ??= new Map();
-                if (!window.__n.has(e)) window.__n.set(e, window.__n.size); return String(window.__n.get(e)); }"""
-            )
-        )
-    assert len(seen) >= wanted
-    assert tab.problems == []
 
 
 def test_a_mark_of_the_cascade_opens_its_causes_by_keyboard(tab: Opened, small_run: str) -> None:
@@ -266,7 +249,7 @@ def test_print_is_light_whatever_the_screen_is(browser: Any, studio: Studio, sma
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("nav.pages").is_hidden()
-    opened.context.close()
+    opened.close()
 
 
 def test_the_report_of_a_run_opens_apart_from_the_studio(tab: Opened, small_run: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from running import SCRIPT_NAME, Studio, started
 
+from penstock.analysis.site import site
+from penstock.analysis.token_price import token_price
 from penstock.cli.main import main
 from penstock.engine.ensemble import simulate
 from penstock.engine.manifest import read_json
@@ -125,6 +127,67 @@ def test_a_tray_becomes_a_file_that_the_command_line_checks(
     code, found = studio.call("POST", "/api/scenarios/text", {"remove": [{"tie": "d_co_orcl_openia"}]})
     assert code == 422
     assert "nearest d_co_orcl_openai" in found["detail"]
+
+
+def test_a_site_its_power_and_a_token_are_what_the_functions_say(studio: Studio) -> None:
+    world = load_world(overlay=studio.workspace / "overlay")
+    campus = studio.get("/api/sites/colossus_2")
+    found = site(world, "xai_colossus_2")
+    assert campus["summary"]["contracted_mw"] == pytest.approx(found.summary["contracted_mw"])
+    assert len(campus["dots"]) == min(len(found.blocks[found.blocks["block"] > 0]), 6)
+    assert all(len(row["days"]) == 20 and sorted(row["days"]) == row["days"] for row in campus["dots"])
+    power = studio.get("/api/sites/xai_colossus_2/power?load_mw=900")
+    assert {row["case"] for row in power["mix"]} == {"planned", "full"}
+    assert power["notice"]
+    asked = "model=dense_8b&chip=h100&power=50&vs=moe_47b&integrated=true&set=utilisation%3D0.6"
+    token = studio.get(f"/api/token?{asked}")
+    same = token_price(
+        world, "dense_8b", chip="h100", power="50", versus="moe_47b", integrated=True, inputs={"utilisation": 0.6}
+    )
+    assert token["price"]["usd_per_mtok"] == pytest.approx(same.price["usd_per_mtok"], rel=1e-12)
+    assert sum(row["usd_per_mtok"] for row in token["parts"]) == pytest.approx(token["price"]["usd_per_mtok"])
+    choices = studio.get("/api/token/choices")
+    assert "h200" in choices["chips"]
+    assert {"dense_70b", "moe_671b"} <= set(choices["presets"])
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("sites/nowhere", "found 'nowhere'"),
+        ("sites/examples%2Fsites%2Fprairie.toml", "found no"),
+        ("sites/prairie.toml", "expected an id"),
+        ("sites/nowhere/power", "found 'nowhere'"),
+        ("token?model=gpt_5", "whose layout is not public"),
+        ("token?set=utilisation", "expected INPUT=NUMBER"),
+        ("token?set=utilisation%3Dnan", "expected INPUT=NUMBER"),
+        ("token?set=packages_per_wafer%3D0", "no price can be computed"),
+        ("token?power=plan", "plan without a site"),
+    ],
+)
+def test_what_cannot_be_priced_or_built_is_told(studio: Studio, query: str, told: str) -> None:
+    code, body = studio.call("GET", f"/api/{query}", token=False)
+    assert code in (400, 404)
+    assert told in body["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/scenarios/text"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 40_000,
+        b'{"task":"simulate","paths":' + b"9" * 100_000 + b"}",
+        b'{"task":"simulate","paths":NaN,"scenarios":[{"name":"baseline"}]}',
+        b'{"task":"\xff"}',
+        b'{"name":"a","title":"\\ud800","task":"\\ud800"}',
+        b"",
+        b" " * 262_145,
+    ],
+    ids=["lists", "tables", "digits", "nan", "bytes", "surrogate", "empty", "large"],
+)
+def test_a_body_made_to_hurt_is_refused(studio: Studio, path: str, body: bytes) -> None:
+    assert studio.call("POST", path, raw=body)[0] in (400, 413, 422)
 
 
 def test_the_run_is_the_one_of_the_command_line_bit_for_bit(studio: Studio, small_run: str, tmp_path: Path) -> None:
@@ -263,11 +326,11 @@ def test_the_scenario_of_a_run_is_a_file(studio: Studio, small_run: str) -> None
 
 
 def test_a_server_that_is_killed_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
-    request = {"task": "simulate", "scenarios": [{"name": "baseline"}], "paths": 700, "quarters": 16}
+    request = {"task": "simulate", "scenarios": [{"name": "baseline"}], "paths": 600, "quarters": 6}
     with started(tmp_path) as first:
         job = first.start(request)
         for _, event in first.events(job):
-            if event["done"] > 300:  # beyond two chunks of 128, which may be one piece of work
+            if event["done"] > 257:  # beyond two chunks of 128, which may be one piece of work
                 os.kill(first.process.pid, signal.SIGKILL)
                 break
         first.process.wait(timeout=20)
@@ -275,9 +338,8 @@ def test_a_server_that_is_killed_leaves_a_run_to_go_on_with(tmp_path: Path) -> N
     kept = len(list((run / ".work").glob("*.json")))
     assert not (run / "manifest.json").exists()
     assert kept >= 1
-    with started(tmp_path) as second:
-        found = second.do(request)
-        assert found["run"] == run.name
-        assert second.get(f"/api/runs/{run.name}")["manifest"]["checks"]["nan"] == 0
-    whole = simulate(load_world(), "baseline", paths=700, quarters=16, out=tmp_path / "whole")
+    # the command line takes it up: one store
+    assert main(["run", "baseline", "--paths", "600", "--quarters", "6", "--out", str(run), "--quiet"]) == 0
+    assert read_json(run / "manifest.json")["checks"]["nan"] == 0
+    whole = simulate(load_world(), "baseline", paths=600, quarters=6, out=tmp_path / "whole")
     assert read_json(run / "manifest.json")["files"] == whole.manifest["files"]

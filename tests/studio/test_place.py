@@ -39,6 +39,21 @@ def test_a_run_has_a_name(place: Place) -> None:
     assert place.run_directory("real") == place.runs / "real"
 
 
+def test_an_opened_run_and_its_figures_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import penstock as ps
+    from penstock.report import source
+
+    ps.simulate(ps.load_world(), "baseline", paths=2, quarters=2, out=tmp_path / "runs" / "tiny")
+    place, read = Place(tmp_path), []
+    whole = source.read_run
+    monkeypatch.setattr(source, "read_run", lambda run: read.append(run) or whole(run))
+    first = place.opened("tiny")
+    assert place.opened("tiny") is first
+    assert first.data is first.data
+    assert read == [first.run]
+    assert place.open_run("tiny") is first.run
+
+
 @pytest.mark.parametrize("name", TRAVERSALS)
 def test_no_name_leads_out_of_the_runs(place: Place, name: str) -> None:
     with pytest.raises(UsageError, match=r"expected the name of a run"):

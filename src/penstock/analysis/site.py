@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,8 @@ class Site:
     """A campus drawn from its inputs: tables as data frames, hourly PUE and water.
 
     stages: months of each stage; blocks: dates of power; capex: cost beside what was announced; spending: share paid by
-    quarter; year: PUE and water by month; summary: single figures.
+    quarter; year: PUE and water by month; summary: single figures; block_days: days from the as-of date to power of
+    each block still to come, (blocks, draws).
     """
 
     inputs: SiteInputs
@@ -58,6 +59,7 @@ class Site:
     year: pd.DataFrame
     hourly_pue: Array
     hourly_water: Array
+    block_days: Array
 
     def to_pandas(self) -> pd.DataFrame:
         """The dates of the blocks."""
@@ -70,6 +72,15 @@ class Site:
             {"quantity": f.quantity, "value": f.value, "rule": f.rule, "grade": f.grade} for f in self.inputs.filled
         ]
         return {"summary": dict(self.summary), **tables, "assumed": assumed}
+
+    def block_dates(self, quantiles: Sequence[float]) -> pd.DataFrame:
+        """block, it_mw_total, and the day passed with each share of the draws, in columns of the shares."""
+        coming = self.blocks[self.blocks["block"] > 0]
+        days = np.quantile(self.block_days, quantiles, axis=1) if len(coming) else np.zeros((len(quantiles), 0))
+        frame = coming[["block", "it_mw_total"]].reset_index(drop=True)
+        for share, row in zip(quantiles, days, strict=True):
+            frame[share] = [_day(self.inputs, value) for value in row]
+        return frame
 
 
 def site_inputs(world: World, target: str | Path) -> SiteInputs:
@@ -141,6 +152,7 @@ def site(world: World, target: str | Path, *, seed: int = SEED, draws: int = DRA
         year=_months(inputs, hourly, litres),
         hourly_pue=hourly,
         hourly_water=litres,
+        block_days=dates,
     )
 
 

@@ -112,6 +112,31 @@ def choose_model(name: str, world: World, layout: str | None = None) -> ModelCho
     return ModelChoice(key, architecture, held["lab"] if held else "lab", output, given, date)
 
 
+def choices(world: World) -> dict[str, list[str]]:
+    """What can be asked for by name: presets, models of public layout, models with a list price alone, chips, power."""
+    from penstock.analysis.token_place import POWER_NAMES
+
+    listed = [name for name in _prices(world) if name not in _models()]
+    chips = world.table("chips").set_index("id")
+    return {
+        "presets": list(presets()),
+        "published": list(_models()),
+        "listed": listed,
+        "chips": [name for name in bill_rows() if name in chips.index and _can_be_priced(world, name, chips.loc[name])],
+        "power": list(POWER_NAMES),
+    }
+
+
+def _can_be_priced(world: World, name: str, row: Any) -> bool:
+    try:
+        machine = as_chip(name, world)
+        _system_power(machine)
+        _system_price(machine, row)
+    except UsageError:
+        return False
+    return True
+
+
 def _prices(world: World) -> dict[str, tuple[float, float, str]]:
     """Model -> (output, input) list price in usd per million tokens, and its date; none after the as-of date."""
     series = world.table("series")

@@ -11,6 +11,7 @@ from penstock.analysis.token_inputs import Setup, gather
 from penstock.analysis.token_keepers import keepers_of
 from penstock.analysis.token_place import Input
 from penstock.analysis.token_waterfall import PARTS, physics, served, waterfall
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +87,30 @@ def token_price(
     power and owners. power: usd per MWh, or grid, nuclear, hydro, gas, or plan (of the site). versus: another model in
     the same place. integrated: own chips, own power and own model beside the bought ones. inputs: numbers set
     exactly, by name.
-    Raises UsageError for unknown names, a chip without price, a site without power, what no replica can serve.
+    Raises UsageError for unknown names, a chip without price, a site without power, what no replica can serve, and
+    inputs that leave no finite price.
     """
+    try:
+        return _priced(world, model, chip, site, power, layout, versus, integrated, inputs)
+    except ArithmeticError as error:
+        told = ", ".join(f"{name}={value:g}" for name, value in (inputs or {}).items())
+        raise UsageError(
+            f"input: found {told or 'inputs'} with which no price can be computed ({error}); expected numbers nearer "
+            "to their ranges"
+        ) from error
+
+
+def _priced(
+    world: World,
+    model: str,
+    chip: str | None,
+    site: str | None,
+    power: str | None,
+    layout: str | None,
+    versus: str | None,
+    integrated: bool,
+    inputs: Mapping[str, float] | None,
+) -> TokenPrice:
     setup = gather(world, model, chip=chip, site=site, power=power, layout=layout, given=inputs)
     _, _, size = served(setup, setup.central())
     ranges = {name: row.value for name, row in setup.inputs.items()}

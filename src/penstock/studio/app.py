@@ -16,15 +16,16 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 from penstock.engine.run_list import FINISHED, UNFINISHED, list_runs
 from penstock.errors import InputError, PenstockError, UsageError
 from penstock.studio import world_pages
+from penstock.studio.answers import STATUS_OF_EXIT, answer
 from penstock.studio.guard import Guard
 from penstock.studio.place import Place
 from penstock.studio.requests import Edits, JobRequest, JobTold, Refusal
+from penstock.studio.routes_sites import add_site_routes
 from penstock.studio.uploads import keep_upload
 from penstock.studio.workers import DONE, ENDED, Job, Workshop
 from penstock.version import __version__
 
 STATIC = FilePath(__file__).parent / "static"
-STATUS_OF_EXIT = {2: 400, 3: 422, 4: 409}
 MOST_TOLD = 20
 TICK_S = 0.2
 """Seconds between two events of a running job: five a second."""
@@ -83,21 +84,11 @@ def build_app(workshop: Workshop, *, token: str, port: int) -> Guard:
         return JSONResponse({"detail": found}, 422)
 
     _world_routes(api, place, workshop)
+    add_site_routes(api, workshop)
     _run_routes(api, place, workshop)
     _job_routes(api, place, workshop)
     _pages(api)
     return Guard(api, token, port)
-
-
-async def _answer(workshop: Workshop, key: str, task: str, arguments: dict[str, Any]) -> JSONResponse:
-    """What a worker says to a question; the same question is worked on once."""
-    job = workshop.ask(f"{task}|{key}", task, arguments)
-    while not job.finished.is_set():
-        await asyncio.sleep(0.02)
-    if job.state != DONE:
-        status = STATUS_OF_EXIT.get(job.exit_code, 500) if job.error else 409
-        return JSONResponse({"detail": job.error or "the studio is closing"}, status)
-    return JSONResponse(job.result)
 
 
 def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
@@ -144,6 +135,16 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
         """Sites with place, power and dates."""
         return dict(world_pages.sites(place.load_world()))
 
+    @api.get("/api/world/capacity", tags=["world"])
+    def capacity() -> dict[str, Any]:
+        """What contracts promise between layers, in gigawatts and in chips, as figures."""
+        return dict(world_pages.capacity(place.load_world()))
+
+    @api.get("/api/world/words", tags=["world"])
+    def words() -> dict[str, Any]:
+        """Words of the world: layers, roles, kinds of ties, bindings, metrics of an opening sheet."""
+        return dict(world_pages.words())
+
     @api.get("/api/world/evidence", tags=["world"])
     def evidence() -> dict[str, Any]:
         """Grades by table, bindings of ties, vintages, sources, parameters."""
@@ -152,27 +153,27 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     @api.get("/api/world/facts", tags=["world"], response_model=dict[str, Any])
     async def facts() -> Response:
         """What the largest companies hold of it all."""
-        return await _answer(workshop, "", "world", {})
+        return await answer(workshop, "", "world", {})
 
     @api.get("/api/world/circularity", tags=["world"], response_model=dict[str, Any])
     async def circularity() -> Response:
         """Loops of money: whose revenue is whose financing."""
-        return await _answer(workshop, "", "circularity", {})
+        return await answer(workshop, "", "circularity", {})
 
     @api.get("/api/world/follow", tags=["world"], response_model=dict[str, Any])
     async def follow(dollar: Annotated[str, Query(max_length=120)] = "user") -> Response:
         """Where a dollar of `user`, of `capex` or of a company ends."""
-        return await _answer(workshop, dollar, "follow", {"dollar": dollar})
+        return await answer(workshop, dollar, "follow", {"dollar": dollar})
 
     @api.get("/api/world/systemic", tags=["world"], response_model=dict[str, Any])
     async def systemic() -> Response:
         """Firms and ties by the damage that they would do."""
-        return await _answer(workshop, "", "systemic", {})
+        return await answer(workshop, "", "systemic", {})
 
     @api.get("/api/world/opening", tags=["world"], response_model=dict[str, Any])
     async def opening() -> Response:
         """Opening balance sheets, line by line with grades."""
-        return await _answer(workshop, "", "opening", {})
+        return await answer(workshop, "", "opening", {})
 
     @api.get("/api/scenarios", tags=["scenarios"])
     def scenarios() -> dict[str, Any]:
@@ -213,12 +214,12 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     @api.get("/api/runs/{run}", tags=["runs"], response_model=dict[str, Any])
     async def summary(run: RunPath) -> Response:
         """Sentences, headline numbers and figures of a run."""
-        return await _answer(workshop, finished(run), "summary", {"run": run})
+        return await answer(workshop, finished(run), "summary", {"run": run})
 
     @api.get("/api/runs/{run}/card", tags=["runs"], response_model=dict[str, Any])
     async def number_card(run: RunPath) -> Response:
         """What stands behind every number of a run."""
-        return await _answer(workshop, finished(run), "card", {"run": run})
+        return await answer(workshop, finished(run), "card", {"run": run})
 
     @api.get("/api/runs/{run}/cascade", tags=["runs"], response_model=dict[str, Any])
     async def cascade(
@@ -228,18 +229,18 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     ) -> Response:
         """One path told: events with causes, postings, losers."""
         arguments = {"run": run, "scenario": scenario, "path": path}
-        return await _answer(workshop, f"{finished(run)}|{scenario}|{path}", "cascade", arguments)
+        return await answer(workshop, f"{finished(run)}|{scenario}|{path}", "cascade", arguments)
 
     @api.get("/api/runs/{run}/companies/{company}", tags=["runs"], response_model=dict[str, Any])
     async def company(run: RunPath, company: ThingPath) -> Response:
         """What a run says of a company."""
-        return await _answer(workshop, f"{finished(run)}|{company}", "company", {"run": run, "company": company})
+        return await answer(workshop, f"{finished(run)}|{company}", "company", {"run": run, "company": company})
 
     @api.get("/api/compare", tags=["runs"], response_model=dict[str, Any])
-    async def compare(runs: Annotated[list[str], Query(min_length=2, max_length=6)]) -> Response:
+    async def compare(runs: Annotated[list[str], Query(min_length=2, max_length=24)]) -> Response:
         """Paired differences of runs from the first."""
         key = "|".join(finished(run) for run in runs)
-        return await _answer(workshop, key, "compare", {"runs": runs})
+        return await answer(workshop, key, "compare", {"runs": runs})
 
     @api.get("/api/runs/{run}/report", tags=["runs"], response_class=Response)
     def report(run: RunPath) -> Response:
@@ -263,7 +264,7 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
         """Fans of the paths that an unfinished run has on disk."""
         work = place.run_directory(run) / ".work"
         done = len(list(work.glob("*.json"))) if work.is_dir() else -1
-        return await _answer(workshop, f"{stamp(run)}|{done}", "partial", {"run": run})
+        return await answer(workshop, f"{stamp(run)}|{done}", "partial", {"run": run})
 
 
 def _as_file(name: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
+    from penstock.report.source import ReportData
     from penstock.world import World
 
 RUNS = "runs"
@@ -69,10 +70,28 @@ class Place:
 
     def open_run(self, name: str) -> Run:
         """A finished run by its name, opened once a process while its manifest stays the same."""
+        return self.opened(name).run
+
+    def opened(self, name: str) -> Opened:
+        """The same run with what figures need of it."""
         directory = self.run_directory(name)
         manifest = directory / "manifest.json"
         stamp = manifest.stat().st_mtime_ns if manifest.is_file() else 0
-        return _run(self, directory, stamp)
+        return _opened(self, directory, stamp)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run that this process has open."""
+
+    run: Run
+
+    @cached_property
+    def data(self) -> ReportData:
+        """What figures read, made when first asked for."""
+        from penstock.report.source import read_run
+
+        return read_run(self.run)
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +102,7 @@ def _world(place: Place) -> World:
 
 
 @lru_cache(maxsize=RUNS_HELD)
-def _run(place: Place, directory: Path, stamp: int) -> Run:
+def _opened(place: Place, directory: Path, stamp: int) -> Opened:
     from penstock.engine.manifest import read_json
     from penstock.engine.run import open_run
 
@@ -92,4 +111,4 @@ def _run(place: Place, directory: Path, stamp: int) -> Run:
         stored = read_json(directory / "manifest.json").get("world", {})
         ours = place.load_world()
         world = ours if isinstance(stored, dict) and stored.get("hash") == ours.hash else None
-    return open_run(directory, world=world)
+    return Opened(open_run(directory, world=world))

@@ -20,19 +20,13 @@ COMPARED = ("ai_revenue_usd_bn", "capex_usd_bn", "it_mw", "h100e")
 PAIRING = ("seed", "paths", "quarters", "prior")
 """What two runs must share for their paths to be the same futures."""
 
-MOST_COMPARED = 6
+MOST_COMPARED = 24
 
 
 def run_data(place: Place, name: str) -> tuple[Run, ReportData]:
-    """A run and what figures need of it, kept with the run."""
-    from penstock.report.source import read_run
-
-    run = place.open_run(name)
-    kept: ReportData | None = getattr(run, "_studio_data", None)
-    if kept is None:
-        kept = read_run(run)
-        run._studio_data = kept  # type: ignore[attr-defined]  # lives and dies with the opened run
-    return run, kept
+    """A run and what figures need of it."""
+    opened = place.opened(name)
+    return opened.run, opened.data
 
 
 def summary(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:

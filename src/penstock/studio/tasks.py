@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.studio import questions_run, questions_world, work_run, work_study
+from penstock.studio import questions_run, questions_sites, questions_world, work_run, work_study
 
 if TYPE_CHECKING:
     from penstock.studio.workers import Task
@@ -15,6 +15,10 @@ TASKS: dict[str, Task] = {
     "follow": questions_world.dollar,
     "systemic": questions_world.damage,
     "opening": questions_world.sheets,
+    "site": questions_sites.campus,
+    "site_power": questions_sites.campus_power,
+    "token_choices": questions_sites.token_choices,
+    "token": questions_sites.token,
     "summary": questions_run.summary,
     "cascade": questions_run.cascade,
     "company": questions_run.company,

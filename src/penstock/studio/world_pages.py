@@ -129,6 +129,32 @@ def sites(world: World) -> Any:
     return json_value({"sites": rows, "notice": world_notice(world)})
 
 
+def capacity(world: World) -> Any:
+    """What contracts promise in gigawatts and in chips, a figure a unit."""
+    from penstock.report.figures_capacity import capacity_figures
+
+    figures = [figure.to_json() | {"note": figure.note} for figure in capacity_figures(world)]
+    return json_value({"figures": figures, "notice": world_notice(world)})
+
+
+def words() -> Any:
+    """The words that a new company or tie may use."""
+    from penstock.world import vocabulary
+
+    return json_value(
+        {
+            "layers": [[layer, LAYER_NAMES[layer]] for layer in LAYER_ORDER],
+            "roles": vocabulary.ROLES,
+            "ratings": vocabulary.RATINGS,
+            "tie_kinds": vocabulary.TIE_KINDS,
+            "bindings": vocabulary.BINDINGS,
+            "flow_metrics": vocabulary.FLOW_METRICS,
+            "stock_metrics": vocabulary.STOCK_METRICS,
+            "signed_metrics": vocabulary.SIGNED_METRICS,
+        }
+    )
+
+
 def evidence(world: World) -> Any:
     """Rows by table and grade, ties by binding, vintages of sources, and the sources themselves."""
     grades = []

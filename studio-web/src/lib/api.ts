@@ -14,6 +14,17 @@ export interface Job {
 }
 
 const held = new Map<string, Promise<any>>();
+let open = 0;
+
+// The page is marked as waiting while an answer is on its way, for tools that look at it.
+function asked(address: string, options?: RequestInit): Promise<any> {
+  const mark = (change: number): void => {
+    open += change;
+    document.documentElement.toggleAttribute("data-waiting", open > 0);
+  };
+  mark(1);
+  return fetch(address, options).then(answer).finally(() => mark(-1));
+}
 
 async function answer(response: Response): Promise<any> {
   const body = await response.json().catch(() => ({ detail: response.statusText }));
@@ -30,21 +41,21 @@ function told(item: { loc?: unknown[]; msg?: string }): string {
 export function get(path: string, fresh = false): Promise<any> {
   const known = held.get(path);
   if (known && !fresh) return known;
-  const asked = fetch(`/api${path}`).then(answer);
-  held.set(path, asked);
-  asked.catch(() => held.delete(path));
-  return asked;
+  const told = asked(`/api${path}`);
+  held.set(path, told);
+  told.catch(() => held.delete(path));
+  return told;
 }
 
 export async function send(method: "POST" | "DELETE", path: string, body?: unknown): Promise<any> {
   const headers: Record<string, string> = { "x-penstock-token": token() };
   if (body !== undefined) headers["content-type"] = "application/json";
-  return answer(await fetch(`/api${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
+  return asked(`/api${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
 }
 
 export async function upload(file: File): Promise<any> {
   const headers = { "x-penstock-token": token(), "content-type": "text/csv" };
-  return answer(await fetch("/api/exposures", { method: "POST", headers, body: file }));
+  return asked("/api/exposures", { method: "POST", headers, body: file });
 }
 
 // Follow a job; resolves with its result.

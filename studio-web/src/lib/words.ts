@@ -18,6 +18,7 @@ export const layerName = (layer: string): string => LAYERS.find(([id]) => id ===
 // Nominal dollars given in billions: $1.23bn, $340m, $1.05tn.
 export function money(usdBn: number | null | undefined, digits = 3): string {
   if (usdBn === null || usdBn === undefined || !Number.isFinite(usdBn)) return NOT_AVAILABLE;
+  if (usdBn === 0) return "$0";
   const size = Math.abs(usdBn);
   const [factor, unit] = size >= 999.5 ? [1e-3, "tn"] : size >= 0.9995 || size === 0 ? [1, "bn"] : [1e3, "m"];
   return `${usdBn < 0 ? "\u2212" : ""}$${plain(size * factor, digits)}${unit}`;

@@ -49,7 +49,7 @@ export function barsOption(view) {
       inverse: true,
       axisLine: { show: false },
       axisTick: { show: false },
-      axisLabel: { ...text, color: colours.ink, width: left - 10, overflow: "break" },
+      axisLabel: { ...text, color: colours.ink, width: left - 10, overflow: "break", lineHeight: 16 },
     },
     tooltip: {
       ...tooltipBase(colours),

@@ -25,7 +25,7 @@ function narrowLabel(depth, columns) {
 
 export function sankeyOption(view) {
   const { rows, colours, figure, width, unit } = view;
-  const { source, target, value, direction, nodes } = figure.options;
+  const { source, target, value, direction, nodes, range = "90%" } = figure.options;
   const forward = rows.filter((row) => row[direction] === "forward" && row[value] > 0);
   const used = new Set(rows.flatMap((row) => [row[source], row[target]]));
   const ranks = [...new Set(nodes.filter(([name]) => used.has(name)).map((node) => node[2]))].sort((a, b) => a - b);
@@ -39,7 +39,7 @@ export function sankeyOption(view) {
       formatter: (item) => {
         if (item.dataType === "edge") {
           return tooltipBody(`${item.data.source} to ${item.data.target}`, [
-            `${plain(item.data.value)} (${plain(item.data.p05)} to ${plain(item.data.p95)}, 90%)`,
+            `${plain(item.data.value)} (${plain(item.data.p05)} to ${plain(item.data.p95)}, ${range})`,
             unit,
           ]);
         }
@@ -89,7 +89,7 @@ export function sankeyOption(view) {
 // Draw the arcs once the bands have their places. `chart` is an ECharts instance that holds the option.
 export function drawReturns(chart, view) {
   const { rows, colours, figure, width } = view;
-  const { source, target, value, direction, nodes } = figure.options;
+  const { source, target, value, direction, nodes, prefix = "$", suffix = "bn" } = figure.options;
   const data = chart.getModel().getSeriesByIndex(0).getData();
   const places = new Map();
   for (let index = 0; index < data.count(); index += 1) {
@@ -145,7 +145,7 @@ export function drawReturns(chart, view) {
         style: {
           x: (x0 + x1) / 2,
           y: floor + dip,
-          text: `$${plain(row[value])}bn`,
+          text: `${prefix}${plain(row[value])}${suffix}`,
           fill: colours.ink,
           font: `13px ${colours.font}`,
           align: "center",
