@@ -195,12 +195,13 @@ def _result(
     posterior: Posterior,
 ) -> Calibration:
     from penstock.engine.parameters import assumptions
+    from penstock.engine.posterior import prior_of
 
     values = parameter_values(model, posterior.scores, posterior.names)
     data = data_by_parameter(calibrator, posterior)
     default = assumptions()
     rows = {
-        name: (row.prior_low, row.central, row.prior_high, row.minimum, row.maximum)
+        name: prior_of(row)
         for name, row in model.facts.parameters.items()
         if row == default.get(name)
     }

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,8 +83,8 @@ def prior_scores(seed: int, first: int, count: int, names: tuple[str, ...]) -> A
 
 
 @dataclass(frozen=True)
-class _Worker:
-    """Simulates one piece; travels once to each process."""
+class Pieces:
+    """Simulates one piece of a bank of so many paths; travels once to each process."""
 
     model: Model
     world: World
@@ -92,6 +92,7 @@ class _Worker:
     paths: int
 
     def __call__(self, number: int) -> tuple[int, Array]:
+        """The number of the piece, and logs of its points, (points, paths)."""
         from penstock.analysis.observed_outputs import known_outputs, simulate_outputs
         from penstock.analysis.observed_values import Ensemble
 
@@ -129,16 +130,22 @@ def make_bank(
     missing = [number for number in range(pieces) if number not in found]
     done = paths if not missing else len(found) * PIECE
     on_progress(done, paths, "resumed" if found else "started")
-    worker = _Worker(model, world, targets, paths)
+    worker = Pieces(model, world, targets, paths)
     for number, logs in executor_for(jobs, len(missing)).map(worker, missing):
         found[number] = logs
         _write(place, number, logs)
         done = min(done + logs.shape[1], paths)
         on_progress(done, paths, "bank")
+    return joined(model, [found[number] for number in range(pieces)])
+
+
+def joined(model: Model, pieces: Sequence[Array]) -> Bank:
+    """The bank of some pieces in order, with the parameters that the model draws for their paths."""
+    logs = np.concatenate(pieces, axis=1)
     names = tuple(model.facts.parameters)
     limits = np.array([score_limits(row) for row in model.facts.parameters.values()])
-    scores = np.clip(prior_scores(model.seed, 0, paths, names), limits[:, :1], limits[:, 1:])
-    return Bank(names, scores, limits, np.concatenate([found[number] for number in range(pieces)], axis=1))
+    scores = np.clip(prior_scores(model.seed, 0, logs.shape[1], names), limits[:, :1], limits[:, 1:])
+    return Bank(names, scores, limits, logs)
 
 
 def bank_hash(model: Model, world: World, targets: Targets) -> str:
@@ -156,12 +163,12 @@ def bank_hash(model: Model, world: World, targets: Targets) -> str:
 
 
 def source_hash() -> str:
-    """SHA-256 of the model's source, so that pieces of two versions never mix."""
+    """SHA-256 of the model's source without the draws, so that pieces of two versions never mix."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for package in ("world", "layers", "money", "conduct", "scenarios", "engine"):
         for path in sorted((root / package).rglob("*")):
-            if path.suffix in {".py", ".csv", ".toml"} and path.name != "posterior.csv":
+            if path.suffix in {".py", ".csv", ".toml"} and path.stem != "posterior":
                 digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
