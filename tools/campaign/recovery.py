@@ -109,7 +109,8 @@ def parameter_table(found: Recovery) -> str:
     rows = []
     for row in found.to_dict()["parameters"]:
         counts = row["ranks"]
-        bars = "".join(BARS[min(len(BARS) - 1, round(count / max(max(counts), 1) * (len(BARS) - 1)))] for count in counts)
+        top = max(*counts, 1)
+        bars = "".join(BARS[round(count / top * (len(BARS) - 1))] for count in counts)
         rows.append(
             (
                 f"`{row['parameter']}`",

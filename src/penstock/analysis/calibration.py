@@ -1,7 +1,7 @@
 """Calibration: what the cited course to 2025 says about the parameters, starting from the earliest world there is.
 
-One ensemble from the wide prior, each path with parameters of its own, is the bank. `calibration_inference` turns it and
-the cited points into weighted draws. Everything that a reader needs to doubt them stands beside: how much each
+One ensemble from the wide prior, each path with parameters of its own, is the bank. `calibration_inference` turns it
+and the cited points into weighted draws. Everything that a reader needs to doubt them stands beside: how much each
 parameter is informed and by which data, what the draws say of the same points when simulated again, what was set
 aside, and which parameters the data do not inform, whose posterior is their prior.
 """
@@ -200,11 +200,7 @@ def _result(
     values = parameter_values(model, posterior.scores, posterior.names)
     data = data_by_parameter(calibrator, posterior)
     default = assumptions()
-    rows = {
-        name: prior_of(row)
-        for name, row in model.facts.parameters.items()
-        if row == default.get(name)
-    }
+    rows = {name: prior_of(row) for name, row in model.facts.parameters.items() if row == default.get(name)}
     again = predictive_logs(model, world, targets, posterior, values, CHECKED, [CHECKED_STREAM, model.seed])
     series = predictive_by_series(targets, bank, again, posterior, model.seed)
     carried = tuple(
@@ -247,7 +243,7 @@ def _parameters(
             row |= {f"{label}_{round(100 * q)}": float(v) for q, v in zip(LEVELS, quantiles, strict=True)}
         row["width_ratio"] = float(scores[2, number] - scores[0, number]) / width if told else 1.0
         row["shift"] = float(scores[1, number]) if told else 0.0
-        row["told_by"] = "; ".join(data.loc[name].nlargest(2).index) if told else ""
+        row["told_by"] = "; ".join(data.T[name].nlargest(2).index) if told else ""
         row["carried"] = name in carried
         found.append(row)
     frame = pd.DataFrame(found).sort_values("share", ascending=False, kind="stable")

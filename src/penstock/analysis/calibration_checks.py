@@ -62,13 +62,11 @@ def predictive_logs(
     return targets.logs(Ensemble(world.as_of, outputs))
 
 
-def predictive_by_series(
-    targets: Targets, bank: Bank, again: Array, posterior: Posterior, seed: int
-) -> pd.DataFrame:
+def predictive_by_series(targets: Targets, bank: Bank, again: Array, posterior: Posterior, seed: int) -> pd.DataFrame:
     """A row a series: how far the median is from the data and how many points lie in the 80 % interval.
 
-    `prior` and `posterior` are the model alone; `with_discrepancy` adds it to the posterior's paths. `p_value`: two-sided
-    place of the data's mean among means of the posterior with discrepancy.
+    `prior` and `posterior` are the model alone; `with_discrepancy` adds it to the posterior's paths. `p_value`:
+    two-sided place of the data's mean among means of the posterior with discrepancy.
     """
     import pandas as pd
 

@@ -78,7 +78,7 @@ class Targets:
     @property
     def observed(self) -> Array:
         """Logs of the cited values, (points,)."""
-        return np.log([point.value for point in self.points])
+        return np.asarray(np.log([point.value for point in self.points]))
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Targets:
     def logs(self, ensemble: Ensemble) -> Array:
         """Logs of the model's values, (points, paths)."""
         found = [value_at(ensemble, point.observable, point.day, point.last_figure) for point in self.points]
-        return np.log(np.stack(found))
+        return np.asarray(np.log(np.stack(found)))
 
     def noise(self, generator: np.random.Generator, paths: int) -> Array:
         """Draws of the discrepancy, (points, paths)."""

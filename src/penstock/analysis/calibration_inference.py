@@ -160,9 +160,7 @@ class Calibrator:
             seen = self.seen(inflation)[used]
             guess = learn_guess(self.bank.scores, seen)
             emulator = learn_emulator(self.bank.scores, self._means(self.bank.logs))
-            self._lessons[key] = Lessons(
-                used, inflation, guess, guess(seen), emulator, emulator(self.bank.scores)
-            )
+            self._lessons[key] = Lessons(used, inflation, guess, guess(seen), emulator, emulator(self.bank.scores))
         return self._lessons[key]
 
     def _odds(self, observed: Array, used: Array) -> dict[float, float]:

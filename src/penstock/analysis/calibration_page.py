@@ -1,4 +1,4 @@
-"""The page of a calibration as Markdown: draws, what informs them, what the data say when simulated again, what fails."""
+"""The page of a calibration as Markdown: draws, what informs them, the data simulated again, what fails."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def calibration_page(found: Calibration) -> str:
     parts = [
         f"# Calibration from {found.world.name} to {found.until}",
         f"Written by `{command}`; do not edit by hand. Method: [calibration](../calibration.md).",
-        f"World: {found.world.name} as of {found.world.as_of}, hash `{found.world.hash[:16]}`. The data to {found.until}"
-        " were visible to those who wrote the model and its prior.",
+        f"World: {found.world.name} as of {found.world.as_of}, hash `{found.world.hash[:16]}`."
+        f" The data to {found.until} were visible to those who wrote the model and its prior.",
         "## Result",
         _result(found),
         "## Parameters that the data inform",
@@ -70,7 +70,8 @@ def calibration_page(found: Calibration) -> str:
         "`p`: two-sided place of the mean of the data among simulations with discrepancy.",
         _checks(found, "series", ("points", "p_value")),
         "## Discrepancy",
-        f"Standard deviations in logs, all of grade F, set before the fit and here multiplied by {posterior.inflation:g}."
+        "Standard deviations in logs, all of grade F, set before the first fit, when the errors of the AI backtest were"
+        f" known; here multiplied by {posterior.inflation:g}."
         " `common` is shared by a family, `own` by the points of a series.",
         _table(
             ("series", "entity", "family", "common", "own", "point", "why"),
@@ -115,9 +116,9 @@ def _result(found: Calibration) -> str:
             if posterior.inflation > 1.0
             else "."
         ),
-        f"Mean error of a series: {whole['prior_error']:+.2f} before, {whole['posterior_error']:+.2f} after; in the 80 %"
-        f" interval of the model alone {whole['prior_cover_80']:.0%} before, {whole['posterior_cover_80']:.0%} after,"
-        f" with discrepancy {whole['with_discrepancy_cover_80']:.0%}.",
+        f"Mean error of a series: {whole['prior_error']:+.2f} before, {whole['posterior_error']:+.2f} after; in the"
+        f" 80 % interval of the model alone {whole['prior_cover_80']:.0%} before, {whole['posterior_cover_80']:.0%}"
+        f" after, with discrepancy {whole['with_discrepancy_cover_80']:.0%}.",
     ]
     if posterior.beyond_reach:
         aside = ", ".join(f"{name} ({far:.1f})" for name, far in posterior.beyond_reach.items())

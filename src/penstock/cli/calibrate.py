@@ -24,7 +24,7 @@ DEFAULT_UNTIL = "2025-12-31"
 PRESENT = "ai-2025"
 
 BankOption = Annotated[int, typer.Option("--paths", "-n", min=1, help="Simulations in the bank, at least 2,000.")]
-UntilOption = Annotated[str, typer.Option("--until", metavar="DATE", help="Last day of the data, the end of a quarter.")]
+UntilOption = Annotated[str, typer.Option("--until", metavar="DATE", help="Last day of the data, a quarter's end.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -161,8 +161,13 @@ SHORT = {
 
 def _data_for_people(data: pd.DataFrame) -> pd.DataFrame:
     """Per cent, blank below one; narrow headings."""
-    table = data.rename(columns=SHORT)
-    return table.apply(lambda column: [f"{100 * v:.0f}" if v >= 0.005 else "" for v in column]).rename_axis("share, %")
+    import pandas as pd
+
+    cells = {
+        SHORT.get(str(name), str(name)): [f"{100 * value:.0f}" if value >= 0.005 else "" for value in column]
+        for name, column in data.items()
+    }
+    return pd.DataFrame(cells, index=data.index).rename_axis("share, %")
 
 
 def _families_for_people(families: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,18 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PACKAGES = ("numpy", "scipy", "numba", "pandas", "xarray", "duckdb", "pydantic")
 HASH_LENGTH = 8
-IDENTITY = ("schema_version", "penstock", "world", "scenarios", "prior", "posterior", "seed", "paths", "quarters", "keep")
+IDENTITY = (
+    "schema_version",
+    "penstock",
+    "world",
+    "scenarios",
+    "prior",
+    "posterior",
+    "seed",
+    "paths",
+    "quarters",
+    "keep",
+)
 """Keys of a manifest that say what is run; world and scenarios count by their hashes."""
 
 
