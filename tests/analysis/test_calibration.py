@@ -44,9 +44,7 @@ def calibrator() -> Calibrator:
 
 
 @pytest.mark.parametrize("observed", [(0.0, 0.0, 0.0, 0.0), (1.0, 0.8, -0.6, 0.7), (-0.5, -1.0, 1.2, -1.1)])
-def test_draws_have_the_mean_and_spread_of_the_closed_form(
-    calibrator: Calibrator, observed: tuple[float, ...]
-) -> None:
+def test_draws_have_the_mean_and_spread_of_the_closed_form(calibrator: Calibrator, observed: tuple[float, ...]) -> None:
     data = np.array(observed)
     found = calibrator(data)
     mean, spread = exact(data)
@@ -93,9 +91,9 @@ def test_odd_data_widen_the_discrepancy(calibrator: Calibrator) -> None:
     usual, odd = calibrator(np.zeros(4)), calibrator(np.array([1.6, -1.6, 0.0, 0.0]))
     assert usual.inflation == 1.0 and usual.joint_p_value > 0.9
     assert odd.joint_p_value < 0.05 and odd.inflation > 1.0 and not odd.beyond_reach
-    assert (odd.quantiles((0.9,)) - odd.quantiles((0.1,)))[0, 0] > (
-        usual.quantiles((0.9,)) - usual.quantiles((0.1,))
-    )[0, 0]
+    assert (odd.quantiles((0.9,)) - odd.quantiles((0.1,)))[0, 0] > (usual.quantiles((0.9,)) - usual.quantiles((0.1,)))[
+        0, 0
+    ]
 
 
 def test_discrepancy_has_the_covariance_of_its_table() -> None:
@@ -214,7 +212,7 @@ def test_what_is_compared_is_carried_later_than_the_day_and_listed(prepared: Pre
 def test_every_discrepancy_is_an_assumption_with_a_reason() -> None:
     for row in discrepancies():
         assert row.grade == "F" and row.why, row.series
-        assert 0.0 < min(row.common, row.own, row.point) and max(row.common, row.own, row.point) <= 1.0
+        assert min(row.common, row.own, row.point) > 0.0 and max(row.common, row.own, row.point) <= 1.0
 
 
 # ------------------------------------------------------------------ the whole
@@ -261,8 +259,16 @@ def test_the_files_are_small_and_the_page_tells_what_fails(found: Calibration, t
     ("until", "paths", "message"),
     [
         (dt.date(2025, 12, 31), 100, "--paths: found 100; expected at least 2,000"),
-        (dt.date(2025, 11, 30), 2_000, "--until: found 2025-11-30; expected the last day of a quarter after 2024-12-31"),
-        (dt.date(2024, 12, 31), 2_000, "--until: found 2024-12-31; expected the last day of a quarter after 2024-12-31"),
+        (
+            dt.date(2025, 11, 30),
+            2_000,
+            "--until: found 2025-11-30; expected the last day of a quarter after 2024-12-31",
+        ),
+        (
+            dt.date(2024, 12, 31),
+            2_000,
+            "--until: found 2024-12-31; expected the last day of a quarter after 2024-12-31",
+        ),
     ],
 )
 def test_bad_values_are_told(until: dt.date, paths: int, message: str) -> None:

@@ -94,7 +94,9 @@ def test_a_run_of_other_draws_is_not_simulated_again(tmp_path: object) -> None:
     run = simulate(load_world(), paths=1, quarters=1)
     run.manifest["posterior"] = "0" * 64
     run._models.clear()
-    with pytest.raises(InputError, match=r"manifest\.json: posterior: found draws with hash .*; expected with hash 0000"):
+    with pytest.raises(
+        InputError, match=r"manifest\.json: posterior: found draws with hash .*; expected with hash 0000"
+    ):
         run.path(0)
 
 
