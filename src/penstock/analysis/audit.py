@@ -141,13 +141,13 @@ def _shares(what: str, weights: np.ndarray, grades: Any) -> dict[str, Any]:
 def influence_by_grade(model: Model, paths: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Shares of the spread of each result that go along with parameters of each grade, and the leading parameters."""
     from penstock.engine.model import simulate_paths
-    from penstock.engine.parameters import draw_parameters
+    from penstock.engine.posterior import path_parameters
     from penstock.engine.random import draw
 
     assumptions = model.facts.parameters
     block = simulate_paths(model, 0, paths)
     numbers = draw(model.seed, range(paths), model.program.quarters, model.layout.draw_column).parameters
-    theta = draw_parameters(numbers, prior=model.prior, table=assumptions)
+    theta = path_parameters(numbers, prior=model.prior, table=assumptions, posterior=model.posterior)
     names = [name for name in assumptions if np.ptp(theta[name]) > 0.0]
     ranks = np.stack([_ranks(theta[name]) for name in names])
     rows, shares = [], {}

@@ -196,7 +196,7 @@ def _facts(facts: Sequence[FactPart], values: Sequence[Array]) -> tuple[FactScor
 
 def _drawn(model: Model, paths: int, names: Sequence[str]) -> dict[str, Array]:
     """Draws of parameters on each path. Raises UsageError for an unknown one."""
-    from penstock.engine.parameters import draw_parameters
+    from penstock.engine.posterior import path_parameters
     from penstock.engine.random import draw
 
     table = model.facts.parameters
@@ -208,7 +208,7 @@ def _drawn(model: Model, paths: int, names: Sequence[str]) -> dict[str, Array]:
     if not names:
         return {}
     draws = draw(model.seed, range(paths), model.program.quarters, model.layout.draw_column)
-    drawn = draw_parameters(draws.parameters, prior=model.prior, table=table)
+    drawn = path_parameters(draws.parameters, prior=model.prior, table=table, posterior=model.posterior)
     return {name: drawn[name] for name in names}
 
 

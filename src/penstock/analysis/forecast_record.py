@@ -103,7 +103,7 @@ def make_record(
         "seed": seed,
         "paths": paths,
         "quarters": quarters,
-        "margins": "prior" if prior else "matched",
+        "margins": "prior" if prior else "posterior" if model.posterior else "matched",
     }
     ensemble = Ensemble(world.as_of, simulate_outputs(model, wanted, paths))
     return Record(about, ensemble, scoring, series[series["date"] <= world.as_of.isoformat()])

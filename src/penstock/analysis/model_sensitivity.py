@@ -12,7 +12,7 @@ parameters outside its leading ones move together as one factor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,8 @@ def sensitivity(
 
     given = study_inputs(run_or_world, scenario, quarters=quarters, seed=seed, prior=prior)
     model = given.model()
-    rows = _factors(factors, model.facts.parameters, given.prior, with_knobs=method == "morris")
+    wide = model.posterior.wide if model.posterior else frozenset()
+    rows = _factors(factors, model.facts.parameters, given.prior, wide, with_knobs=method == "morris")
     count = samples or SAMPLES[method]
     with standing(Settings(model), jobs) as simulate:
         study = _Study(model, simulate, jobs, on_progress)
@@ -188,10 +189,10 @@ def sensitivity(
 
 
 def _factors(
-    names: Sequence[str], table: Mapping[str, Assumption], prior: bool, *, with_knobs: bool
+    names: Sequence[str], table: Mapping[str, Assumption], prior: bool, wide: Collection[str], *, with_knobs: bool
 ) -> tuple[FactorRow, ...]:
     """All factors, or those of these names."""
-    known = {row.name: row for row in (*_parameters(table, prior), *_knobs())}
+    known = {row.name: row for row in (*_parameters(table, prior, wide), *_knobs())}
     if not names:
         return tuple(row for row in known.values() if with_knobs or row.kind == "parameter")
     for name in names:
@@ -202,10 +203,10 @@ def _factors(
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
-def _parameters(table: Mapping[str, Assumption], prior: bool) -> list[FactorRow]:
+def _parameters(table: Mapping[str, Assumption], prior: bool, wide: Collection[str]) -> list[FactorRow]:
     rows = []
     for item in table.values():
-        low, high = (item.prior_low, item.prior_high) if prior else (item.low, item.high)
+        low, high = (item.prior_low, item.prior_high) if prior or item.name in wide else (item.low, item.high)
         scale = "log" if item.scale == "log" and low > 0.0 else "linear"
         rows.append(FactorRow(item.name, "parameter", low, high, item.unit, scale, item.grade))
     return rows
@@ -290,7 +291,9 @@ class _Study:
         for column, row in enumerate(rows):
             if row.kind == "parameter":
                 uniforms[place[row.name]] = np.clip(design[:, column], 1e-9, 1.0 - 1e-9)
-        parameters = draw_parameters(uniforms, prior=self.model.prior, table=self.model.facts.parameters)
+        wide = self.model.posterior.wide if self.model.posterior else ()
+        table = self.model.facts.parameters
+        parameters = draw_parameters(uniforms, prior=self.model.prior, table=table, wide=wide)
         return {
             row.name: parameters[row.name] if row.kind == "parameter" else row.at(design[:, column])
             for column, row in enumerate(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,11 +40,19 @@ def known_outputs(model: Model) -> frozenset[str]:
     return frozenset(found)
 
 
-def simulate_outputs(model: Model, names: Collection[str], paths: int) -> dict[str, Array]:
+def simulate_outputs(
+    model: Model,
+    names: Collection[str],
+    paths: int,
+    first_path: int = 0,
+    parameters: Mapping[str, Array] | None = None,
+) -> dict[str, Array]:
     """Outputs by name, each (quarters + 1, paths): the opening, then every quarter.
 
-    Money is in usd_bn, flows per quarter. `names` must be among `known_outputs`.
+    Money is in usd_bn, flows per quarter. `names` must be among `known_outputs`. `parameters`: name -> (paths,) value
+    on each path in place of the drawn one.
     """
+    from penstock.engine.lanes import Lanes
     from penstock.engine.model import WIDTH, block_width, run_block
 
     wanted = sorted(names)
@@ -60,7 +68,12 @@ def simulate_outputs(model: Model, names: Collection[str], paths: int) -> dict[s
                 kept[:, 0] = _stack(wanted, _opening(now))
             kept[:, now.quarter + 1] = _stack(wanted, _values(now))
 
-        run_block(model, first, width, on_quarter=note)
+        lanes = None
+        if parameters is not None:
+            # blocks have certain widths only: the lanes that fill one up repeat the last and are cut off
+            filled = first + np.minimum(np.arange(width), count - 1)
+            lanes = Lanes(first_path + filled, {name: values[filled] for name, values in parameters.items()})
+        run_block(model, first_path + first, width, on_quarter=note, lanes=lanes)
         parts.append(kept[..., :count])
     whole = np.concatenate(parts, axis=-1)
     return {name: whole[position] for position, name in enumerate(wanted)}

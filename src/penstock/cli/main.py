@@ -46,6 +46,7 @@ COMMANDS = {
     "integration": Entry("penstock.cli.feedback", False, "Make or buy: own chips, own models, own power."),
     "contagion": Entry("penstock.cli.contagion", False, "What a loss does to a network of firms."),
     "portfolio": Entry("penstock.cli.portfolio", False, "What a file of exposures loses, and what drives it."),
+    "calibrate": Entry("penstock.cli.calibrate", False, "Which parameters fit the cited course since the past."),
     "backtest": Entry("penstock.cli.backtest", True, "The model against booms whose end is known."),
     "explain": Entry("penstock.cli.portfolio", False, "One path of a run as a dated story with its postings."),
     "forecast": Entry("penstock.cli.forecast", True, "The record of forecasts: freeze them, score them later."),

@@ -10,7 +10,7 @@ from penstock.engine.lanes import Lanes
 from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Part, Scratch
 from penstock.engine.opening.state import GROUPS
-from penstock.engine.parameters import draw_parameters
+from penstock.engine.posterior import PosteriorDraws, path_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
     AGES,
@@ -72,11 +72,12 @@ def begin_block(
     prior: bool,
     trend: Array,
     lanes: Lanes | None = None,
+    posterior: PosteriorDraws | None = None,
 ) -> tuple[Block, State]:
     """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
     paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
     draws = draw(seed, paths, program.quarters, layout.draw_column)
-    theta = draw_parameters(draws.parameters, prior=prior, table=facts.parameters)
+    theta = path_parameters(draws.parameters, prior=prior, table=facts.parameters, posterior=posterior)
     levers = program.draw(draws.changes[: len(program.changes)])
     if lanes is not None:
         theta = {**theta, **lanes.parameters}

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from penstock.engine.posterior import posterior_digest
 from penstock.engine.storage import sha256_of
 from penstock.errors import InputError
 from penstock.version import __version__
@@ -18,7 +19,18 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PACKAGES = ("numpy", "scipy", "numba", "pandas", "xarray", "duckdb", "pydantic")
 HASH_LENGTH = 8
-IDENTITY = ("schema_version", "penstock", "world", "scenarios", "prior", "seed", "paths", "quarters", "keep")
+IDENTITY = (
+    "schema_version",
+    "penstock",
+    "world",
+    "scenarios",
+    "prior",
+    "posterior",
+    "seed",
+    "paths",
+    "quarters",
+    "keep",
+)
 """Keys of a manifest that say what is run; world and scenarios count by their hashes."""
 
 
@@ -64,6 +76,7 @@ def identity(
         "world": {"name": world.name, "as_of": str(world.as_of), "hash": world.hash},
         "scenarios": [{"name": s.name, "hash": s.hash, "text": s.to_toml()} for s in scenarios],
         "prior": prior,
+        "posterior": "" if prior else posterior_digest(world.as_of),
         "seed": seed,
         "paths": paths,
         "quarters": quarters,

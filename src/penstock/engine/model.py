@@ -22,6 +22,7 @@ from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.layer_numbers import layer_numbers
 from penstock.engine.opening.state import Opening
+from penstock.engine.posterior import PosteriorDraws, posterior_for
 from penstock.engine.quarter import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.seen import Seen
@@ -54,6 +55,8 @@ class Model:
     seed: int
     prior: bool
     trend: Array
+    posterior: PosteriorDraws | None = None
+    """draws of the calibration that stand in place of the margins; None with `prior` and for earlier days"""
 
     @property
     def firms(self) -> tuple[str, ...]:
@@ -106,6 +109,7 @@ def prepare(
         seed=seed,
         prior=prior,
         trend=trend_of(facts, quarters),
+        posterior=None if prior else posterior_for(world.as_of, facts.parameters),
     )
 
 
@@ -196,6 +200,7 @@ def run_block(
         prior=model.prior,
         trend=model.trend,
         lanes=lanes,
+        posterior=model.posterior,
     )
     block.seen = seen
     block.cache.update(pair_indices(model.layout))

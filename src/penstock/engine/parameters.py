@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,17 +54,21 @@ def assumptions() -> MappingProxyType[str, Assumption]:
 
 
 def draw_parameters(
-    uniforms: np.ndarray, *, prior: bool, table: Mapping[str, Assumption] | None = None
+    uniforms: np.ndarray,
+    *,
+    prior: bool,
+    table: Mapping[str, Assumption] | None = None,
+    wide: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
     """Parameters of each path from uniforms (parameters, paths); `table` where a world has ranges of its own.
 
     A split normal (in logs where `scale` is log) runs through the 10, 50 and 90 % quantiles, cut at the
-    hard bounds; with `prior` the wide prior range takes the place of the matched one.
+    hard bounds; with `prior`, and for the names in `wide`, the wide prior range takes the place of the matched one.
     """
     drawn: dict[str, np.ndarray] = {}
     rows = (assumptions() if table is None else table).values()
     for row, uniform in zip(rows, uniforms, strict=False):
-        low, high = (row.prior_low, row.prior_high) if prior else (row.low, row.high)
+        low, high = (row.prior_low, row.prior_high) if prior or row.name in wide else (row.low, row.high)
         z = ndtri(uniform) / Z90
         if row.scale == "log":
             up, down = np.log(high / row.central), np.log(row.central / low)

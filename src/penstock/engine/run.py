@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from penstock.engine.chunks import plain_text
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import MANIFEST, identity_hash, read_json
+from penstock.engine.posterior import posterior_digest
 from penstock.engine.storage import read_tables, sha256_of
 from penstock.errors import InputError, PenstockError, UsageError
 
@@ -258,6 +259,7 @@ class Run:
                     f"{scenario}: found a text with hash {parsed.hash[:12]}… in the manifest; "
                     f"expected {stored['hash'][:12]}…"
                 )
+            self._same_draws()
             self._models[scenario] = engine.prepare(
                 self.world,
                 parsed,
@@ -266,6 +268,14 @@ class Run:
                 prior=self.manifest["prior"],
             )
         return self._models[scenario]
+
+    def _same_draws(self) -> None:
+        """Refuses to simulate again what took draws of a calibration that this version does not come with."""
+        told = self.manifest.get("posterior", "")
+        here = "" if self.manifest["prior"] else posterior_digest(self.world.as_of)
+        if told != here:
+            names = [f"with hash {text[:12]}…" if text else "none" for text in (here, told)]
+            raise InputError(f"{MANIFEST}: posterior: found draws {names[0]} in this version; expected {names[1]}")
 
     def problems(self) -> list[str]:
         """One sentence per check of the model that failed; empty when all hold."""

@@ -226,6 +226,8 @@ def _what_was_run(data: ReportData) -> str:
     draws = (
         "parameters drawn from their wide prior ranges"
         if data.manifest.get("prior")
+        else "parameters drawn from the posterior of the calibration; those that it does not inform from their prior"
+        if data.manifest.get("posterior")
         else "parameters drawn, each on its own, from the ranges of an earlier fit, not from a posterior"
     )
     return _text(
