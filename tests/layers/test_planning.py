@@ -14,7 +14,7 @@ from penstock.layers.energy import Plan, central_prices, plan, screening, techno
 from penstock.layers.energy import solver as solver_module
 from penstock.layers.energy.audit import audit
 from penstock.layers.energy.days import typical_days
-from penstock.layers.energy.planning import Planner, system_of
+from penstock.layers.energy.planning import Planner, Terms, system_of
 from penstock.layers.weather import climate
 
 FEW = settings(max_examples=4, deadline=None)
@@ -72,7 +72,7 @@ def test_shadow_prices_are_consistent(cap: float | None) -> None:
 
 def test_both_solvers_agree_and_a_warm_start_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("highspy")
-    system = system_of(1000.0, MIX, WEATHER, grid_cap_mw=200.0, co2_cap_t_per_mwh=0.1)
+    system = system_of(1000.0, MIX, WEATHER, Terms(grid_cap_mw=200.0, co2_cap_t_per_mwh=0.1))
     dearer = replace(system, prices=central_prices(gas_usd_per_mmbtu=6.0))
     planner = Planner(system, 4)
     first, warm = planner.solve(), planner.solve(dearer)
@@ -204,7 +204,7 @@ def test_the_audit_agrees_on_a_sample_where_days_are_alike() -> None:
     warm = 20.0 + 10.0 * np.sin(2 * np.pi * hours / 24)
     sun = np.maximum(np.sin(2 * np.pi * (hours % 24 - 6) / 24), 0.0) * 800.0
     same = replace(WEATHER, dry_bulb_c=warm, global_horizontal_w_m2=sun, wind_m_s=np.full(8760, 6.0))
-    system = system_of(1000.0, ("ccgt", "ocgt", "wind", "battery", "grid"), same, grid_cap_mw=300.0)
+    system = system_of(1000.0, ("ccgt", "ocgt", "wind", "battery", "grid"), same, Terms(grid_cap_mw=300.0))
     ours, theirs = Planner(system, 4).solve(), audit(system, hours=48)
     assert theirs.usd_per_mwh == pytest.approx(ours.usd_per_mwh, rel=1e-4)
     assert theirs.largest_imbalance_mw < 1e-6

@@ -14,7 +14,7 @@ from tools.campaign.units import Unit
 from penstock.analysis.site_inputs import world_site
 from penstock.analysis.site_power import hourly_load_mw
 from penstock.layers.energy.audit import audit
-from penstock.layers.energy.planning import Planner, System, system_of
+from penstock.layers.energy.planning import Planner, System, Terms, system_of
 from penstock.layers.weather import climate
 from penstock.world import load_world
 
@@ -37,13 +37,13 @@ def system(number: int) -> System:
     """The system of a case."""
     if number < 2:
         cap = {"co2_cap_t_per_mwh": 0.15} if number else {}
-        return system_of(1000.0, PLANTS, climate("dallas"), grid_cap_mw=200.0, **cap)
+        return system_of(1000.0, PLANTS, climate("dallas"), Terms(200.0, **cap))
     inputs = world_site(load_world(), "meta_hyperion")
     drawn, _ = hourly_load_mw(inputs, 5000.0)
     given: dict[str, float] = {"grid": inputs.grid_cap_mw}
     for supply in inputs.supplies:
         given[supply.technology] = given.get(supply.technology, 0.0) + supply.mw
-    return system_of(drawn, PLANTS, inputs.weather, grid_cap_mw=inputs.grid_cap_mw, given_mw=given)
+    return system_of(drawn, PLANTS, inputs.weather, Terms(inputs.grid_cap_mw, given_mw=given))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from penstock.analysis.turbine_books import turbine_books
 from penstock.errors import UsageError
 from penstock.layers.energy.emissions import Efficiency, methane_t_co2e_per_mwh
 from penstock.layers.energy.hourly import Dispatch, dispatch
-from penstock.layers.energy.planning import Plan, Planner, System, system_of
+from penstock.layers.energy.planning import Plan, Planner, System, Terms, system_of
 from penstock.layers.energy.reliability import Adequacy, UnitGroup, adequacy
 from penstock.layers.energy.technologies import Technology, central_prices, price_table
 from penstock.layers.facilities import pue, water
@@ -170,10 +170,9 @@ def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
     names = {name: dict(inputs.technologies.get(name, {})) for name in CANDIDATES}
     if inputs.grid_cap_mw <= 0:
         names.pop("grid")
-    common: dict[str, Any] = {"grid_cap_mw": inputs.grid_cap_mw, "prices": prices}
     # the connection is given: its cap says how far
     held = given_mw | ({"grid": inputs.grid_cap_mw} if "grid" in names else {})
-    system = system_of(drawn, names, inputs.weather, given_mw=held, **common)
+    system = system_of(drawn, names, inputs.weather, Terms(inputs.grid_cap_mw, given_mw=held, prices=prices))
     plan = topped_up(system, Planner(system).solve())
     present = np.flatnonzero(system.given_mw > 0)
     alone = _run(system, np.where(system.given_mw > 0, system.given_mw, 0.0), system.given_battery)

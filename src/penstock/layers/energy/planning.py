@@ -8,7 +8,7 @@ s.t. generation + discharge - charge + shed = load; generation <= availability x
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -132,45 +132,43 @@ def plan(
     Raises UsageError for negative power, an unknown technology or a site without any source of power; ModelError
     where the programme has no optimum.
     """
-    system = system_of(
-        load_mw,
-        technologies,
-        weather,
-        grid_cap_mw=grid_cap_mw,
-        co2_cap_t_per_mwh=co2_cap_t_per_mwh,
-        voll=voll,
-        given_mw=given_mw,
-        most_new_mw=most_new_mw,
-        prices=prices,
-        capex_factor=capex_factor,
-    )
-    return Planner(system, days).solve()
+    terms = Terms(grid_cap_mw, co2_cap_t_per_mwh, voll, given_mw or {}, most_new_mw or {}, prices, capex_factor or {})
+    return Planner(system_of(load_mw, technologies, weather, terms), days).solve()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a plan is held to beside load, technologies and weather; as the arguments of `plan` of these names."""
+
+    grid_cap_mw: float | None = None
+    co2_cap_t_per_mwh: float | None = None
+    voll: float = VALUE_OF_LOST_LOAD
+    given_mw: Mapping[str, float] = field(default_factory=dict)
+    most_new_mw: Mapping[str, float] = field(default_factory=dict)
+    prices: Prices | None = None
+    capex_factor: Mapping[str, float] = field(default_factory=dict)
 
 
 def system_of(
     load_mw: Any,
     technologies: Iterable[str | Technology] | Mapping[str, Any],
     weather: Weather | Path | str,
-    *,
-    grid_cap_mw: float | None = None,
-    co2_cap_t_per_mwh: float | None = None,
-    voll: float = VALUE_OF_LOST_LOAD,
-    given_mw: Mapping[str, float] | None = None,
-    most_new_mw: Mapping[str, float] | None = None,
-    prices: Prices | None = None,
-    capex_factor: Mapping[str, float] | None = None,
+    terms: Terms | None = None,
 ) -> System:
-    """The inputs of a plan, checked; arguments and errors as in `plan`."""
+    """The inputs of a plan, checked; errors as in `plan`."""
+    terms = terms or Terms()
+    grid_cap_mw = terms.grid_cap_mw
     load = np.broadcast_to(np.asarray(load_mw, dtype=float), (HOURS,)).copy()
     if not np.all(load >= 0) or not load.max() > 0:
         raise UsageError(f"load_mw: found {float(np.min(load)):g}; expected more than 0 MW")
-    for name, value in (("grid_cap_mw", grid_cap_mw), ("co2_cap_t_per_mwh", co2_cap_t_per_mwh), ("voll", voll)):
+    for name in ("grid_cap_mw", "co2_cap_t_per_mwh", "voll"):
+        value = getattr(terms, name)
         if value is not None and not value >= 0:
             raise UsageError(f"{name}: found {value:g}; expected 0 or more")
     year = weather if isinstance(weather, Weather) else weather_of(weather)
     listed = chosen(technologies)
-    given = {one.name: float((given_mw or {})[name]) for name, one in _named(given_mw or {}).items()}
-    limits = {one.name: float((most_new_mw or {})[name]) for name, one in _named(most_new_mw or {}).items()}
+    given = {one.name: float(terms.given_mw[name]) for name, one in _named(terms.given_mw).items()}
+    limits = {one.name: float(terms.most_new_mw[name]) for name, one in _named(terms.most_new_mw).items()}
     for what, values in (("given_mw", given), ("most_new_mw", limits)):
         for name, value in values.items():
             if not value >= 0:
@@ -194,10 +192,10 @@ def system_of(
         most_new_mw=new,
         has_battery=any(one.kind == "storage" for one in listed),
         given_battery=(given.get("battery", 0.0), given.get("battery_energy", 4.0 * given.get("battery", 0.0))),
-        prices=prices or central_prices(),
-        co2_cap_t_per_mwh=np.inf if co2_cap_t_per_mwh is None else co2_cap_t_per_mwh,
-        voll=voll,
-        capex_factor=capex_factor or {},
+        prices=terms.prices or central_prices(),
+        co2_cap_t_per_mwh=np.inf if terms.co2_cap_t_per_mwh is None else terms.co2_cap_t_per_mwh,
+        voll=terms.voll,
+        capex_factor=terms.capex_factor,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from penstock.errors import UsageError
 from penstock.layers.energy.emissions import MWH_PER_MMBTU
-from penstock.layers.energy.planning import Plan, Planner, System, system_of
+from penstock.layers.energy.planning import Plan, Planner, System, Terms, system_of
 from penstock.layers.energy.technologies import Prices, central_prices, technologies
 from penstock.layers.weather import climate
 
@@ -55,7 +55,7 @@ class SteadyLoad:
     """The programme of 1 MW around the clock; `solve` at any prices."""
 
     def __init__(self) -> None:
-        self.system = system_of(1.0, PLANTS, climate(CLIMATE), grid_cap_mw=1.0)
+        self.system = system_of(1.0, PLANTS, climate(CLIMATE), Terms(grid_cap_mw=1.0))
         self.planner = Planner(self.system)
 
     def solve(self, inputs: Mapping[str, Any]) -> Mix:
