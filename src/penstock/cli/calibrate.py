@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_SEED, JobsOption, OutOption
+from penstock.cli.options import DEFAULT_SEED, JobsOption, OutOption, SeedOption, read_seed, usable_cores
 from penstock.cli.output import Section, emit, notice
-from penstock.cli.run import SeedOption, read_seed, usable_cores
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
