@@ -31,12 +31,13 @@ Array = np.ndarray
 
 TABLE = Path(__file__).with_name("calibration_discrepancy.csv")
 NO_DISCREPANCY = "calibration_discrepancy.csv has no row for it"
+NOT_COMPARED = "none"
 TRIAL_PATHS = 8
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """How far model and source may stand apart, standard deviations in logs."""
+    """How far model and source may stand apart, standard deviations in logs; family `none` is not compared."""
 
     series: str
     entity: str
@@ -176,6 +177,8 @@ def _of_series(
     row = discrepancy_of(*key)
     if row is None:
         return NO_DISCREPANCY
+    if row.family == NOT_COMPARED:
+        return row.why
     history = history_of(known, key)
     last = (history.days[-1], history.values[-1]) if history.days else None
     rows = later[(later["series"] == key[0]) & (later["entity"] == key[1]) & (later["value"] > 0.0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from penstock.analysis.calibration_data import discrepancies
+from penstock.analysis.calibration_data import NOT_COMPARED, discrepancies
 from penstock.analysis.calibration_inference import IMPLAUSIBLE, ODD, REACH
 from penstock.analysis.calibration_learning import LEAST_SHARE
 
@@ -86,6 +86,7 @@ def calibration_page(found: Calibration) -> str:
                     row.why,
                 )
                 for row in discrepancies()
+                if row.family != NOT_COMPARED
             ),
         ),
         "## What is not compared",
