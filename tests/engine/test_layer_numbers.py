@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.engine.begin import part_of_ties
 from penstock.engine.model import Model, prepare
 from penstock.engine.opening.layer_numbers import (
     LAYERS,
@@ -20,6 +19,7 @@ from penstock.engine.opening.layer_numbers import (
     with_centres,
 )
 from penstock.engine.parameters import assumptions
+from penstock.engine.parts import part_of_ties
 from penstock.errors import UsageError
 from penstock.layers import energy
 from penstock.layers.chips import as_chip

@@ -8,8 +8,9 @@ from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
-from penstock.engine.moment import Block, Part, Scratch
+from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
+from penstock.engine.parts import parts_of
 from penstock.engine.posterior import PosteriorDraws, path_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
@@ -237,7 +238,7 @@ def _look_up_ties(block: Block, state: State) -> None:
         np.add.at(so_far, payee[rows], base[rows])
     cache["revenue_opening"] = np.maximum(so_far, 1e-6)
     for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
-        block.parts_of[name] = _parts(block, name)
+        block.parts_of[name] = parts_of(block, name)
     tools = facts.category_base["tools"][: layout.firms]
     cache["foundry_share"] = tools / np.maximum(tools.sum(), TINY)
 
@@ -336,35 +337,6 @@ def _look_up_ties(block: Block, state: State) -> None:
     # shares of purchases, and of purchases for plant, that are paid within the quarter
     cache["paid_of"] = np.concatenate([paid_of, paid_of_plant], axis=1)
     cache["slow_in"] = np.zeros((layout.firms, width))
-
-
-def _parts(block: Block, category: str) -> tuple[Part, ...]:
-    """The parts of a category with the shares of their suppliers in each buyer's spending on the part."""
-    layout, base = block.layout, block.facts.tie_base
-    rows = layout.category[category].slice
-    numbers, found = part_of_ties(layout, category), []
-    for number in np.unique(numbers):
-        ties = rows.start + np.flatnonzero(numbers == number)
-        supplier, buyer = (np.ascontiguousarray(end[ties], dtype=np.intp) for end in (layout.payee, layout.payer))
-        total = np.zeros((layout.unit_count, 1))
-        np.add.at(total, buyer, base[ties])
-        share = base[ties] / np.maximum(total[buyer], TINY) * np.ones((1, block.width))
-        found.append(Part(ties, supplier, buyer, np.ascontiguousarray(share)))
-    return tuple(found)
-
-
-def part_of_ties(layout: Layout, category: str) -> Array:
-    """Number of the part that each tie of a category delivers, (ties,).
-
-    Every supplier of optics makes a part of its own, and scanners do not stand in for other tools; elsewhere the
-    suppliers of a category make one and the same part.
-    """
-    payee = layout.payee[layout.category[category].slice]
-    if category == "optics":
-        return np.unique(payee, return_inverse=True)[1]
-    if category == "tools":
-        return np.isin(payee, layout.members("lithography")).astype(np.int64)
-    return np.zeros(len(payee), dtype=np.int64)
 
 
 def _look_up_failures(block: Block, state: State) -> None:
