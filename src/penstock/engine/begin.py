@@ -24,7 +24,7 @@ from penstock.engine.state import (
 )
 from penstock.engine.steps.drivers import SETUP_SHARE
 from penstock.layers import energy, facilities, silicon
-from penstock.money import failure, kernels, rating, valuation
+from penstock.money import clearing, failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
 
 Array = np.ndarray
@@ -125,8 +125,8 @@ def _scratch(layout: Layout, width: int) -> Scratch:
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
-        owed=np.zeros((kernels.CLASSES, units, width)),
-        paid_share=np.ones((kernels.CLASSES, units, width)),
+        owed=np.zeros((clearing.CLASSES, units, width)),
+        paid_share=np.ones((clearing.CLASSES, units, width)),
         rounds=np.zeros(width, dtype=np.intp),
     )
 
@@ -258,7 +258,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     unnamed[cache["order_owner"]] = 0.0
     cache["unnamed_orders"] = unnamed
 
-    block.ties_of["dues_of"] = kernels.by_payer(layout.payer, layout.unit_count)
+    block.ties_of["dues_of"] = clearing.by_payer(layout.payer, layout.unit_count)
     cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms

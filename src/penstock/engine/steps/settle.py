@@ -6,7 +6,7 @@ import numpy as np
 
 from penstock.engine.moment import Moment
 from penstock.engine.steps import fund
-from penstock.money import kernels
+from penstock.money import clearing, kernels
 
 Array = np.ndarray
 
@@ -30,7 +30,7 @@ def bill(now: Moment) -> Array:
     owed = scratch.owed.reshape(-1, now.block.width)
     owed[:] = 0.0
     income = np.zeros((layout.unit_count, now.block.width))
-    kernels.fall_due(
+    clearing.fall_due(
         ties.receivable, billed, cache["collection"], cache["deferrable"], let_stand, layout.payer,
         layout.payer_class, layout.payee, due, owed, income,
     )  # fmt: skip
@@ -44,9 +44,9 @@ def settle(now: Moment) -> None:
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     r["income"] = bill(now)
     dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
-    kernels.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
+    clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     if now.on("fund") and fund.issue_in_need(now, -gap[: layout.firms]):
-        kernels.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
+        clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     short: Array = np.asarray((gap[: layout.firms] < -1e-9).any(axis=0))
     r["granted"] = np.zeros((layout.firms, now.block.width))
     rescue_before(now, gap)
@@ -62,7 +62,7 @@ def settle(now: Moment) -> None:
 def share_paid(now: Moment) -> Array:
     """Share of all its dues that each firm pays, (firms, paths)."""
     share = np.empty((now.block.layout.firms, now.block.width))
-    kernels.share_paid(now.block.scratch.owed, now.block.scratch.paid_share, share)
+    clearing.share_paid(now.block.scratch.owed, now.block.scratch.paid_share, share)
     return share
 
 
@@ -72,7 +72,7 @@ def post(now: Moment) -> None:
         now.block.layout, now.results, now.block.scratch, now.state.ties, now.state.books,
     )  # fmt: skip
     rise = np.zeros((layout.unit_count, now.block.width))
-    kernels.settle_bills(
+    clearing.settle_bills(
         scratch.due, scratch.paid_share, layout.payer, layout.payee, layout.seniority, scratch.billed,
         ties.receivable, scratch.paid, books.cash, books.net_worth, rise,
     )  # fmt: skip
@@ -81,17 +81,17 @@ def post(now: Moment) -> None:
     books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
     rest = slice(layout.operating.stop, layout.ties)
     paid, payer, payee = scratch.paid[rest], layout.payer[rest], layout.payee[rest]
-    kernels.pay_dues(scratch.due[rest], payer, layout.seniority[rest], scratch.paid_share, paid)
+    clearing.pay_dues(scratch.due[rest], payer, layout.seniority[rest], scratch.paid_share, paid)
     kernels.post(paid, payer, payee, books.cash)
     interest, principal = layout.interest.slice, layout.principal.slice
-    kernels.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
+    clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
 
 def clear(now: Moment, needs: Array) -> None:
     """The greatest clearing payments of the paths that need it; all others pay in full."""
     layout, scratch = now.block.layout, now.block.scratch
     whole = now.state.books.cash + now.results["income"]
-    kernels.clear_short(
+    clearing.clear_short(
         whole, scratch.owed, scratch.due, *now.block.ties_of["dues_of"], layout.payee, layout.seniority,
         layout.unlimited, np.ascontiguousarray(needs), scratch.paid_share, scratch.rounds,
     )  # fmt: skip

@@ -1,0 +1,286 @@
+"""Dues of a quarter, compiled: what falls due, who is paid how much of it, and what is carried on.
+
+Dues have a rank; a unit pays class after class out of what it has and what it is paid. Rules and types are those of
+`kernels.py`, as are the NumPy twins in `oracles.py`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from penstock.money.kernels import (
+    _CUBE,
+    _CUBE_IN,
+    _FLAG_IN,
+    _IDX,
+    _IDX_IN,
+    _INT,
+    _MAT,
+    _MAT_IN,
+    _VEC_IN,
+    Flags,
+    Floats,
+    Index,
+    _kernel,
+    accumulate,
+)
+
+CLASSES = 3
+"""Ranks of dues in `clear_dues`: 0 secured, 1 operating, 2 unsecured."""
+
+PAID_IN_FULL_USD_BN = 1e-9
+"""Dues unpaid by at most this much (one dollar) count as paid: otherwise rounding would make defaults."""
+
+CONVERGED_RELATIVE = 1e-12
+"""Clearing stops when no unit's payment moved by more than this part of its dues in a round."""
+
+MAX_ROUNDS = 10_000
+"""Rounds of clearing after which a lane is reported as not converged."""
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
+def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
+    """Set the dues of each unit, and what is left of its cash and income if everybody pays; (units, paths), usd_bn."""
+    for u in range(dues.shape[0]):
+        for n in range(dues.shape[1]):
+            dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+            gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
+
+
+@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _MAT))
+def share_paid(owed: Floats, paid_share: Floats, share: Floats) -> None:
+    """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.
+
+    One where next to nothing is due.
+    """
+    for u in range(share.shape[0]):
+        for n in range(share.shape[1]):
+            dues = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+            paid = owed[0, u, n] * paid_share[0, u, n] + owed[1, u, n] * paid_share[1, u, n]
+            paid += owed[2, u, n] * paid_share[2, u, n]
+            share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+def fall_due(
+    receivable: Floats,
+    billed: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payer_class: Index,
+    payee: Index,
+    due: Floats,
+    owed: Floats,
+    income: Floats,
+) -> None:
+    """What falls due on operating ties, and its sums by payer's class and by payee, in one pass.
+
+    Sets `due[t] = (receivable[t] + billed[t]) collection[t]`, on deferred ties less the share `let_stand[payer]` that
+    the supplier lets stand; adds it to `owed[payer_class[t]]` and `income[payee[t]]`. `due` may have more rows.
+    """
+    for t in range(billed.shape[0]):
+        p = payer[t]
+        c = payer_class[t]
+        q = payee[t]
+        part = collection[t]
+        if deferred[t]:
+            for n in range(billed.shape[1]):
+                due[t, n] = (receivable[t, n] + billed[t, n]) * part * (1.0 - let_stand[p, n])
+        else:
+            for n in range(billed.shape[1]):
+                due[t, n] = (receivable[t, n] + billed[t, n]) * part
+        for n in range(billed.shape[1]):
+            owed[c, n] += due[t, n]
+        for n in range(billed.shape[1]):
+            income[q, n] += due[t, n]
+
+
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT, _MAT, _MAT))
+def settle_bills(
+    due: Floats,
+    paid_share: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    billed: Floats,
+    receivable: Floats,
+    paid: Floats,
+    cash: Floats,
+    worth: Floats,
+    rise: Floats,
+) -> None:
+    """Pay and book operating ties in one pass: each dollar leaves one account and enters another.
+
+    Sets `paid[t] = due[t] paid_share[class, payer]` and moves it in `cash`; bills move net worth in `worth`; what is
+    billed and not paid raises `receivable[t]`, and `rise[payee]` by the same number.
+    """
+    for t in range(billed.shape[0]):
+        p = payer[t]
+        q = payee[t]
+        c = seniority[t]
+        for n in range(billed.shape[1]):
+            paid[t, n] = due[t, n] * paid_share[c, p, n]
+            receivable[t, n] += billed[t, n] - paid[t, n]
+        for n in range(billed.shape[1]):
+            cash[p, n] -= paid[t, n]
+            worth[p, n] -= billed[t, n]
+        for n in range(billed.shape[1]):
+            cash[q, n] += paid[t, n]
+            worth[q, n] += billed[t, n]
+            rise[q, n] += billed[t, n] - paid[t, n]
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _CUBE, _MAT))
+def pay_dues(due: Floats, payer: Index, seniority: Index, paid_share: Floats, paid: Floats) -> None:
+    """Set `paid[t] = due[t] * paid_share[seniority[t], payer[t]]`: what clearing lets each tie carry."""
+    for t in range(due.shape[0]):
+        c = seniority[t]
+        p = payer[t]
+        for n in range(due.shape[1]):
+            paid[t, n] = due[t, n] * paid_share[c, p, n]
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
+def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
+    """Add unpaid interest to each debt and take repaid principal off it; all (debt ties, paths)."""
+    for t in range(debt.shape[0]):
+        for n in range(debt.shape[1]):
+            debt[t, n] += interest[t, n] - interest_paid[t, n] - principal_paid[t, n]
+
+
+@_kernel(numba.boolean(numba.float64, _MAT_IN, _INT, _MAT))
+def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
+    """Set `share[:, u]` so that `wealth` pays class after class; True where something stays unpaid."""
+    left = max(wealth, 0.0)
+    short = False
+    for c in range(owed.shape[0]):
+        if left >= owed[c, u] - PAID_IN_FULL_USD_BN:
+            share[c, u] = 1.0
+            left = max(left - owed[c, u], 0.0)
+        else:
+            # from above the share can only fall; the guard keeps rounding from lifting it
+            share[c, u] = min(share[c, u], left / owed[c, u])
+            left = 0.0
+            short = True
+    return short
+
+
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX))
+def clear_short(
+    whole: Floats,
+    owed: Floats,
+    due: Floats,
+    first: Index,
+    rows: Index,
+    payee: Index,
+    seniority: Index,
+    unlimited: Flags,
+    needs: Flags,
+    paid_share: Floats,
+    rounds: Index,
+) -> None:
+    """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
+
+    `whole[u]` is what a unit has if everybody pays in full (its account, maybe negative, and its income), `owed[c, u]`
+    its dues by class; the ties of payer `u` are `rows[first[u] : first[u + 1]]`. Class 0 is paid in full before class
+    1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share. Units with
+    `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit is the
+    greatest fixed point. Only units that fall short are followed, so a lane costs little.
+
+    Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an account may
+    therefore end that much below zero), and in lanes where `needs` is False. Sets `rounds[path]`: 0 where nobody
+    fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report these), else the rounds used.
+    """
+    units = whole.shape[0]
+    dues = np.empty((CLASSES, units))
+    share = np.empty((CLASSES, units))
+    wealth = np.empty(units)
+    loss = np.empty(units)  # what others' shortfalls take from it
+    short = np.empty(units, np.bool_)
+
+    paid_share[:] = 1.0
+    for n in range(whole.shape[1]):
+        rounds[n] = 0
+        if not needs[n]:
+            continue
+        share[:] = 1.0
+        anyone = False
+        for u in range(units):
+            wealth[u] = whole[u, n]
+            for c in range(CLASSES):
+                dues[c, u] = owed[c, u, n]
+            short[u] = False
+            if not unlimited[u]:
+                short[u] = _pay_by_rank(wealth[u], dues, u, share)
+                anyone = anyone or short[u]
+        if not anyone:
+            continue
+        rounds[n] = -1
+        for step in range(1, MAX_ROUNDS + 1):
+            loss[:] = 0.0
+            for u in range(units):
+                if short[u]:
+                    for k in range(first[u], first[u + 1]):
+                        t = rows[k]
+                        loss[payee[t]] += due[t, n] * (1.0 - share[seniority[t], u])
+            moved = 0.0
+            for u in range(units):
+                if unlimited[u] or (loss[u] == 0.0 and not short[u]):
+                    continue
+                before = 0.0
+                total = 0.0
+                for c in range(CLASSES):
+                    before += dues[c, u] * share[c, u]
+                    total += dues[c, u]
+                if total <= PAID_IN_FULL_USD_BN:
+                    continue
+                short[u] = _pay_by_rank(wealth[u] - loss[u], dues, u, share)
+                after = 0.0
+                for c in range(CLASSES):
+                    after += dues[c, u] * share[c, u]
+                moved = max(moved, (before - after) / total)
+            if moved <= CONVERGED_RELATIVE:
+                rounds[n] = step
+                break
+        for c in range(CLASSES):
+            for u in range(units):
+                paid_share[c, u, n] = share[c, u]
+
+
+def by_payer(payer: npt.ArrayLike, units: int) -> tuple[Index, Index]:
+    """Ties grouped by payer, in their own order: first (units + 1,) and rows (ties,)."""
+    found = np.asarray(payer, dtype=np.intp)
+    rows = np.argsort(found, kind="stable").astype(np.intp)
+    first = np.searchsorted(found[rows], np.arange(units + 1)).astype(np.intp)
+    return first, rows
+
+
+def dues_by_class(due: Floats, payer: Index, seniority: Index, units: int) -> Floats:
+    """Dues of each unit by class, (classes, units, paths)."""
+    owed = np.zeros((CLASSES * units, due.shape[1]))
+    accumulate(due, np.ascontiguousarray(seniority * units + payer, dtype=np.intp), owed)
+    return owed.reshape(CLASSES, units, due.shape[1])
+
+
+def clear_dues(
+    available: Floats,
+    due: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    unlimited: Flags,
+    needs: Flags,
+    paid_share: Floats,
+    rounds: Index,
+) -> None:
+    """`clear_short` from accounts and ties alone: unit `u` pays out of `available[u]` and of what it receives."""
+    units = available.shape[0]
+    whole = available.copy()
+    accumulate(due, payee, whole)
+    owed = dues_by_class(due, payer, seniority, units)
+    first, rows = by_payer(payer, units)
+    clear_short(whole, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)
