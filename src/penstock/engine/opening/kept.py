@@ -51,7 +51,7 @@ def opening_of(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
 
     Raises as `open_world`.
     """
-    removed = tuple(tuple(pair) for pair in removed_pairs)
+    removed = tuple(removed_pairs)
     if not FACTS_HASH.fullmatch(world.hash):
         return open_world(world, removed)
     file = folder() / f"{key_of(world, removed)}{ENDING}"
