@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
-from penstock.engine.chunks import Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
+from penstock.engine.chunks import COLUMNS, Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
 from penstock.engine.executors import Executor, executor_for, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
@@ -182,6 +182,7 @@ class _Ensemble:
                 "checks": merge_checks([f.checks for f in finished]),
                 "inputs": rows_used(self.world) if isinstance(self.world, World) else {},
                 "files": files,
+                "tables": self._columns(overall),
             }
             if self.directory:
                 self.directory.finish(manifest)
@@ -189,6 +190,13 @@ class _Ensemble:
             return open_run(self.directory.path, world=self.world, engine=self.engine, models=self.models)
         tables = MemoryTables.of([f.tables or {} for f in finished], list(overall.values()))
         return Run(manifest, tables, world=self.world, engine=self.engine, models=self.models)
+
+    def _columns(self, overall: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, list[str]]:
+        """Columns of each table of the run."""
+        full = self.identity["keep"] == "full"
+        told = {name: list(columns) for name, columns in COLUMNS.items() if full or name != "company"}
+        tables = next(iter(overall.values()))
+        return told | {name: [str(column) for column in tables[name].columns] for name in OVERALL}
 
     def _chunks(self) -> list[_Finished]:
         """All chunks in order of scenario and path; those on disk already are not simulated again."""
