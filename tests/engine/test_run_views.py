@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_model import ENGINE, FakeWorld
+from fake_model import ENGINE, QUARTERS, FakeWorld
 from fake_model import run_fake as run
 from old_runs import as_version_1
 
+from penstock.cli.main import main
 from penstock.engine.run import Run, open_run
 from penstock.engine.run_views import ask, views
 from penstock.errors import InputError, SchemaNotice, UsageError
@@ -98,3 +99,20 @@ def test_runs_that_lie_nowhere_are_refused() -> None:
 def test_a_manifest_of_the_present_form_is_json(two: list[Run], tmp_path: Path) -> None:
     told = json.loads((tmp_path / "one" / "manifest.json").read_text(encoding="utf-8"))
     assert told["tables"]["events"][:4] == ["scenario", "path", "quarter", "sequence"]
+
+
+def test_the_command_asks_the_runs_of_a_directory(
+    two: list[Run], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.cli.runs._notice_of", lambda runs: "the notice")
+    query = "SELECT run, count(*) AS n FROM economy GROUP BY run ORDER BY run"
+    assert main(["runs", "query", query, str(tmp_path), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["notice"] == "the notice"
+    assert [row["run"] for row in told["result"]] == ["one", "other"]
+    assert main(["runs", "query", query, "--run", str(tmp_path / "other"), "--format", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["run,n", f"other,{50 * QUARTERS}"]
+    assert main(["runs", "query", "SELECT", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("penstock: SQL: found ")
+    assert main(["runs", "query", query, str(tmp_path / "nowhere")]) == 2
+    assert "found none that are finished" in capsys.readouterr().err
