@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from benchmarks.machine import provenance
 LEAST_POSTING = 300.0
 """times Mesa, on the same posting work"""
 EQUAL = 1e-9
+TOOLS = ("mesa", "agentpy", "boario", "pymrio", "progressbar", "simpy", "ciw")
 PATHS, QUARTERS = 256, 40
 CUSTOMERS = 20_000
 WEEKS = 104
@@ -50,7 +52,11 @@ class Row:
 
 
 def measure(repeats: int) -> list[Row]:
-    """All comparisons."""
+    """All comparisons. Raises RuntimeError where a tool is not installed."""
+    if missing := [name for name in TOOLS if find_spec(name) is None]:
+        raise RuntimeError(
+            f"opponents: found no {', '.join(missing)}; expected the extra: pip install 'penstock[bench]'"
+        )
     return [*postings(repeats), *shocks(repeats), *queues(repeats), *networks(repeats)]
 
 

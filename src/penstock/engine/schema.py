@@ -51,7 +51,9 @@ def notice_of(manifest: Mapping[str, Any], where: Path) -> str:
 
 def _from_1(manifest: dict[str, Any]) -> dict[str, Any]:
     files = manifest.get("files")
-    names = [PurePosixPath(str(entry["path"])).parts[0] for entry in files] if isinstance(files, list) else []
+    entries = files if isinstance(files, list) else []
+    paths = [str(entry["path"]) for entry in entries if isinstance(entry, dict) and entry.get("path")]
+    names = [PurePosixPath(path).parts[0] for path in paths]
     # version 1 did not write down the columns
     tables: dict[str, list[str]] = {name: [] for name in dict.fromkeys(names)}
     return {"prior": False, "keep": "summary", **manifest, "tables": tables}
