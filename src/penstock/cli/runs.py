@@ -101,6 +101,20 @@ def diff(
     emit(sections, settings)
 
 
+@app.command("pull")
+@common
+def pull(
+    settings: Settings,
+    url: Annotated[str, typer.Argument(metavar="URL", help="The object store that holds a run, as s3://BUCKET/RUN.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+) -> None:
+    """Copy a finished run from an object store, each file checked against its hash."""
+    from penstock.engine.object_store import ObjectStore
+
+    files = ObjectStore(url).pull(directory)
+    emit({"run": str(directory), "files": files}, settings)
+
+
 @app.command("query")
 @common
 def query(
