@@ -352,6 +352,7 @@ def count_block(model: Any, width: int, first_path: int = 0) -> tuple[Counter, i
     block, state = begin_block(
         model.layout, model.facts, model.program,
         seed=model.seed, first_path=first_path, width=width, prior=model.prior, trend=model.trend,
+        posterior=model.posterior,
     )  # fmt: skip
     block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)

@@ -28,6 +28,7 @@ from penstock.engine.checks import conservation_error
 from penstock.engine.facts import build_facts
 from penstock.engine.layout import build_layout
 from penstock.engine.model import Model, Moment, cited_parameters, prepare, run_block
+from penstock.engine.opening.layer_numbers import layer_numbers
 from penstock.engine.opening.state import Opening
 from penstock.world import World, load_world
 
@@ -150,7 +151,9 @@ def model_of(world: World, scenario: str, copies: int, quarters: int) -> Model:
     small = prepare(world, scenario, quarters=quarters)
     opening = enlarged(small.opening, copies)
     layout = build_layout(opening)
-    facts = build_facts(opening, layout, cited_parameters(world), world.table("sites"))
+    # what the layers work out by owner is of the world's companies: the same for their copies
+    layers = layer_numbers(world, small.opening.physical)
+    facts = build_facts(opening, layout, cited_parameters(world), world.table("sites"), layers)
     from penstock.engine.begin import trend_of
 
     return replace(small, opening=opening, layout=layout, facts=facts, trend=trend_of(facts, quarters))

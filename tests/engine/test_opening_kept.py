@@ -15,6 +15,7 @@ from penstock.engine.facts import build_facts
 from penstock.engine.model import cited_parameters
 from penstock.engine.opening import kept
 from penstock.engine.opening.assemble import open_world
+from penstock.engine.opening.layer_numbers import layer_numbers
 from penstock.engine.opening.state import Opening
 from penstock.world import World, load_world
 
@@ -62,7 +63,8 @@ def test_what_is_kept_is_the_same_to_the_bit(name: str, place: Path) -> None:
     facts = []
     for opening in (opened, again):
         cut = layout.build_layout(opening)
-        facts.append((cut, build_facts(opening, cut, cited_parameters(world), world.table("sites"))))
+        layers = layer_numbers(world, opening.physical)
+        facts.append((cut, build_facts(opening, cut, cited_parameters(world), world.table("sites"), layers)))
     for one, other in zip(*facts, strict=True):
         for field in fields(one):
             if field.name in ("sites", "parameters"):
