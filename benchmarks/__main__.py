@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT, provenance
 
-PARTS = ("engine", "steps", "command", "contagion", "start")
+PARTS = ("engine", "steps", "command", "contagion", "opponents", "limit", "start")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"PART: found {unknown[0]!r}; expected some of {', '.join(PARTS)}")
 
     # loaded here, so that --help and a mistake answer at once
-    from benchmarks import command, contagion, engine, step_profile
+    from benchmarks import command, contagion, engine, limit, opponents, step_profile
     from benchmarks.page import ASKED_PATHS, limits, write
 
     where = provenance()
     paths = given.paths
     speeds, profile, run, starts, networks = [], None, None, {}, []
+    others, physical = [], None
     if "start" in parts:
         _say("start-up")
         starts = command.measure_starts(given.repeats)
@@ -48,9 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "contagion" in parts:
         _say("clearing and DebtRank on random networks")
         networks = contagion.measure(given.repeats)
-    for what, limit, found, held in limits(speeds, run, starts, networks):
-        print(f"{what}: {found} ({limit}): {held.strip('*')}")
-    for path in write(given.docs, where, speeds, profile, run, starts, networks):
+    if "opponents" in parts:
+        _say("the same work in other tools")
+        others = opponents.measure(given.repeats)
+    if "limit" in parts:
+        _say("bytes and bandwidth")
+        physical = limit.measure(given.quarters, given.repeats)
+    for what, asked, found, held in limits(speeds, run, starts, networks, others, physical):
+        print(f"{what}: {found} ({asked}): {held.strip('*')}")
+    for path in write(given.docs, where, speeds, profile, run, starts, networks, others, physical):
         print(f"wrote {path}")
     return 0
 

@@ -37,6 +37,10 @@ class InUseError(OutputError):
     """An output place that another process is writing now."""
 
 
+class SchemaNotice(UserWarning):  # nothing is wrong: it tells what was read
+    """A run that an older version wrote, read as the present one."""
+
+
 class ModelError(PenstockError):
     """The model failed: conservation, convergence or a NaN."""
 

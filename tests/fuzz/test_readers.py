@@ -309,6 +309,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.filterwarnings("ignore::penstock.errors.SchemaNotice")
 def test_manifests(run: Path) -> None:
     whole = (run / "manifest.json").read_bytes()
 

@@ -102,6 +102,10 @@ def run(
     address: Annotated[
         str | None, typer.Option("--address", metavar="ADDRESS", help="A running Ray cluster [one on this machine].")
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", metavar="URL", help="An object store that all workers reach, as s3://BUCKET/RUN."),
+    ] = None,
 ) -> None:
     """Run scenarios over many paths and write a report.
 
@@ -120,7 +124,7 @@ def run(
     else:
         names = chosen or [DEFAULT_SCENARIO]
         workers = read_executor(executor, address, jobs or usable_cores())
-        result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out, workers)
+        result, data = _simulate(settings, names, paths, quarters, read_seed(seed), jobs, prior, out, workers, store)
     _summarise(result, data, settings)
     if problems := result.problems():
         raise ModelError("; ".join(problems))
@@ -136,6 +140,7 @@ def _simulate(
     prior: bool,
     out: Path | None,
     executor: Executor | None = None,
+    store: str | None = None,
 ) -> tuple[Run, ReportData]:
     from penstock.cli.progress_bar import progress_bar
     from penstock.engine.ensemble import load_scenarios, simulate
@@ -164,6 +169,7 @@ def _simulate(
                 on_progress=on_progress,
                 prior=prior,
                 executor=executor,
+                store=store,
             )
             on_progress(paths * len(scenarios), paths * len(scenarios), "report")
             data = read_run(result)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.output import Section, emit
 from penstock.cli.run import RunArgument, given_world
-from penstock.errors import CheckFailedError
+from penstock.errors import CheckFailedError, UsageError
 
-app = typer.Typer(help="The runs on this disk: list, verify, repair, compare and tidy them.")
+if TYPE_CHECKING:
+    from penstock.engine.run import Run
+
+app = typer.Typer(help="The runs on this disk: list, verify, repair, compare, query and tidy them.")
 
 PlaceArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")]
 RUNS = Path("runs")
@@ -95,6 +99,56 @@ def diff(
         Section("tables", "Tables, rows compared in order", tables),
     ]
     emit(sections, settings)
+
+
+@app.command("pull")
+@common
+def pull(
+    settings: Settings,
+    url: Annotated[str, typer.Argument(metavar="URL", help="The object store that holds a run, as s3://BUCKET/RUN.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+) -> None:
+    """Copy a finished run from an object store, each file checked against its hash."""
+    from penstock.engine.object_store import ObjectStore
+
+    files = ObjectStore(url).pull(directory)
+    emit({"run": str(directory), "files": files}, settings)
+
+
+@app.command("query")
+@common
+def query(
+    settings: Settings,
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="A query over the views.")],
+    directory: PlaceArgument = RUNS,
+    runs: Annotated[
+        list[Path] | None, typer.Option("--run", metavar="RUN", help="A run to ask instead; may be given again.")
+    ] = None,
+) -> None:
+    """Ask many runs at once, in SQL.
+
+    The finished runs of a directory are views of one database: runs, economy, layers, outcomes, events, losses, bands,
+    flows; every row begins with `run`. Queries read these runs and nothing else.
+    """
+    from penstock.engine.run import open_run
+    from penstock.engine.run_list import FINISHED
+    from penstock.engine.run_list import list_runs as runs_in
+    from penstock.engine.run_views import ask, views
+
+    places = runs or [Path(found.run) for found in runs_in(directory) if found.state == FINISHED]
+    if not places:
+        raise UsageError(f"runs: found none that are finished in {directory}; expected at least one")
+    opened = [open_run(place) for place in places]
+    frame = ask(views(opened), sql)
+    emit(frame, settings, title=f"{len(frame)} rows from {len(opened)} runs", notice=_notice_of(opened))
+
+
+def _notice_of(runs: Sequence[Run]) -> str:
+    """The notice of each world and version that was asked, one below the other."""
+    from penstock.report.notice import notice_of_run
+
+    different = {(run.manifest["world"]["hash"], run.manifest["penstock"]): run for run in runs}
+    return "\n".join(dict.fromkeys(notice_of_run(run) for run in different.values()))
 
 
 @app.command("gc")

@@ -22,6 +22,7 @@ import numpy as np
 from penstock.engine.bands import ChunkArrays
 from penstock.engine.chunks import Array, Chunk
 from penstock.engine.manifest import MANIFEST, damaged_files, identity_hash, read_json
+from penstock.engine.schema import at_present
 from penstock.engine.storage import (
     placing,
     remove_parts,
@@ -68,7 +69,7 @@ class RunDirectory:
             names = {entry.name for entry in self.path.iterdir()}
         for name in (MANIFEST, STARTED):
             if name in names:
-                stored = read_json(self.path / name)
+                stored = at_present(read_json(self.path / name), self.path / name)
                 if not _is(stored, self.identity):
                     raise OutputError(
                         f"{self.path}: found another run ({_label(stored)}); "

@@ -77,6 +77,16 @@ EVENT_WORDS = ("company_id", "stage", "cause_kind", "cause_id", "counterparty_id
 BINDING = ("chips", "halls", "power", "funding", "demand")
 WORLD_REGION = "world"
 
+COLUMNS = {
+    "economy": (*KEYS["economy"], *ECONOMY_MEASURES),
+    "layers": (*KEYS["layers"], *LAYER_MEASURES),
+    "outcomes": (*KEYS["outcomes"], *OUTCOME_WORDS, *OUTCOME_NUMBERS),
+    "events": (*KEYS["events"], *EVENT_WORDS, "amount_usd_bn"),
+    "losses": (*KEYS["losses"], *LOSS_WORDS, *LOSS_NUMBERS),
+    "company": (*KEYS["company"], *COMPANY_MEASURES),
+}
+"""Columns of each table of a chunk, in order."""
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
-from penstock.engine.chunks import Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
+from penstock.engine.chunks import COLUMNS, Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
 from penstock.engine.executors import Executor, executor_for, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import identity, merge_checks, software
+from penstock.engine.object_store import ObjectStore
 from penstock.engine.progress import OnProgress, silent
 from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
 from penstock.errors import OutputError, UsageError
@@ -52,6 +54,7 @@ def simulate(
     prior: bool = False,
     engine: Engine | None = None,
     executor: Executor | None = None,
+    store: str | None = None,
 ) -> Run:
     """Simulate `paths` futures of `world` under one scenario, or several on common random numbers.
 
@@ -60,7 +63,8 @@ def simulate(
     adds a table of every company on every path. jobs=1 works in this process; jobs > 1 spawns processes and
     needs a main guard in a script. `prior` draws parameters from their wide prior ranges. Results depend on
     neither `jobs` nor interruptions, bit for bit. `executor` works on the chunks in place of processes of this machine
-    (`engine/cluster.py`); with `out` its workers must see that directory.
+    (`engine/cluster.py`); with `out` its workers must see that directory, unless `store` names an object store that all
+    reach: then workers put what they finish there, it is fetched into `out`, and the finished run stays in both.
 
     Raises UsageError for a bad value, InputError for a bad scenario or world, OutputError for a place that
     cannot be used; warns with ModelWarning where a check of the model fails. Ctrl-C leaves a run that can be
@@ -69,6 +73,8 @@ def simulate(
     if jobs > 1 and executor is None:
         require_main_guard()
     check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
+    if store is not None and out is None:
+        raise UsageError(f"store: found {store!r} without out; expected a directory into which what is done is fetched")
     engine = engine or penstock_engine()
     scenarios = load_scenarios(scenario, world, engine.load_scenario)
     wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep=keep)
@@ -78,7 +84,7 @@ def simulate(
         run = open_run(directory.path, world=world, engine=engine)
     else:
         models = {s.name: engine.prepare(world, s, quarters=quarters, seed=seed, prior=prior) for s in scenarios}
-        ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent, executor)
+        ensemble = _Ensemble(world, engine, wanted, models, directory, jobs, on_progress or silent, executor, store)
         run = ensemble.run()
     for problem in run.problems():
         warnings.warn(problem, ModelWarning, stacklevel=2)
@@ -133,6 +139,7 @@ class _Worker:
     quarters: tuple[str, ...]
     full: bool
     directory: Path | None
+    store: ObjectStore | None = None
 
     def __call__(self, piece: Sequence[Chunk]) -> list[_Finished]:
         model = self.models[piece[0].scenario]
@@ -145,6 +152,11 @@ class _Worker:
         checks = merge_checks([block.checks])
         if self.directory is None:
             return _Finished(chunk, checks, [], tables, arrays)
+        if self.store is not None:
+            with tempfile.TemporaryDirectory(prefix="penstock-chunk-") as place:
+                record = checkpoints.save_chunk(Path(place), chunk, tables, arrays, checks)
+                self.store.put_chunk(Path(place), chunk, record)
+            return _Finished(chunk, record.checks, record.files)
         record = checkpoints.save_chunk(self.directory, chunk, tables, arrays, checks)
         return _Finished(chunk, record.checks, record.files)
 
@@ -159,6 +171,11 @@ class _Ensemble:
     jobs: int
     on_progress: OnProgress
     executor: Executor | None = None
+    store_url: str | None = None
+
+    @property
+    def store(self) -> ObjectStore | None:
+        return None if self.store_url is None else ObjectStore(self.store_url)
 
     def run(self) -> Run:
         begun = time.monotonic()
@@ -182,13 +199,24 @@ class _Ensemble:
                 "checks": merge_checks([f.checks for f in finished]),
                 "inputs": rows_used(self.world) if isinstance(self.world, World) else {},
                 "files": files,
+                "tables": self._columns(overall),
             }
             if self.directory:
+                if self.store:
+                    names = [str(entry["path"]) for entry in files if str(entry["path"]).split("/")[0] in OVERALL]
+                    self.store.finish(self.directory.path, names, manifest, [f.chunk for f in finished])
                 self.directory.finish(manifest)
         if self.directory:
             return open_run(self.directory.path, world=self.world, engine=self.engine, models=self.models)
         tables = MemoryTables.of([f.tables or {} for f in finished], list(overall.values()))
         return Run(manifest, tables, world=self.world, engine=self.engine, models=self.models)
+
+    def _columns(self, overall: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, list[str]]:
+        """Columns of each table of the run."""
+        full = self.identity["keep"] == "full"
+        told = {name: list(columns) for name, columns in COLUMNS.items() if full or name != "company"}
+        tables = next(iter(overall.values()))
+        return told | {name: [str(column) for column in tables[name].columns] for name in OVERALL}
 
     def _chunks(self) -> list[_Finished]:
         """All chunks in order of scenario and path; those on disk already are not simulated again."""
@@ -196,9 +224,14 @@ class _Ensemble:
         size = chunk_paths(paths)
         chunks = [chunk for name in self.models for chunk in plan_chunks(name, paths, size)]
         finished: dict[Chunk, _Finished] = {}
+        if self.store:
+            self.store.claim(self.identity)
         if self.directory:
             for chunk in chunks:
-                if record := checkpoints.finished_chunk(self.directory.path, chunk):
+                record = checkpoints.finished_chunk(self.directory.path, chunk)
+                if record is None and self.store:
+                    record = self.store.fetch_chunk(self.directory.path, chunk)
+                if record:
                     finished[chunk] = _Finished(chunk, record.checks, record.files)
         total = paths * len(self.models)
         done = sum(chunk.count for chunk in finished)
@@ -210,16 +243,28 @@ class _Ensemble:
             quarter_names(self.world.as_of, self.identity["quarters"]),
             self.identity["keep"] == "full",
             self.directory.path if self.directory else None,
+            self.store,
         )
         pieces = plan_pieces(missing, self.jobs)
         executor = self.executor or executor_for(self.jobs, len(pieces))
         with closing(executor.map(worker, pieces)) as results:
             for result in chain.from_iterable(results):
+                self._fetch(result)
                 self._refuse_unseen(result)
                 finished[result.chunk] = result
                 done += result.chunk.count
                 self.on_progress(done, total, result.chunk.scenario)
         return [finished[chunk] for chunk in chunks]
+
+    def _fetch(self, result: _Finished) -> None:
+        """What a worker put into the store, into the directory."""
+        if self.store is None or self.directory is None:
+            return
+        if self.store.fetch_chunk(self.directory.path, result.chunk) is None:
+            raise OutputError(
+                f"{self.store_url}/{result.chunk.stem}: found no whole chunk of a worker; expected a store that all "
+                "machines reach"
+            )
 
     def _refuse_unseen(self, result: _Finished) -> None:
         """A machine that wrote to a disk of its own would leave a run without tables."""

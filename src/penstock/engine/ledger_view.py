@@ -87,37 +87,25 @@ def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, 
     """
     layout, scratch, r = now.block.layout, now.block.scratch, now.results
     units = layout.units
+    firms = np.arange(layout.firms)
+    public = np.full(layout.firms, layout.sector["public_equity"])
+    government = np.full(layout.firms, layout.sector["governments"])
+    nameless = ("",) * layout.firms
     rows: list[tuple[str, str, str, str, float, str]] = []
-
-    def add(instrument: str, debit: int, credit: int, amount: float, tie: str) -> None:
-        if amount != 0.0:
-            rows.append((quarter, instrument, units[debit], units[credit], float(amount), tie))
-
-    for tie in np.flatnonzero(scratch.billed[:, lane]):
-        add("receivable", layout.payee[tie], layout.payer[tie], scratch.billed[tie, lane], layout.tie_id[tie])
-    for tie in np.flatnonzero(scratch.paid[:, lane]):
-        add("cash", layout.payee[tie], layout.payer[tie], scratch.paid[tie, lane], layout.tie_id[tie])
-    for debt in np.flatnonzero(r["drawn"][:, lane]):
-        add(
-            str(layout.instrument[debt]),
-            layout.lender[debt],
-            layout.borrower[debt],
-            r["drawn"][debt, lane],
-            layout.debt_id[debt],
+    for instrument, debit, credit, amounts, ties in (
+        ("receivable", layout.payee, layout.payer, scratch.billed, layout.tie_id),
+        ("cash", layout.payee, layout.payer, scratch.paid, layout.tie_id),
+        ("", layout.lender, layout.borrower, r["drawn"], layout.debt_id),
+        ("equity", layout.stake_holder, layout.stake_company, r["stake_paid"], layout.stake_id),
+        ("payout", public, firms, r["paid_out"], nameless),
+        ("grant", firms, government, r["granted"], nameless),
+    ):
+        at = np.flatnonzero(amounts[:, lane])
+        ends = zip(at.tolist(), debit[at].tolist(), credit[at].tolist(), amounts[at, lane].tolist(), strict=True)
+        rows.extend(
+            (quarter, instrument or str(layout.instrument[row]), units[debtor], units[creditor], amount, ties[row])
+            for row, debtor, creditor, amount in ends
         )
-    for stake in np.flatnonzero(r["stake_paid"][:, lane]):
-        add(
-            "equity",
-            layout.stake_holder[stake],
-            layout.stake_company[stake],
-            r["stake_paid"][stake, lane],
-            layout.stake_id[stake],
-        )
-    public, government = layout.sector["public_equity"], layout.sector["governments"]
-    for firm in np.flatnonzero(r["paid_out"][:, lane]):
-        add("payout", public, int(firm), r["paid_out"][firm, lane], "")
-    for firm in np.flatnonzero(r["granted"][:, lane]):
-        add("grant", int(firm), government, r["granted"][firm, lane], "")
     rows.extend(write_downs(now, lane, quarter))
     rows.extend(handed_over(now, lane, quarter))
     return rows

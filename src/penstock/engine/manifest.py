@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.engine.posterior import posterior_digest
+from penstock.engine.schema import SCHEMA_VERSION
 from penstock.engine.storage import sha256_of
 from penstock.errors import InputError
 from penstock.version import __version__
 
-SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PACKAGES = ("numpy", "scipy", "numba", "pandas", "xarray", "duckdb", "pydantic")
 HASH_LENGTH = 8

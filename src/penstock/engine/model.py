@@ -19,7 +19,7 @@ from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings, unpaid
 from penstock.engine.moment import Block, Moment
-from penstock.engine.opening.assemble import open_world
+from penstock.engine.opening.kept import opening_of
 from penstock.engine.opening.layer_numbers import layer_numbers
 from penstock.engine.opening.state import Opening
 from penstock.engine.posterior import PosteriorDraws, posterior_for
@@ -116,7 +116,7 @@ def prepare(
 def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
     """The opening state of a world after a scenario's edits."""
     edited, removed = edit_world(world, plan)
-    opening = open_world(edited, removed_pairs=removed)
+    opening = opening_of(edited, removed_pairs=removed)
     layout = build_layout(opening, companies_in_order(world, edited))
     layers = layer_numbers(edited, opening.physical)
     return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"), layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,9 @@ from penstock.engine.chunks import plain_text
 from penstock.engine.interface import Engine, penstock_engine
 from penstock.engine.manifest import MANIFEST, identity_hash, read_json
 from penstock.engine.posterior import posterior_digest
+from penstock.engine.schema import at_present, notice_of
 from penstock.engine.storage import read_tables, sha256_of
-from penstock.errors import InputError, PenstockError, UsageError
+from penstock.errors import InputError, PenstockError, SchemaNotice, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -337,7 +339,9 @@ def open_run(
         unfinished = (path / "run.json").is_file()
         found = "an unfinished run: call `penstock run` as before to go on" if unfinished else "no run"
         raise InputError(f"{path}: found {found}; expected a directory with {MANIFEST}")
-    manifest = read_json(path / MANIFEST)
+    manifest = at_present(read_json(path / MANIFEST), path / MANIFEST)
+    if notice := notice_of(manifest, path):
+        warnings.warn(notice, SchemaNotice, stacklevel=2)
     try:
         files = {str(entry["path"]): str(entry["sha256"]) for entry in manifest["files"]}
     except (KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.engine.checkpoints import STARTED
 from penstock.engine.manifest import MANIFEST, identity_hash, read_json
+from penstock.engine.schema import at_present
 from penstock.errors import InputError
 
 FINISHED, UNFINISHED = "finished", "unfinished"
@@ -46,7 +47,7 @@ def list_runs(directory: Path) -> list[ListedRun]:
 
 def _listed(entry: Path, note: Path) -> ListedRun:
     try:
-        stored = read_json(note)
+        stored = at_present(read_json(note), note)
         return ListedRun(
             run=str(entry),
             state=FINISHED if note.name == MANIFEST else UNFINISHED,

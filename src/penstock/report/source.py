@@ -12,10 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-from penstock.engine.opening.figures import opening_figures
 from penstock.engine.opening.state import Opening
 from penstock.engine.opening.summary import assets_by_grade
-from penstock.engine.opening.universe import build_universe
 
 T = TypeVar("T")
 
@@ -210,8 +208,7 @@ def _opening_evidence(opening: Any, world: Any) -> pd.DataFrame:
     parts = []
     assets = [column for column in ASSET_COLUMNS if column in opening.sheet.columns]
     if isinstance(opening, Opening) and world is not None:
-        total_grade = opening_figures(world, build_universe(world)).grade["total_assets"]
-        parts.append(_from_summary("Opening assets, totals", assets_by_grade(opening, total_grade)))
+        parts.append(_from_summary("Opening assets, totals", assets_by_grade(opening)))
     lines = opening.sheet[assets].melt()["value"], opening.sheet_grades[assets].melt()["value"]
     parts.append(_graded_dollars("Opening assets, line by line", *lines))
     revenue = opening.flows["ltm_revenue"], opening.flow_grades["ltm_revenue"]

@@ -71,6 +71,7 @@ def open_world(world: World, removed_pairs: Iterable[tuple[str, str, str]] = ())
         sheet_grades=sheet_grades,
         flows=finished,
         flow_grades=flow_grades,
+        assets_grade=figures.grade["total_assets"],
         physical=network.physical,
         flow_ties=network.flow_ties,
         schedules=network.schedules,

@@ -163,6 +163,8 @@ class Opening:
     flows: pd.DataFrame
     """index firm, FLOW_COLUMNS, usd_bn per quarter unless said"""
     flow_grades: pd.DataFrame
+    assets_grade: pd.Series
+    """index firm: grade A..F of its total assets, of which the lines of the sheet are parts"""
     physical: pd.DataFrame
     """index compute owner (firms of layers ai and platform, then `other_ai_buyers`), PHYSICAL_COLUMNS"""
     flow_ties: pd.DataFrame

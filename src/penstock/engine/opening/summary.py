@@ -13,7 +13,6 @@ import pandas as pd
 
 from penstock.engine.opening.assemble import open_world
 from penstock.engine.opening.balance import ASSET_LINES, LIABILITY_LINES
-from penstock.engine.opening.figures import opening_figures
 from penstock.engine.opening.state import LAYERS, Opening
 from penstock.engine.opening.universe import build_universe
 from penstock.world.grading import weakest
@@ -34,7 +33,6 @@ def opening_tables(world: World, opening: Opening | None = None) -> list[tuple[s
     """
     state = opening or open_world(world)
     universe = build_universe(world)
-    asset_grade = opening_figures(world, universe).grade["total_assets"]
     layer = state.profile["layer"]
     flows, debts = state.flow_ties, state.debt_ties
     left_out = universe.left_out.rename_axis("company").reset_index()
@@ -42,7 +40,7 @@ def opening_tables(world: World, opening: Opening | None = None) -> list[tuple[s
         ("Totals (usd_bn)", totals(state)),
         (
             "Opening assets by evidence grade of the total (share of dollars)",
-            assets_by_grade(state, asset_grade),
+            assets_by_grade(state),
         ),
         (
             "Last-twelve-month revenue by evidence grade (share of dollars)",
@@ -82,13 +80,13 @@ def by_grade(dollars: pd.Series, grade: pd.Series, layer: pd.Series) -> pd.DataF
     return shares.rename_axis("layer").reset_index()
 
 
-def assets_by_grade(state: Opening, asset_grade: pd.Series) -> pd.DataFrame:
+def assets_by_grade(state: Opening) -> pd.DataFrame:
     """Opening assets by layer; what stakes add above the reported sheet carries the grade of the mark."""
     assets = state.sheet[list(ASSET_LINES)].sum(axis=1)
     mark = state.sheet["stake_revaluation"].clip(lower=0.0)
     layer = state.profile["layer"]
     dollars = pd.concat([assets - mark, mark])
-    grades = pd.concat([asset_grade, state.sheet_grades["stake_revaluation"]])
+    grades = pd.concat([state.assets_grade, state.sheet_grades["stake_revaluation"]])
     return by_grade(dollars, grades, pd.concat([layer, layer]))
 
 

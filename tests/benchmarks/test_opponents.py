@@ -1,0 +1,58 @@
+"""The comparisons do the same work on both sides, or say that they do not."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from benchmarks import limit, opponents, posting
+
+BENCH = pytest.mark.skipif(find_spec("mesa") is None or find_spec("agentpy") is None, reason="the extra bench")
+
+
+def by_hand(work: posting.Ledger, path: int) -> posting.Accounts:
+    """The work as its docstring has it, tie by tie."""
+    cash, worth, owed = np.zeros(work.units), np.zeros(work.units), np.zeros(len(work.payer))
+    for activity in work.activity[:, :, path]:
+        for tie, (payer, payee) in enumerate(zip(work.payer, work.payee, strict=True)):
+            billed = work.flow[tie] * activity[payer]
+            paid = (owed[tie] + billed) * work.collection[tie]
+            owed[tie] += billed - paid
+            cash[payer] -= paid
+            cash[payee] += paid
+            worth[payer] -= billed
+            worth[payee] += billed
+    return posting.Accounts(cash[:, None], worth[:, None], owed[:, None])
+
+
+def test_the_kernels_do_the_work_as_it_is_told() -> None:
+    work = posting.bundled(2, 3)
+    found = posting.by_penstock(work)
+    assert posting.largest_gap(found, by_hand(work, 1), 1) < 1e-12
+    assert np.abs(found.cash.sum(axis=0)).max() < 1e-9 * np.abs(found.cash).max()
+
+
+@BENCH
+def test_frameworks_end_with_the_same_accounts() -> None:
+    work = posting.bundled(2, 3)
+    found = posting.by_penstock(work)
+    for other in (posting.by_mesa, posting.by_agentpy):
+        assert posting.largest_gap(found, other(work, 1), 1) < 1e-12
+
+
+def test_a_row_tells_how_many_times_as_fast() -> None:
+    row = opponents.Row("work", "call", "other 1", 2e-6, 5e-3, "equal")
+    assert row.ratio == pytest.approx(2500.0)
+    assert "| 2 µs | other 1 | 5 ms | 2.5e+03 |" in opponents.table([row])
+
+
+def test_the_limit_is_bytes_over_bandwidth() -> None:
+    stages = (limit.Stage("a", 10, 3.0, 6.0, 2.0), limit.Stage("b", 5, 1.0, 2.0, 2.0))
+    found = limit.Limit(256, 4, 50.0, 4.0, 8.0, stages)
+    assert found.limit_ms(found.total) == pytest.approx(1.0)
+    assert found.ratio == pytest.approx(4.0)
+    assert found.path_quarters_per_s == pytest.approx(256_000.0)
+    assert limit.table(found).splitlines()[2].startswith("| `a` | 10 | 3.00 | 6.00 | 0.750 |")
+    assert "**4.0 times the limit**" in limit.sentences(found)
