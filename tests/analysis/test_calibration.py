@@ -11,7 +11,7 @@ import pytest
 from made_up_bank import LOADS, NAMES, covariance_of_error, exact, made_up_bank, made_up_targets
 
 from penstock.analysis import calibration_bank
-from penstock.analysis.calibration import Calibration, calibrate, earliest_world, prepare_calibration
+from penstock.analysis.calibration import START, Calibration, calibrate, prepare_calibration
 from penstock.analysis.calibration_bank import Bank, make_bank, parameter_values, prior_scores, score_limits
 from penstock.analysis.calibration_data import NOT_COMPARED, Targets, discrepancies, targets_of
 from penstock.analysis.calibration_files import write_calibration
@@ -31,7 +31,7 @@ Prepared = tuple[World, Model, Targets]
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    world = load_world(earliest_world())
+    world = load_world(START)
     return (world, *prepare_calibration(world, until=dt.date(2025, 12, 31), seed=3))
 
 

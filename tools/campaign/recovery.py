@@ -10,7 +10,7 @@ import numpy as np
 from tools.campaign.result import Result, Verdict, table
 from tools.campaign.units import Unit
 
-from penstock.analysis.calibration import earliest_world, prepare_calibration
+from penstock.analysis.calibration import START, prepare_calibration
 from penstock.analysis.calibration_bank import PIECE, Pieces, joined
 from penstock.analysis.recovery import BINS, COVERAGE, LEADING, SIGNIFICANCE, Recovery, recover
 from penstock.world import load_world
@@ -54,7 +54,7 @@ class Work:
 
 @cache
 def _prepared(seed: int) -> tuple[World, Model, Targets]:
-    world = load_world(earliest_world())
+    world = load_world(START)
     return (world, *prepare_calibration(world, seed=seed))
 
 

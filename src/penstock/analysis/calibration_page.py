@@ -18,14 +18,18 @@ MISSED = 0.1
 
 def calibration_page(found: Calibration) -> str:
     """The whole page."""
+    from penstock.analysis.calibration import START
+
     posterior = found.posterior
     told = found.parameters[found.parameters["informed"]]
-    command = f"penstock calibrate --paths {posterior.paths} --seed {found.seed} --until {found.until} --out DIR"
+    place = "" if found.world.name == START else f"--world {found.world.name} "
+    command = f"penstock calibrate {place}--paths {posterior.paths} --seed {found.seed} --until {found.until} --out DIR"
     parts = [
         f"# Calibration from {found.world.name} to {found.until}",
         f"Written by `{command}`; do not edit by hand. Method: [calibration](../calibration.md).",
         f"World: {found.world.name} as of {found.world.as_of}, hash `{found.world.hash[:16]}`."
         f" The data to {found.until} were visible to those who wrote the model and its prior.",
+        *([] if found.world.name == START else [f"Runs do not take these draws, but those from {START}."]),
         "## Result",
         _result(found),
         "## Parameters that the data inform",

@@ -42,7 +42,7 @@ def calibrate(
 ) -> None:
     """Weigh parameters by how well the model, started in the past, gives the cited series since.
 
-    Starts from the earliest bundled world, or from --world. One ensemble from the wide prior is the bank; the cited
+    Starts from ai-2024, or from the past world of --world. One ensemble from the wide prior is the bank; the cited
     points pick from it. --out keeps the bank there, so that the same call goes on where it stopped, and writes the
     draws (posterior.csv, posterior.json) and the page calibration.md.
     """
@@ -74,7 +74,7 @@ def calibrate(
 
 
 def _world(settings: Settings) -> World | None:
-    """The world that was asked for; None for the earliest one, where none was."""
+    """The world that was asked for; None for the usual start, where none was."""
     if settings.world == PRESENT and settings.overlay is None and settings.as_of is None:
         return None
     return settings.load_world()
