@@ -38,7 +38,7 @@ Array = np.ndarray
 
 LAST = dt.date(2025, 12, 31)
 START = "ai-2024"
-"""The earliest bundled world from which the model reaches the data: from ai-2022 three tenths of all points lie beyond
+"""The earliest bundled world from which the model reaches the data: from ai-2022 a quarter of all points lie beyond
 anything that the prior gives (docs/decisions/0021).
 """
 PATHS = 40_000
