@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ PAGES = (
 WAITING = ("Loading…", "Reading the world", "bit for bit…", "being prepared", "Following it", "Looking for loops")
 LOOK = """document.querySelector('h1') && !document.documentElement.hasAttribute('data-waiting')
   ? document.body.innerText : ''"""
-WAIT_MS = 90_000
+WAIT_MS = 240_000
 
 
 class Opened:
@@ -59,13 +60,13 @@ class Opened:
     def settle(self) -> None:
         """Wait until nothing on the page waits, twice in a row."""
         quiet = 0
-        for _ in range(WAIT_MS // 50):
+        deadline = time.monotonic() + WAIT_MS / 1000
+        while quiet < 2:
             # a waiting for a function would need eval, which the page's policy forbids
             text = self.page.evaluate(LOOK)
             done = "Charts by Apache" in text and not any(word in text for word in WAITING)
             quiet = quiet + 1 if done else 0
-            if quiet == 2:
-                break
+            assert time.monotonic() < deadline, f"{self.page.url} still waits"
             self.page.wait_for_timeout(50)
         self.page.wait_for_timeout(100)
 
