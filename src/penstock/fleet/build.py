@@ -177,6 +177,8 @@ def _allocate(config: FleetConfig, trace: Trace, tenants: int, routes: int, coun
         tf=np.zeros((tenants, c.TENANT_FLOATS)),
         ti=np.zeros((tenants, c.TENANT_INTS), np.int64),
         last_tag=np.zeros((pools, tenants)),
+        standing=np.zeros((pools, tenants, c.STANDINGS)),
+        held=np.zeros((replicas, tenants, 2), np.int64),
         groups=np.zeros((routes, c.G_FIRST + pools), np.int64),
         cache=np.full((replicas, max(max(p.cache_prefixes for p in config.pool), 1)), -1, np.int64),
         windows=np.zeros((windows, pools, c.WINDOW_SUMS)),
@@ -195,9 +197,11 @@ def _requests(state: c.State, trace: Trace, tenant: Integers, group: Integers) -
     qi[:, c.POOL], qi[:, c.REPLICA], qi[:, c.LIST] = -1, -1, -1
     qi[:n, c.ROOT] = np.arange(n)
     qf[:n, c.ARRIVAL] = trace.arrival_s
+    state.standing[:, :, c.V_LAST] = -np.inf
     state.counters[c.C_ROWS] = n
     state.counters[c.C_CAPACITY] = len(qi)
     state.counters[c.C_REPLICAS], state.counters[c.C_TENANTS] = len(state.ri), len(state.ti)
+    state.counters[c.C_POOLS] = len(state.pi)
     state.counters[c.C_WINDOWS], state.counters[c.C_LEAVES] = len(state.windows), len(state.winners) // 2
 
 
@@ -225,12 +229,23 @@ def _pool(state: c.State, p: int, pool: Pool, config: FleetConfig, speed: Speed,
     pf[c.F_COLD_START], pf[c.F_ERROR], pf[c.F_OPEN_S] = pool.cold_start_s, pool.error_share, pool.breaker_open_s
     pf[c.F_TRANSFER] = speed.token_bytes / (1e9 * pool.transfer_gb_per_s)
     pf[c.F_LATENCY] = next(r.latency_s for r in config.region if r.name == pool.region)
+    pf[c.F_STRETCH] = pool.fair_stretch
+    pf[c.F_SLACK], pf[c.F_PER_REQUEST], pf[c.F_PER_TOKEN] = _felt(speed, pool.fair_stretch)
     state.steps[p, : len(speed.steps)] = speed.steps
     state.knots[p, : len(speed.knots)] = speed.knots
     state.ri[first:last, c.R_POOL] = p
     state.ri[first : first + pool.replicas, c.R_STATE] = c.UP
     state.rf[first:last, c.X_NEXT] = np.inf
     state.rf[first:last, c.X_SLOW] = 1.0
+
+
+def _felt(speed: Speed, stretch: float) -> tuple[float, float, float]:
+    """Seconds that answers of tenants over their share may add to the shortest iteration, half of the stretch; and the
+    most that one answer, and one token of context, add."""
+    alone = speed.steps[1:, 0] + np.maximum(speed.steps[1:, 1], speed.steps[1:, 2])
+    more = (alone[1:] - alone[0]) / np.arange(1, len(alone))
+    per_token = max(speed.context_s, float(speed.steps[1:, 3].max()))
+    return 0.5 * stretch * float(alone[0]), max(float(more.max(initial=0.0)), 0.0), per_token
 
 
 def _tenant(state: c.State, t: int, who: Tenant) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.fleet.build import build
 from penstock.fleet.config import FleetConfig, load_config
 from penstock.fleet.simulation import simulate
 from penstock.fleet.surface import QUANTITIES, RANGES, TERMS, Surface, features, read_surface
@@ -28,18 +29,22 @@ OnProgress = Callable[[int, int, str], None]
 
 GOOD = 0.99
 FIRST_TOKEN_S = 2.0
-MINUTES = 8
-"""Simulated at each rate; the shortest in which bursts of minutes show."""
-STEPS = 6
-"""Halvings of the interval of the rate: to 1/64 of full use."""
+MINUTES = (10.0, 60.0)
+"""Fewest and most that are simulated at each rate: bursts of minutes weigh less in larger pools."""
+REQUESTS = 600_000
+"""Wanted at a rate near full use; decides the minutes between these limits."""
+STEPS = 7
+"""Halvings of the interval of the rate: to 1/128 of full use."""
 DOWN_SHARE = 0.01
 DOWN_S = 60.0
 LOAD_WITH_FAILURES = 0.9
-FAILURE_RUNS = 6
-"""Runs with failures at a point: single failures weigh much in one."""
+OUTAGES = 60.0
+"""Wanted in the runs of a point with failures, together: single ones weigh much."""
+REQUESTS_WITH_FAILURES = 4_000_000
+"""Most in these runs, but three runs at least."""
 LEAST_UNAVAILABILITY = 1e-4
 SLOTS = 192
-FLOOD = 6000
+FLOOD = 20_000
 """Requests of the flood that shows full use."""
 
 
@@ -104,7 +109,14 @@ def design(points: int, seed: int) -> Floats:
     return np.asarray(made, dtype=np.float64)
 
 
-def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: float, rate: float) -> FleetConfig:
+def minutes_at(full: float) -> float:
+    """Simulated minutes at each rate of a platform with so many requests per second at full use."""
+    return float(np.clip(REQUESTS / (60.0 * full), *MINUTES))
+
+
+def fleet_at(
+    replicas: int, dispersion: float, token_s: float, small_share: float, rate: float, minutes: float = MINUTES[0]
+) -> FleetConfig:
     """A platform of a large model and, where it has a share of the chips, a small one beside it.
 
     A replica is two chips: one copy of a 70B model, or two of an 8B model.
@@ -131,7 +143,7 @@ def fleet_at(replicas: int, dispersion: float, token_s: float, small_share: floa
             "objectives": {"first_token_s": FIRST_TOKEN_S, "token_s": token_s},
             "trace": {
                 "kind": "generated",
-                "requests": max(int(rate * 60 * MINUTES), 500),
+                "requests": max(int(rate * 60 * minutes), 500),
                 "requests_per_s": rate,
                 "dispersion_60s": dispersion,
             },
@@ -177,45 +189,89 @@ def full_rates(replicas: int, small_share: float) -> float:
     return (replicas - small) * full_rate("large") + (2 * small * full_rate("small") if small else 0.0)
 
 
-def good_at(replicas: int, dispersion: float, token_s: float, small_share: float, rate: float, seed: int) -> float:
+@dataclass(frozen=True)
+class Place:
+    """A platform at a point of the design, and how long it is simulated at each rate."""
+
+    replicas: int
+    dispersion: float
+    token_s: float
+    small_share: float
+    seed: int
+
+    @property
+    def full(self) -> float:
+        """Requests per second at full use."""
+        return full_rates(self.replicas, self.small_share)
+
+    def at(self, rate: float) -> FleetConfig:
+        """The fleet at a rate."""
+        minutes = minutes_at(self.full)
+        return fleet_at(self.replicas, self.dispersion, self.token_s, self.small_share, rate, minutes)
+
+
+def good_at(place: Place, rate: float) -> float:
     """Share of good requests at a rate."""
-    config = fleet_at(replicas, dispersion, token_s, small_share, rate)
-    return float(simulate(config, routed(config, seed), seed).summary["good_share"])
+    config = place.at(rate)
+    return float(simulate(config, routed(config, place.seed), place.seed).summary["good_share"])
+
+
+def carried(place: Place) -> float:
+    """The largest share of full use at which the promise is kept."""
+    low, high = 0.0, 1.0
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if good_at(place, middle * place.full) >= GOOD else (low, middle)
+    return max(low, 0.5 * high)
+
+
+def failure_runs(place: Place) -> int:
+    """Runs with failures that hold so many outages together, or so many requests."""
+    minutes = minutes_at(place.full)
+    for_outages = OUTAGES / (place.replicas * minutes * 60.0 * DOWN_SHARE / DOWN_S)
+    return int(np.ceil(min(for_outages, max(REQUESTS_WITH_FAILURES / (place.full * 60.0 * minutes), 3.0))))
+
+
+def missing_at(place: Place, rate: float, run: int) -> float:
+    """Share of requests that are not good in one of the runs with failures."""
+    config = place.at(rate)
+    failures = config.failures.model_copy(
+        update={"replica_mtbf_h": DOWN_S * (1 - DOWN_SHARE) / DOWN_SHARE / 3600.0, "replica_repair_s": DOWN_S}
+    )
+    failing = config.model_copy(update={"failures": failures})
+    seed = 1000 * place.seed + run
+    return 1.0 - float(simulate(failing, routed(failing, seed), seed).summary["good_share"])
+
+
+def full_cost_usd_per_mtok(place: Place) -> float:
+    """Rent of a million tokens at full use."""
+    config = place.at(place.full).model_copy(
+        update={"trace": place.at(1.0).trace.model_copy(update={"requests": 20_000})}
+    )
+    built = build(config, routed(config, 1), 1)
+    tokens = built.trace.tokens / len(built.trace)
+    usd_per_s = sum(
+        p.replicas * p.chips * s.chip_usd_per_h / 3600.0 for p, s in zip(config.pool, built.speeds, strict=True)
+    )
+    return usd_per_s / (place.full * tokens) * 1e6
 
 
 def measured(replicas: float, dispersion: float, token_s: float, small_share: float, *, seed: int) -> dict[str, float]:
     """One point: full rate, the largest share of it at which the promise is kept, cost, and losses with failures."""
     n = int(replicas)
-    small_share = small_replicas(n, small_share) / n
-    full = full_rates(n, small_share)
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        kept = good_at(n, dispersion, token_s, small_share, middle * full, seed) >= GOOD
-        low, high = (middle, high) if kept else (low, middle)
-    utilisation = max(low, 0.5 * high)
-    rate = LOAD_WITH_FAILURES * utilisation * full
-    config = fleet_at(n, dispersion, token_s, small_share, rate)
-    failures = config.failures.model_copy(
-        update={"replica_mtbf_h": DOWN_S * (1 - DOWN_SHARE) / DOWN_SHARE / 3600.0, "replica_repair_s": DOWN_S}
-    )
-    failing = config.model_copy(update={"failures": failures})
-    runs = [simulate(failing, routed(failing, seed + k), seed + k) for k in range(FAILURE_RUNS)]
-    result = runs[0]
-    missing = float(np.mean([1.0 - r.summary["good_share"] for r in runs]))
-    tokens = result.built.trace.tokens / len(result.built.trace)
-    usd_per_s = sum(
-        p.replicas * p.chips * s.chip_usd_per_h / 3600.0 for p, s in zip(config.pool, result.built.speeds, strict=True)
-    )
+    place = Place(n, dispersion, token_s, small_replicas(n, small_share) / n, seed)
+    utilisation = carried(place)
+    rate = LOAD_WITH_FAILURES * utilisation * place.full
+    missing = float(np.mean([missing_at(place, rate, run) for run in range(failure_runs(place))]))
     return {
         "replicas": n,
         "dispersion": dispersion,
         "token_s": token_s,
-        "small_share": small_share,
-        "full_requests_per_s": full,
+        "small_share": place.small_share,
+        "full_requests_per_s": place.full,
         "utilisation": utilisation,
         "unavailability": max(missing, LEAST_UNAVAILABILITY),
-        "full_cost_usd_per_mtok": usd_per_s / (full * tokens) * 1e6,
+        "full_cost_usd_per_mtok": full_cost_usd_per_mtok(place),
     }
 
 

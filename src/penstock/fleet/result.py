@@ -138,26 +138,25 @@ def outcomes(built: Built) -> Requests:
         first[qi[order, c.ROOT]] = order
         better = (first >= 0) & (qi[:n, c.STATUS] != c.SERVED)
         answer = np.where(better, first, answer)
-        latest = np.arange(n, rows)
-        pending = np.zeros(n, bool)
-        pending[qi[latest, c.ROOT]] |= np.isin(qi[latest, c.STATUS], (c.WAITING, c.RUNNING, c.BACKOFF))
-    got = qi[answer]
-    status = got[:, c.STATUS].copy()
+    # copying whole rows of a million requests takes longer than serving them
+    whole, real = (qi[:n], qf[:n]) if rows == n else (qi[answer], qf[answer])
+    got = {k: whole[:, k].copy() for k in (c.STATUS, c.POOL, c.REPLICA, c.N_OUT, c.CACHED, c.ATTEMPT, c.STAGE)}
+    status = got[c.STATUS]
     served = status == c.SERVED
-    arrival, finish = qf[:n, c.ARRIVAL], qf[answer, c.FINISH]
+    arrival, first_s, finish = qf[:n, c.ARRIVAL].copy(), real[:, c.FIRST].copy(), real[:, c.FINISH].copy()
     latency = np.array([built.region_of(p).latency_s for p in built.pools])
-    network = np.where(got[:, c.POOL] >= 0, latency[np.maximum(got[:, c.POOL], 0)], 0.0)
-    first_token = np.where(served, qf[answer, c.FIRST] - arrival + network, np.nan)
-    more = served & (got[:, c.N_OUT] > 1)
+    network = np.where(got[c.POOL] >= 0, latency[np.maximum(got[c.POOL], 0)], 0.0)
+    first_token = np.where(served, first_s - arrival + network, np.nan)
+    more = served & (got[c.N_OUT] > 1)
     token = np.full(n, np.nan)
-    token[more] = (finish - qf[answer, c.FIRST])[more] / (got[more, c.N_OUT] - 1)
+    token[more] = (finish - first_s)[more] / (got[c.N_OUT][more] - 1)
     promise = built.config.objectives
     good = served & (first_token <= promise.first_token_s) & ~(token > promise.token_s)
     return Requests(
         arrival_s=arrival,
         input_tokens=qi[:n, c.N_IN],
-        output_tokens=qi[:n, c.N_OUT],
-        cached_tokens=got[:, c.CACHED],
+        output_tokens=got[c.N_OUT],
+        cached_tokens=got[c.CACHED],
         tenant=qi[:n, c.TENANT],
         status=status,
         first_token_s=first_token,
@@ -165,10 +164,10 @@ def outcomes(built: Built) -> Requests:
         total_s=finish - arrival + network,
         finish_s=finish,
         good=good,
-        pool=np.where(served, got[:, c.POOL], -1),
-        replica=np.where(served, got[:, c.REPLICA], -1),
-        attempts=got[:, c.ATTEMPT] + 1,
-        escalated=got[:, c.STAGE] > 0,
+        pool=np.where(served, got[c.POOL], -1),
+        replica=np.where(served, got[c.REPLICA], -1),
+        attempts=got[c.ATTEMPT] + 1,
+        escalated=got[c.STAGE] > 0,
     )
 
 

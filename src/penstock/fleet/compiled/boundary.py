@@ -42,6 +42,7 @@ from penstock.fleet.compiled.columns import (
     ORPHAN,
     P_BREAKER,
     P_CACHE,
+    P_FAIR,
     P_MIXED,
     P_ROLE,
     P_UP,
@@ -90,7 +91,8 @@ from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
 from penstock.fleet.compiled.lists import place, set_timer, uniform, unlink
 from penstock.fleet.compiled.outcome import add_span, fail_attempt, finalise, forfeit, leave_pool
 from penstock.fleet.compiled.pools import send_back
-from penstock.fleet.compiled.replica import join_decode, need, progress, remove_end, start
+from penstock.fleet.compiled.replica import join_decode, progress, remove_end, start
+from penstock.fleet.compiled.sharing import hold, need
 
 
 @compiled
@@ -149,6 +151,7 @@ def complete(s: State, q: int, r: int, t: float) -> None:
 def release(s: State, q: int, r: int) -> None:
     """Give back the memory of a request that runs on a replica."""
     s.ri[r, R_RESERVED] -= need(s, q)
+    hold(s, r, q, -1)
 
 
 @compiled
@@ -183,8 +186,12 @@ def after_prefill(s: State, r: int, t: float) -> None:
     else:
         s.counters[C_ITERATIONS] += 1
     q = s.lists[s.counters[C_REPLICAS] + r, 0]
-    while q >= 0 and qi[q, TAKE] > 0:
+    fair = s.pi[ri[r, R_POOL], P_FAIR] == 1  # there, those that were left out may stand before others
+    while q >= 0 and (fair or qi[q, TAKE] > 0):
         following = qi[q, NEXT]
+        if qi[q, TAKE] == 0:
+            q = following
+            continue
         qi[q, DONE] += qi[q, TAKE]
         s.counters[C_PREFILLED] += qi[q, TAKE]
         qi[q, TAKE] = 0

@@ -108,8 +108,9 @@ IDLE, DECODE, PREFILL = range(3)
     P_BACKFILL_SLOTS,
     P_CACHE,  # prefixes that the cache of a replica holds
     P_KNOTS,  # points of the pool's table of prompt times, 0 for the roofline
-) = range(23)
-POOL_INTS = 23
+    P_FLIPPED,  # 1: who may start has changed in this event
+) = range(24)
+POOL_INTS = 24
 BOTH, PREFILL_ONLY, DECODE_ONLY = range(3)
 
 # pools, real numbers
@@ -133,8 +134,14 @@ BOTH, PREFILL_ONLY, DECODE_ONLY = range(3)
     F_WORK_K,  # and per token of its context
     F_HALF,  # tokens in an iteration at which arithmetic reaches half its rate
     F_TRAFFIC,  # seconds on the links per token of an iteration
-) = range(19)
-POOL_FLOATS = 19
+    F_STRETCH,  # by which tenants over their share may lengthen iterations of the others
+    F_SLACK,  # seconds that their answers may add to an iteration
+    F_PER_REQUEST,  # seconds that one more answer adds at most
+    F_PER_TOKEN,  # and one more token of its context
+    F_ACTIVE,  # weight of the tenants that were there lately
+    F_OVER,  # weight of those over their share
+) = range(25)
+POOL_FLOATS = 25
 
 # step table [pool, batch, column]
 T_OVER, T_MEM, T_CMP, T_CMP_K = range(4)
@@ -157,6 +164,12 @@ TENANT_FLOATS = 11
 # tenants, whole numbers
 M_PRIORITY, M_RETRIES, M_ORPHANS, M_BACKFILL, M_RETRY_REJECTED = range(5)
 TENANT_INTS = 5
+
+# tenants at pools: what they have there, waiting and running
+V_REQUESTS, V_TOKENS, V_RUNNING, V_LAST, V_OVER = range(5)
+STANDINGS = 5
+# tenants at replicas
+H_REQUESTS, H_TOKENS = range(2)
 
 # groups (models asked for): how a pool is chosen
 G_POLICY, G_COUNT, G_FIRST = range(3)
@@ -208,8 +221,10 @@ USAGE_SUMS = 4
     C_TENANTS,
     C_WINDOWS,
     C_LEAVES,
-) = range(25)
-COUNTERS = 25
+    C_FLIPPED,  # 1: who may start at some pool has changed in this event
+    C_POOLS,
+) = range(27)
+COUNTERS = 27
 
 # real numbers of the whole run
 S_NOW, S_AREA, S_LAST, S_WINDOW, S_W_LATENCY, S_W_QUALITY, S_ESCALATE, S_SEED, S_JITTER = range(9)
@@ -255,6 +270,10 @@ class State(NamedTuple):
     """(T, TENANT_INTS) int64"""
     last_tag: Any
     """(P, T) float64: last finish tag of fair queueing"""
+    standing: Any
+    """(P, T, STANDINGS) float64: what tenants have at fair pools"""
+    held: Any
+    """(R, T, 2) int64: requests and tokens of tenants on replicas of fair pools"""
     groups: Any
     """(G, 3 + P) int64"""
     cache: Any

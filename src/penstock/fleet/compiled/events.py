@@ -16,6 +16,7 @@ from penstock.fleet.compiled.columns import (
     C_ARRIVED,
     C_CAPACITY,
     C_EVENTS,
+    C_FLIPPED,
     C_MANUAL,
     C_NEXT,
     C_REPLICAS,
@@ -83,8 +84,9 @@ from penstock.fleet.compiled.outcome import (
     leave_pool,
     spawn,
 )
-from penstock.fleet.compiled.pools import choose_pool, enqueue, enqueue_at, send_back
-from penstock.fleet.compiled.replica import cut_short, need, nudge, occupied, start
+from penstock.fleet.compiled.pools import choose_pool, enqueue, enqueue_at, look_again, send_back
+from penstock.fleet.compiled.replica import cut_short, nudge, occupied, start
+from penstock.fleet.compiled.sharing import hold, need
 
 BUDGET_CAP = 100.0
 """Most retries that a tenant's budget can save up; assumption, 10 to 1,000."""
@@ -144,6 +146,7 @@ def from_queue(s: State, q: int, t: float) -> None:
     leave_pool(s, q)
     if r >= 0:
         s.ri[r, R_PROMISED] -= need(s, q)
+        hold(s, r, q, -1)
         if s.lists[r, 2] > 0:  # the next may fit where this one did not
             cut_short(s, r, t)
     else:
@@ -236,6 +239,8 @@ def advance(s: State, until: float, rows: int, most: int) -> int:
                 break
             s.scalars[S_NOW] = t
             arrive(s, nxt, t)
+        if s.counters[C_FLIPPED] == 1:
+            look_again(s, t)
     s.counters[C_EVENTS] += done
     return done
 
@@ -253,6 +258,7 @@ def cancel(s: State, q: int, t: float) -> None:
     elif status in (BACKOFF, TRANSFER, HANDED_ON):
         forfeit(s, q)
         finalise(s, q, CANCELLED, t)
+    look_again(s, t)
 
 
 @compiled
@@ -280,6 +286,7 @@ def drain(s: State, r: int, t: float) -> None:
         send_back(s, r, t)
         if s.ri[r, R_BATCH] + s.ri[r, R_PREFILLING] == 0:
             switch_off(s, r, OFF, t)
+    look_again(s, t)
 
 
 @compiled
@@ -318,6 +325,7 @@ def scale(s: State, p: int, wanted: int, t: float) -> None:
             break
         drain(s, best, t)
         n -= 1
+    look_again(s, t)
 
 
 @compiled
@@ -330,6 +338,7 @@ def fall(s: State, r: int, t: float) -> None:
     if state != DOWN:
         switch_off(s, r, DOWN, t)
         evacuate(s, r, t)
+    look_again(s, t)
 
 
 @compiled
@@ -344,6 +353,7 @@ def rise(s: State, r: int, t: float) -> None:
         s.rf[r, X_SINCE] = t
         if active(s, p) < s.pi[p, P_WANTED]:
             turn_on(s, r, t, s.pf[p, F_COLD_START])
+    look_again(s, t)
 
 
 @compiled
@@ -371,6 +381,7 @@ def arrive_at(s: State, q: int, r: int) -> None:
     t = s.qf[q, ARRIVAL]
     if r < 0 or s.ri[r, R_STATE] != UP or need(s, q) > s.pi[s.ri[r, R_POOL], P_MEMORY]:
         arrive(s, q, t)
+        look_again(s, t)
         return
     s.scalars[S_NOW] = t
     s.counters[C_NEXT] = q + 1
@@ -384,3 +395,4 @@ def arrive_at(s: State, q: int, r: int) -> None:
     if not np.isinf(timeout):
         set_timer(s, q, t + timeout)
     enqueue_at(s, q, r, t)
+    look_again(s, t)

@@ -39,6 +39,8 @@ def grids(a: State) -> State:
         grid(a.tf),
         grid(a.ti),
         grid(a.last_tag),
+        grid(a.standing),
+        grid(a.held),
         grid(a.groups),
         grid(a.cache),
         grid(a.windows),

@@ -49,6 +49,7 @@ from penstock.fleet.compiled.columns import (
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.lists import drop_timer, set_timer, uniform
+from penstock.fleet.compiled.sharing import leave
 
 LONGEST_BACKOFF_S = 60.0
 
@@ -93,6 +94,7 @@ def finalise(s: State, q: int, status: int, t: float) -> None:
 @inlined
 def leave_pool(s: State, q: int) -> None:
     s.pi[s.qi[q, POOL], P_LOAD] -= 1
+    leave(s, s.qi[q, POOL], q)
 
 
 @compiled

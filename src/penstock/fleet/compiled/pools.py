@@ -6,7 +6,10 @@ import numpy as np
 
 from penstock.fleet.compiled.columns import (
     ATTEMPT,
+    C_FLIPPED,
     C_MOVED,
+    C_POOLS,
+    C_TENANTS,
     CASCADE,
     DECODE,
     ENTERED,
@@ -24,9 +27,12 @@ from penstock.fleet.compiled.columns import (
     M_BACKFILL,
     N_IN,
     N_OUT,
+    N_WEIGHT,
     P_CENTRAL,
     P_COUNT,
+    P_FAIR,
     P_FIRST,
+    P_FLIPPED,
     P_LOAD,
     P_MEMORY,
     P_QUEUE_LIMIT,
@@ -68,12 +74,12 @@ from penstock.fleet.compiled.replica import (
     first_in_line,
     gateway,
     has_room,
-    need,
     nudge,
     occupied,
     shed,
     start,
 )
+from penstock.fleet.compiled.sharing import enter, hold, need, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -159,6 +165,7 @@ def wait_at(s: State, r: int, q: int, t: float) -> None:
     startable = s.lists[r, 2] == 0
     append(s, r, q)
     ri[r, R_PROMISED] += need(s, q)
+    hold(s, r, q, 1)
     s.qi[q, REPLICA] = r
     if ri[r, R_KIND] == IDLE:
         start(s, r, t)
@@ -177,6 +184,26 @@ def wait_at_gateway(s: State, p: int, q: int) -> None:
 
 
 @compiled
+def make_way(s: State, p: int, q: int, t: float) -> bool:
+    """At a full queue of a fair pool the last of the longest line, by weight, is shed for a shorter one."""
+    tenant = s.qi[q, TENANT]
+    if s.pi[p, P_FAIR] == 0:
+        return False
+    longest, most = -1, (s.lists[gateway(s, p, tenant), 2] + 1) / s.tf[tenant, N_WEIGHT]
+    for other in range(s.counters[C_TENANTS]):
+        line = s.lists[gateway(s, p, other), 2] / s.tf[other, N_WEIGHT]
+        if line > most:
+            longest, most = other, line
+    if longest < 0:
+        return False
+    last = s.lists[gateway(s, p, longest), 1]
+    unlink(s, last)
+    s.pi[p, P_QUEUED] -= 1
+    shed(s, last, t)
+    return True
+
+
+@compiled
 def enqueue(s: State, q: int, p: int, t: float) -> None:
     """Bring a request to a pool."""
     qi, pi = s.qi, s.pi
@@ -185,9 +212,13 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
     qi[q, REPLICA] = -1
     s.qf[q, ENTERED] = t
     pi[p, P_LOAD] += 1
-    if pi[p, P_CENTRAL] == 1 or s.ti[qi[q, TENANT], M_BACKFILL] == 1:
+    enter(s, p, q, t)
+    tenant = qi[q, TENANT]
+    if pi[p, P_CENTRAL] == 1 or s.ti[tenant, M_BACKFILL] == 1:
         # nobody overtakes: only who would be first in line may go straight to a replica
-        clear = pi[p, P_QUEUED] == 0 or first_in_line(s, p, False) < 0
+        clear = pi[p, P_QUEUED] == 0 or first_in_line(s, p, -1, False) < 0
+        if over(s, p, tenant) and s.lists[gateway(s, p, tenant), 2] > 0:
+            clear = False
         r = with_room(s, p, q, t) if clear else -1
         if r >= 0:
             charge(s, p, q)
@@ -195,16 +226,16 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         r = choose_replica(s, p, q, t)
     if r >= 0:
         if s.pi[p, P_QUEUE_LIMIT] >= 0 and pi[p, P_CENTRAL] == 0:
-            over = s.lists[r, 2] >= pi[p, P_QUEUE_LIMIT]
-            if over and occupied(s, r) >= pi[p, P_SLOTS]:
+            full = s.lists[r, 2] >= pi[p, P_QUEUE_LIMIT]
+            if full and occupied(s, r) >= pi[p, P_SLOTS]:
                 shed(s, q, t)
                 return
         wait_at(s, r, q, t)
-    elif pi[p, P_QUEUE_LIMIT] >= 0 and pi[p, P_QUEUED] >= pi[p, P_QUEUE_LIMIT]:
+    elif pi[p, P_QUEUE_LIMIT] >= 0 and pi[p, P_QUEUED] >= pi[p, P_QUEUE_LIMIT] and not make_way(s, p, q, t):
         shed(s, q, t)
     else:
         wait_at_gateway(s, p, q)
-        if s.pi[p, P_QUEUED] > 1 and first_in_line(s, p, True) == q:
+        if s.pi[p, P_QUEUED] > 1 and s.lists[gateway(s, p, tenant), 2] == 1:
             nudge(s, p, t)
 
 
@@ -216,6 +247,7 @@ def enqueue_at(s: State, q: int, r: int, t: float) -> None:
     s.qi[q, POOL] = p
     s.qf[q, ENTERED] = t
     s.pi[p, P_LOAD] += 1
+    enter(s, p, q, t)
     wait_at(s, r, q, t)
 
 
@@ -264,8 +296,22 @@ def send_back(s: State, r: int, t: float) -> None:
         q = s.lists[r, 0]
         unlink(s, q)
         s.ri[r, R_PROMISED] -= need(s, q)
+        hold(s, r, q, -1)
         s.qi[q, REPLICA] = -1
         wait_at_gateway(s, p, q)
         s.counters[C_MOVED] += 1
     wake(s, p, t)
     nudge(s, p, t)
+
+
+@compiled
+def look_again(s: State, t: float) -> None:
+    """Where it has changed who may start, idle replicas look at once and the others at their next boundary."""
+    while s.counters[C_FLIPPED] == 1:
+        s.counters[C_FLIPPED] = 0
+        for p in range(s.counters[C_POOLS]):
+            if s.pi[p, P_FLIPPED] == 1:
+                s.pi[p, P_FLIPPED] = 0
+                if s.pi[p, P_QUEUED] > 0:
+                    wake(s, p, t)
+                    nudge(s, p, t)

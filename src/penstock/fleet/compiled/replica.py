@@ -17,18 +17,11 @@ from penstock.fleet.compiled.columns import (
     EMITTED,
     ENDS,
     ENTERED,
-    F_HALF,
     F_MAX_WAIT,
-    F_MEM_K,
-    F_PF_ATTENTION,
-    F_PF_TOKEN,
     F_SLOW_DECODE,
     F_SLOW_PREFILL,
-    F_TRAFFIC,
     F_VIRTUAL,
     F_WAIT_ESTIMATE,
-    F_WORK,
-    F_WORK_K,
     IDLE,
     M_BACKFILL,
     M_PRIORITY,
@@ -36,17 +29,13 @@ from penstock.fleet.compiled.columns import (
     N_IN,
     N_OUT,
     N_WEIGHT,
-    NEXT,
     ORPHAN,
     P_BACKFILL_SLOTS,
     P_CACHE,
-    P_CHUNK,
     P_COUNT,
     P_FAIR,
     P_FIRST,
-    P_KNOTS,
     P_MEMORY,
-    P_MIXED,
     P_QUEUED,
     P_SKIP,
     P_SLOTS,
@@ -67,9 +56,6 @@ from penstock.fleet.compiled.columns import (
     RUNNING,
     SHAREABLE,
     STATUS,
-    T_MEM,
-    T_OVER,
-    TAKE,
     TENANT,
     TIMED_OUT,
     UP,
@@ -82,14 +68,10 @@ from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
 from penstock.fleet.compiled.lists import append, place, unlink
 from penstock.fleet.compiled.outcome import fail_attempt, finalise, forfeit, leave_pool
+from penstock.fleet.compiled.prompts import plan_prefill
+from penstock.fleet.compiled.sharing import hold, need, over, room_for
 
 SMOOTHING = 0.05
-
-
-@inlined
-def need(s: State, q: int) -> int:
-    """Tokens of key-value memory that a request fills at its end."""
-    return s.qi[q, N_IN] + s.qi[q, N_OUT]
 
 
 @inlined
@@ -107,7 +89,9 @@ def has_room(s: State, r: int, q: int) -> bool:
     busy = occupied(s, r)
     if s.ti[s.qi[q, TENANT], M_BACKFILL] == 1 and busy >= s.pi[p, P_BACKFILL_SLOTS]:
         return False
-    return busy < s.pi[p, P_SLOTS] and s.ri[r, R_RESERVED] + s.ri[r, R_PROMISED] + need(s, q) <= s.pi[p, P_MEMORY]
+    if busy >= s.pi[p, P_SLOTS] or s.ri[r, R_RESERVED] + s.ri[r, R_PROMISED] + need(s, q) > s.pi[p, P_MEMORY]:
+        return False
+    return room_for(s, r, q)
 
 
 @inlined
@@ -138,19 +122,28 @@ def charge(s: State, p: int, q: int) -> None:
 
 
 @compiled
-def first_in_line(s: State, p: int, backfill_too: bool) -> int:
-    """The request of a pool's gateway that is next: by priority, then by turn; -1 for none."""
-    best, best_turn = -1, np.inf
+def first_in_line(s: State, p: int, r: int, backfill_too: bool) -> int:
+    """The request of a pool's gateway that is next at replica r: by priority, then by turn; -1 for none.
+
+    Tenants over their share come after the others, and only where the replica may take them; with r of -1 they are
+    left out.
+    """
+    best, best_turn, best_over = -1, np.inf, False
     for tenant in range(s.counters[C_TENANTS]):
         head = s.lists[gateway(s, p, tenant), 0]
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
+        much = over(s, p, tenant)
+        if much and (r < 0 or not room_for(s, r, head)):
+            continue
         turn = turn_of(s, p, head)
         if best >= 0:
             mine, other = s.ti[tenant, M_PRIORITY], s.ti[s.qi[best, TENANT], M_PRIORITY]
-            if mine > other or (mine == other and turn >= best_turn):
+            behind = much and not best_over
+            level = much == best_over
+            if mine > other or (mine == other and (behind or (level and turn >= best_turn))):
                 continue
-        best, best_turn = head, turn
+        best, best_turn, best_over = head, turn, much
     return best
 
 
@@ -266,7 +259,7 @@ def nudge(s: State, p: int, t: float) -> None:
     """Someone else is first in line: replicas that have room for them look up at their next boundary."""
     for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
         if s.ri[r, R_KIND] == DECODE and s.ri[r, R_STEPS] > 1 and s.ri[r, R_STATE] == UP:
-            q = first_in_line(s, p, occupied(s, r) < s.pi[p, P_BACKFILL_SLOTS])
+            q = first_in_line(s, p, r, occupied(s, r) < s.pi[p, P_BACKFILL_SLOTS])
             if q >= 0 and has_room(s, r, q):
                 cut_short(s, r, t)
 
@@ -284,12 +277,13 @@ def take_in(s: State, r: int, t: float) -> None:
         unlink(s, q)
         ri[r, R_PROMISED] -= need(s, q)
         if t - s.qf[q, ENTERED] > s.pf[p, F_MAX_WAIT]:
+            hold(s, r, q, -1)
             shed(s, q, t)
         else:
             admit(s, r, q, t)
     queued = pi[p, P_QUEUED]
     while ri[r, R_STATE] == UP and pi[p, P_QUEUED] > 0:
-        q = first_in_line(s, p, occupied(s, r) < pi[p, P_BACKFILL_SLOTS])
+        q = first_in_line(s, p, r, occupied(s, r) < pi[p, P_BACKFILL_SLOTS])
         if q < 0:
             break
         if not has_room(s, r, q):
@@ -300,54 +294,10 @@ def take_in(s: State, r: int, t: float) -> None:
             shed(s, q, t)
         else:
             charge(s, p, q)
+            hold(s, r, q, 1)
             admit(s, r, q, t)
     if 0 < pi[p, P_QUEUED] < queued:
         nudge(s, p, t)
-
-
-@compiled
-def measured_seconds(s: State, p: int, tokens: int) -> float:
-    """Seconds of an iteration with so many prompt tokens, between the points of a measured table and beyond them."""
-    knots, n = s.knots, s.pi[p, P_KNOTS]
-    if tokens <= knots[p, 0, 0]:
-        return knots[p, 0, 1]
-    k = 1
-    while k < n - 1 and knots[p, k, 0] < tokens:
-        k += 1
-    share = (tokens - knots[p, k - 1, 0]) / (knots[p, k, 0] - knots[p, k - 1, 0])
-    return knots[p, k - 1, 1] + share * (knots[p, k, 1] - knots[p, k - 1, 1])
-
-
-@compiled
-def plan_prefill(s: State, r: int, p: int) -> float:
-    """Share the chunk among prompts in order of admission; seconds of that iteration at full speed.
-
-    Prompts and, where the pool mixes them, answers are worked on together: bytes are read once, arithmetic adds up.
-    """
-    ri, qi, pf = s.ri, s.qi, s.pf
-    mixed = s.pi[p, P_MIXED] == 1
-    batch = ri[r, R_BATCH] if mixed else 0
-    context = ri[r, R_CONTEXT] if mixed else 0
-    budget = max(s.pi[p, P_CHUNK] - batch, 1)
-    work, tokens = 0.0, 0
-    q = s.lists[s.counters[C_REPLICAS] + r, 0]
-    while q >= 0 and budget > 0:
-        start = qi[q, DONE]
-        take = min(budget, qi[q, N_IN] - start)
-        qi[q, TAKE] = take
-        budget -= take
-        tokens += take
-        end = start + take
-        work += pf[p, F_PF_TOKEN] * take + pf[p, F_PF_ATTENTION] * (float(end) * end - float(start) * start)
-        q = qi[q, NEXT]
-    if s.pi[p, P_KNOTS] > 0:
-        decoding = s.steps[p, batch, T_OVER] + s.steps[p, batch, T_MEM] + pf[p, F_MEM_K] * context if batch > 0 else 0.0
-        return measured_seconds(s, p, tokens) + work + decoding
-    together = tokens + batch
-    memory = s.steps[p, min(together, s.pi[p, P_SLOTS]), T_MEM] + pf[p, F_MEM_K] * context
-    work += pf[p, F_WORK] * batch + pf[p, F_WORK_K] * context
-    compute = work * (1.0 + pf[p, F_HALF] / together)
-    return s.steps[p, batch, T_OVER] + pf[p, F_TRAFFIC] * tokens + max(memory, compute)
 
 
 @compiled
