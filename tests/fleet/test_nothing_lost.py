@@ -118,6 +118,13 @@ class AnyFleet(RuleBasedStateMachine):
                 assert len(own) == 0 and s.lists[r, 2] == 0
         waiting = np.flatnonzero(status == c.WAITING)
         assert len(waiting) == s.lists[: self.replicas, 2].sum() + s.pi[:, c.P_QUEUED].sum()
+        for p in np.flatnonzero(s.pi[:, c.P_FAIR] == 1):
+            own = self.built.replicas_of(int(p))
+            held = s.held[own.start : own.stop]
+            placed = s.ri[own.start : own.stop, c.R_RESERVED] + s.ri[own.start : own.stop, c.R_PROMISED]
+            assert np.array_equal(held[:, :, c.H_TOKENS].sum(axis=1), placed)
+            assert np.array_equal(held[:, :, c.H_REQUESTS].sum(axis=0), s.standing[p, :, c.V_RUNNING])
+            assert s.standing[p, :, c.V_REQUESTS].sum() == s.pi[p, c.P_LOAD]
         made, prompts = unfinished_work(s)
         assert s.counters[c.C_MADE] - s.counters[c.C_LOST] - made == s.usage[:, :, c.U_OUT].sum()
         fresh = s.usage[:, :, c.U_IN] - s.usage[:, :, c.U_CACHED]
@@ -146,4 +153,4 @@ class AnyFleet(RuleBasedStateMachine):
 
 
 TestAnyFleet = AnyFleet.TestCase
-TestAnyFleet.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyFleet.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

@@ -39,7 +39,8 @@ def random_case(seed: int) -> tuple[dict[str, Any], fleet.Trace]:
         "chunk_tokens": int(rng.integers(10, 400)),
         "mixed": bool(rng.random() < 0.7),
         "queue": str(rng.choice(["central", "replica"])),
-        "fair": bool(rng.random() < 0.4),
+        "fair": bool(rng.random() < 0.5),
+        "fair_stretch": float(rng.choice([0.04, 0.5])),
         "router": str(rng.choice(c.ROUTERS)),
         "timing": timing,
         "error_share": float(rng.choice([0.0, 0.1])),
@@ -47,6 +48,8 @@ def random_case(seed: int) -> tuple[dict[str, Any], fleet.Trace]:
     }
     if rng.random() < 0.4:
         pool["max_wait_s"] = float(rng.uniform(0.2, 2.0))
+    if rng.random() < 0.2:
+        pool["queue_limit"] = int(rng.integers(0, 6))
     pools = [pool]
     kind = rng.random()
     config: dict[str, Any] = {"name": f"case {seed}"}
@@ -65,6 +68,7 @@ def random_case(seed: int) -> tuple[dict[str, Any], fleet.Trace]:
     config["tenant"] = [
         {"name": "x", "weight": 2.0, **patient},
         {"name": "y", "priority": int(rng.integers(0, 2)), "orphans": bool(rng.random() < 0.3), **patient},
+        *({"name": name, "share": 0.2} for name in ("z", "u", "v")[: rng.integers(0, 4)]),
     ]
     config["pool"] = pools
     trace = make_trace(

@@ -22,10 +22,14 @@ FAULTY = {("llama2-70b", 2, 512, 64)}
 """Model, chips, prompt, batch: the prompt time of this row is a sixth of the trend; named in the data's notes."""
 
 
+Cells = dict[tuple[int, int], tuple[float, float]]
+"""Prompt and token seconds by (prompt, batch)."""
+
+
 # ------------------------------------------------------------------ Splitwise
 
 
-def splitwise_cells(path: Path = SPLITWISE) -> dict[tuple[str, int], dict[tuple[int, int], tuple[float, float]]]:
+def splitwise_cells(path: Path = SPLITWISE) -> dict[tuple[str, int], Cells]:
     """Median prompt and token seconds on H100 by (model, chips) and (prompt, batch), faulty rows left out."""
     runs: dict[Any, list[tuple[float, float]]] = defaultdict(list)
     with gzip.open(path, "rt", encoding="utf-8") as file:
@@ -33,7 +37,7 @@ def splitwise_cells(path: Path = SPLITWISE) -> dict[tuple[str, int], dict[tuple[
             if row["hardware"] == HARDWARE:
                 key = (row["model"], int(row["tensor_parallel"]), int(row["prompt_size"]), int(row["batch_size"]))
                 runs[key].append((float(row["prompt_time"]) / 1e3, float(row["token_time"]) / 1e3))
-    cells: dict[tuple[str, int], dict[tuple[int, int], tuple[float, float]]] = defaultdict(dict)
+    cells: dict[tuple[str, int], Cells] = defaultdict(dict)
     for (model, chips, prompt, batch), times in runs.items():
         if (model, chips, prompt, batch) not in FAULTY:
             medians = tuple(statistics.median(column) for column in zip(*times, strict=True))
@@ -41,7 +45,19 @@ def splitwise_cells(path: Path = SPLITWISE) -> dict[tuple[str, int], dict[tuple[
     return dict(cells)
 
 
-def fit_prompt(cells: dict[tuple[int, int], tuple[float, float]]) -> tuple[Any, Any, float]:
+def runs_apart(path: Path = SPLITWISE) -> dict[tuple[Any, ...], float]:
+    """Longest over shortest run of each cell, less one, by model, chips, prompt, batch and which time."""
+    runs: dict[Any, list[float]] = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["hardware"] == HARDWARE:
+                cell = (row["model"], int(row["tensor_parallel"]), int(row["prompt_size"]), int(row["batch_size"]))
+                for what in ("prompt", "token"):
+                    runs[*cell, what].append(float(row[f"{what}_time"]))
+    return {cell: max(times) / min(times) - 1.0 for cell, times in runs.items()}
+
+
+def fit_prompt(cells: Cells) -> tuple[Any, Any, float]:
     """Knots of seconds by tokens in the iteration, and seconds per squared token of a prompt.
 
     Attention makes one long prompt dearer than several short ones of the same sum: its coefficient is that of least
@@ -63,7 +79,7 @@ def fit_prompt(cells: dict[tuple[int, int], tuple[float, float]]) -> tuple[Any, 
     return np.array(tokens), np.array([statistics.mean(sums[t]) for t in tokens]), attention
 
 
-def fit_token(cells: dict[tuple[int, int], tuple[float, float]]) -> tuple[Any, Any]:
+def fit_token(cells: Cells) -> tuple[Any, Any]:
     """Knots of seconds of an iteration by batch: the mean over cells of the same batch."""
     by_batch: dict[int, list[float]] = defaultdict(list)
     for (_, batch), (_, seconds) in cells.items():
@@ -91,8 +107,24 @@ def roofline(x: float, xs: Any, ys: Any) -> float:
     return float(min(max(ys[after - 1], ys[after] + slope * (x - xs[after])), straight(x, xs, ys)))
 
 
-def left_out(cells: dict[tuple[int, int], tuple[float, float]]) -> dict[tuple[int, int], tuple[float, float]]:
-    """Relative errors of prompt and token time of each cell, predicted from the others."""
+def growth(others: list[Cells], known: int, wanted: int) -> float | None:
+    """How many times as long an iteration of a larger batch takes than of a smaller one on other layouts: their mean;
+    None where no other layout has both."""
+    ratios = []
+    for cells in others:
+        batches, times = fit_token(cells)
+        by_batch = dict(zip(batches.tolist(), times.tolist(), strict=True))
+        if known in by_batch and wanted in by_batch:
+            ratios.append(by_batch[wanted] / by_batch[known])
+    return statistics.mean(ratios) if ratios else None
+
+
+def left_out(cells: Cells, others: list[Cells]) -> Cells:
+    """Relative errors of prompt and token time of each cell, predicted without it.
+
+    Beyond the largest batch that is left a straight line falls short, since arithmetic begins to weigh; there the time
+    grows as on the other layouts of the table.
+    """
     errors = {}
     for key in cells:
         rest = {k: v for k, v in cells.items() if k != key}
@@ -100,11 +132,13 @@ def left_out(cells: dict[tuple[int, int], tuple[float, float]]) -> dict[tuple[in
         batches, times = fit_token(rest)
         prompt = roofline(key[0] * key[1], tokens, seconds) + attention * key[1] * key[0] ** 2
         token = straight(key[1], batches, times)
+        if key[1] > batches[-1]:
+            token = (growth(others, int(batches[-1]), key[1]) or token / times[-1]) * times[-1]
         errors[key] = (prompt / cells[key][0] - 1.0, token / cells[key][1] - 1.0)
     return errors
 
 
-def replica_times(cells: dict[tuple[int, int], tuple[float, float]], prompt: int, batch: int) -> tuple[float, float]:
+def replica_times(cells: Cells, prompt: int, batch: int) -> tuple[float, float]:
     """Prompt and token seconds of a simulated replica with these timings: a batch of equal requests at once."""
     tokens, seconds, attention = fit_prompt(cells)
     batches, times = fit_token(cells)
@@ -130,8 +164,9 @@ def replica_times(cells: dict[tuple[int, int], tuple[float, float]], prompt: int
 def splitwise(path: Path = SPLITWISE) -> dict[str, Any]:
     """Largest errors of simulated replicas over the grid, and of cells left out; cells beyond 10 % by name."""
     worst, beyond, count, out_errors = 0.0, [], 0, []
-    for (model, chips), cells in splitwise_cells(path).items():
-        errors = left_out(cells)
+    table, apart = splitwise_cells(path), runs_apart(path)
+    for (model, chips), cells in table.items():
+        errors = left_out(cells, [other for layout, other in table.items() if layout != (model, chips)])
         for key, (prompt, token) in cells.items():
             found = replica_times(cells, *key)
             worst = max(worst, abs(found[0] / prompt - 1.0), abs(found[1] / token - 1.0))
@@ -139,7 +174,7 @@ def splitwise(path: Path = SPLITWISE) -> dict[str, Any]:
             out_errors += [abs(e) for e in errors[key]]
             for what, error in zip(("prompt", "token"), errors[key], strict=True):
                 if abs(error) > 0.10:
-                    beyond.append((model, chips, key[0], key[1], what, error))
+                    beyond.append((model, chips, key[0], key[1], what, error, apart[model, chips, *key, what]))
     return {
         "cells": count,
         "largest error of a simulated replica": worst,

@@ -21,7 +21,7 @@ TIMING = {
 """Seconds of a 70B model on two H200, rounded, so that these studies do not move with the physics."""
 GOOD_TENANTS = 7
 BURST = 100
-ENDLESS = 50
+ENDLESS = 1000
 
 
 def pool(replicas: int, **changes: Any) -> dict[str, Any]:
@@ -38,22 +38,32 @@ def tokens(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
 # ------------------------------------------------------------------ isolation
 
 
-def tenants_trace(rate: float, seconds: float, misbehaving: bool, seed: int) -> Trace:
-    """Seven well-behaved tenants and one that, if it misbehaves, sends 100 times as much for a minute, with contexts
-    of up to 60,000 tokens. The well-behaved requests are the same in both cases."""
+KINDS = ("100 times its load for a minute", "endless retries", "giant contexts", "all three at once")
+RETRIES_OF = ("endless retries", "all three at once")
+
+
+def tenants_trace(rate: float, seconds: float, kind: str | None, seed: int) -> Trace:
+    """Seven well-behaved tenants and one that misbehaves in one of the ways of `KINDS`, from a third of the time on.
+
+    The requests of the well-behaved are the same in all cases. Giant: prompts of 20,000 to 60,000 tokens, for one of
+    fifty requests where they come a hundredfold.
+    """
     parts = []
     for t in range(GOOD_TENANTS + 1):
         rng = np.random.default_rng([seed, t])
         n = int(rate * seconds)
         times = np.sort(rng.random(n) * seconds)
-        parts.append((times, *tokens(rng, n), [f"tenant-{t}"] * n))
-    if misbehaving:
+        n_in, n_out = tokens(rng, n)
+        if kind == "giant contexts" and t == GOOD_TENANTS:
+            n_in = np.where(times > seconds / 3, rng.integers(20_000, 60_000, n), n_in)
+        parts.append((times, n_in, n_out, [f"tenant-{t}"] * n))
+    if kind in ("100 times its load for a minute", "all three at once"):
         rng = np.random.default_rng([seed, 99])
         n = int(BURST * rate * 60.0)
         times = np.sort(seconds / 3 + 60.0 * rng.random(n))
         n_in, n_out = tokens(rng, n)
-        giant = rng.random(n) < 0.02
-        n_in = np.where(giant, rng.integers(20_000, 60_000, n), n_in)
+        if kind == "all three at once":
+            n_in = np.where(rng.random(n) < 0.02, rng.integers(20_000, 60_000, n), n_in)
         parts.append((times, n_in, n_out, [f"tenant-{GOOD_TENANTS}"] * n))
     times, n_in, n_out = (np.concatenate([part[k] for part in parts]) for k in range(3))
     names = np.concatenate([part[3] for part in parts])
@@ -61,57 +71,53 @@ def tenants_trace(rate: float, seconds: float, misbehaving: bool, seed: int) -> 
     return make_trace(times[order], n_in[order], n_out[order], tenant=list(names[order]), name="eight tenants")
 
 
-def isolation_fleet(fair: bool, bucket_too: bool, rate: float) -> dict[str, Any]:
-    """Weighted fair queueing or not, with a token bucket of one and a half times a tenant's usual rate or not."""
-    usual = rate * 720.0
-    bucket = {"tokens_per_s": 1.5 * usual, "burst_tokens": 20.0 * usual} if bucket_too else {}
-    rude = {"retries": ENDLESS, "retry_budget": 1000.0, "backoff_s": 0.5, "retry_rejected": True}
+def isolation_fleet(fair: bool, kind: str | None, replicas: int = 4) -> dict[str, Any]:
+    """Weighted fair queueing or not; who retries endlessly gives up after a second and asks again at once."""
+    rude = {"retries": ENDLESS, "retry_budget": 1000.0, "backoff_s": 0.05, "retry_rejected": True, "timeout_s": 1.0}
     return {
         "name": "isolation",
-        "drain_s": 7200.0,
-        "pool": [pool(4, fair=fair)],
+        "drain_s": 600.0,
+        "pool": [pool(replicas, fair=fair)],
         "tenant": [
-            {"name": f"tenant-{t}", **bucket, **(rude if t == GOOD_TENANTS else {})} for t in range(GOOD_TENANTS + 1)
+            {"name": f"tenant-{t}", **(rude if t == GOOD_TENANTS and kind in RETRIES_OF else {})}
+            for t in range(GOOD_TENANTS + 1)
         ],
     }
 
 
-def others_p99(result: FleetResult) -> float:
-    """99th percentile of the time to the end over requests of the well-behaved tenants."""
-    own = (result.requests.tenant != result.built.trace.tenants.index(f"tenant-{GOOD_TENANTS}")) & (
-        result.requests.status == c.SERVED
-    )
-    return float(np.percentile(result.requests.total_s[own], 99))
+def others_p99(result: FleetResult, measure: str) -> float:
+    """99th percentile of a time over requests of the well-behaved tenants; those not answered count as endless."""
+    own = result.requests.tenant != result.built.trace.tenants.index(f"tenant-{GOOD_TENANTS}")
+    times = np.where(result.requests.status == c.SERVED, getattr(result.requests, measure), np.inf)
+    return float(np.percentile(times[own], 99, method="higher"))
 
 
-def others_first(result: FleetResult) -> float:
-    """The same for the time to the first token."""
-    own = (result.requests.tenant != result.built.trace.tenants.index(f"tenant-{GOOD_TENANTS}")) & (
-        result.requests.status == c.SERVED
-    )
-    return float(np.percentile(result.requests.first_token_s[own], 99))
+MEASURES = {"total": "total_s", "first token": "first_token_s"}
+QUEUES = {"fair": True, "first come, first served": False}
 
 
-ISOLATION_KINDS = (
-    ("fair", True, True),
-    ("fair, no bucket", True, False),
-    ("first come, first served", False, False),
-)
-
-
-def isolation(seconds: float = 900.0, rate: float = 1.5, seed: int = 1) -> dict[str, float]:
+def isolation(
+    seconds: float = 900.0, rate: float = 4.5, seed: int = 1, kinds: tuple[str, ...] = KINDS
+) -> list[dict[str, Any]]:
     """Rise of the others' 99th percentiles when one tenant misbehaves, with and without fair queueing."""
-    calm, wild = (tenants_trace(rate, seconds, m, seed) for m in (False, True))
-    found = {}
-    for name, fair, bucket in ISOLATION_KINDS:
-        before, after = (simulate(isolation_fleet(fair, bucket, rate), trace, seed) for trace in (calm, wild))
-        found[f"{name}: total, p99 before, s"] = others_p99(before)
-        found[f"{name}: total, p99 after, s"] = others_p99(after)
-        found[f"{name}: total, change"] = others_p99(after) / others_p99(before) - 1.0
-        found[f"{name}: first token, p99 before, s"] = others_first(before)
-        found[f"{name}: first token, p99 after, s"] = others_first(after)
-        found[f"{name}: first token, change"] = others_first(after) / others_first(before) - 1.0
-    return found
+    rows = []
+    for queue, fair in QUEUES.items():
+        calm = simulate(isolation_fleet(fair, None), tenants_trace(rate, seconds, None, seed), seed)
+        for kind in kinds:
+            wild = simulate(isolation_fleet(fair, kind), tenants_trace(rate, seconds, kind, seed), seed)
+            for name, measure in MEASURES.items():
+                before, after = others_p99(calm, measure), others_p99(wild, measure)
+                rows.append(
+                    {
+                        "misbehaviour": kind,
+                        "queue": queue,
+                        "time": name,
+                        "before, s": before,
+                        "after, s": after,
+                        "change": after / before - 1.0,
+                    }
+                )
+    return rows
 
 
 # ------------------------------------------------------------------- overload

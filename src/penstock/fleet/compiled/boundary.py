@@ -112,7 +112,7 @@ def complete(s: State, q: int, r: int, t: float) -> None:
     qi = s.qi
     p = s.ri[r, R_POOL]
     qi[q, EMITTED] = qi[q, N_OUT]
-    leave_pool(s, q)
+    leave_pool(s, q, t)
     if qi[q, MARKED] == ORPHAN:
         forfeit(s, q)
         finalise(s, q, TIMED_OUT, t)
@@ -169,7 +169,7 @@ def end_of_prompt(s: State, q: int, r: int, t: float) -> None:
         complete(s, q, r, t)
     elif s.pi[p, P_ROLE] == PREFILL_ONLY:
         release(s, q, r)
-        leave_pool(s, q)
+        leave_pool(s, q, t)
         qi[q, STATUS] = TRANSFER
         qi[q, REPLICA] = -1
         set_timer(s, q, t + s.pf[p, F_TRANSFER] * qi[q, N_IN])
@@ -204,7 +204,7 @@ def after_prefill(s: State, r: int, t: float) -> None:
 def settle(s: State, q: int, t: float, mark: int) -> None:
     """End of a request that was taken out of its replica."""
     forfeit(s, q)
-    leave_pool(s, q)
+    leave_pool(s, q, t)
     if mark == LATE:
         fail_attempt(s, q, t, TIMED_OUT)
     else:
@@ -327,7 +327,7 @@ def evacuate(s: State, r: int, t: float) -> None:
 def _lose(s: State, q: int, r: int, t: float) -> None:
     release(s, q, r)
     mark = s.qi[q, MARKED]
-    leave_pool(s, q)
+    leave_pool(s, q, t)
     forfeit(s, q)
     if mark == GONE:
         finalise(s, q, CANCELLED, t)

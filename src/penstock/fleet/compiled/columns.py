@@ -109,8 +109,9 @@ IDLE, DECODE, PREFILL = range(3)
     P_CACHE,  # prefixes that the cache of a replica holds
     P_KNOTS,  # points of the pool's table of prompt times, 0 for the roofline
     P_FLIPPED,  # 1: who may start has changed in this event
-) = range(24)
-POOL_INTS = 24
+    P_OVERS,  # tenants over their share
+) = range(25)
+POOL_INTS = 25
 BOTH, PREFILL_ONLY, DECODE_ONLY = range(3)
 
 # pools, real numbers
@@ -139,9 +140,8 @@ BOTH, PREFILL_ONLY, DECODE_ONLY = range(3)
     F_PER_REQUEST,  # seconds that one more answer adds at most
     F_PER_TOKEN,  # and one more token of its context
     F_ACTIVE,  # weight of the tenants that were there lately
-    F_OVER,  # weight of those over their share
-) = range(25)
-POOL_FLOATS = 25
+) = range(24)
+POOL_FLOATS = 24
 
 # step table [pool, batch, column]
 T_OVER, T_MEM, T_CMP, T_CMP_K = range(4)
@@ -166,8 +166,8 @@ M_PRIORITY, M_RETRIES, M_ORPHANS, M_BACKFILL, M_RETRY_REJECTED = range(5)
 TENANT_INTS = 5
 
 # tenants at pools: what they have there, waiting and running
-V_REQUESTS, V_TOKENS, V_RUNNING, V_LAST, V_OVER = range(5)
-STANDINGS = 5
+V_REQUESTS, V_TOKENS, V_RUNNING, V_LAST, V_OVER, V_THERE, V_WORK, V_LEAKED, V_WANTS = range(9)
+STANDINGS = 9
 # tenants at replicas
 H_REQUESTS, H_TOKENS = range(2)
 

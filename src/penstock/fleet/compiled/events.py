@@ -143,7 +143,7 @@ def from_queue(s: State, q: int, t: float) -> None:
     r = s.qi[q, REPLICA]
     unlink(s, q)
     p = s.qi[q, POOL]
-    leave_pool(s, q)
+    leave_pool(s, q, t)
     if r >= 0:
         s.ri[r, R_PROMISED] -= need(s, q)
         hold(s, r, q, -1)

@@ -92,9 +92,9 @@ def finalise(s: State, q: int, status: int, t: float) -> None:
 
 
 @inlined
-def leave_pool(s: State, q: int) -> None:
+def leave_pool(s: State, q: int, t: float) -> None:
     s.pi[s.qi[q, POOL], P_LOAD] -= 1
-    leave(s, s.qi[q, POOL], q)
+    leave(s, s.qi[q, POOL], q, t)
 
 
 @compiled

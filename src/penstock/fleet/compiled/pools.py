@@ -79,7 +79,7 @@ from penstock.fleet.compiled.replica import (
     shed,
     start,
 )
-from penstock.fleet.compiled.sharing import enter, hold, need, over
+from penstock.fleet.compiled.sharing import crowd, enter, hold, need, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -94,14 +94,17 @@ def usable(s: State, r: int, t: float) -> bool:
 
 @compiled
 def least_loaded(s: State, p: int, t: float, q: int, only_room: bool) -> int:
-    """The replica with the fewest requests, the first of equals after a turning start; -1 for none."""
+    """The replica with the fewest requests, the first of equals after a turning start; -1 for none.
+
+    Those of tenants over their share do not count: they take what is left, and others are not to crowd elsewhere.
+    """
     first, count = s.pi[p, P_FIRST], s.pi[p, P_COUNT]
     best, best_load = -1, 1 << 60
     turn = s.pi[p, P_TURN] % count
     for k in range(count):
         r = first + (turn + k) % count
         if usable(s, r, t):
-            load = occupied(s, r)
+            load = occupied(s, r) - crowd(s, r)
             if load < best_load and (not only_room or has_room(s, r, q)):
                 best, best_load = r, load
     return best
@@ -137,7 +140,7 @@ def choose_replica(s: State, p: int, q: int, t: float) -> int:
     if router == POWER_OF_TWO:
         a = nth_usable(s, p, int(count * uniform(seed, q, 101 + attempt)), t)
         b = nth_usable(s, p, int(count * uniform(seed, q, 211 + attempt)), t)
-        return a if a < 0 or occupied(s, a) <= occupied(s, b) else b
+        return a if a < 0 or occupied(s, a) - crowd(s, a) <= occupied(s, b) - crowd(s, b) else b
     if s.qi[q, PREFIX] >= 0:
         home = nth_usable(s, p, int(count * uniform(0, s.qi[q, PREFIX], 307)), t)
         if home >= 0 and occupied(s, home) <= MOST_OVER_MEAN * pi[p, P_LOAD] / max(pi[p, P_UP], 1) + 1.0:

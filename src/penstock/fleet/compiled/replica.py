@@ -231,7 +231,7 @@ def admit(s: State, r: int, q: int, t: float) -> None:
 def shed(s: State, q: int, t: float) -> None:
     """A request that has waited too long, or met a full queue, is sent away."""
     orphan = s.qi[q, MARKED] == ORPHAN
-    leave_pool(s, q)
+    leave_pool(s, q, t)
     forfeit(s, q)
     if orphan:
         finalise(s, q, TIMED_OUT, t)

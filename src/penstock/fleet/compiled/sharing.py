@@ -2,14 +2,18 @@
 
 Fair queueing decides who starts next. It does not keep a tenant with a backlog from filling slots and memory, nor
 from lengthening every iteration that the others take part in: a batch is shared at once, not in turns. So tenants of a
-fair pool are held to two rules more.
+fair pool are held to more.
 
-A tenant is *over* while its requests, waiting ones counted, want more than its share of the pool's slots or memory;
-shares are by weight among the tenants that were there in the last minute. As long as those over are at most half of
-all by weight, they may together lengthen an iteration of the others by a small share only (`fair_stretch`): half of
-it by prompts, half by answers and their memory. When most are over the pool is too small, not somebody rude, and turns
-alone decide. In both cases an eighth of slots and memory stays free for tenants that are not over, and a tenant of
-which nothing runs may start one request, however large.
+What a tenant *wants* is the largest of three shares of its pool: of slots, of memory (requests that wait are counted),
+and of time, by a bucket into which the work of each call is poured when it comes and which leaks at half of the
+tenant's share. A tenant is *over* when it wants more than its share by weight among the tenants that were there in the
+last minute, and more than twice as much per weight as at least half of the others; until it wants less than a tenth of
+that. So where most want much, nobody is over: then the pool is too small, and turns alone decide.
+
+Tenants that are over come last. Together they may lengthen an iteration of the others by a small share only
+(`fair_stretch`), half of it by prompts, half by answers and their memory; they leave an eighth of slots and memory free
+and keep to half of the replicas.
+A tenant of which nothing runs may start one request, however large.
 
 Everything here changes at arrivals and ends only, so that skipping ahead over iterations stays exact.
 """
@@ -20,33 +24,50 @@ from penstock.fleet.compiled.columns import (
     C_FLIPPED,
     C_TENANTS,
     F_ACTIVE,
-    F_OVER,
     F_PER_REQUEST,
     F_PER_TOKEN,
+    F_PF_ATTENTION,
+    F_PF_TOKEN,
     F_SLACK,
     H_REQUESTS,
     H_TOKENS,
     N_IN,
     N_OUT,
     N_WEIGHT,
+    P_COUNT,
     P_FAIR,
+    P_FIRST,
     P_FLIPPED,
     P_MEMORY,
+    P_OVERS,
     P_SLOTS,
     P_UP,
     R_POOL,
     TENANT,
     V_LAST,
+    V_LEAKED,
     V_OVER,
     V_REQUESTS,
     V_RUNNING,
+    V_THERE,
     V_TOKENS,
+    V_WANTS,
+    V_WORK,
     State,
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
 
 REMEMBERED_S = 60.0
 """A tenant counts as there for so long after its last request; assumption, 10 to 600."""
+AHEAD_S = 5.0
+"""Seconds of its share of the pool's time by which a tenant may be ahead; assumption, 2 to 30."""
+LEAK = 0.5
+"""Part of its share of the pool's time that a tenant may take on and on, if it takes twice what others take; the rest
+of an iteration is overhead and reading of weights; assumption, 0.3 to 1."""
+RELEASED = 0.1
+"""Part of its share below which a tenant that was over no longer is; assumption, 0.05 to 0.5."""
+MOST_AHEAD = 12.0
+"""Times that at most, of the whole pool: what came longer ago is forgotten; assumption, 2 to 20."""
 KEPT_FREE = 0.125
 """Share of slots and memory of a replica that tenants over their share leave free; assumption, 0.05 to 0.3."""
 
@@ -71,22 +92,56 @@ def flip(s: State, p: int) -> None:
 
 
 @compiled
-def judge(s: State, p: int, tenant: int) -> None:
-    """Set whether a tenant is over its share."""
+def work_seconds(s: State, p: int, q: int) -> float:
+    """Seconds of a replica that a request takes, beside what an iteration takes anyway."""
+    n_in, n_out = s.qi[q, N_IN], s.qi[q, N_OUT]
+    prompt = s.pf[p, F_PF_TOKEN] * n_in + s.pf[p, F_PF_ATTENTION] * float(n_in) * n_in
+    return prompt + n_out * (s.pf[p, F_PER_REQUEST] + s.pf[p, F_PER_TOKEN] * n_in)
+
+
+@compiled
+def leak(s: State, p: int, tenant: int, t: float) -> None:
+    """The tenant's bucket of work leaks at a part of its share of the pool's time."""
     v = s.standing
-    share = s.tf[tenant, N_WEIGHT] / max(s.pf[p, F_ACTIVE], s.tf[tenant, N_WEIGHT])
-    up = max(s.pi[p, P_UP], 1)
-    many = v[p, tenant, V_REQUESTS] > share * s.pi[p, P_SLOTS] * up
-    found = many or v[p, tenant, V_TOKENS] > share * s.pi[p, P_MEMORY] * up
-    if found == (v[p, tenant, V_OVER] > 0.0):
-        return
-    v[p, tenant, V_OVER] = 1.0 if found else 0.0
-    total = 0.0
+    rate = LEAK * share_of(s, p, tenant) * max(s.pi[p, P_UP], 1)
+    v[p, tenant, V_WORK] = max(v[p, tenant, V_WORK] - rate * (t - v[p, tenant, V_LEAKED]), 0.0)
+    v[p, tenant, V_LEAKED] = t
+
+
+@inlined
+def share_of(s: State, p: int, tenant: int) -> float:
+    """A tenant's share by weight among those that were there lately."""
+    return s.tf[tenant, N_WEIGHT] / max(s.pf[p, F_ACTIVE], s.tf[tenant, N_WEIGHT])
+
+
+@compiled
+def dominates(s: State, p: int, tenant: int) -> bool:
+    """Whether a tenant wants more than twice as much per weight as others that have half of their weight together."""
+    v, mine = s.standing, 0.5 * s.standing[p, tenant, V_WANTS] / s.tf[tenant, N_WEIGHT]
+    below, all_others = 0.0, 0.0
     for other in range(s.counters[C_TENANTS]):
-        if v[p, other, V_OVER] > 0.0:
-            total += s.tf[other, N_WEIGHT]
-    s.pf[p, F_OVER] = total
-    flip(s, p)
+        weight = s.tf[other, N_WEIGHT]
+        if other != tenant and v[p, other, V_THERE] > 0.0:
+            all_others += weight
+            if v[p, other, V_WANTS] / weight < mine:
+                below += weight
+    return below > 0.0 and below >= 0.5 * all_others
+
+
+@compiled
+def judge(s: State, p: int, tenant: int, t: float) -> None:
+    """Set what a tenant wants and whether it is over its share."""
+    v, up = s.standing, float(max(s.pi[p, P_UP], 1))
+    leak(s, p, tenant, t)
+    slots = v[p, tenant, V_REQUESTS] / (s.pi[p, P_SLOTS] * up)
+    memory = v[p, tenant, V_TOKENS] / (s.pi[p, P_MEMORY] * up)
+    v[p, tenant, V_WANTS] = max(slots, memory, v[p, tenant, V_WORK] / (AHEAD_S * up))
+    was, share = v[p, tenant, V_OVER] > 0.0, share_of(s, p, tenant)
+    found = v[p, tenant, V_WANTS] > (RELEASED * share if was else share) and dominates(s, p, tenant)
+    if found != was:
+        v[p, tenant, V_OVER] = 1.0 if found else 0.0
+        s.pi[p, P_OVERS] += 1 if found else -1
+        flip(s, p)
 
 
 @compiled
@@ -99,25 +154,25 @@ def enter(s: State, p: int, q: int, t: float) -> None:
     v[p, tenant, V_TOKENS] += need(s, q)
     v[p, tenant, V_LAST] = t
     for other in range(s.counters[C_TENANTS]):
-        if v[p, other, V_REQUESTS] > 0.0 or t - v[p, other, V_LAST] <= REMEMBERED_S:
+        there = v[p, other, V_REQUESTS] > 0.0 or t - v[p, other, V_LAST] <= REMEMBERED_S
+        v[p, other, V_THERE] = 1.0 if there else 0.0
+        if there:
             total += s.tf[other, N_WEIGHT]
-    if total == s.pf[p, F_ACTIVE]:
-        judge(s, p, tenant)
-        return
     s.pf[p, F_ACTIVE] = total
-    for other in range(s.counters[C_TENANTS]):
-        judge(s, p, other)
-    flip(s, p)
+    leak(s, p, tenant, t)
+    most = MOST_AHEAD * AHEAD_S * max(s.pi[p, P_UP], 1)
+    v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work_seconds(s, p, q), most)
+    judge(s, p, tenant, t)
 
 
 @compiled
-def leave(s: State, p: int, q: int) -> None:
+def leave(s: State, p: int, q: int, t: float) -> None:
     """A request leaves a pool."""
     if s.pi[p, P_FAIR] == 1:
         tenant = s.qi[q, TENANT]
         s.standing[p, tenant, V_REQUESTS] -= 1.0
         s.standing[p, tenant, V_TOKENS] -= need(s, q)
-        judge(s, p, tenant)
+        judge(s, p, tenant, t)
 
 
 @compiled
@@ -133,12 +188,6 @@ def hold(s: State, r: int, q: int, change: int) -> None:
             flip(s, p)
 
 
-@inlined
-def minority(s: State, p: int) -> bool:
-    """Whether those over their share are at most half of the tenants by weight."""
-    return s.pf[p, F_OVER] <= 0.5 * s.pf[p, F_ACTIVE]
-
-
 @compiled
 def room_for(s: State, r: int, q: int) -> bool:
     """Whether a replica may take a request without its tenant, and others over their share, troubling the rest."""
@@ -147,6 +196,10 @@ def room_for(s: State, r: int, q: int) -> bool:
         return True
     if s.counters[C_TENANTS] == 1:
         return True
+    # a replica that works on nothing else starts a newcomer at once: they keep to half of the replicas
+    aside = 2 * (r - s.pi[p, P_FIRST]) >= s.pi[p, P_COUNT]
+    if aside and 2 * s.pi[p, P_UP] > s.pi[p, P_COUNT]:
+        return False
     requests, tokens = 1, need(s, q)
     for other in range(s.counters[C_TENANTS]):
         if over(s, p, other):
@@ -155,7 +208,18 @@ def room_for(s: State, r: int, q: int) -> bool:
     if requests > max((1.0 - KEPT_FREE) * s.pi[p, P_SLOTS], 1.0) or tokens > (1.0 - KEPT_FREE) * s.pi[p, P_MEMORY]:
         return False
     felt = requests * s.pf[p, F_PER_REQUEST] + tokens * s.pf[p, F_PER_TOKEN]
-    return felt <= s.pf[p, F_SLACK] or not minority(s, p)
+    return felt <= s.pf[p, F_SLACK]
+
+
+@compiled
+def crowd(s: State, r: int) -> int:
+    """Requests of tenants over their share on a replica."""
+    p, found = s.ri[r, R_POOL], 0
+    if s.pi[p, P_FAIR] == 1 and s.pi[p, P_OVERS] > 0:
+        for tenant in range(s.counters[C_TENANTS]):
+            if over(s, p, tenant):
+                found += s.held[r, tenant, H_REQUESTS]
+    return found
 
 
 @compiled
@@ -166,4 +230,4 @@ def watched(s: State, r: int) -> bool:
     for tenant in range(s.counters[C_TENANTS]):
         if not over(s, p, tenant):
             others += s.held[r, tenant, H_REQUESTS]
-    return others > 0 and minority(s, p)
+    return others > 0
