@@ -176,7 +176,7 @@ def test_a_breaker_turns_away_from_a_bad_replica() -> None:
     def sick(view: FleetView, request: Request) -> int | None:
         return None
 
-    trace = poisson(10.0, 3000, 12)
+    trace = poisson(10.0, 900, 12)
     from penstock.fleet.build import build
     from penstock.fleet.config import load_config
     from penstock.fleet.result import gather
@@ -266,9 +266,9 @@ def test_a_router_and_a_scaler_written_in_python() -> None:
 
 def test_spot_capacity_is_taken_back_with_notice() -> None:
     config = chat(4, spot=True, cold_start_s=5.0) | {"failures": {"spot_mtbf_h": 0.05, "spot_notice_s": 20.0}}
-    result = fleet.simulate(config, poisson(4.0, 2000, 18), 1)
+    result = fleet.simulate(config, poisson(4.0, 1000, 18), 1)
     assert result.pools["mean_replicas"][0] < 4.0
-    assert result.summary["served"] + result.summary["failed"] + result.summary["rejected"] == 2000
+    assert result.summary["served"] + result.summary["failed"] + result.summary["rejected"] == 1000
 
 
 @settings(max_examples=20, deadline=None)

@@ -59,6 +59,18 @@ def test_a_large_tenant_that_crowds_nobody_is_left_alone() -> None:
     assert mean_time(fair) == pytest.approx(mean_time(plain), rel=0.02)
 
 
+def test_tenants_whose_weights_fit_their_loads_are_left_alone_in_a_busy_pool() -> None:
+    trace = flood([14.0, 8.0], 300.0, 8)
+    results = []
+    for fair in (True, False):
+        config = fair_chat(2, fair=fair, queue="central", max_wait_s=3.0)
+        config["tenant"][0]["weight"], config["tenant"][1]["weight"] = 14.0, 8.0
+        results.append(fleet.simulate(config, trace, 1))
+    fair_one, plain = results
+    assert fair_one.summary["rejected"] <= plain.summary["rejected"] + 0.01 * len(trace)
+    assert fair_one.summary["first_token_p99_s"] < 1.3 * plain.summary["first_token_p99_s"]
+
+
 def test_a_backlog_is_worked_off_at_full_speed_once_the_others_have_gone() -> None:
     """The others send for a minute; a backlog of 3,000 requests is done soon after, not at the pace of the slack."""
     busy = flood([100.0], 30.0, 4)

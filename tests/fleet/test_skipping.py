@@ -14,7 +14,8 @@ from penstock.fleet.config import load_config
 from penstock.fleet.simulation import run
 from penstock.fleet.trace import make_trace
 
-CASES = 1000
+CASES = 300
+"""Of the thousand that the validation page counts (`python -m tools.fleet_validation`)."""
 COUNTED = (c.C_ITERATIONS, c.C_MADE, c.C_LOST, c.C_PREFILLED, c.C_PREFILL_LOST, c.C_RETRIES, c.C_ESCALATED)
 
 
@@ -88,7 +89,7 @@ def outcome(config: dict[str, Any], trace: fleet.Trace, seed: int) -> State:
     return built.state
 
 
-def test_a_thousand_random_cases_are_equal() -> None:
+def test_random_cases_are_equal() -> None:
     skipped = 0
     for seed in range(CASES):
         config, trace = random_case(seed)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.fleet.fit import design, fit_rows, measured
+from penstock.fleet.fit import Place, carried, design, fit_rows, full_cost_usd_per_mtok
 from penstock.fleet.surface import QUANTITIES, RANGES, TERMS, bundled, evaluate, features, read_surface
 
 inside = {name: st.floats(low, high) for name, (low, high) in RANGES.items()}
@@ -23,12 +23,11 @@ def test_the_bundled_error_is_small() -> None:
 
 
 def test_a_fresh_fleet_lies_within_the_error() -> None:
-    point = (6.0, 3.0, 0.1, 0.0)
-    found, told = measured(*point, seed=991), evaluate(*point)
-    assert abs(found["utilisation"] - told.utilisation) <= 1.5 * told.utilisation_error
-    assert abs(1.0 - found["unavailability"] - told.availability) <= 1.5 * told.availability_error
-    cost = found["full_cost_usd_per_mtok"] / found["utilisation"]
-    assert told.cost_usd_per_mtok == pytest.approx(cost, rel=0.35)
+    place = Place(6, 3.0, 0.1, 0.0, 991)
+    told = evaluate(6.0, 3.0, 0.1, 0.0)
+    found = carried(place)
+    assert abs(found - told.utilisation) <= 1.5 * told.utilisation_error
+    assert told.cost_usd_per_mtok == pytest.approx(full_cost_usd_per_mtok(place) / found, rel=0.35)
 
 
 def test_larger_pools_are_used_better_and_bursts_worse() -> None:

@@ -22,18 +22,41 @@ Written by `python -m tools.fleet_validation`; no figure is typed by hand. Speed
 """
 PAIRS = ((1, 0.5), (2, 1.0), (3, 2.0), (10, 8.0), (50, 45.0), (100, 90.0), (200, 180.0))
 PHYSICS_R19 = {1: (0.225, 1.53), 4: (0.109, 1.24), 16: (0.057, 1.13), 64: (0.029, 1.06), 256: (0.014, 1.03)}
+SKIPPING_CASES = 1000
 ISOLATION_RATES = (1.5, 4.5)
 """Requests a second and tenant: a fifth and half of what the pool can serve."""
 AZURE = fidelity.SHARED / "azure_llm_2023_conv.csv.gz"
 
 
+def sections() -> dict[str, Callable[[], str]]:
+    """The parts of the page by name, in order."""
+    parts = (erlang, skipping, reference, splitwise, mlperf, pooling, metering, isolation, overload, surface)
+    return {part.__name__: part for part in parts}
+
+
 def render(provenance: Iterable[str], say: Say) -> str:
     """The page."""
     parts = [HEAD, "\n".join(provenance)]
-    for section in (erlang, skipping, reference, splitwise, mlperf, pooling, metering, isolation, overload, surface):
-        say(section.__name__)
+    for name, section in sections().items():
+        say(name)
         parts.append(section())
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def renewed(page: str, names: Sequence[str], measured: str, say: Say) -> str:
+    """The page with some parts measured again; these say when. Raises KeyError for a name that is none of them."""
+    head, *parts = page.split("\n## ")
+    for name in names:
+        section = sections()[name]
+        say(name)
+        title, _, rest = section().strip().removeprefix("## ").partition("\n\n")
+        text = f"{title}\n\n{measured}\n\n{rest}\n"
+        place = next((k for k, part in enumerate(parts) if part.partition("\n")[0] == title), None)
+        if place is None:
+            parts.append(text)
+        else:
+            parts[place] = text
+    return "\n\n## ".join([head.strip(), *(part.strip() for part in parts)]) + "\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -80,10 +103,10 @@ def erlang() -> str:
 
 def skipping() -> str:
     """Skipping ahead against iterating."""
-    from test_skipping import CASES, outcome, random_case, without_skipping
+    from test_skipping import outcome, random_case, without_skipping
 
     worst, equal = 0.0, 0
-    for seed in range(CASES):
+    for seed in range(SKIPPING_CASES):
         config, trace = random_case(seed)
         a, b = (outcome(v, trace, seed) for v in (config, without_skipping(config)))
         same = all(np.array_equal(a.qi[:, k], b.qi[:, k]) for k in (STATUS, REPLICA, ATTEMPT))
@@ -92,7 +115,7 @@ def skipping() -> str:
     return (
         "## Skipping ahead over identical iterations\n\nRandom small fleets with every router and queue, "
         "tight memory, shedding, timeouts, failures, power caps, cascades and splits, each run both ways.\n\n"
-        + table(("cases", "equal in outcome and place", "largest gap of a time, s"), [(CASES, equal, worst)])
+        + table(("cases", "equal in outcome and place", "largest gap of a time, s"), [(SKIPPING_CASES, equal, worst)])
     )
 
 

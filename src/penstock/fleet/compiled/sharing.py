@@ -5,8 +5,8 @@ from lengthening every iteration that the others take part in: a batch is shared
 fair pool are held to more.
 
 What a tenant *wants* is the largest of three shares of its pool: of slots, of memory (requests that wait are counted),
-and of time, by a bucket into which the work of each call is poured when it comes and which leaks at half of the
-tenant's share. A tenant is *over* when it wants more than its share by weight among the tenants that were there in the
+and of time, by a bucket into which the work of each call is poured when it comes and which leaks at the tenant's
+share. A tenant is *over* when it wants more than its share by weight among the tenants that were there in the
 last minute, and more than twice as much per weight as at least half of the others; until it wants less than a tenth of
 that. So where most want much, nobody is over: then the pool is too small, and turns alone decide.
 
@@ -31,6 +31,7 @@ from penstock.fleet.compiled.columns import (
     F_SLACK,
     H_REQUESTS,
     H_TOKENS,
+    M_BACKFILL,
     N_IN,
     N_OUT,
     N_WEIGHT,
@@ -61,9 +62,6 @@ REMEMBERED_S = 60.0
 """A tenant counts as there for so long after its last request; assumption, 10 to 600."""
 AHEAD_S = 5.0
 """Seconds of its share of the pool's time by which a tenant may be ahead; assumption, 2 to 30."""
-LEAK = 0.5
-"""Part of its share of the pool's time that a tenant may take on and on, if it takes twice what others take; the rest
-of an iteration is overhead and reading of weights; assumption, 0.3 to 1."""
 RELEASED = 0.1
 """Part of its share below which a tenant that was over no longer is; assumption, 0.05 to 0.5."""
 MOST_AHEAD = 12.0
@@ -101,9 +99,9 @@ def work_seconds(s: State, p: int, q: int) -> float:
 
 @compiled
 def leak(s: State, p: int, tenant: int, t: float) -> None:
-    """The tenant's bucket of work leaks at a part of its share of the pool's time."""
+    """The tenant's bucket of work leaks at its share of the pool's time."""
     v = s.standing
-    rate = LEAK * share_of(s, p, tenant) * max(s.pi[p, P_UP], 1)
+    rate = share_of(s, p, tenant) * max(s.pi[p, P_UP], 1)
     v[p, tenant, V_WORK] = max(v[p, tenant, V_WORK] - rate * (t - v[p, tenant, V_LEAKED]), 0.0)
     v[p, tenant, V_LEAKED] = t
 
@@ -137,7 +135,8 @@ def judge(s: State, p: int, tenant: int, t: float) -> None:
     memory = v[p, tenant, V_TOKENS] / (s.pi[p, P_MEMORY] * up)
     v[p, tenant, V_WANTS] = max(slots, memory, v[p, tenant, V_WORK] / (AHEAD_S * up))
     was, share = v[p, tenant, V_OVER] > 0.0, share_of(s, p, tenant)
-    found = v[p, tenant, V_WANTS] > (RELEASED * share if was else share) and dominates(s, p, tenant)
+    found = s.ti[tenant, M_BACKFILL] == 0 and dominates(s, p, tenant)
+    found = found and v[p, tenant, V_WANTS] > (RELEASED * share if was else share)
     if found != was:
         v[p, tenant, V_OVER] = 1.0 if found else 0.0
         s.pi[p, P_OVERS] += 1 if found else -1
@@ -145,20 +144,28 @@ def judge(s: State, p: int, tenant: int, t: float) -> None:
 
 
 @compiled
+def look_round(s: State, p: int, t: float) -> None:
+    """Set which tenants are there, and their weight; those of plan batch have rules of their own and do not count."""
+    v, total = s.standing, 0.0
+    for tenant in range(s.counters[C_TENANTS]):
+        there = v[p, tenant, V_REQUESTS] > 0.0 or t - v[p, tenant, V_LAST] <= REMEMBERED_S
+        there = there and s.ti[tenant, M_BACKFILL] == 0
+        v[p, tenant, V_THERE] = 1.0 if there else 0.0
+        if there:
+            total += s.tf[tenant, N_WEIGHT]
+    s.pf[p, F_ACTIVE] = total
+
+
+@compiled
 def enter(s: State, p: int, q: int, t: float) -> None:
     """A request comes to a pool: its tenant is there, and may now be over."""
     if s.pi[p, P_FAIR] == 0:
         return
-    v, tenant, total = s.standing, s.qi[q, TENANT], 0.0
+    v, tenant = s.standing, s.qi[q, TENANT]
     v[p, tenant, V_REQUESTS] += 1.0
     v[p, tenant, V_TOKENS] += need(s, q)
     v[p, tenant, V_LAST] = t
-    for other in range(s.counters[C_TENANTS]):
-        there = v[p, other, V_REQUESTS] > 0.0 or t - v[p, other, V_LAST] <= REMEMBERED_S
-        v[p, other, V_THERE] = 1.0 if there else 0.0
-        if there:
-            total += s.tf[other, N_WEIGHT]
-    s.pf[p, F_ACTIVE] = total
+    look_round(s, p, t)
     leak(s, p, tenant, t)
     most = MOST_AHEAD * AHEAD_S * max(s.pi[p, P_UP], 1)
     v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work_seconds(s, p, q), most)
@@ -172,6 +179,7 @@ def leave(s: State, p: int, q: int, t: float) -> None:
         tenant = s.qi[q, TENANT]
         s.standing[p, tenant, V_REQUESTS] -= 1.0
         s.standing[p, tenant, V_TOKENS] -= need(s, q)
+        look_round(s, p, t)
         judge(s, p, tenant, t)
 
 
