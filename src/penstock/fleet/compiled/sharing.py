@@ -7,8 +7,8 @@ fair pool are held to more.
 What a tenant *wants* is the largest of three shares of its pool: of slots, of memory (requests that wait are counted),
 and of time, by a bucket into which the work of each call is poured when it comes and which leaks at the tenant's
 share. A tenant is *over* when it wants more than its share by weight among the tenants that were there in the
-last minute, and more than twice as much per weight as at least half of the others; until it wants less than a tenth of
-that. So where most want much, nobody is over: then the pool is too small, and turns alone decide.
+last minute, and more than twice as much per weight as at least half of the others, who have no backlog; until it wants
+less than a tenth of that. So where most want much, nobody is over: then the pool is too small, and turns alone decide.
 
 Tenants that are over come last. Together they may lengthen an iteration of the others by a small share only
 (`fair_stretch`), half of it by prompts, half by answers and their memory; they leave an eighth of slots and memory free
@@ -62,6 +62,8 @@ REMEMBERED_S = 60.0
 """A tenant counts as there for so long after its last request; assumption, 10 to 600."""
 AHEAD_S = 5.0
 """Seconds of its share of the pool's time by which a tenant may be ahead; assumption, 2 to 30."""
+BACKLOG = 2.0
+"""A tenant that wants so many times its share has a backlog; assumption, 1.5 to 4."""
 RELEASED = 0.1
 """Part of its share below which a tenant that was over no longer is; assumption, 0.05 to 0.5."""
 MOST_AHEAD = 12.0
@@ -114,14 +116,18 @@ def share_of(s: State, p: int, tenant: int) -> float:
 
 @compiled
 def dominates(s: State, p: int, tenant: int) -> bool:
-    """Whether a tenant wants more than twice as much per weight as others that have half of their weight together."""
+    """Whether a tenant wants more than twice as much per weight as others that have half of their weight together.
+
+    Others with a backlog of their own do not count: among those the turns of fair queueing share by weight.
+    """
     v, mine = s.standing, 0.5 * s.standing[p, tenant, V_WANTS] / s.tf[tenant, N_WEIGHT]
     below, all_others = 0.0, 0.0
     for other in range(s.counters[C_TENANTS]):
         weight = s.tf[other, N_WEIGHT]
         if other != tenant and v[p, other, V_THERE] > 0.0:
             all_others += weight
-            if v[p, other, V_WANTS] / weight < mine:
+            no_backlog = v[p, other, V_WANTS] <= BACKLOG * share_of(s, p, other)
+            if no_backlog and v[p, other, V_WANTS] / weight < mine:
                 below += weight
     return below > 0.0 and below >= 0.5 * all_others
 
