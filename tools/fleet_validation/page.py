@@ -245,7 +245,7 @@ def surface() -> str:
     rows = [(name, error) for name, error in found.errors.items()]
     return (
         "## Surface for the economy\n\n"
-        "A fit to simulated fleets ([0013](../decisions/0013-fleet-simulator.md) says which). "
+        "What `penstock fleet fit` writes ([0013](../decisions/0013-fleet-simulator.md)). "
         "Largest errors of points left out one at a time, in units of the quantity.\n\n"
         + table(("quantity", "largest error"), rows)
     )

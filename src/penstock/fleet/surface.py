@@ -22,6 +22,8 @@ import numpy as np
 from penstock.fleet.trace import Floats
 
 FILE = Path(__file__).with_name("surface.csv")
+POINTS = Path(__file__).with_name("surface_points.csv")
+"""The simulated fleets that the surface rests on, as `penstock fleet fit` writes them."""
 TERMS = (
     "1",
     "x1",
