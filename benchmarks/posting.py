@@ -60,7 +60,7 @@ def bundled(paths: int, quarters: int, seed: int = 7) -> Ledger:
 
 def by_penstock(work: Ledger) -> Accounts:
     """The kernels of the engine, all paths at once."""
-    from penstock.money import kernels
+    from penstock.money import clearing, kernels
 
     ties, paths = len(work.payer), work.activity.shape[2]
     owed, due, paid = (np.zeros((ties, paths)) for _ in range(3))
@@ -72,10 +72,10 @@ def by_penstock(work: Ledger) -> Accounts:
     rank, deferred = np.zeros(ties, dtype=np.intp), np.zeros(ties, dtype=np.bool_)
     for activity in work.activity:
         kernels.spread(np.ascontiguousarray(activity), work.payer, work.flow, 0, ties, billed, work.payee, received)
-        kernels.fall_due(
+        clearing.fall_due(
             owed, billed, work.collection, deferred, let_stand, work.payer, work.payer, work.payee, due, dues, income
         )
-        kernels.settle_bills(due, share, work.payer, work.payee, rank, billed, owed, paid, cash, worth, rise)
+        clearing.settle_bills(due, share, work.payer, work.payee, rank, billed, owed, paid, cash, worth, rise)
     return Accounts(cash, worth, owed)
 
 

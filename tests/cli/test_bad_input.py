@@ -293,7 +293,8 @@ USAGE = {
     "unknown command of a group": Case(
         "runs lst",
         2,
-        "runs: found 'lst'; expected one of list, verify, repair, diff, gc; nearest list (see `penstock runs --help`)",
+        "runs: found 'lst'; expected one of list, verify, repair, diff, pull, query, gc; nearest list "
+        "(see `penstock runs --help`)",
     ),
     "no paths": Case(
         "run --paths 0", 2, "--paths: found 0; expected a whole number of 1 or more (see `penstock run --help`)"

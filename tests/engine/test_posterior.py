@@ -20,6 +20,23 @@ from penstock.world import load_world
 DAY = dt.date(2025, 12, 31)
 
 
+@pytest.fixture(autouse=True)
+def in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The draws as they would be taken, whether or not they are in force today."""
+    found = shipped()
+    assert found is not None
+    monkeypatch.setattr(posterior, "shipped", lambda: replace(found, in_force=True))
+
+
+def test_draws_that_are_not_in_force_move_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = shipped()
+    assert found is not None
+    monkeypatch.setattr(posterior, "shipped", lambda: replace(found, in_force=False))
+    assert posterior_for(DAY, assumptions()) is None
+    assert posterior.posterior_digest(DAY) == ""
+    assert prepare(load_world(), quarters=1).posterior is None
+
+
 def test_paths_take_draws_in_proportion_to_their_weight() -> None:
     draws = PosteriorDraws(("a", "b"), np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]), np.array([0.5, 0.6, 1.0]))
     uniforms = (np.arange(1000) + 0.5) / 1000
@@ -83,7 +100,7 @@ def test_the_draws_are_part_of_what_a_run_is(monkeypatch: pytest.MonkeyPatch) ->
     assert own["posterior"] and not wide["posterior"]
     found = shipped()
     assert found is not None
-    monkeypatch.setattr(posterior, "shipped", lambda: replace(found, digest="0" * 64))
+    monkeypatch.setattr(posterior, "shipped", lambda: replace(found, digest="0" * 64, in_force=True))
     other = identity(world, [], prior=False, **options)  # type: ignore[arg-type]
     assert identity_hash(other) != identity_hash(own)
 

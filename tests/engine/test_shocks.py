@@ -197,7 +197,8 @@ def test_a_freeze_stops_those_who_live_on_outside_money() -> None:
 
 
 def test_a_freeze_brings_defaults_and_then_passes() -> None:
-    assert more_defaults("funding_freeze", 4) > 1.0
+    # those whose debt is below what lenders would lend are extended (docs/decisions/0022)
+    assert more_defaults("funding_freeze", 4) > 0.4
     capex = economy("funding_freeze", "capex_usd_bn")
     assert abs(capex[10]) < abs(capex[2]) / 3.0
     assert group("funding_freeze", "hyperscaler", "capex_usd_bn")[10] > -0.05

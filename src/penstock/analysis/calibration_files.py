@@ -25,6 +25,8 @@ def write_draws(found: Calibration, folder: Path) -> None:
     write_json(
         folder / ABOUT,
         {
+            # a person puts draws in force, having read the page
+            "in_force": False,
             "known_from": found.until.isoformat(),
             "world": {"name": found.world.name, "as_of": found.world.as_of.isoformat(), "hash": found.world.hash},
             "paths": found.posterior.paths,

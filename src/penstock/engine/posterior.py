@@ -1,5 +1,8 @@
 """Draws of the calibration that come with the package, and which of their parameters a run may take.
 
+They are in force only where `posterior.json` says so (`in_force`): a person decides that, having read what the fit says
+of itself (docs/decisions/0021). Where they are not, every run draws from the margins of the table.
+
 `posterior.csv` holds weighted draws, a column a parameter that the data inform; `posterior.json` says from when they
 are known (the last day of the data that they were fitted to) and the prior of every parameter that was calibrated. Path
 n takes a draw with probability proportional to its weight, keyed by seed and path; a parameter that was calibrated and
@@ -58,6 +61,8 @@ class Shipped:
     known_from: dt.date
     rows: Mapping[str, tuple[float, ...]]
     digest: str
+    in_force: bool = False
+    """whether runs take them"""
 
 
 def prior_of(row: Assumption) -> tuple[float, ...]:
@@ -83,13 +88,14 @@ def shipped() -> Shipped | None:
         dt.date.fromisoformat(about["known_from"]),
         {name: tuple(row) for name, row in about["prior"].items()},
         digest,
+        bool(about["in_force"]),
     )
 
 
 def posterior_for(as_of: dt.date, table: Mapping[str, Assumption]) -> PosteriorDraws | None:
     """The draws that a world of a day with these parameters may take; None where there are none."""
-    found = shipped()
-    if found is None or as_of < found.known_from:
+    found = _for_runs(as_of)
+    if found is None:
         return None
     same = {name for name, row in table.items() if found.rows.get(name) == prior_of(row)}
     if not same:
@@ -111,5 +117,10 @@ def path_parameters(
 
 def posterior_digest(as_of: dt.date) -> str:
     """SHA-256 of the draws that runs of a day take, '' where they take none: part of what a run is."""
+    found = _for_runs(as_of)
+    return "" if found is None else found.digest
+
+
+def _for_runs(as_of: dt.date) -> Shipped | None:
     found = shipped()
-    return "" if found is None or as_of < found.known_from else found.digest
+    return found if found is not None and found.in_force and as_of >= found.known_from else None

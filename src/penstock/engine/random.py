@@ -98,7 +98,14 @@ def _paths_last(drawn: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(
-    numba.void(numba.float64[:, :, ::1], numba.intp[::1], numba.intp, numba.float64[:, :, ::1]), cache=True, nogil=True
+    numba.void(
+        numba.float64[:, :, ::1],
+        numba.types.Array(numba.intp, 1, "C", readonly=True),
+        numba.intp,
+        numba.float64[:, :, ::1],
+    ),
+    cache=True,
+    nogil=True,
 )
 def _set_lanes(drawn: np.ndarray, columns: np.ndarray, first: int, out: np.ndarray) -> None:
     """Set `out[quarter, firm, first + row]` to `drawn[row, quarter, columns[firm]]`."""

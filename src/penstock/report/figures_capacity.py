@@ -74,9 +74,9 @@ def _ties(world: World) -> pd.DataFrame:
 
 def _figure(world: World, unit: Unit, ties: pd.DataFrame) -> Figure | None:
     held = ties[ties["quantity_unit"].isin(unit.factors)]
-    held = held.assign(amount=held["quantity"] * held["quantity_unit"].map(unit.factors))
     if held.empty:
         return None
+    held = held.assign(amount=held["quantity"] * held["quantity_unit"].map(unit.factors))
     rows: list[list[object]] = []
     for (provider, receiver), group in held.groupby(["provider", "receiver"], sort=True):
         back = RANK[str(provider)] >= RANK[str(receiver)]
