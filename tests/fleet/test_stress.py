@@ -10,7 +10,10 @@ from tools.fleet_validation.stress import KINDS, isolation, overload
 def test_a_misbehaving_tenant_leaves_the_others_alone_under_fair_queueing(kind: str) -> None:
     for row in isolation(seconds=600.0, kinds=(kind,)):
         if row["queue"] == "fair":
-            assert -0.1 < row["change"] < 0.05, row
+            # latency moves neither way; first tokens may come sooner, for a tenant over its share waits (fleet.md)
+            assert row["change"] < 0.05, row
+            if row["time"] == "total":
+                assert abs(row["change"]) < 0.05, row
         else:
             assert row["change"] > 0.5, row
 
