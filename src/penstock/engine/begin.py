@@ -250,7 +250,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["order_share"] = base[named] / spent
     cache["order_tie"] = named
     cache["order_owner"] = np.ascontiguousarray(row_of[payer[named]], dtype=np.intp)
-    cache["order_supplier"] = np.ascontiguousarray(payee[named], dtype=np.intp)
+    cache["designers"], place = np.unique(payee[named], return_inverse=True)
+    cache["order_designer"] = np.ascontiguousarray(place, dtype=np.intp)
     sold = np.zeros((layout.unit_count, 1))
     np.add.at(sold, payee[named], cache["order_share"] * state.fleet.backlog[cache["order_owner"], :1])
     cache["capacity_share"] = sold / np.maximum(sold.sum(), TINY)

@@ -36,24 +36,29 @@ class ClaimOutcomes:
         """Keep what a finished quarter cut."""
         if not now.written_down:
             return
-        shape = self._claims.shape
-        claims, lost = np.zeros(shape), np.zeros(shape)
+        cuts = [cut for cut in now.written_down if cut[0] != "called_of"]
+        ends = {name: now.results[name][:2] for name in ("resolved", "liquidated") if name in now.results}
+        numbers = [self._number(firms, lanes) for _, firms, lanes, _, _, _ in cuts]
+        pairs = np.unique(np.concatenate([*numbers, *(self._number(*pair) for pair in ends.values())]))
+        claims, lost = np.zeros((2, len(self._claims), len(pairs)))
         seen: set[str] = set()
-        for name, firms, lanes, ties, claim, cut in now.written_down:
-            if name == "called_of":
-                continue
+        for (name, _, _, ties, claim, cut), number in zip(cuts, numbers, strict=True):
+            place = np.searchsorted(pairs, number)
             kind = self._kind[ties] if name == "debts_of" else np.full(len(ties), RECEIVABLE)
             # a firm that is resolved and wound up in one quarter is cut twice: its claims are those of the first cut
-            fresh = np.ones(len(ties)) if name not in seen else (claims[kind, firms, lanes] <= 0.0).astype(float)
-            np.add.at(claims, (kind, firms, lanes), claim * fresh)
-            np.add.at(lost, (kind, firms, lanes), cut)
+            fresh = np.ones(len(ties)) if name not in seen else (claims[kind, place] <= 0.0).astype(float)
+            np.add.at(claims, (kind, place), claim * fresh)
+            np.add.at(lost, (kind, place), cut)
             seen.add(name)
-        for name, first_time in (("resolved", True), ("liquidated", False)):
-            if name in now.results:
-                firms, lanes = now.results[name][:2]
-                self._settle(now, firms, lanes, claims[:, firms, lanes], lost[:, firms, lanes], first_time)
+        for name, (firms, lanes) in ends.items():
+            place = np.searchsorted(pairs, self._number(firms, lanes))
+            self._settle(firms, lanes, claims[:, place], lost[:, place], first_time=name == "resolved")
 
-    def _settle(self, now: Moment, firms: Array, lanes: Array, claims: Array, lost: Array, first_time: bool) -> None:
+    def _number(self, firms: Array, lanes: Array) -> Array:
+        """One number for each pair (firm, path)."""
+        return firms * self._block.width + lanes
+
+    def _settle(self, firms: Array, lanes: Array, claims: Array, lost: Array, first_time: bool) -> None:
         if first_time:
             self._claims[:, firms, lanes] = claims
         self._kept[:, firms, lanes] *= 1.0 - lost / np.maximum(claims, TINY_USD_BN)

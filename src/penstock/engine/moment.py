@@ -39,7 +39,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Part:
-    """Suppliers that stand in for each other: ties, their ends, and shares of what a buyer gets, (ties, paths)."""
+    """Suppliers that stand in for each other: ties, their ends, and shares of what a buyer gets, (ties, 1)."""
 
     ties: Array
     supplier: Array

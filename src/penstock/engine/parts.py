@@ -20,8 +20,7 @@ def parts_of(block: Block, category: str) -> tuple[Part, ...]:
         supplier, buyer = (np.ascontiguousarray(end[ties], dtype=np.intp) for end in (layout.payee, layout.payer))
         total = np.zeros((layout.unit_count, 1))
         np.add.at(total, buyer, base[ties])
-        share = base[ties] / np.maximum(total[buyer], 1e-9) * np.ones((1, block.width))
-        found.append(Part(ties, supplier, buyer, np.ascontiguousarray(share)))
+        found.append(Part(ties, supplier, buyer, base[ties] / np.maximum(total[buyer], 1e-9)))
     return tuple(found)
 
 

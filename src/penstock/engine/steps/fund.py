@@ -236,7 +236,8 @@ def vendor_room(now: Moment) -> Array:
 def bring_money_in(now: Moment) -> None:
     """Posts loans drawn and equity rounds: cash to the firm, claims to lenders and holders."""
     draw_debt(now)
-    now.results["stake_paid"] = sell_equity(now, now.results["equity_raised"])
+    now.results["stake_paid"] = np.zeros_like(now.state.ties.stake)
+    sell_equity(now, now.results["equity_raised"], now.results["stake_paid"])
 
 
 def draw_debt(now: Moment) -> None:
@@ -290,37 +291,47 @@ def new_rate(now: Moment) -> Array:
     return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
 
 
-def sell_equity(now: Moment, raised: Array) -> Array:
+def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
     """A round of `raised` usd_bn: new shares a / (V + a) go to the holders who pay; all others are diluted.
 
-    Returns what each holder paid, (stakes, paths).
+    Adds to `paid` what each holder pays, (stakes, paths).
     """
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
-    new = raised / (np.maximum(f.value, 1e-6) + raised)
-    paid = np.empty_like(ties.stake)
+    # most firms raise nothing on any path: only stakes in those that do are touched
+    rows = np.flatnonzero(raised.any(axis=1)[layout.stake_company])
+    part = who_pays(now, raised, rows)
     take_stakes(
-        raised, new, who_pays(now, raised), layout.stake_holder, layout.stake_company, ties.stake, paid, books.cash
-    )
+        raised, f.value, part, rows, layout.stake_holder, layout.stake_company, ties.stake, paid, books.cash
+    )  # fmt: skip
     books.net_worth[: layout.firms] += raised
     # a share of the company at the old value grows by the cash that came in
     f.value = f.value + raised
-    return paid
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
 def take_stakes(
-    raised: Array, new: Array, part: Array, holder: Array, company: Array, stake: Array, paid: Array, cash: Array
+    raised: Array,
+    value: Array,
+    part: Array,
+    rows: Array,
+    holder: Array,
+    company: Array,
+    stake: Array,
+    paid: Array,
+    cash: Array,
 ) -> None:
-    """Set what each stake's holder pays, move the cash, and mix new shares into the old; (stakes, paths)."""
-    for t in range(stake.shape[0]):
+    """Add what holders of the stakes `rows` pay, move the cash, and mix new shares into the old; (stakes, paths)."""
+    for k in range(rows.shape[0]):
+        t = rows[k]
         h, c = holder[t], company[t]
         for n in range(stake.shape[1]):
-            paid[t, n] = raised[c, n] * part[t, n]
-            stake[t, n] += new[c, n] * (part[t, n] - stake[t, n])
+            new = raised[c, n] / (max(value[c, n], 1e-6) + raised[c, n])
+            paid[t, n] += raised[c, n] * part[k, n]
+            stake[t, n] += new * (part[k, n] - stake[t, n])
         for n in range(stake.shape[1]):
-            cash[h, n] -= paid[t, n]
+            cash[h, n] -= raised[c, n] * part[k, n]
         for n in range(stake.shape[1]):
-            cash[c, n] += paid[t, n]
+            cash[c, n] += raised[c, n] * part[k, n]
 
 
 def issue_in_need(now: Moment, short: Array) -> bool:
@@ -330,16 +341,19 @@ def issue_in_need(now: Moment, short: Array) -> bool:
     nothing after a default; a firm whose equity is worth little finds nobody.
     """
     e, f, r = now.state.economy, now.state.firms, now.results
-    if not (short > 0.0).any():
+    rows = np.flatnonzero((short > 0.0).any(axis=1))
+    if not len(rows):
         return False
     spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
-    most = funding.SHARES_IN_NEED * f.value * spirits * now.lever("finance.equity_access")
-    room = most * now.block.cache["can_issue"] * (f.stage < RESTRUCTURED)
+    most = funding.SHARES_IN_NEED * f.value[rows] * spirits * now.lever("finance.equity_access")
+    room = most * now.block.cache["can_issue"][rows] * (f.stage[rows] < RESTRUCTURED)
     raising = now.struck("raising")
     if raising is not None:
-        room = room * raising
-    raised = np.where(short > 0.0, np.minimum(1.02 * short, np.maximum(room - r["equity_raised"], 0.0)), 0.0)
-    r["stake_paid"] = r["stake_paid"] + sell_equity(now, raised)
+        room = room * raising[rows]
+    left, lacks = np.maximum(room - r["equity_raised"][rows], 0.0), short[rows]
+    raised = np.zeros_like(short)
+    raised[rows] = np.where(lacks > 0.0, np.minimum(1.02 * lacks, left), 0.0)
+    sell_equity(now, raised, r["stake_paid"])
     r["equity_raised"] = r["equity_raised"] + raised
     return True
 
@@ -348,20 +362,19 @@ MOST_OF_CASH = 0.2
 """Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
 
 
-def who_pays(now: Moment, raised: Array) -> Array:
-    """Share of each round by holder, (stakes, paths), adding to one: firms pay only out of cash."""
+def who_pays(now: Moment, raised: Array, rows: Array) -> Array:
+    """Share of each round by holder for the stakes `rows`, (rows, paths), adding to one: firms pay only out of cash."""
     layout, books, cache = now.block.layout, now.state.books, now.block.cache
     share, given, left = cache["round_share"], now.struck("investing"), now.struck("raising")
     if given is not None and left is not None:
         share = shares_left(share, given, layout.stake_company, left)
-    holder, company = layout.stake_holder, layout.stake_company
+    share, holder, company = share[rows], layout.stake_holder[rows], layout.stake_company[rows]
     asked = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate_product(raised, company, share, holder, asked)
     able = np.ones_like(asked)
-    sound = now.state.firms.stage < 2.0
-    able[: layout.firms] = sound * bounded(
-        MOST_OF_CASH * books.cash[: layout.firms] / np.maximum(asked[: layout.firms], 1e-12), 0.0, 1.0
-    )
-    part = np.empty((len(holder), now.block.width))
+    firms = np.unique(holder[holder < layout.firms])
+    sound = now.state.firms.stage[firms] < 2.0
+    able[firms] = sound * bounded(MOST_OF_CASH * books.cash[firms] / np.maximum(asked[firms], 1e-12), 0.0, 1.0)
+    part = np.empty((len(rows), now.block.width))
     kernels.share_out(share, able, holder, company, np.zeros_like(asked), part)
     return part

@@ -10,7 +10,7 @@ from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
-from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _MAT, _kernel
+from penstock.money.kernels import _CUBE, _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -33,7 +33,8 @@ FAB_FORESIGHT_YEARS = 0.5
 def supply_chain(now: Moment) -> None:
     """Sets availability of inputs along the chain, optics first: what each supplier can deliver, (units, paths).
 
-    A shortfall is carried as 1 - sum(share x (1 - supply)), which is exactly one where nobody falls short.
+    A shortfall is carried as 1 - sum(share x (1 - supply)), which is exactly one where nobody falls short; what nobody
+    lacks on any path is not followed.
     """
     f, layout = now.state.firms, now.block.layout
     supply = np.ones((layout.unit_count, now.block.width))
@@ -47,49 +48,66 @@ def supply_chain(now: Moment) -> None:
         supply = supply * left
     # what lacks, so that nothing has to be taken from one again and again
     lacks = 1.0 - np.minimum(supply, 1.5)
-    inputs = []
+    lacking, short = lacks.any(axis=1), np.zeros_like(lacks)
     for category, felt in FELT_AT_ONCE.items():
-        missing = np.maximum(_missing(now, category, lacks), 0.0)
+        missing, buyers = _missing(now, category, lacks, lacking)
         now.results[f"missing_{category}"] = missing
         if felt > 0.0:
-            buyers = now.block.cache[f"payers_{category}"]
+            buyers = buyers[buyers < layout.firms]
             lacks[buyers] = 1.0 - (1.0 - lacks[buyers]) * (1.0 - felt * missing[buyers])
+            lacking[buyers] = True
         else:
-            inputs.append(missing)
-    short = np.maximum(*inputs)
+            short[buyers] = np.maximum(short[buyers], missing[buyers])
     # a designer ships what both its own works and its inputs carry
     now.results["supply"] = 1.0 - np.where(short > 0.0, np.maximum(lacks, short), lacks)
     if left is not None:
         idle = 1.0 - left * np.ones_like(supply)
-        racks = np.maximum(_missing(now, "servers", idle), _missing(now, "network", idle))
+        still = idle.any(axis=1)
+        racks = np.maximum(_missing(now, "servers", idle, still)[0], _missing(now, "network", idle, still)[0])
         now.results["missing_racks"] = racks[layout.owner_unit]
 
 
-def _missing(now: Moment, category: str, short: Array) -> Array:
-    """Share of its input in a category that each buyer misses where suppliers are `short`, (units, paths)."""
-    out = np.zeros((now.block.layout.unit_count, now.block.width))
-    allowed = now.struck("allowed")
+def _missing(now: Moment, category: str, short: Array, lacking: Array) -> tuple[Array, Array]:
+    """Share of its input in a category that each buyer misses where suppliers are `short`, (units, paths).
+
+    And who misses any on some path, rows of units. `lacking` (units,): who may be short on any path.
+    """
+    out, allowed = np.zeros_like(short), now.struck("allowed")
+    reached: list[Array] = []
     # suppliers of one part stand in for each other by their shares; of the parts the scarcest counts
-    for number, part in enumerate(now.block.parts_of[category]):
-        missed = out if number == 0 else np.zeros_like(out)
-        kernels.pass_on(part.share, part.supplier, part.buyer, short, missed)
+    for part in now.block.parts_of[category]:
+        if allowed is None and not lacking[part.supplier].any():
+            continue
+        missed = np.zeros_like(out)
+        lack(part.share, part.supplier, part.buyer, lacking, short, missed)
         if allowed is not None:
             stopped = (part.share - part.share * short[part.supplier]) * (1.0 - allowed[part.ties])
             kernels.accumulate(stopped, part.buyer, missed)
         np.maximum(out, missed, out=out)
-    return out
+        reached.append(part.buyer)
+    buyers = np.unique(np.concatenate(reached)) if reached else np.zeros(0, dtype=np.intp)
+    return out, buyers[out[buyers].any(axis=1)]
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _MAT_IN, _MAT))
+def lack(share: Array, supplier: Array, buyer: Array, lacking: Array, short: Array, missed: Array) -> None:
+    """Add to `missed` of each buyer what its suppliers are `short` of, by their `share` (ties, 1) in what it buys.
+
+    Suppliers that are not `lacking` are short of nothing on any path.
+    """
+    for t in range(share.shape[0]):
+        s, b = supplier[t], buyer[t]
+        if lacking[s]:
+            part = share[t, 0]
+            for n in range(missed.shape[1]):
+                missed[b, n] += part * short[s, n]
 
 
 def ship(now: Moment) -> None:
     """Sets shipped (owners + 1, paths) from order books: each designer fills its book pro rata."""
-    e, fleet, th, r, layout = (
-        now.state.economy,
-        now.state.fleet,
-        now.block.theta,
-        now.results,
-        now.block.layout,
-    )
-    cache = now.block.cache
+    e, fleet, th, r, cache = (
+        now.state.economy, now.state.fleet, now.block.theta, now.results, now.block.cache,
+    )  # fmt: skip
     product = np.exp(th["chip_product_growth"] * now.years)
     capacity = e.chip_capacity * product * np.where(e.chip_cut > 0, 0.6, 1.0) * now.lever("silicon.capacity")
     r["chip_capacity"] = capacity
@@ -101,12 +119,13 @@ def ship(now: Moment) -> None:
     asked = cache["order_share"] * fleet.backlog[cache["order_owner"]]
     allowed = now.struck("allowed")
     orders = asked if allowed is None else asked * allowed[cache["order_tie"]]
-    book = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(orders, cache["order_supplier"], book)
-    fill = silicon.fill_rate(book, capacity * cache["capacity_share"] * r["supply"], lead)
+    book = np.zeros((len(cache["designers"]), now.block.width))
+    kernels.accumulate(orders, cache["order_designer"], book)
+    who = cache["designers"]
+    fill = silicon.fill_rate(book, capacity * cache["capacity_share"][who] * r["supply"][who], lead)
     shipped = np.zeros_like(fleet.backlog)
     delivered = np.empty_like(orders)
-    kernels.ration(orders, cache["order_supplier"], cache["order_owner"], fill, delivered, shipped)
+    kernels.ration(orders, cache["order_designer"], cache["order_owner"], fill, delivered, shipped)
     # what each designer fills of an order, over what the owner gets of all its orders
     mine = (shipped / np.maximum(fleet.backlog, 1e-12))[cache["order_owner"]]
     r["supplier_fill"] = np.where(mine > 1e-9, delivered / np.maximum(asked, 1e-12) / np.maximum(mine, 1e-9), 1.0)
