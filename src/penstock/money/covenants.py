@@ -5,7 +5,11 @@ Arrays (firms, paths), usd_bn.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
+
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -25,6 +29,7 @@ def agreed_leverage(debt: Array, capacity: Array) -> Array:
     return np.maximum(HEADROOM, OPENING_HEADROOM * debt / np.maximum(capacity, 1e-9))
 
 
+@register_jitable
 def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
     """Debt beyond what the covenants allow; above zero is a breach.
 
@@ -33,6 +38,38 @@ def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
     return np.maximum(debt - agreed * np.maximum(capacity, 0.0), 0.0)
 
 
+@register_jitable
 def called(debt: Array, beyond: Array) -> Array:
     """Debt that falls due at once because of a breach, at most `CALL_SHARE` of it."""
     return np.minimum(beyond, CALL_SHARE * debt)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 6, *[numba.float64] * 3, *[_MAT] * 3))
+def test_debt(
+    debt: Array,
+    capacity: Array,
+    agreed: Array,
+    grade: Array,
+    stage: Array,
+    first: Array,
+    quarter: float,
+    failed: float,
+    memory: float,
+    breach: Array,
+    no_access: Array,
+    due: Array,
+) -> None:
+    """Set `due` to the debt that lenders call; a breach counts for `memory` quarters and closes markets for one.
+
+    Tested are firms below investment grade (`grade` 0) that have not failed (`stage` below `failed`), from the quarter
+    `first`, (firms, 1), on.
+    """
+    for f in range(due.shape[0]):
+        begun = first[f, 0] <= quarter
+        for n in range(due.shape[1]):
+            tested = begun and grade[f, n] < 0.5 and stage[f, n] < failed
+            beyond = excess(debt[f, n], capacity[f, n], agreed[f, n]) if tested else 0.0
+            broken = beyond > 0.0
+            breach[f, n] = memory if broken else max(breach[f, n] - 1.0, 0.0)
+            no_access[f, n] = max(no_access[f, n], 1.0) if broken else no_access[f, n]
+            due[f, n] = called(debt[f, n], beyond)

@@ -16,7 +16,6 @@ import numpy as np
 from numba.extending import register_jitable
 from scipy.special import ndtr
 
-from penstock.bounds import bounded
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 if TYPE_CHECKING:
@@ -158,9 +157,57 @@ def distance_to_default(value: Array, debt: Array, volatility: Array) -> Array:
     Asset value is equity plus debt, asset volatility equity volatility times their ratio (Merton 1974, J. Finance 29;
     the firm-value proxy of Bharath and Shumway 2008, Rev. Financ. Stud. 21, without iteration).
     """
-    assets = value + debt
-    sigma = np.maximum(volatility * value / np.maximum(assets, 1e-9), 0.04)
-    return (np.log(np.maximum(assets, 1e-9) / np.maximum(debt, 1e-6)) - 0.5 * sigma**2) / sigma
+    return distance_of(np.log(assets_over_debt(value, debt)), asset_volatility(value, debt, volatility))
+
+
+@register_jitable
+def assets_over_debt(value: Array, debt: Array) -> Array:
+    """Equity and debt over debt."""
+    return np.maximum(value + debt, 1e-9) / np.maximum(debt, 1e-6)
+
+
+@register_jitable
+def asset_volatility(value: Array, debt: Array, volatility: Array) -> Array:
+    """Volatility of assets a year, from that of equity."""
+    return np.maximum(volatility * value / np.maximum(value + debt, 1e-9), 0.04)
+
+
+@register_jitable
+def distance_of(log_ratio: Array, sigma: Array) -> Array:
+    """Distance to default, from the log of assets over debt and the volatility of assets."""
+    return (log_ratio - 0.5 * sigma**2) / sigma
+
+
+@register_jitable
+def spread_move(distance: Array, distance_opening: Array) -> Array:
+    """Log of a spread over that of the opening: a distance shorter by one standard deviation costs 42 % more.
+
+    Assumption, 25 to 60 %: the slope of spreads over rating classes against their distances.
+    """
+    return 0.35 * np.minimum(np.maximum(distance_opening - distance, -2.0), 7.0)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT))
+def weigh_assets(value: Array, debt: Array, ratio: Array) -> None:
+    """Set `ratio` to assets over debt; all (firms, paths)."""
+    for f in range(ratio.shape[0]):
+        for n in range(ratio.shape[1]):
+            ratio[f, n] = assets_over_debt(value[f, n], debt[f, n])
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, _MAT, _MAT))
+def measure_distance(
+    value: Array, debt: Array, volatility: Array, log_ratio: Array, opening: Array, distance: Array, move: Array
+) -> None:
+    """Set `distance` to default, and `move` to the log of what its change since the opening costs in spread.
+
+    All (firms, paths) but `volatility`, (firms, 1).
+    """
+    for f in range(distance.shape[0]):
+        for n in range(distance.shape[1]):
+            sigma = asset_volatility(value[f, n], debt[f, n], volatility[f, 0])
+            distance[f, n] = distance_of(log_ratio[f, n], sigma)
+            move[f, n] = spread_move(distance[f, n], opening[f, n])
 
 
 def default_probability(distance: Array) -> Array:
@@ -169,10 +216,10 @@ def default_probability(distance: Array) -> Array:
 
 
 def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
-    """Spread over the risk-free rate per year: the rating's, moved by the change of distance to default.
+    """Spread over the risk-free rate per year: the rating's, moved by the change of distance to default."""
+    return spread_at(base, np.exp(spread_move(distance, distance_opening)))
 
-    A distance shorter by one standard deviation costs 42 % more (assumption, 25 to 60 %; the slope of spreads over
-    rating classes against their distances).
-    """
-    move = bounded(distance_opening - distance, -2.0, 7.0)
-    return np.minimum(base * np.exp(0.35 * move), 0.25)
+
+def spread_at(base: Array, factor: Array) -> Array:
+    """Spread per year of firms that pay `factor` times the `base` of their rating."""
+    return np.minimum(base * factor, 0.25)

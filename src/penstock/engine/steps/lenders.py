@@ -58,12 +58,12 @@ def test_covenants(now: Moment) -> None:
     debt, capacity = cache["debt_owed"], r["debt_capacity"]
     if now.quarter == 0:
         cache["agreed_leverage"] = covenants.agreed_leverage(debt, capacity)
-    f.covenant = np.maximum(f.covenant - 1.0, 0.0)
     if not now.on("fund"):
+        f.covenant = np.maximum(f.covenant - 1.0, 0.0)
         r["called_debt"] = np.zeros_like(debt)
         return
-    tested = (investment_grade(now) < 0.5) & (f.stage < RESTRUCTURED) & (cache["quarters_to_income"] <= now.quarter)
-    beyond = np.where(tested, covenants.excess(debt, capacity, cache["agreed_leverage"]), 0.0)
-    f.covenant = np.where(beyond > 0.0, MEMORY_QUARTERS, f.covenant)
-    f.no_access = np.where(beyond > 0.0, np.maximum(f.no_access, 1.0), f.no_access)
-    r["called_debt"] = covenants.called(debt, beyond)
+    r["called_debt"] = np.empty_like(debt)
+    covenants.test_debt(
+        debt, capacity, cache["agreed_leverage"], investment_grade(now), f.stage, cache["quarters_to_income"],
+        now.quarter, RESTRUCTURED, MEMORY_QUARTERS, f.covenant, f.no_access, r["called_debt"],
+    )  # fmt: skip

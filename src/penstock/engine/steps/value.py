@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -10,6 +11,7 @@ from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import kernels, valuation
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -24,9 +26,12 @@ def value(now: Moment) -> None:
     debt = debt_by_firm(now)
     now.block.cache["debt_owed"] = debt
     r["debt"] = debt
-    f.distance = valuation.distance_to_default(f.value, debt, facts.equity_volatility)
+    ratio, move = np.empty_like(debt), np.empty_like(debt)
+    valuation.weigh_assets(f.value, debt, ratio)
+    np.log(ratio, out=ratio)
+    valuation.measure_distance(f.value, debt, facts.equity_volatility, ratio, f.distance_opening, f.distance, move)
     if now.on("value"):
-        f.spread = valuation.spread(facts.rating_spread, f.distance, f.distance_opening)
+        f.spread = valuation.spread_at(facts.rating_spread, np.exp(move, out=move))
     lenders.rate_anew(now)
     r["mood"] = e.mood
 
@@ -109,5 +114,13 @@ def mark_stakes(now: Moment) -> None:
     kernels.mark_to_market(ties.stake, now.state.firms.value, layout.stake_holder, layout.stake_company, marked)
     bought = np.zeros_like(marked)
     kernels.accumulate(r["stake_paid"], layout.stake_holder, bought)
-    books.net_worth += marked - books.stakes - bought
+    revalue(marked, books.stakes, bought, books.net_worth)
     books.stakes = marked
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
+def revalue(marked: Array, before: Array, bought: Array, worth: Array) -> None:
+    """Add to net worth what stakes gained beyond what was bought; (units, paths), usd_bn."""
+    for u in range(worth.shape[0]):
+        for n in range(worth.shape[1]):
+            worth[u, n] += marked[u, n] - before[u, n] - bought[u, n]
