@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.engine.seen import hide, show
 from penstock.engine.steps import (
@@ -66,9 +65,7 @@ def affordable(now: Moment) -> np.ndarray:
 def remember(now: Moment) -> None:
     """What the next quarter needs of this one."""
     r, cache, e = now.results, now.block.cache, now.state.economy
-    # what wears out: plant in use relative to the opening, as far as a firm had any
-    plant = now.state.firms.buildings / cache["wear_opening"]
-    cache["wear"] = bounded(cache["wear"] + 0.1 * (plant - cache["wear"]), 0.5, 2.0)
+    close.use_plant(now.state.firms.buildings, cache["wear_opening"], cache["wear"])
     cache["hurdle"] = r["hurdle"]
     cache["training"] = r["training"]
     cache["delivery_ratio"] = r["delivery_ratio"]

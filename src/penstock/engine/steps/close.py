@@ -94,6 +94,15 @@ def move_plant(
             buildings[f, n] += finished - (depreciation[f, n] - used)
 
 
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT))
+def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
+    """Move `wear`, (firms, paths): plant in use relative to the `opening`, (firms, 1), as far as a firm had any."""
+    for f in range(wear.shape[0]):
+        for n in range(wear.shape[1]):
+            moved = wear[f, n] + 0.1 * (buildings[f, n] / opening[f, 0] - wear[f, n])
+            wear[f, n] = min(max(moved, 0.5), 2.0)
+
+
 def write_down_stock(now: Moment) -> Array:
     """Inventory falls with orders that did not come, goodwill with values below book; (firms, paths), usd_bn."""
     r, f = now.results, now.state.firms

@@ -11,7 +11,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import funding, kernels
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -27,14 +27,15 @@ def operate(now: Moment, again: bool = False) -> None:
     layout, r = now.block.layout, now.results
     bought = np.zeros((layout.unit_count, now.block.width))
     kernels.accumulate(now.block.scratch.flow, layout.flow_payer, bought)
+    r["tie_expense"], r["ebitda"], r["tax"] = (np.empty((layout.firms, now.block.width)) for _ in range(3))
     # what a unit outside the firms buys is its own spending whatever it is
-    r["tie_expense"] = bought[: layout.firms] - r["tied_capital"]
+    np.subtract(bought[: layout.firms], r["tied_capital"], out=r["tie_expense"])
     if again:
-        r["other_cost"] = np.maximum(r["other_cost"] - r["cost_cut"], 0.0)
+        kept = np.subtract(r["other_cost"], r["cost_cut"], out=r["other_cost"])
+        np.maximum(kept, 0.0, out=kept)
     else:
         plan_costs(now)
         plan_debt_service(now)
-    r["ebitda"], r["tax"] = np.empty_like(r["tie_expense"]), np.empty_like(r["tie_expense"])
     earn_and_tax(
         r["revenue"], r["tie_expense"], r["other_cost"], r["depreciation"], r["interest"], r["ebitda"], r["tax"]
     )
@@ -55,31 +56,37 @@ def earn_and_tax(
 def plan_costs(now: Moment) -> None:
     """Other operating cost follows revenue with a lag (jobs), by the group's elasticity; depreciation of the plant."""
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    projects = np.zeros_like(f.cost)
-    projects[: layout.owners] = r["project_cost"][: layout.owners]
-    r["other_cost"] = np.empty_like(f.cost)
+    r["other_cost"], r["depreciation"] = np.empty_like(f.cost), np.empty_like(f.cost)
     follow_sales(
-        f.cost,
-        projects,
-        r["revenue"] - r["plant_revenue"],
-        now.block.cache["revenue_opening"][: layout.firms],
-        facts.flows["other_cost"],
-        facts.conduct["variable_cost"],
-        facts.conduct["marginal_cost"],
-        r["tie_expense"],
-        f.stage,
-        r["other_cost"],
-    )
-    r["depreciation"] = np.minimum(f.equipment_gross / EQUIPMENT_LIFE, f.compute_equipment) + f.buildings / 80.0
-    if not now.on("close"):
-        r["depreciation"] = np.zeros_like(r["depreciation"])
+        f.cost, r["project_cost"][: layout.owners], r["revenue"], r["plant_revenue"],
+        now.block.cache["revenue_opening"][: layout.firms], facts.flows["other_cost"], facts.conduct["variable_cost"],
+        facts.conduct["marginal_cost"], r["tie_expense"], f.stage, r["other_cost"],
+    )  # fmt: skip
+    wear_out(f.equipment_gross, f.compute_equipment, f.buildings, float(now.on("close")), r["depreciation"])
 
 
-@_kernel(numba.void(*[_MAT_IN] * 9, _MAT))
+BUILDING_LIFE = 80.0
+"""Book life of buildings in quarters."""
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, _MAT))
+def wear_out(gross: Array, equipment: Array, buildings: Array, wears: float, depreciation: Array) -> None:
+    """Set depreciation of the quarter, usd_bn: equipment by its entries, buildings by what is left; (firms, paths).
+
+    Nothing where `wears` is 0.
+    """
+    for f in range(gross.shape[0]):
+        for n in range(gross.shape[1]):
+            worn = min(gross[f, n] / EQUIPMENT_LIFE, equipment[f, n]) + buildings[f, n] / BUILDING_LIFE
+            depreciation[f, n] = worn * wears
+
+
+@_kernel(numba.void(*[_MAT_IN] * 10, _MAT))
 def follow_sales(
     cost: Array,
     projects: Array,
-    revenue: Array,
+    taken_in: Array,
+    plant_revenue: Array,
     revenue_opening: Array,
     cost_opening: Array,
     variable: Array,
@@ -90,19 +97,23 @@ def follow_sales(
 ) -> None:
     """Set `out` to the other operating cost of the quarter, usd_bn.
 
-    All (firms, paths) but `revenue_opening`, `cost_opening`, `variable` and `marginal`, (firms, 1).
+    All (firms, paths) but `revenue_opening`, `cost_opening`, `variable` and `marginal`, (firms, 1), and `projects` of
+    owners, who stand first, (owners, paths). No staff comes with `plant_revenue`.
     """
     for f in range(cost.shape[0]):
         opening, sales = cost_opening[f, 0], revenue_opening[f, 0]
         for n in range(cost.shape[1]):
             # a part of the cost is fixed, the rest moves one for one
-            scale = max(revenue[f, n] / sales, 1e-6)
+            revenue = taken_in[f, n] - plant_revenue[f, n]
+            scale = max(revenue / sales, 1e-6)
             target = opening * (1.0 + variable[f, 0] * (scale - 1.0))
             # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
-            target = min(target, opening + marginal[f, 0] * max(revenue[f, n] - sales, 0.0))
+            target = min(target, opening + marginal[f, 0] * max(revenue - sales, 0.0))
             # a restructured firm lives within what its sales leave
-            means = max(0.95 * (revenue[f, n] - bought[f, n]), 0.0)
-            lagged = cost[f, n] + 0.35 * (target - cost[f, n]) + projects[f, n]
+            means = max(0.95 * (revenue - bought[f, n]), 0.0)
+            lagged = cost[f, n] + 0.35 * (target - cost[f, n])
+            if f < projects.shape[0]:
+                lagged += projects[f, n]
             due = min(target, means) if stage[f, n] >= RESTRUCTURED else lagged
             out[f, n] = 0.0 if stage[f, n] >= GONE else max(due, 0.0)
 
@@ -217,9 +228,17 @@ def by_path(setting: Array | float, width: int) -> Array:
 def lose_access(now: Moment) -> None:
     """Some firms below investment grade lose the market for a year, for reasons of their own."""
     f, th = now.state.firms, now.block.theta
-    chance = now.firm_chance()
-    struck = (chance < th["access_loss"]) & (lenders.investment_grade(now) < 0.5) & now.on("noise") & now.on("fund")
-    f.no_access = np.where(struck, 4.0, np.maximum(f.no_access - 1.0, 0.0))
+    active = float(now.on("noise") and now.on("fund"))
+    close_market(now.firm_chance(), lenders.investment_grade(now), th["access_loss"] * active, f.no_access)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _MAT))
+def close_market(chance: Array, grade: Array, rate: Array, no_access: Array) -> None:
+    """Count down the quarters without market access; four for firms below investment grade struck at a `rate` (paths)."""
+    for f in range(chance.shape[0]):
+        for n in range(chance.shape[1]):
+            struck = chance[f, n] < rate[n] and grade[f, n] < 0.5
+            no_access[f, n] = 4.0 if struck else max(no_access[f, n] - 1.0, 0.0)
 
 
 def vendor_room(now: Moment) -> Array:

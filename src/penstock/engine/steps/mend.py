@@ -226,10 +226,10 @@ def frighten_lenders(now: Moment, failed: Array) -> None:
         cache["contract_left"][firms],
         lost,
     )
-    lost = lost[: layout.firms]
-    breach = (lost > LOST_SALES * (f.revenue + 1e-9)) & (lenders.investment_grade(now) < 0.5)
-    f.no_access = np.where(breach, np.maximum(f.no_access, 4.0), f.no_access)
-    f.covenant = np.where(breach, lenders.MEMORY_QUARTERS, f.covenant)
+    rows = np.flatnonzero(lost[: layout.firms].any(axis=1))
+    breach = (lost[rows] > LOST_SALES * (f.revenue[rows] + 1e-9)) & (lenders.investment_grade(now)[rows] < 0.5)
+    f.no_access[rows] = np.where(breach, np.maximum(f.no_access[rows], 4.0), f.no_access[rows])
+    f.covenant[rows] = np.where(breach, lenders.MEMORY_QUARTERS, f.covenant[rows])
 
 
 def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array) -> tuple[Array, Array]:

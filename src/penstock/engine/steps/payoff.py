@@ -6,6 +6,7 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
+from penstock.engine.state import RESTRUCTURED
 
 Array = np.ndarray
 
@@ -25,5 +26,7 @@ def payoff(now: Moment) -> None:
     short = bounded(1.0 - r["price"] / r["full_cost"], 0.0, 1.0)
     idle = bounded(1.0 - r["utilisation"] / r["target"], 0.0, 1.0)
     book = f.compute_equipment.sum(axis=0)
-    failed = np.where(f.stage >= 2.0, 0.5 * (f.compute_equipment + f.buildings), 0.0).sum(axis=0)
+    over = f.stage >= RESTRUCTURED
+    rows = np.flatnonzero(over.any(axis=1))
+    failed = np.where(over[rows], 0.5 * (f.compute_equipment[rows] + f.buildings[rows]), 0.0).sum(axis=0)
     r["stranded"] = book * np.maximum(short, idle) + failed

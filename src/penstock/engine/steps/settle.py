@@ -21,8 +21,8 @@ def bill(now: Moment) -> Array:
     )  # fmt: skip
     billed, due = scratch.billed, scratch.due
     billed[layout.sales.slice] = r["sales"]
-    billed[layout.wages.slice] = 0.5 * r["other_cost"]
-    billed[layout.suppliers.slice] = 0.5 * r["other_cost"]
+    for part in (layout.wages.slice, layout.suppliers.slice):
+        np.multiply(r["other_cost"], 0.5, out=billed[part])
     billed[layout.capital.slice] = r["capital_rest"]
     billed[layout.tax.slice] = r["tax"]
     due[layout.guarantee.slice] = cache["called"]
@@ -129,12 +129,12 @@ def rescue_before(now: Moment, gap: Array) -> None:
 
     e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
     budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
-    if not (now.on("mend") and budget.any()):
-        now.results["bailed"] = np.zeros((layout.firms, now.block.width))
+    help_given = now.results["bailed"] = np.zeros((layout.firms, now.block.width))
+    rows = np.flatnonzero((gap[: layout.firms] < -1e-9).any(axis=1))
+    if not (now.on("mend") and budget.any() and len(rows)):
         return
     share = now.lever("policy.bailout_share", policy.bailout_share)
-    help_given = bail_out(-gap[: layout.firms], now.block.cache["systemic"] * share, budget - e.rescue_spent)
-    now.results["bailed"] = help_given
+    help_given[rows] = bail_out(-gap[rows], now.block.cache["systemic"][rows] * share, budget - e.rescue_spent)
     if help_given.any():
         grant(now, help_given)
         gap[: layout.firms] += help_given

@@ -15,7 +15,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import drivers, let
 from penstock.money import kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -106,9 +106,19 @@ def pay(now: Moment, category: str, received: Array) -> None:
 def pay_by_supplier(now: Moment, received: Array) -> None:
     """Each designer is paid for what it delivered: where one falls short, the others sell as before."""
     scratch, layout, rows = now.block.scratch, now.block.layout, now.block.cache["order_tie"]
-    more = scratch.flow[rows] * (now.results["supplier_fill"] - 1.0)
-    scratch.flow[rows] += more
-    kernels.accumulate(more, layout.payee[rows], received)
+    pay_for_delivered(now.results["supplier_fill"], rows, layout.flow_payee, scratch.flow, received)
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+def pay_for_delivered(fill: Array, rows: Array, payee: Array, flow: Array, received: Array) -> None:
+    """Multiply the flow of each tie in `rows` by its `fill`, (rows, paths); its payee has received as much less."""
+    for k in range(rows.shape[0]):
+        t = rows[k]
+        q = payee[t]
+        for n in range(flow.shape[1]):
+            more = flow[t, n] * (fill[k, n] - 1.0)
+            flow[t, n] += more
+            received[q, n] += more
 
 
 def pay_for_models(now: Moment) -> None:
@@ -178,25 +188,18 @@ def capital_spending(now: Moment) -> None:
     tied, r["tied_equipment"] = bought[:, : layout.firms]
     shape = tied.shape
     rest, capex, ai, share = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
+    index = capital_index(now)
     add_capital(
         facts.core_capex, now.block.trend[now.quarter], cache["wear"], float(now.on("close")), f.activity,
-        f.capex_scale, ai_spending_without_ties(now), tied, rest, capex, ai, share,
+        f.capex_scale, cache["it_rest"], cache["site_rest"], r["equipment_ratio"], r["site_ratio"], index, tied,
+        rest, capex, ai, share,
     )  # fmt: skip
     r["capital_rest"], r["tied_capital"], r["capex"], r["ai_capex_share"] = rest, tied, capex, share
     elsewhere = bought[0, layout.owner_unit[-1]]
     r["ai_capex"] = ai[: layout.owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
 
 
-def ai_spending_without_ties(now: Moment) -> Array:
-    """The part of a firm's AI spending that no tie names moves with the part that ties carry, (firms, paths)."""
-    r, cache, owners = now.results, now.block.cache, now.block.layout.owners
-    spent = np.empty_like(now.state.firms.value)
-    spent[:owners] = cache["it_rest"] * r["equipment_ratio"][:-1] + cache["site_rest"][:owners] * r["site_ratio"][:-1]
-    spent[owners:] = cache["site_rest"][owners:] * capital_index(now) * now.state.firms.capex_scale[owners:]
-    return spent
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT_IN] * 4, *[_MAT] * 4))
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT_IN] * 8, *[_MAT] * 4))
 def add_capital(
     core_opening: Array,
     trend: Array,
@@ -204,7 +207,11 @@ def add_capital(
     wears: float,
     activity: Array,
     scale: Array,
-    ai_rest: Array,
+    equipment_rest: Array,
+    site_rest: Array,
+    equipment_ratio: Array,
+    site_ratio: Array,
+    index: Array,
     tied: Array,
     rest: Array,
     capex: Array,
@@ -214,14 +221,23 @@ def add_capital(
     """Set capital spending outside the ties, in all, and the part of it for AI; (firms, paths), usd_bn.
 
     Ordinary spending replaces what wears out (nothing where `wears` is 0) and follows the `trend` of the business;
-    `core_opening` and `trend` are (firms, 1).
+    `core_opening` and `trend` are (firms, 1). The part of AI spending that no tie names moves with the part that ties
+    carry: of owners, who stand first, with their equipment and sites (`equipment_rest`, (owners, 1), and `site_rest`,
+    (firms, 1), at the opening), of all others with `index`, (firms less owners, paths).
     """
+    owners = equipment_rest.shape[0]
     for f in range(rest.shape[0]):
         growing = (1.0 - MAINTENANCE) * trend[f, 0]
+        if f < owners:
+            for n in range(rest.shape[1]):
+                rest[f, n] = equipment_rest[f, 0] * equipment_ratio[f, n] + site_rest[f, 0] * site_ratio[f, n]
+        else:
+            for n in range(rest.shape[1]):
+                rest[f, n] = site_rest[f, 0] * index[f - owners, n] * scale[f, n]
         for n in range(rest.shape[1]):
             ordinary = MAINTENANCE * wear[f, n] * wears + growing
             core = core_opening[f, 0] * ordinary * min(activity[f, n], 1.0) * scale[f, n]
-            rest[f, n] = core + ai_rest[f, n]
+            rest[f, n] = core + rest[f, n]
             capex[f, n] = rest[f, n] + tied[f, n]
             ai[f, n] = max(capex[f, n] - core, 0.0)
             ai_share[f, n] = ai[f, n] / max(capex[f, n], 1e-9)
