@@ -20,6 +20,7 @@ from penstock.analysis.chain_travel import Course, Travelled, flow_links, lags_t
 from penstock.analysis.ranges import Range, product, total
 from penstock.analysis.supply_chain import supply_chain
 from penstock.engine.opening.assemble import open_world
+from penstock.engine.moment import Moment
 from penstock.errors import InputError, UsageError
 from penstock.world import World
 
@@ -292,7 +293,12 @@ def supply_of_the_quarter(company: str, factor: float) -> float:
     plan = load_scenario({**load_scenario("baseline", world()).to_dict(), "name": "cut", "change": [change]}, world())
     model = prepare(world(), plan, quarters=1)
     row, seen = model.layout.units.index("nvidia"), []
-    simulate_paths(model, 0, 8, on_quarter=lambda now, _: seen.append(float(now.results["supply"][row].mean())))
+
+    def look(now: Moment, _: str) -> None:
+        place = now.block.cache["designers"].tolist().index(row)
+        seen.append(float(now.results["supply"][place].mean()))
+
+    simulate_paths(model, 0, 8, on_quarter=look)
     return seen[0]
 
 

@@ -234,7 +234,7 @@ def lose_access(now: Moment) -> None:
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _MAT))
 def close_market(chance: Array, grade: Array, rate: Array, no_access: Array) -> None:
-    """Count down the quarters without market access; four for firms below investment grade struck at a `rate` (paths)."""
+    """Count down quarters without market access; four for firms below investment grade, struck at a `rate` (paths)."""
     for f in range(chance.shape[0]):
         for n in range(chance.shape[1]):
             struck = chance[f, n] < rate[n] and grade[f, n] < 0.5

@@ -8,6 +8,7 @@ import numpy as np
 from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
+from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
 from penstock.money.kernels import _CUBE, _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _kernel
@@ -31,14 +32,14 @@ FAB_FORESIGHT_YEARS = 0.5
 
 
 def supply_chain(now: Moment) -> None:
-    """Sets availability of inputs along the chain, optics first: what each supplier can deliver, (units, paths).
+    """Sets availability of inputs along the chain, optics first: what each designer can deliver, (designers, paths).
 
     A shortfall is carried as 1 - sum(share x (1 - supply)), which is exactly one where nobody falls short; what nobody
     lacks on any path is not followed.
     """
     f, layout = now.state.firms, now.block.layout
     supply = np.ones((layout.unit_count, now.block.width))
-    supply[: layout.firms] = f.supply * np.where(f.stage >= 3.0, 0.0, np.where(f.stage >= 2.0, 0.8, 1.0))
+    work_on(f.supply, f.stage, RESTRUCTURED, GONE, supply)
     levers = now.block.levers
     for entity in levers.entities("silicon.capacity"):
         row = layout.units.index(entity)
@@ -48,7 +49,7 @@ def supply_chain(now: Moment) -> None:
         supply = supply * left
     # what lacks, so that nothing has to be taken from one again and again
     lacks = 1.0 - np.minimum(supply, 1.5)
-    lacking, short = lacks.any(axis=1), np.zeros_like(lacks)
+    lacking, designers, short = lacks.any(axis=1), now.block.cache["designers"], []
     for category, felt in FELT_AT_ONCE.items():
         missing, buyers = _missing(now, category, lacks, lacking)
         now.results[f"missing_{category}"] = missing
@@ -57,14 +58,28 @@ def supply_chain(now: Moment) -> None:
             lacks[buyers] = 1.0 - (1.0 - lacks[buyers]) * (1.0 - felt * missing[buyers])
             lacking[buyers] = True
         else:
-            short[buyers] = np.maximum(short[buyers], missing[buyers])
+            short.append(missing[designers])
     # a designer ships what both its own works and its inputs carry
-    now.results["supply"] = 1.0 - np.where(short > 0.0, np.maximum(lacks, short), lacks)
+    worst, own = np.maximum(*short), lacks[designers]
+    now.results["supply"] = 1.0 - np.where(worst > 0.0, np.maximum(own, worst), own)
     if left is not None:
         idle = 1.0 - left * np.ones_like(supply)
         still = idle.any(axis=1)
         racks = np.maximum(_missing(now, "servers", idle, still)[0], _missing(now, "network", idle, still)[0])
         now.results["missing_racks"] = racks[layout.owner_unit]
+
+
+RESTRUCTURED_WORKS = 0.8
+"""Share of what it could deliver that a restructured supplier delivers (assumption, 0.6 to 0.95)."""
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.float64, numba.float64, _MAT))
+def work_on(able: Array, stage: Array, restructured: float, gone: float, supply: Array) -> None:
+    """Set the first rows of `supply` to what firms could deliver, (firms, paths), by what became of them."""
+    for f in range(able.shape[0]):
+        for n in range(able.shape[1]):
+            left = RESTRUCTURED_WORKS if stage[f, n] >= restructured else 1.0
+            supply[f, n] = able[f, n] * (0.0 if stage[f, n] >= gone else left)
 
 
 def _missing(now: Moment, category: str, short: Array, lacking: Array) -> tuple[Array, Array]:
@@ -122,7 +137,7 @@ def ship(now: Moment) -> None:
     book = np.zeros((len(cache["designers"]), now.block.width))
     kernels.accumulate(orders, cache["order_designer"], book)
     who = cache["designers"]
-    fill = silicon.fill_rate(book, capacity * cache["capacity_share"][who] * r["supply"][who], lead)
+    fill = silicon.fill_rate(book, capacity * cache["capacity_share"][who] * r["supply"], lead)
     shipped = np.zeros_like(fleet.backlog)
     delivered = np.empty_like(orders)
     kernels.ration(orders, cache["order_designer"], cache["order_owner"], fill, delivered, shipped)
