@@ -22,7 +22,7 @@ from penstock.engine.state import (
     opening_fleet,
     opening_ties,
 )
-from penstock.engine.steps.drivers import SETUP_SHARE
+from penstock.engine.steps.drivers import HALLS_IN_SITE, SETUP_SHARE
 from penstock.layers import energy, facilities, silicon
 from penstock.money import clearing, failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
@@ -183,10 +183,11 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["owner_phase"] = (np.arange(len(owner)) * 0.6180339887498949 % 1.0)[:, None]
 
     halls, power = fleet.hall_stages.sum(axis=0), fleet.power_stages.sum(axis=0)
-    done = 0.75 * halls / theta["hall_lead"] + 0.25 * power / theta["power_lead"]
+    rest = 1.0 - HALLS_IN_SITE
+    done = HALLS_IN_SITE * halls / theta["hall_lead"] + rest * power / theta["power_lead"]
     # what was started in the last quarter is what trades and permits could take on
-    begun = 0.75 * _started(halls, theta["hall_starts"], theta["hall_lead"])
-    begun = begun + 0.25 * _started(power, theta["power_starts"], theta["power_lead"])
+    begun = HALLS_IN_SITE * _started(halls, theta["hall_starts"], theta["hall_lead"])
+    begun = begun + rest * _started(power, theta["power_starts"], theta["power_lead"])
     starts = SETUP_SHARE * begun + (1.0 - SETUP_SHARE) * done
     site_dollars = (capital - equipment)[owner]
     site_dollars[:-1] = facts.site_capex[: layout.owners]
@@ -240,6 +241,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
         block.parts_of[name] = parts_of(block, name)
     tools = facts.category_base["tools"][: layout.firms]
+    cache["nothing"] = np.zeros((layout.unit_count, width))
     cache["foundry_share"] = tools / np.maximum(tools.sum(), TINY)
 
     row_of = np.full(layout.unit_count, -1, dtype=np.int64)

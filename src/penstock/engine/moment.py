@@ -132,3 +132,8 @@ ADOPTION_NOISE, MOOD_NOISE, CYCLE_NOISE = 0, 1, 2
 """Rows of the economy's normal numbers."""
 SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
 """Rows of the economy's uniform numbers."""
+
+
+def by_path(setting: Array | float, width: int) -> Array:
+    """A setting as one number a path."""
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(setting, dtype=float), (width,)))

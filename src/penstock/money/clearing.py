@@ -144,6 +144,38 @@ def pay_dues(due: Floats, payer: Index, seniority: Index, paid_share: Floats, pa
             paid[t, n] = due[t, n] * paid_share[c, p, n]
 
 
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+def move_dues(
+    due: Floats, paid_share: Floats, payer: Index, payee: Index, seniority: Index, paid: Floats, cash: Floats
+) -> None:
+    """Set `paid` as `pay_dues` does, and move it from the payer's account to the payee's."""
+    for t in range(due.shape[0]):
+        c = seniority[t]
+        p = payer[t]
+        q = payee[t]
+        for n in range(due.shape[1]):
+            paid[t, n] = due[t, n] * paid_share[c, p, n]
+            cash[p, n] -= paid[t, n]
+        for n in range(due.shape[1]):
+            cash[q, n] += paid[t, n]
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _INT, _INT, _MAT, _MAT))
+def add_dues(
+    due: Floats, payer_class: Index, payee: Index, start: int, stop: int, owed: Floats, income: Floats
+) -> None:
+    """Add the dues of the ties from `start` up to, not including, `stop` to what is `owed` by payer's class, and to
+    the payee's `income`.
+    """
+    for t in range(start, stop):
+        c = payer_class[t]
+        q = payee[t]
+        for n in range(due.shape[1]):
+            owed[c, n] += due[t, n]
+        for n in range(due.shape[1]):
+            income[q, n] += due[t, n]
+
+
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
 def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
     """Add unpaid interest to each debt and take repaid principal off it; all (debt ties, paths)."""

@@ -5,18 +5,22 @@ Only the rows of a category's payers are set; the others hold what an earlier ca
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy
 from penstock.money import kernels
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
 SETUP_SHARE = 0.5
 """Share of a site paid at its start; the rest is paid when it is finished (assumption; docs/decisions/0003)."""
+HALLS_IN_SITE = 0.75
+"""Share of halls in the cost of a site; the rest is power (assumption, 0.65 to 0.85; docs/decisions/0003)."""
 LARGEST_RATIO = 200.0
 """Growth of a payer's revenue over the opening beyond which its purchases no longer follow."""
 OPENING_BURN = 1.0
@@ -172,14 +176,14 @@ def generation(now: Moment, category: str) -> Array:
 def building(now: Moment, accept: Array) -> None:
     """Sets what drives capital spending: deliveries, work on sites, fab and power starts, one at the opening."""
     r, cache, e, th = now.results, now.block.cache, now.state.economy, now.block.theta
-    ratio = r["shipped"] * accept / cache["deliveries_opening"]
-    r["delivery_ratio"] = ratio
-    saving = 1.0 - th["integration_margin"] * now.state.fleet.own_chips
-    r["equipment_ratio"] = ratio * r["chip_index"] * saving
-    starts = 0.75 * r["hall_planned"] + 0.25 * r["power_planned"]
-    done = 0.75 * r["hall_expected"] + 0.25 * r["power_expected"]
-    work = (SETUP_SHARE * starts * accept + (1.0 - SETUP_SHARE) * done) / cache["site_work_opening"]
-    r["site_ratio"] = work * (r["site_cost"] / th["site_cost"])
+    ratio, equipment, site = (np.empty(accept.shape) for _ in range(3))
+    build_on(
+        r["shipped"], accept, cache["deliveries_opening"], now.state.fleet.own_chips, th["integration_margin"],
+        by_path(r["chip_index"], now.block.width), r["hall_planned"], r["power_planned"], r["hall_expected"],
+        r["power_expected"], cache["site_work_opening"], by_path(r["site_cost"] / th["site_cost"], now.block.width),
+        ratio, equipment, site,
+    )  # fmt: skip
+    r["delivery_ratio"], r["equipment_ratio"], r["site_ratio"] = ratio, equipment, site
     r["leased_work"] = (r["site_ratio"] * cache["leased_weight"]).sum(axis=0)
     begun = e.chip_stages[0] / np.maximum(cache["fab_opening"], 1e-9)
     r["fab_index"] = bounded(0.5 + 0.5 * begun, 0.2, 3.0)
@@ -191,3 +195,39 @@ def building(now: Moment, accept: Array) -> None:
             r[name] = np.ones_like(ratio)
         for name in ("leased_work", "fab_index", "generation_index"):
             r[name] = np.ones(now.block.width)
+
+
+@_kernel(
+    numba.void(*[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, *[_MAT] * 3),
+)
+def build_on(
+    shipped: Array,
+    accept: Array,
+    deliveries_opening: Array,
+    own_chips: Array,
+    margin: Array,
+    chip_index: Array,
+    halls: Array,
+    power: Array,
+    halls_done: Array,
+    power_done: Array,
+    work_opening: Array,
+    cost: Array,
+    delivered: Array,
+    equipment: Array,
+    sites: Array,
+) -> None:
+    """Set deliveries, spending on equipment and spending on sites of fleet owners over those of the opening.
+
+    All (owners + 1, paths) but `deliveries_opening`, (owners + 1, 1), and `margin` (what own designs save), `chip_index`
+    and `cost` (prices of chips and of sites over the opening's), (paths,). `halls` and `power` are planned starts, GW.
+    """
+    for o in range(accept.shape[0]):
+        for n in range(accept.shape[1]):
+            ratio = shipped[o, n] * accept[o, n] / deliveries_opening[o, 0]
+            delivered[o, n] = ratio
+            equipment[o, n] = ratio * chip_index[n] * (1.0 - margin[n] * own_chips[o, n])
+            starts = HALLS_IN_SITE * halls[o, n] + (1.0 - HALLS_IN_SITE) * power[o, n]
+            done = HALLS_IN_SITE * halls_done[o, n] + (1.0 - HALLS_IN_SITE) * power_done[o, n]
+            work = SETUP_SHARE * starts * accept[o, n] + (1.0 - SETUP_SHARE) * done
+            sites[o, n] = work / work_opening[o, n] * cost[n]

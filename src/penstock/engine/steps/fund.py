@@ -7,7 +7,7 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.events import shares_left
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import funding, kernels
@@ -218,11 +218,6 @@ def debt_room(now: Moment) -> Array:
         by_path(now.lever("finance.debt_access"), width), room,
     )  # fmt: skip
     return room
-
-
-def by_path(setting: Array | float, width: int) -> Array:
-    """A setting as one number a path."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(setting, dtype=float), (width,)))
 
 
 def lose_access(now: Moment) -> None:

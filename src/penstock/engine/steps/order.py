@@ -87,20 +87,22 @@ def _missing(now: Moment, category: str, short: Array, lacking: Array) -> tuple[
 
     And who misses any on some path, rows of units. `lacking` (units,): who may be short on any path.
     """
-    out, allowed = np.zeros_like(short), now.struck("allowed")
-    reached: list[Array] = []
+    allowed = now.struck("allowed")
+    parts = now.block.parts_of[category]
+    if allowed is None:
+        parts = tuple(part for part in parts if lacking[part.supplier].any())
+    if not parts:
+        return now.block.cache["nothing"], np.zeros(0, dtype=np.intp)
     # suppliers of one part stand in for each other by their shares; of the parts the scarcest counts
-    for part in now.block.parts_of[category]:
-        if allowed is None and not lacking[part.supplier].any():
-            continue
-        missed = np.zeros_like(out)
+    out = np.zeros_like(short)
+    for number, part in enumerate(parts):
+        missed = np.zeros_like(out) if number else out
         lack(part.share, part.supplier, part.buyer, lacking, short, missed)
         if allowed is not None:
             stopped = (part.share - part.share * short[part.supplier]) * (1.0 - allowed[part.ties])
             kernels.accumulate(stopped, part.buyer, missed)
-        np.maximum(out, missed, out=out)
-        reached.append(part.buyer)
-    buyers = np.unique(np.concatenate(reached)) if reached else np.zeros(0, dtype=np.intp)
+        np.maximum(out, missed if number else 0.0, out=out)
+    buyers = np.unique(np.concatenate([part.buyer for part in parts]))
     return out, buyers[out[buyers].any(axis=1)]
 
 
@@ -142,14 +144,27 @@ def ship(now: Moment) -> None:
     delivered = np.empty_like(orders)
     kernels.ration(orders, cache["order_designer"], cache["order_owner"], fill, delivered, shipped)
     # what each designer fills of an order, over what the owner gets of all its orders
-    mine = (shipped / np.maximum(fleet.backlog, 1e-12))[cache["order_owner"]]
-    r["supplier_fill"] = np.where(mine > 1e-9, delivered / np.maximum(asked, 1e-12) / np.maximum(mine, 1e-9), 1.0)
+    r["supplier_fill"] = np.empty_like(asked)
+    compare_fills(delivered, asked, shipped, fleet.backlog, cache["order_owner"], r["supplier_fill"])
     total = fleet.backlog.sum(axis=0)
     mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
     r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill
     if "missing_racks" in r:
         r["shipped"] = r["shipped"] * (1.0 - bounded(r["missing_racks"], 0.0, 1.0))
     r["chip_shortage"] = 1.0 - r["shipped"].sum(axis=0) / np.maximum(total / lead, 1e-12)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 4, _IDX_IN, _MAT))
+def compare_fills(
+    delivered: Array, asked: Array, shipped: Array, backlog: Array, owner: Array, fill: Array
+) -> None:
+    """Set `fill` to what each order gets of what was asked, over what its owner gets of its whole book."""
+    for t in range(asked.shape[0]):
+        o = owner[t]
+        for n in range(asked.shape[1]):
+            mine = shipped[o, n] / max(backlog[o, n], 1e-12)
+            got = delivered[t, n] / max(asked[t, n], 1e-12) / max(mine, 1e-9)
+            fill[t, n] = got if mine > 1e-9 else 1.0
 
 
 def deliver(now: Moment) -> None:

@@ -10,6 +10,7 @@ from penstock.conduct import integration, investment
 from penstock.engine.moment import PROJECT, Moment
 from penstock.engine.reach import reach_of
 from penstock.engine.steps import lenders
+from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
 from penstock.money import funding, kernels
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
@@ -185,7 +186,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     # chips that the book cannot bring within a lead time stand there and cost nothing yet
     soon = (now.state.fleet.backlog + np.maximum(chips, 0.0)) / r["chip_lead"]
     cost = np.minimum(np.maximum(chips, 0.0), soon) * now.block.cache["chip_dollar"] * r["chip_index"]
-    cost = cost + r["site_cost"] * (0.75 * halls + 0.25 * power)
+    cost = cost + r["site_cost"] * (HALLS_IN_SITE * halls + (1.0 - HALLS_IN_SITE) * power)
     free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
     own = th["cash_share"] * np.maximum(free, 0.0)
     open_markets = markets_open(now)

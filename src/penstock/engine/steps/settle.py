@@ -6,7 +6,7 @@ import numpy as np
 
 from penstock.engine.moment import Moment
 from penstock.engine.steps import fund
-from penstock.money import clearing, kernels
+from penstock.money import clearing
 
 Array = np.ndarray
 
@@ -34,8 +34,7 @@ def bill(now: Moment) -> Array:
         ties.receivable, billed, cache["collection"], cache["deferrable"], let_stand, layout.payer,
         layout.payer_class, layout.payee, due, owed, income,
     )  # fmt: skip
-    kernels.accumulate_range(due, layout.payer_class, layout.operating.stop, layout.ties, owed)
-    kernels.accumulate_range(due, layout.payee, layout.operating.stop, layout.ties, income)
+    clearing.add_dues(due, layout.payer_class, layout.payee, layout.operating.stop, layout.ties, owed, income)
     return income
 
 
@@ -80,9 +79,10 @@ def post(now: Moment) -> None:
     # capital purchases of firms are not an expense
     books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
     rest = slice(layout.operating.stop, layout.ties)
-    paid, payer, payee = scratch.paid[rest], layout.payer[rest], layout.payee[rest]
-    clearing.pay_dues(scratch.due[rest], payer, layout.seniority[rest], scratch.paid_share, paid)
-    kernels.post(paid, payer, payee, books.cash)
+    clearing.move_dues(
+        scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
+        scratch.paid[rest], books.cash,
+    )  # fmt: skip
     interest, principal = layout.interest.slice, layout.principal.slice
     clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 

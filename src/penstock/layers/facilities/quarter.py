@@ -5,6 +5,7 @@ Arrays are (stages, owners, paths), GW of IT power.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 Array = np.ndarray
@@ -17,12 +18,29 @@ def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tupl
 
     The last stage moves first. Needs lead_quarters >= stages, else a stage would empty twice in a quarter.
     """
-    stages = pipeline.shape[0]
-    out = pipeline * np.minimum(stages / lead_quarters, 1.0)
-    moved = pipeline - out
-    moved[0] += starts
-    moved[1:] += out[:-1]
-    return moved, out[-1].copy()
+    rate = np.atleast_2d(np.minimum(pipeline.shape[0] / lead_quarters, 1.0))
+    moved, done = np.empty_like(pipeline), np.empty_like(starts)
+    _move_on(pipeline, starts, rate, moved, done)
+    return moved, done
+
+
+@numba.njit(
+    numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (3, 2, 2)],
+               numba.float64[:, :, ::1], numba.float64[:, ::1]),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _move_on(pipeline: Array, starts: Array, rate: Array, moved: Array, done: Array) -> None:
+    """`rate`: share of a stage that moves on, by owner and path or, in one row, by path."""
+    last = pipeline.shape[0] - 1
+    for o in range(starts.shape[0]):
+        k = min(o, rate.shape[0] - 1)
+        for s in range(pipeline.shape[0]):
+            for n in range(starts.shape[1]):
+                stays = pipeline[s, o, n] - pipeline[s, o, n] * rate[k, n]
+                enters = starts[o, n] if s == 0 else pipeline[s - 1, o, n] * rate[k, n]
+                moved[s, o, n] = stays + enters
+        for n in range(starts.shape[1]):
+            done[o, n] = pipeline[last, o, n] * rate[k, n]
 
 
 def hold_back(done: Array, on_time: Array, late_gw: Array, rate: Array) -> Array:
