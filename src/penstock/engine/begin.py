@@ -348,7 +348,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     np.add.at(per_firm, layout.borrower, facts.draw_share)
     cache["draw_share"] = facts.draw_share / np.maximum(per_firm[layout.borrower], TINY)
     cache["can_borrow"] = (per_firm > TINY).astype(float)
-    cache["held"] = np.isin(np.arange(layout.firms), layout.stake_company)[:, None]
+    cache["held"] = np.isin(np.arange(layout.firms), layout.stake_company)
     cache["rating_appetite"] = np.array([RATING_APPETITE.get(name, 1.0) for name in RATINGS])
     cache["holding"] = np.isin(np.arange(layout.firms), layout.members("holding"))[:, None].astype(float)
     rounds = np.zeros((layout.unit_count, 1))

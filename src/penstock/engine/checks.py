@@ -8,7 +8,7 @@ import numpy as np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
 from penstock.money import kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _kernel
+from penstock.money.kernels import _FLAG_IN, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
@@ -76,6 +76,28 @@ def compare(
                 worst[n] = gap
 
 
+@_kernel(numba.void(_MAT_IN, _MAT, _VEC))
+def unbalanced(account: Array, sums: Array, gap: Array) -> None:
+    """Set `gap` (paths) to what all accounts add to, over the sum of their sizes; `sums` (2, paths) is zero before."""
+    for u in range(account.shape[0]):
+        for n in range(account.shape[1]):
+            sums[0, n] += account[u, n]
+            sums[1, n] += abs(account[u, n])
+    for n in range(account.shape[1]):
+        gap[n] = abs(sums[0, n]) / sums[1, n]
+
+
+@_kernel(numba.void(_MAT_IN, _FLAG_IN, _VEC))
+def unheld(shares: Array, held: Array, worst: Array) -> None:
+    """Raise `worst` (paths) to the largest distance from one of the stakes in a firm that is `held` by stakes."""
+    for f in range(held.shape[0]):
+        if held[f]:
+            for n in range(shares.shape[1]):
+                gap = abs(shares[f, n] - 1.0)
+                if gap > worst[n] or gap != gap:
+                    worst[n] = gap
+
+
 def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     """Largest relative error of the identities of a quarter, (paths,), and each identity's own.
 
@@ -91,14 +113,15 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
         worth, books.net_worth, books.cash, firms.compute_equipment, firms.buildings, firms.other_assets,
         block.cache["debt_owed"], balance,
     )  # fmt: skip
-    cash = np.abs(books.cash.sum(axis=0)) / np.abs(books.cash).sum(axis=0)
+    cash, held = np.zeros(block.width), np.zeros(block.width)
+    unbalanced(books.cash, np.zeros((2, block.width)), cash)
     shares = np.zeros((layout.unit_count, block.width))
     kernels.accumulate(state.ties.stake, layout.stake_company, shares)
-    held = np.abs(shares[: layout.firms] - 1.0) * block.cache["held"]
+    unheld(shares, block.cache["held"], held)
     stock, power = block.cache["owner_stock"], block.cache["owner_power"]
     chips = np.abs(fleet.delivered - stock - fleet.waiting - fleet.retired - fleet.failed)
     chips = (chips / np.maximum(fleet.delivered, 1e-3)).max(axis=0)
-    errors = {"balance": balance, "cash": cash, "shares": held.max(axis=0), "chips": chips}
+    errors = {"balance": balance, "cash": cash, "shares": held, "chips": chips}
     if now.on("order"):
         limit = np.minimum(fleet.halls, fleet.firm_power)
         over = np.maximum(power - limit, 0.0) / np.maximum(limit, 1e-3)

@@ -219,8 +219,9 @@ def build_on(
 ) -> None:
     """Set deliveries, spending on equipment and spending on sites of fleet owners over those of the opening.
 
-    All (owners + 1, paths) but `deliveries_opening`, (owners + 1, 1), and `margin` (what own designs save), `chip_index`
-    and `cost` (prices of chips and of sites over the opening's), (paths,). `halls` and `power` are planned starts, GW.
+    All (owners + 1, paths) but `deliveries_opening`, (owners + 1, 1), and `margin` (what own designs save),
+    `chip_index` and `cost` (prices of chips and of sites over the opening's), (paths,). `halls` and `power` are planned
+    starts, GW.
     """
     for o in range(accept.shape[0]):
         for n in range(accept.shape[1]):

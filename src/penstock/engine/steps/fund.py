@@ -297,12 +297,22 @@ def lend(new: Array, share: Array, lender: Array, borrower: Array, drawn: Array,
 
 
 def new_rate(now: Moment) -> Array:
-    """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze."""
+    """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze; (firms, paths) a year."""
     e, f = now.state.economy, now.state.firms
     risk_free = now.lever("finance.risk_free_rate", now.block.facts.constants["risk_free_rate"]) + e.rate_shock
     cut = now.struck("spread")
     spread = f.spread if cut is None else f.spread + cut
-    return bounded(risk_free + spread * (1.5 - np.minimum(e.mood, 1.0)) + 0.01 * (e.freeze > 0), 0.005, 0.4)
+    rate = np.empty_like(spread)
+    price_debt(by_path(risk_free, now.block.width), spread, 1.5 - np.minimum(e.mood, 1.0), 0.01 * (e.freeze > 0), rate)
+    return rate
+
+
+@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
+def price_debt(risk_free: Array, spread: Array, scale: Array, extra: Array, rate: Array) -> None:
+    """Set `rate` (firms, paths) from what is the same for all firms of a path and each firm's `spread`."""
+    for f in range(rate.shape[0]):
+        for n in range(rate.shape[1]):
+            rate[f, n] = min(max(risk_free[n] + spread[f, n] * scale[n] + extra[n], 0.005), 0.4)
 
 
 def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
@@ -312,14 +322,16 @@ def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
     """
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
     # most firms raise nothing on any path: only stakes in those that do are touched
-    rows = np.flatnonzero(raised.any(axis=1)[layout.stake_company])
+    raising = raised.any(axis=1)
+    rows = np.flatnonzero(raising[layout.stake_company])
     part = who_pays(now, raised, rows)
     take_stakes(
         raised, f.value, part, rows, layout.stake_holder, layout.stake_company, ties.stake, paid, books.cash
     )  # fmt: skip
-    books.net_worth[: layout.firms] += raised
+    firms = np.flatnonzero(raising)
+    books.net_worth[firms] += raised[firms]
     # a share of the company at the old value grows by the cash that came in
-    f.value = f.value + raised
+    f.value[firms] += raised[firms]
 
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))

@@ -155,9 +155,7 @@ def ship(now: Moment) -> None:
 
 
 @_kernel(numba.void(*[_MAT_IN] * 4, _IDX_IN, _MAT))
-def compare_fills(
-    delivered: Array, asked: Array, shipped: Array, backlog: Array, owner: Array, fill: Array
-) -> None:
+def compare_fills(delivered: Array, asked: Array, shipped: Array, backlog: Array, owner: Array, fill: Array) -> None:
     """Set `fill` to what each order gets of what was asked, over what its owner gets of its whole book."""
     for t in range(asked.shape[0]):
         o = owner[t]
