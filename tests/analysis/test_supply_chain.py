@@ -19,8 +19,8 @@ from penstock.analysis.chain_links import BY_KEY, FEEDS, WEEKS, ChainTies, chain
 from penstock.analysis.chain_travel import Course, Travelled, flow_links, lags_to_delivery, travel
 from penstock.analysis.ranges import Range, product, total
 from penstock.analysis.supply_chain import supply_chain
-from penstock.engine.opening.assemble import open_world
 from penstock.engine.moment import Moment
+from penstock.engine.opening.assemble import open_world
 from penstock.errors import InputError, UsageError
 from penstock.world import World
 

@@ -45,7 +45,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
     choices: dict[str, list[Any]] = {
         "post": [e.due, e.payer, e.payee, units],
         "accumulate": [e.due, e.payee, units],
-        "accumulate_range": [e.due, e.payee, 7, 31, units],
+        "add_dues": [e.due, e.payer, e.payee, 7, 31, units, other],
         "spread": [e.units, e.payer, share, 7, 31, flow, e.payee, other],
         "spread by path": [e.units, e.payer, e.due, 7, 31, flow, e.payee, other],
         "ration": [e.due, e.payer, e.payee, e.units, flow, other],
@@ -59,7 +59,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "weigh_dues": [e.available, e.units, np.stack([e.units] * clearing.CLASSES), units, other],
         "shift_claims": [e.due, e.payer, e.payee, units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
-        "pay_dues": [e.due, e.payer, e.rank, np.stack([e.units] * clearing.CLASSES), flow],
+        "move_dues": [e.due, np.stack([e.units] * clearing.CLASSES), e.payer, e.payee, e.rank, flow, other],
     }
     return choices[name]
 
@@ -69,7 +69,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
     [
         "post",
         "accumulate",
-        "accumulate_range",
+        "add_dues",
         "spread",
         "spread by path",
         "ration",
@@ -83,7 +83,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "weigh_dues",
         "shift_claims",
         "mark_to_market",
-        "pay_dues",
+        "move_dues",
     ],
 )
 @pytest.mark.parametrize("paths", [1, 5, 64])
@@ -151,10 +151,8 @@ def test_clearing_keeps_priority_limited_liability_and_the_sectors() -> None:
     share, _ = economy.settle(clearing.clear_dues)
     assert ((share >= 0.0) & (share <= 1.0)).all()
     assert (share[:, economy.unlimited] == 1.0).all()
-    paid = np.zeros_like(economy.due)
-    clearing.pay_dues(economy.due, economy.payer, economy.rank, share, paid)
-    cash = economy.available.copy()
-    kernels.post(paid, economy.payer, economy.payee, cash)
+    paid, cash = np.zeros_like(economy.due), economy.available.copy()
+    clearing.move_dues(economy.due, share, economy.payer, economy.payee, economy.rank, paid, cash)
     firms = ~economy.unlimited
     short = (share < 1.0).any(axis=0) & firms[:, None]
     assert (cash[firms] >= np.minimum(economy.available[firms], 0.0) - 1e-9).all()

@@ -136,4 +136,6 @@ SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
 
 def by_path(setting: Array | float, width: int) -> Array:
     """A setting as one number a path."""
+    if isinstance(setting, np.ndarray) and setting.shape == (width,) and setting.flags.c_contiguous:
+        return setting
     return np.ascontiguousarray(np.broadcast_to(np.asarray(setting, dtype=float), (width,)))

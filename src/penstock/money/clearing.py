@@ -134,21 +134,13 @@ def settle_bills(
             rise[q, n] += billed[t, n] - paid[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _CUBE, _MAT))
-def pay_dues(due: Floats, payer: Index, seniority: Index, paid_share: Floats, paid: Floats) -> None:
-    """Set `paid[t] = due[t] * paid_share[seniority[t], payer[t]]`: what clearing lets each tie carry."""
-    for t in range(due.shape[0]):
-        c = seniority[t]
-        p = payer[t]
-        for n in range(due.shape[1]):
-            paid[t, n] = due[t, n] * paid_share[c, p, n]
-
-
 @_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
 def move_dues(
     due: Floats, paid_share: Floats, payer: Index, payee: Index, seniority: Index, paid: Floats, cash: Floats
 ) -> None:
-    """Set `paid` as `pay_dues` does, and move it from the payer's account to the payee's."""
+    """Set `paid[t] = due[t] * paid_share[seniority[t], payer[t]]`, what clearing lets each tie carry, and move it in
+    `cash`.
+    """
     for t in range(due.shape[0]):
         c = seniority[t]
         p = payer[t]
@@ -201,9 +193,15 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
-@_kernel(numba.void(_MAT_IN, _CUBE_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _CUBE, _IDX))
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, _MAT_IN, _CUBE_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _FLAG_IN, _CUBE, _IDX,
+    )
+)  # fmt: skip
 def clear_short(
-    whole: Floats,
+    cash: Floats,
+    income: Floats,
+    gap: Floats,
     owed: Floats,
     due: Floats,
     first: Index,
@@ -217,70 +215,103 @@ def clear_short(
 ) -> None:
     """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
 
-    `whole[u]` is what a unit has if everybody pays in full (its account, maybe negative, and its income), `owed[c, u]`
-    its dues by class; the ties of payer `u` are `rows[first[u] : first[u + 1]]`. Class 0 is paid in full before class
-    1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share. Units with
-    `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit is the
-    greatest fixed point. Only units that fall short are followed, so a lane costs little.
+    `cash[u]` (maybe negative) and `income[u]` is what a unit has if everybody pays in full, `gap[u]` what is left of it
+    then (below zero: it falls short), `owed[c, u]` its dues by class; the ties of payer `u` are
+    `rows[first[u] : first[u + 1]]`. Class 0 is paid in full before class 1 sees a dollar, class 1 before class 2;
+    inside a class all creditors get the same share. Units with `unlimited[u]` (sectors) always pay in full. Starting
+    from full payment, payments only fall, so the limit is the greatest fixed point. Only units that fall short, and
+    those whom they owe, are looked at, so a lane costs little.
 
     Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an account may
     therefore end that much below zero), and in lanes where `needs` is False. Sets `rounds[path]`: 0 where nobody
     fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report these), else the rounds used.
     """
-    units = whole.shape[0]
+    units = cash.shape[0]
     dues = np.empty((CLASSES, units))
-    share = np.empty((CLASSES, units))
+    share = np.ones((CLASSES, units))
     wealth = np.empty(units)
-    loss = np.empty(units)  # what others' shortfalls take from it
-    short = np.empty(units, np.bool_)
+    loss = np.zeros(units)  # what others' shortfalls take from it
+    short = np.zeros(units, np.bool_)
+    known = np.zeros(units, np.bool_)  # whose dues and wealth were looked up
+    reached = np.empty(units, np.intp)  # known units, `count` of them
+    starts = np.empty(units, np.intp)  # units that fall short on some path if everybody pays
+    starting = 0
+    for u in range(units):
+        if unlimited[u]:
+            continue
+        for n in range(gap.shape[1]):
+            if gap[u, n] < 0.0:
+                starts[starting] = u
+                starting += 1
+                break
 
     paid_share[:] = 1.0
-    for n in range(whole.shape[1]):
+    for n in range(cash.shape[1]):
         rounds[n] = 0
         if not needs[n]:
             continue
-        share[:] = 1.0
+        count = 0
         anyone = False
-        for u in range(units):
-            wealth[u] = whole[u, n]
-            for c in range(CLASSES):
-                dues[c, u] = owed[c, u, n]
-            short[u] = False
-            if not unlimited[u]:
+        for k in range(starting):
+            u = starts[k]
+            if gap[u, n] < 0.0:
+                known[u] = True
+                reached[count] = u
+                count += 1
+                wealth[u] = cash[u, n] + income[u, n]
+                for c in range(CLASSES):
+                    dues[c, u] = owed[c, u, n]
                 short[u] = _pay_by_rank(wealth[u], dues, u, share)
                 anyone = anyone or short[u]
-        if not anyone:
-            continue
-        rounds[n] = -1
-        for step in range(1, MAX_ROUNDS + 1):
-            loss[:] = 0.0
-            for u in range(units):
-                if short[u]:
-                    for k in range(first[u], first[u + 1]):
-                        t = rows[k]
-                        loss[payee[t]] += due[t, n] * (1.0 - share[seniority[t], u])
-            moved = 0.0
-            for u in range(units):
-                if unlimited[u] or (loss[u] == 0.0 and not short[u]):
-                    continue
-                before = 0.0
-                total = 0.0
-                for c in range(CLASSES):
-                    before += dues[c, u] * share[c, u]
-                    total += dues[c, u]
-                if total <= PAID_IN_FULL_USD_BN:
-                    continue
-                short[u] = _pay_by_rank(wealth[u] - loss[u], dues, u, share)
-                after = 0.0
-                for c in range(CLASSES):
-                    after += dues[c, u] * share[c, u]
-                moved = max(moved, (before - after) / total)
-            if moved <= CONVERGED_RELATIVE:
-                rounds[n] = step
-                break
-        for c in range(CLASSES):
-            for u in range(units):
+        if anyone:
+            rounds[n] = -1
+            for step in range(1, MAX_ROUNDS + 1):
+                for k in range(count):
+                    loss[reached[k]] = 0.0
+                for k in range(count):
+                    u = reached[k]
+                    if short[u]:
+                        for j in range(first[u], first[u + 1]):
+                            t = rows[j]
+                            q = payee[t]
+                            if unlimited[q]:
+                                continue
+                            if not known[q]:
+                                known[q] = True
+                                reached[count] = q
+                                count += 1
+                                wealth[q] = cash[q, n] + income[q, n]
+                                for c in range(CLASSES):
+                                    dues[c, q] = owed[c, q, n]
+                            loss[q] += due[t, n] * (1.0 - share[seniority[t], u])
+                moved = 0.0
+                for k in range(count):
+                    u = reached[k]
+                    if loss[u] == 0.0 and not short[u]:
+                        continue
+                    before = 0.0
+                    total = 0.0
+                    for c in range(CLASSES):
+                        before += dues[c, u] * share[c, u]
+                        total += dues[c, u]
+                    if total <= PAID_IN_FULL_USD_BN:
+                        continue
+                    short[u] = _pay_by_rank(wealth[u] - loss[u], dues, u, share)
+                    after = 0.0
+                    for c in range(CLASSES):
+                        after += dues[c, u] * share[c, u]
+                    moved = max(moved, (before - after) / total)
+                if moved <= CONVERGED_RELATIVE:
+                    rounds[n] = step
+                    break
+        for k in range(count):
+            u = reached[k]
+            for c in range(CLASSES):
                 paid_share[c, u, n] = share[c, u]
+                share[c, u] = 1.0
+            loss[u] = 0.0
+            short[u] = False
+            known[u] = False
 
 
 def by_payer(payer: npt.ArrayLike, units: int) -> tuple[Index, Index]:
@@ -315,4 +346,5 @@ def clear_dues(
     accumulate(due, payee, whole)
     owed = dues_by_class(due, payer, seniority, units)
     first, rows = by_payer(payer, units)
-    clear_short(whole, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)
+    gap, nothing = whole - owed.sum(axis=0), np.zeros_like(whole)
+    clear_short(whole, nothing, gap, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)

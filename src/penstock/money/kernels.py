@@ -94,15 +94,6 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
             out[u, n] += amount[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _INT, _INT, _MAT))
-def accumulate_range(amount: Floats, index: Index, start: int, stop: int, out: Floats) -> None:
-    """As `accumulate`, for the ties from `start` up to, not including, `stop`: one category."""
-    for t in range(start, stop):
-        u = index[t]
-        for n in range(amount.shape[1]):
-            out[u, n] += amount[t, n]
-
-
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _IDX_IN, _MAT))
 def accumulate_product(amount: Floats, source: Index, share: Floats, index: Index, out: Floats) -> None:
     """Add `share[t] * amount[source[t]]` to `out[index[t]]`; `share` is (ties, 1)."""

@@ -24,9 +24,12 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
     np.add.at(out, index, amount)
 
 
-def accumulate_range(amount: Floats, index: Index, start: int, stop: int, out: Floats) -> None:
-    """Sum the amounts of ties start to stop by index."""
-    np.add.at(out, index[start:stop], amount[start:stop])
+def add_dues(
+    due: Floats, payer_class: Index, payee: Index, start: int, stop: int, owed: Floats, income: Floats
+) -> None:
+    """Sum the dues of ties start to stop by payer's class and by payee."""
+    np.add.at(owed, payer_class[start:stop], due[start:stop])
+    np.add.at(income, payee[start:stop], due[start:stop])
 
 
 def spread(
@@ -100,9 +103,13 @@ def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, 
     np.add.at(out, holder, share * value[company])
 
 
-def pay_dues(due: Floats, payer: Index, seniority: Index, paid_share: Floats, paid: Floats) -> None:
-    """What each tie carries after clearing."""
+def move_dues(
+    due: Floats, paid_share: Floats, payer: Index, payee: Index, seniority: Index, paid: Floats, cash: Floats
+) -> None:
+    """What each tie carries after clearing, from account to account."""
     paid[:] = due * paid_share[seniority, payer]
+    np.subtract.at(cash, payer, paid)
+    np.add.at(cash, payee, paid)
 
 
 def clear_dues(

@@ -322,7 +322,7 @@ def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
     """
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
     # most firms raise nothing on any path: only stakes in those that do are touched
-    raising = raised.any(axis=1)
+    raising = np.asarray(raised.any(axis=1))
     rows = np.flatnonzero(raising[layout.stake_company])
     part = who_pays(now, raised, rows)
     take_stakes(

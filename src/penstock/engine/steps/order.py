@@ -49,7 +49,7 @@ def supply_chain(now: Moment) -> None:
         supply = supply * left
     # what lacks, so that nothing has to be taken from one again and again
     lacks = 1.0 - np.minimum(supply, 1.5)
-    lacking, designers, short = lacks.any(axis=1), now.block.cache["designers"], []
+    lacking, designers, short = np.asarray(lacks.any(axis=1)), now.block.cache["designers"], []
     for category, felt in FELT_AT_ONCE.items():
         missing, buyers = _missing(now, category, lacks, lacking)
         now.results[f"missing_{category}"] = missing
@@ -64,7 +64,7 @@ def supply_chain(now: Moment) -> None:
     now.results["supply"] = 1.0 - np.where(worst > 0.0, np.maximum(own, worst), own)
     if left is not None:
         idle = 1.0 - left * np.ones_like(supply)
-        still = idle.any(axis=1)
+        still = np.asarray(idle.any(axis=1))
         racks = np.maximum(_missing(now, "servers", idle, still)[0], _missing(now, "network", idle, still)[0])
         now.results["missing_racks"] = racks[layout.owner_unit]
 

@@ -50,7 +50,7 @@ def settle(now: Moment) -> None:
     r["granted"] = np.zeros((layout.firms, now.block.width))
     rescue_before(now, gap)
     r["contained"] = contain(now, gap, dues, short)
-    clear(now, short & ~r["contained"])
+    clear(now, gap, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
     r["dues"] = dues[: layout.firms]
     share = share_paid(now)
@@ -87,13 +87,16 @@ def post(now: Moment) -> None:
     clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
 
-def clear(now: Moment, needs: Array) -> None:
-    """The greatest clearing payments of the paths that need it; all others pay in full."""
+def clear(now: Moment, gap: Array, needs: Array) -> None:
+    """The greatest clearing payments of the paths that need it; all others pay in full.
+
+    gap: what is left of cash and income if everybody pays, (units, paths).
+    """
     layout, scratch = now.block.layout, now.block.scratch
-    whole = now.state.books.cash + now.results["income"]
     clearing.clear_short(
-        whole, scratch.owed, scratch.due, *now.block.ties_of["dues_of"], layout.payee, layout.seniority,
-        layout.unlimited, np.ascontiguousarray(needs), scratch.paid_share, scratch.rounds,
+        now.state.books.cash, now.results["income"], gap, scratch.owed, scratch.due, *now.block.ties_of["dues_of"],
+        layout.payee, layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.paid_share,
+        scratch.rounds,
     )  # fmt: skip
 
 
@@ -108,7 +111,7 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
         return np.zeros(now.block.width, dtype=bool)
     firms = layout.firms
     if now.on("settle"):
-        clear(now, short)
+        clear(now, gap, short)
         share = share_paid(now)
         late = (f.missed + (share < MISS) >= MISSES_TO_DEFAULT) & (share < MISS)
         fails = (f.stage < 2.0) & (late | (share < 1.0 - LARGEST_MISS))
