@@ -68,7 +68,7 @@ def test_debt(
         begun = first[f, 0] <= quarter
         for n in range(due.shape[1]):
             tested = begun and grade[f, n] < 0.5 and stage[f, n] < failed
-            beyond = excess(debt[f, n], capacity[f, n], agreed[f, n]) if tested else 0.0
+            beyond = excess(debt[f, n], capacity[f, n], agreed[f, n]) * tested
             broken = beyond > 0.0
             breach[f, n] = memory if broken else max(breach[f, n] - 1.0, 0.0)
             no_access[f, n] = max(no_access[f, n], 1.0) if broken else no_access[f, n]
