@@ -159,6 +159,8 @@ def fund(now: Moment) -> None:
     need = r["need"] = needed(now)
     lose_access(now)
     room = debt_room(now)
+    # counted down once lenders have acted on it: a breach found this quarter shuts the market this quarter
+    f.no_access = np.maximum(f.no_access - 1.0, 0.0)
     flexible = bounded(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
     if not now.on("fund"):
         room = 1e9 * cache["can_borrow"] * np.ones_like(need)
@@ -219,7 +221,7 @@ def lose_access(now: Moment) -> None:
     f, th = now.state.firms, now.block.theta
     chance = now.firm_chance()
     struck = (chance < th["access_loss"]) & (lenders.investment_grade(now) < 0.5) & now.on("noise") & now.on("fund")
-    f.no_access = np.where(struck, 4.0, np.maximum(f.no_access - 1.0, 0.0))
+    f.no_access = np.where(struck, 4.0, f.no_access)
 
 
 def vendor_room(now: Moment) -> Array:
