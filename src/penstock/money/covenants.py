@@ -16,7 +16,7 @@ OPENING_HEADROOM = 1.25
 """The same over the debt at the opening, where a firm opens with more than lenders would lend (assumption, 1.15 to
 1.4)."""
 TRACE = 1e-3
-"""Part of its debt that counts as capacity where there is none: so that who opens without any is not in breach at once."""
+"""Part of its debt that counts as capacity where there is none: who opens without any is not in breach at once."""
 CALL_SHARE = 0.05
 """Most of its debt that lenders call in a quarter of breach (assumption, 0.02 to 0.1: most breaches end in a waiver
 with a partial repayment)."""

@@ -119,7 +119,8 @@ def unit_costs(now: Moment) -> None:
 def dearer_capital(now: Moment) -> np.ndarray:
     """What each owner's capital costs beyond the common rate since its spread moved, per year, (owners, paths).
 
-    The spread weighs as debt does in the owner's capital at market values: who is worth less pays more on a larger part.
+    The spread weighs as debt does in the owner's capital at market values: who is worth less pays more, and on a larger
+    part.
     """
     f, owners = now.state.firms, now.block.layout.owners
     owed = now.block.cache["debt_owed"][:owners]
