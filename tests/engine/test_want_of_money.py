@@ -24,7 +24,7 @@ def one(value: float) -> Array:
 
 
 def test_a_years_money_pays_debt_or_it_does_not() -> None:
-    """Cash 20, debt 6; loses 5 + 1 a quarter, rounds of 4: 20 - 6 - 24 + 16 = 6 are left; without rounds it is in want."""
+    """Cash 20, debt 6; loses 5 + 1 a quarter, rounds of 4: 20 - 6 - 24 + 16 = 6 are left; without rounds -10."""
     spare = one(0.0)
     funding.find_spare_means(one(20.0), one(6.0), one(-5.0), one(1.0), one(0.0), one(4.0), spare)
     assert spare[0, 0] == pytest.approx(6.0)
