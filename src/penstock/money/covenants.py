@@ -19,6 +19,8 @@ set with 25 to 50 % of headroom over the plan)."""
 OPENING_HEADROOM = 1.25
 """The same over the debt at the opening, where a firm opens with more than lenders would lend (assumption, 1.15 to
 1.4)."""
+TRACE = 1e-3
+"""Part of its debt that counts as capacity where there is none: who opens without any is not in breach at once."""
 CALL_SHARE = 0.05
 """Most of its debt that lenders call in a quarter of breach (assumption, 0.02 to 0.1: most breaches end in a waiver
 with a partial repayment)."""
@@ -26,7 +28,7 @@ with a partial repayment)."""
 
 def agreed_leverage(debt: Array, capacity: Array) -> Array:
     """Debt over capacity that the covenants of the opening allow."""
-    return np.maximum(HEADROOM, OPENING_HEADROOM * debt / np.maximum(capacity, 1e-9))
+    return np.maximum(HEADROOM, OPENING_HEADROOM * debt / np.maximum(capacity, TRACE * debt + 1e-9))
 
 
 @register_jitable
@@ -35,7 +37,7 @@ def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
 
     capacity: what lenders would lend on earnings or on the collateral as it is worth today.
     """
-    return np.maximum(debt - agreed * np.maximum(capacity, 0.0), 0.0)
+    return np.maximum(debt - agreed * np.maximum(capacity, TRACE * debt), 0.0)
 
 
 @register_jitable

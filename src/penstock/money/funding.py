@@ -117,6 +117,22 @@ def find_need(
             need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
+@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
+def find_spare_means(
+    cash: Floats, owed: Floats, ebitda: Floats, interest: Floats, tax: Floats, rounds: Floats, spare: Floats
+) -> None:
+    """Set `spare` to what a year's money leaves after all debt, (firms, paths), usd_bn; below zero a firm is in want.
+
+    Money: cash, and four quarters of earnings after interest and tax and of what investors would put in (`rounds`), all
+    as they are today. Capital spending is not in it: it can be stopped. Relative to what a firm owes and loses, since
+    the same cash is years for one firm and weeks for another. `cash` may have more rows.
+    """
+    for f in range(spare.shape[0]):
+        for n in range(spare.shape[1]):
+            earned = ebitda[f, n] - interest[f, n] - tax[f, n]
+            spare[f, n] = cash[f, n] - owed[f, n] + 4.0 * (earned + rounds[f, n])
+
+
 @_kernel(numba.void(*[_MAT_IN] * 9, *[_VEC_IN] * 4, _MAT))
 def find_debt_room(
     headroom: Floats,

@@ -170,6 +170,8 @@ def fund(now: Moment) -> None:
     need = r["need"] = needed(now)
     lose_access(now)
     room = debt_room(now)
+    # counted down once lenders have acted on it: a breach found this quarter shuts the market this quarter
+    np.maximum(np.subtract(f.no_access, 1.0, out=f.no_access), 0.0, out=f.no_access)
     flexible = bounded(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
     if not now.on("fund"):
         room = 1e9 * cache["can_borrow"] * np.ones_like(need)
@@ -229,11 +231,11 @@ def lose_access(now: Moment) -> None:
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _MAT))
 def close_market(chance: Array, grade: Array, rate: Array, no_access: Array) -> None:
-    """Count down quarters without market access; four for firms below investment grade, struck at a `rate` (paths)."""
+    """Shut firms below investment grade out of the market for four quarters, struck at a `rate` (paths)."""
     for f in range(chance.shape[0]):
         for n in range(chance.shape[1]):
-            struck = chance[f, n] < rate[n] and grade[f, n] < 0.5
-            no_access[f, n] = 4.0 if struck else max(no_access[f, n] - 1.0, 0.0)
+            if chance[f, n] < rate[n] and grade[f, n] < 0.5:
+                no_access[f, n] = 4.0
 
 
 def vendor_room(now: Moment) -> Array:

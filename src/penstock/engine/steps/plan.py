@@ -120,9 +120,9 @@ def _wanted(now: Moment, years: Array, response: Array | float) -> Array:
     """Million H100e wanted in `years`, (owners + 1, paths)."""
     r = now.results
     ahead = investment.growth_over(r["growth"], _fade(now), years)
-    ratio = r["price"] / r["hurdle"]
+    ratio = r["price"] / r["owner_hurdle"]
     return investment.wanted_stock(
-        r["owner_value"], ahead, r["hurdle"], r["decline"], years, r["target"], ratio, response
+        r["owner_value"], ahead, r["owner_hurdle"], r["decline"], years, r["target"], ratio, response
     )
 
 

@@ -112,3 +112,17 @@ def unit_costs(now: Moment) -> None:
     arguments = (th["economic_life"], th["utilisation_target"], r["running"])
     r["hurdle"] = platform.hurdle_price(r["cost"], r["rate"], r["decline"], *arguments)
     r["full_cost"] = platform.hurdle_price(r["cost"], r["rate"], decline, *arguments)
+    dearer = np.concatenate([dearer_capital(now), np.zeros((1, now.block.width))])
+    r["owner_hurdle"] = platform.hurdle_price(r["cost"], r["rate"] + dearer, r["decline"], *arguments)
+
+
+def dearer_capital(now: Moment) -> np.ndarray:
+    """What each owner's capital costs beyond the common rate since its spread moved, per year, (owners, paths).
+
+    The spread weighs as debt does in the owner's capital at market values: who is worth less pays more, and on a larger
+    part.
+    """
+    f, owners = now.state.firms, now.block.layout.owners
+    owed = now.block.cache["debt_owed"][:owners]
+    part = owed / np.maximum(owed + f.value[:owners], 1e-9)
+    return np.asarray(part * (f.spread - now.block.facts.rating_spread)[:owners])
