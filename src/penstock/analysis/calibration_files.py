@@ -32,7 +32,7 @@ def write_draws(found: Calibration, folder: Path) -> None:
             "paths": found.posterior.paths,
             "seed": found.seed,
             "effective_sample_size": round(found.posterior.effective_size, 1),
-            "inflation_of_discrepancy": found.posterior.inflation,
+            "inflation_of_discrepancy": found.posterior.allowance.inflation,
             "prior": {name: list(row) for name, row in found.rows.items()},
         },
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from penstock.analysis.calibration_allowance import ODD, REACH
 from penstock.analysis.calibration_data import NOT_COMPARED, discrepancies
-from penstock.analysis.calibration_inference import IMPLAUSIBLE, ODD, REACH
+from penstock.analysis.calibration_inference import IMPLAUSIBLE
 from penstock.analysis.calibration_learning import LEAST_SHARE
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def calibration_page(found: Calibration) -> str:
         _checks(found, "series", ("points", "p_value")),
         "## Discrepancy",
         "Standard deviations in logs, all of grade F, set before the first fit, when the errors of the AI backtest were"
-        f" known; here multiplied by {posterior.inflation:g}."
+        f" known; here multiplied by {posterior.allowance.inflation:g}."
         " `common` is shared by a family, `own` by the points of a series.",
         _table(
             ("series", "entity", "family", "common", "own", "point", "why"),
@@ -116,17 +117,17 @@ def _result(found: Calibration) -> str:
         f" {posterior.share_left:.0%} of the prior.",
         f"Of the prior's own data sets {odd:.2%} are as odd as the cited one"
         + (
-            f": less than {ODD:.0%}, so the stated discrepancy is multiplied by {posterior.inflation:g}. The model as"
+            f": less than {ODD:.0%}, so the stated discrepancy is multiplied by {posterior.allowance.inflation:g}. The model as"
             " it stands does not give these data."
-            if posterior.inflation > 1.0
+            if posterior.allowance.inflation > 1.0
             else "."
         ),
         f"Mean error of a series: {whole['prior_error']:+.2f} before, {whole['posterior_error']:+.2f} after; in the"
         f" 80 % interval of the model alone {whole['prior_cover_80']:.0%} before, {whole['posterior_cover_80']:.0%}"
         f" after, with discrepancy {whole['with_discrepancy_cover_80']:.0%}.",
     ]
-    if posterior.beyond_reach:
-        aside = ", ".join(f"{name} ({far:.1f})" for name, far in posterior.beyond_reach.items())
+    if posterior.allowance.beyond_reach:
+        aside = ", ".join(f"{name} ({far:.1f})" for name, far in posterior.allowance.beyond_reach.items())
         lines.append(f"Set aside, more than {REACH:g} standard deviations from anything the prior gives: {aside}.")
     return "\n".join(f"- {line}" for line in lines)
 
