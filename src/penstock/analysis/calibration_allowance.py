@@ -62,16 +62,15 @@ class Allowance:
 
     def root(self, targets: Targets) -> Array:
         """Turns standard normal numbers into this discrepancy, (points, points)."""
-        return np.asarray(
-            self.inflation * np.linalg.cholesky(self._single(targets) + TINY * np.eye(len(targets.points)))
-        )
+        single = targets.covariance(self.widened)
+        return np.asarray(self.inflation * np.linalg.cholesky(single + TINY * np.eye(len(single))))
 
     def covariance(self, targets: Targets) -> Array:
         """(points, points)."""
-        return np.asarray(self.inflation**2 * self._single(targets))
+        return np.asarray(self.inflation**2 * targets.covariance(self.widened))
 
-    def _single(self, targets: Targets) -> Array:
-        return targets.covariance(self.widened)
+
+AS_STATED = Allowance()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penstock.analysis.calibration_allowance import ODD, Allowance, PriorPredictive, oddness
+from penstock.analysis.calibration_allowance import AS_STATED, ODD, Allowance, PriorPredictive, oddness
 from penstock.analysis.calibration_bank import Bank
 from penstock.analysis.calibration_data import Targets
 from penstock.analysis.calibration_learning import Emulator, Guess, learn_emulator, learn_guess
@@ -141,11 +141,11 @@ class Calibrator:
                 break
         return allowance, first or 0.0
 
-    def seen(self, allowance: Allowance = Allowance()) -> Array:
+    def seen(self, allowance: Allowance = AS_STATED) -> Array:
         """The bank's own data sets, (points, paths): what it gives, with discrepancy."""
         return np.asarray(self.bank.logs + allowance.root(self.targets) @ self._normal)
 
-    def lessons(self, allowance: Allowance = Allowance()) -> Lessons:
+    def lessons(self, allowance: Allowance = AS_STATED) -> Lessons:
         """What the bank teaches with a discrepancy, without the series that it sets aside."""
         if allowance.key not in self._lessons:
             if len(self._lessons) >= REMEMBERED:

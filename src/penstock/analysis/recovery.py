@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.analysis.calibration_allowance import Allowance
+from penstock.analysis.calibration_allowance import AS_STATED
 from penstock.analysis.calibration_bank import Bank
 from penstock.analysis.calibration_data import Targets
 from penstock.analysis.calibration_inference import Calibrator
@@ -94,7 +94,7 @@ def recover(bank: Bank, targets: Targets, *, sets: int, seed: int) -> Recovery:
     held = bank.paths - sets
     calibrate = Calibrator(bank.part(0, held), targets, seed)
     truth = bank.part(held, bank.paths)
-    data = truth.logs + Allowance().root(targets) @ generator.standard_normal((len(targets.points), sets))
+    data = truth.logs + AS_STATED.root(targets) @ generator.standard_normal((len(targets.points), sets))
     shares = calibrate.lessons().guess.shares
     informed = calibrate.lessons().guess.informed
     leading = np.argsort(-shares, kind="stable")[: max(LEADING, int(informed.sum()))]
