@@ -85,6 +85,10 @@ class Calibration:
         names = self.posterior.names
         return tuple(name for name, told in zip(names, self.posterior.informed, strict=True) if not told)
 
+    def covered(self, column: str) -> float:
+        """A column of the predictive checks over all series, each with the same weight."""
+        return float(self.families[column].iloc[-1])
+
     def shipped(self) -> pd.DataFrame:
         """Weighted draws for runs: `weight`, then a column a parameter that is informed and carried; 4,000 rows."""
         import pandas as pd
