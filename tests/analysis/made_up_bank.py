@@ -17,6 +17,9 @@ LOADS = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, -0.5,
 """What a standard deviation of each parameter moves each point by."""
 LUCK = 0.3
 SERIES = ("a", "a", "b", "c")
+START = dt.date(2024, 3, 1)
+YEARS = np.array([365, 366, 367, 368]) / 365.25
+"""From the start to each point."""
 ROW = {"common": 0.2, "own": 0.1, "point": 0.3}
 
 
@@ -29,7 +32,7 @@ def made_up_targets() -> Targets:
         output = Output("capex_usd_bn", ((1, "x"),))
         observable = Observable(series, "x", output, 3, False, None, "")
         points.append(Target(series, "x", dt.date(2025, 3, 1 + number), 1.0, "usd_bn", observable, None, row))
-    return Targets(tuple(points), {}, 4)
+    return Targets(tuple(points), {}, 4, START)
 
 
 def made_up_bank(paths: int, seed: int = 1) -> Bank:
@@ -46,7 +49,8 @@ def covariance_of_error() -> Array:
     family = np.array([series == "c" for series in SERIES])
     same_family = family[:, None] == family
     same_series = np.array(SERIES)[:, None] == np.array(SERIES)
-    return np.asarray(common * same_family + own * same_series + (point + LUCK**2) * np.eye(len(SERIES)))
+    shared = np.minimum(YEARS[:, None], YEARS)
+    return np.asarray((common * same_family + own * same_series) * shared + (point + LUCK**2) * np.eye(len(SERIES)))
 
 
 def exact(observed: Array) -> tuple[Array, Array]:

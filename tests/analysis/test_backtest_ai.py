@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from penstock.analysis import backtest_ai as backtest_ai_module
 from penstock.analysis.backtest_ai import Backtest, backtest_ai, scored_list
 from penstock.analysis.backtest_page import ai_page
 from penstock.analysis.evaluation import MODEL, evaluate, naive_forecasts
@@ -17,6 +18,8 @@ from penstock.analysis.observables import ScoringMap
 from penstock.analysis.observed_values import Ensemble
 from penstock.analysis.opponents import RANDOM_WALK
 from penstock.analysis.score_log import add_score
+from penstock.engine import posterior
+from penstock.engine.posterior import read_draws
 from penstock.errors import InputError, UsageError
 from penstock.world import load_world
 
@@ -46,6 +49,25 @@ def test_every_listed_series_is_scored_or_told(small: Backtest) -> None:
 def test_nothing_after_the_day_is_in_the_forecast_and_outcomes_lie_after_it(small: Backtest) -> None:
     assert small.world.table("series")["date"].max() <= START.isoformat()
     assert all(START < point.day <= dt.date(2025, 12, 31) for point in small.main.points)
+
+
+def test_the_fit_knows_nothing_after_the_day() -> None:
+    found = read_draws(backtest_ai_module.FIT)
+    assert found is not None and found.known_from == START
+    assert found.draws.names and set(found.draws.names) < set(found.rows)
+
+
+def test_a_fit_to_later_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest_ai_module, "FIT", Path(posterior.__file__).parent)
+    with pytest.raises(InputError, match="found one to 2025-12-31; expected a fit to data up to 2024-12-31 or earlier"):
+        backtest_ai(START, paths=1, opponents=(RANDOM_WALK,))
+
+
+def test_the_fit_moves_the_forecast_and_nothing_that_is_scored(small: Backtest) -> None:
+    fitted, prior = small.evaluations["fitted"], small.evaluations["prior"]
+    assert small.main is fitted
+    assert list(fitted.by_series().index) == list(prior.by_series().index)
+    assert (fitted.by_series()["median_error"] != prior.by_series()["median_error"]).any()
 
 
 def test_a_total_weighs_series_equally(small: Backtest) -> None:

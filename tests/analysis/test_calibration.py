@@ -8,10 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_bank import LOADS, NAMES, covariance_of_error, exact, made_up_bank, made_up_targets
+from made_up_bank import (
+    LOADS,
+    LUCK,
+    NAMES,
+    ROW,
+    YEARS,
+    covariance_of_error,
+    exact,
+    made_up_bank,
+    made_up_targets,
+)
 
 from penstock.analysis import calibration_bank
 from penstock.analysis.calibration import START, Calibration, calibrate, prepare_calibration
+from penstock.analysis.calibration_allowance import ODD, Allowance, PriorPredictive, oddness
 from penstock.analysis.calibration_bank import Bank, make_bank, parameter_values, prior_scores, score_limits
 from penstock.analysis.calibration_data import NOT_COMPARED, Targets, discrepancies, targets_of
 from penstock.analysis.calibration_files import write_calibration
@@ -48,7 +59,7 @@ def test_draws_have_the_mean_and_spread_of_the_closed_form(calibrator: Calibrato
     data = np.array(observed)
     found = calibrator(data)
     mean, spread = exact(data)
-    assert not found.beyond_reach and found.inflation == 1.0
+    assert found.allowance == Allowance()
     assert found.weights.sum() == pytest.approx(1.0)
     middle = found.scores @ found.weights
     away = found.scores - middle[:, None]
@@ -78,7 +89,7 @@ def test_the_share_told_is_that_of_the_closed_form(calibrator: Calibrator) -> No
 def test_a_series_beyond_reach_is_set_aside_and_the_rest_decides(calibrator: Calibrator) -> None:
     data = np.array([0.4, 0.4, 9.0, 0.0])
     found = calibrator(data)
-    assert list(found.beyond_reach) == ["b x"]
+    assert list(found.allowance.beyond_reach) == ["b x"]
     kept = np.array([True, True, False, True])
     inverse = np.linalg.inv(covariance_of_error()[np.ix_(kept, kept)])
     loads = LOADS[kept]
@@ -86,20 +97,62 @@ def test_a_series_beyond_reach_is_set_aside_and_the_rest_decides(calibrator: Cal
     assert (found.scores @ found.weights)[0] == pytest.approx((spread @ loads.T @ inverse @ data[kept])[0], abs=0.07)
 
 
-def test_odd_data_widen_the_discrepancy(calibrator: Calibrator) -> None:
-    """Two points of one series that differ by more than luck and discrepancy allow: within reach one by one."""
+def test_a_series_that_is_odd_by_itself_is_widened_and_says_less(calibrator: Calibrator) -> None:
+    """Two points of one series that differ by more than luck and discrepancy allow: within reach by their mean."""
     usual, odd = calibrator(np.zeros(4)), calibrator(np.array([1.6, -1.6, 0.0, 0.0]))
-    assert usual.inflation == 1.0 and usual.joint_p_value > 0.9
-    assert odd.joint_p_value < 0.05 and odd.inflation > 1.0 and not odd.beyond_reach
-    assert (odd.quantiles((0.9,)) - odd.quantiles((0.1,)))[0, 0] > (usual.quantiles((0.9,)) - usual.quantiles((0.1,)))[
-        0, 0
-    ]
+    assert usual.allowance == Allowance() and usual.joint_p_value > 0.9
+    assert list(odd.allowance.widened) == ["a x"] and not odd.allowance.beyond_reach
+    widths = [(found.quantiles((0.9,)) - found.quantiles((0.1,)))[0] for found in (usual, odd)]
+    assert widths[1][0] > widths[0][0]
+    assert widths[1][1] == pytest.approx(widths[0][1], rel=0.06), "what the other series tell stays"
+
+
+def test_data_that_are_odd_together_widen_the_whole(calibrator: Calibrator) -> None:
+    """No series by itself, but all of them at once."""
+    data = np.array([2.2, 2.2, -2.2, 2.5])
+    found = calibrator(data)
+    assert found.joint_p_value < ODD and found.allowance.inflation > 1.0 and not found.allowance.beyond_reach
+    assert calibrator(-data).allowance.inflation == found.allowance.inflation
+
+
+def test_guesses_beyond_the_cloud_are_odd() -> None:
+    own = np.random.default_rng(4).standard_normal((2, 20_000))
+    assert oddness(own, np.zeros(2)) == pytest.approx(1.0, abs=0.001)
+    assert oddness(own, np.array([2.0, 0.0])) == pytest.approx(np.exp(-2.0), abs=0.01)
+    assert oddness(own, np.array([3.0, 3.0])) < 0.001
+
+
+def test_widening_needs_more_than_chance() -> None:
+    """Of data that the prior predictive gives, one series in a hundred is widened at most."""
+    targets, generator = made_up_targets(), np.random.default_rng(8)
+    predictive = PriorPredictive(np.zeros(4), LOADS @ LOADS.T + LUCK**2 * np.eye(4))
+    root = np.linalg.cholesky(predictive.covariance + targets.covariance())
+    sets = (root @ generator.standard_normal((4, 400))).T
+    share = np.mean([len(predictive.widened(targets, data, ())) for data in sets]) / len(targets.series)
+    assert share < 0.02
 
 
 def test_discrepancy_has_the_covariance_of_its_table() -> None:
-    noise = made_up_targets().noise(np.random.default_rng(3), 200_000)
-    luck = np.cov(made_up_bank(10).logs).shape[0]
-    assert np.cov(noise) == pytest.approx(covariance_of_error() - 0.09 * np.eye(luck), abs=0.005)
+    targets = made_up_targets()
+    found = covariance_of_error() - LUCK**2 * np.eye(len(LOADS))
+    assert targets.covariance() == pytest.approx(found, abs=1e-12)
+    wide = Allowance({}, {"b x": 2.0}, 1.5)
+    assert wide.root(targets) @ wide.root(targets).T == pytest.approx(wide.covariance(targets))
+    change = wide.covariance(targets) / 1.5**2 - found
+    _, own, point = (ROW[name] ** 2 for name in ("common", "own", "point"))
+    assert change[2, 2] == pytest.approx(3.0 * (own * YEARS[2] + point)) and (np.delete(change, 2, 0) == 0.0).all()
+
+
+def test_discrepancy_gathers_as_a_random_walk(prepared: Prepared) -> None:
+    """Nothing on the day of the world; its variance grows with time; steps after a point do not know those before."""
+    _, _, targets = prepared
+    rows = targets.rows_of(series="capex_usd_bn amazon")
+    spread, years = targets.covariance()[np.ix_(rows, rows)], targets.years[rows]
+    row = targets.points[int(rows[0])].discrepancy
+    assert np.diag(spread) == pytest.approx((row.common**2 + row.own**2) * years + row.point**2)
+    steps = np.diff(np.eye(len(rows)), axis=0)
+    walk = steps @ (spread - row.point**2 * np.eye(len(rows))) @ steps.T
+    assert walk == pytest.approx(np.diag((row.common**2 + row.own**2) * np.diff(years)), abs=1e-12)
 
 
 # ------------------------------------------------------------------ recovery

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,17 +19,23 @@ from penstock.analysis.evaluation import Evaluation, Key, evaluate, naive_foreca
 from penstock.analysis.observables import ScoringMap
 from penstock.analysis.observed_values import Ensemble
 from penstock.analysis.opponents import LEAST_POINTS, OPPONENTS
-from penstock.errors import UsageError
+from penstock.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from penstock.engine.model import Model
     from penstock.world import World
 
 START = dt.date(2024, 12, 31)
 LAST = dt.date(2025, 12, 31)
 PAST_WORLD = "ai-2024"
-MARGINS = {"prior": True, "matched": False}
-"""Margins from which parameters are drawn. The matched ones were set with data to 2025Q4: only the prior is a test."""
-SCORED = "prior"
+FITTED, PRIOR, MATCHED = "fitted", "prior", "matched"
+MARGINS = (FITTED, PRIOR, MATCHED)
+"""What parameters are drawn from: the calibration on data to 2024-12-31, the prior, and margins that were matched to
+data to 2025Q4. The last are no test.
+"""
+SCORED = FITTED
+FIT = Path(__file__).with_name("fit_until_2024")
+"""Draws of `penstock calibrate --world ai-2022 --until 2024-12-31`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Backtest:
 
     @property
     def main(self) -> Evaluation:
-        """The evaluation that counts: with the prior's margins."""
+        """The evaluation that counts: fitted to data up to the day."""
         return self.evaluations[SCORED]
 
     def totals(self) -> pd.DataFrame:
@@ -61,7 +68,7 @@ class Backtest:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("margins")
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row a series, prior's margins."""
+        """A row a series, with the fit."""
         return self.main.by_series()
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,10 +128,25 @@ def backtest_ai(
     scoring = ScoringMap(tables)
     rivals = naive_forecasts(scoring, known, later, keys, opponents)
     evaluations = {}
-    for name, prior in MARGINS.items():
-        ensemble = ensemble_of(past, scoring, keys, quarters=quarters, paths=paths, seed=seed, prior=prior)
+    for name in MARGINS:
+        model = _model(past, name, start, quarters, seed)
+        ensemble = _ensemble(model, past, scoring, keys, paths)
         evaluations[name] = evaluate(ensemble, scoring, known, later, keys, rivals)
     return Backtest(start, past, evaluations, listed, paths, seed)
+
+
+def _model(world: World, margins: str, start: dt.date, quarters: int, seed: int) -> Model:
+    from penstock.engine.model import prepare
+    from penstock.engine.posterior import draws_for, read_draws
+
+    model = prepare(world, quarters=quarters, seed=seed, prior=margins != MATCHED)
+    if margins != FITTED:
+        return model
+    found = read_draws(FIT)
+    if found is None or found.known_from > start:
+        known = "none" if found is None else f"one to {found.known_from}"
+        raise InputError(f"{FIT.name}: found {known}; expected a fit to data up to {start} or earlier")
+    return replace(model, posterior=draws_for(found, model.facts.parameters))
 
 
 def _quarters_to_score(start: dt.date) -> int:
@@ -148,10 +170,15 @@ def ensemble_of(
     scenario: str = "baseline",
 ) -> Ensemble:
     """Outputs that stand for some series, simulated from a world."""
-    from penstock.analysis.observed_outputs import known_outputs, simulate_outputs
     from penstock.engine.model import prepare
 
     model = prepare(world, scenario, quarters=quarters, seed=seed, prior=prior)
+    return _ensemble(model, world, scoring, keys, paths)
+
+
+def _ensemble(model: Model, world: World, scoring: ScoringMap, keys: list[Key], paths: int) -> Ensemble:
+    from penstock.analysis.observed_outputs import known_outputs, simulate_outputs
+
     known = known_outputs(model)
     names = {name for key in keys for name in scoring.find(*key).names if name in known}
     return Ensemble(world.as_of, simulate_outputs(model, names, paths))

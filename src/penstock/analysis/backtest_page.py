@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 COMMAND = "penstock backtest ai --from {start} --paths {paths} --seed {seed} --out docs/validation"
 PSEUDO = (
     "**Pseudo-out-of-sample.** The forecast starts from what was known on the day, but those who built the model had"
-    " seen the data of the year after. Fitting parameters to the data up to the day is left to `penstock calibrate`;"
-    " here they are drawn from the prior's margins. The matched margins are shown beside them: they were set with data"
-    " to 2025Q4 and are no test. The centres of both, and assumptions of structure (who buys how much of what), were"
-    " written with that knowledge too."
+    " seen the data of the year after. `fitted`, which is what the tables below score: parameters are drawn from"
+    " `penstock calibrate --world ai-2022 --until 2024-12-31`, which knows no later point; what that fit does not"
+    " inform, and sizes on the day itself, from the prior. `prior`: no fit. `matched`: margins that were set with data"
+    " to 2025Q4, no test. The centres of the prior, the sizes of the discrepancy in the fit, and assumptions of"
+    " structure (who buys how much of what), were written with that knowledge too."
 )
 WANTED_COVERAGE = (0.65, 0.95)
 WANTED_WIDTH = 1.5

@@ -85,6 +85,10 @@ class Calibration:
         names = self.posterior.names
         return tuple(name for name, told in zip(names, self.posterior.informed, strict=True) if not told)
 
+    def covered(self, column: str) -> float:
+        """A column of the predictive checks over all series, each with the same weight."""
+        return float(self.families[column].iloc[-1])
+
     def shipped(self) -> pd.DataFrame:
         """Weighted draws for runs: `weight`, then a column a parameter that is informed and carried; 4,000 rows."""
         import pandas as pd
@@ -115,8 +119,9 @@ class Calibration:
             "draws": len(posterior.weights),
             "share_not_ruled_out": posterior.share_left,
             "joint_p_value": posterior.joint_p_value,
-            "inflation_of_discrepancy": posterior.inflation,
-            "beyond_reach": posterior.beyond_reach,
+            "inflation_of_discrepancy": posterior.allowance.inflation,
+            "beyond_reach": dict(posterior.allowance.beyond_reach),
+            "widened": dict(posterior.allowance.widened),
             "not_informed": list(self.not_informed),
             "parameters": self.parameters.reset_index().to_dict("records"),
             "data": self.data.reset_index().to_dict("records"),

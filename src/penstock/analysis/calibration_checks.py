@@ -33,7 +33,8 @@ def data_by_parameter(calibrator: Calibrator, posterior: Posterior) -> pd.DataFr
 
     targets, scores = calibrator.targets, calibrator.bank.scores[posterior.informed]
     names = [name for name, told in zip(posterior.names, posterior.informed, strict=True) if told]
-    used, seen = calibrator.used(posterior.beyond_reach), calibrator.seen(posterior.inflation)
+    lessons = calibrator.lessons(posterior.allowance)
+    used, seen = lessons.used, calibrator.seen(posterior.allowance)
     found = {}
     for family in targets.families:
         rows = [row for row in targets.rows_of(family=family) if used[row]]
@@ -65,15 +66,19 @@ def predictive_logs(
 def predictive_by_series(targets: Targets, bank: Bank, again: Array, posterior: Posterior, seed: int) -> pd.DataFrame:
     """A row a series: how far the median is from the data and how many points lie in the 80 % interval.
 
-    `prior` and `posterior` are the model alone; `with_discrepancy` adds it to the posterior's paths. `p_value`:
-    two-sided place of the data's mean among means of the posterior with discrepancy.
+    `prior` and `posterior` are the model alone; `with_discrepancy` adds the allowance of the cited data to the paths of
+    either. `p_value`: two-sided place of the data's mean among means of the posterior with discrepancy.
     """
     import pandas as pd
 
     observed = targets.observed
-    noisy = again + posterior.inflation * targets.noise(np.random.default_rng([NOISE_STREAM, seed]), again.shape[1])
+    generator, root = np.random.default_rng([NOISE_STREAM, seed]), posterior.allowance.root(targets)
+    noisy, before = (
+        logs + root @ generator.standard_normal((len(observed), logs.shape[1]))
+        for logs in (again, bank.logs[:, : again.shape[1]])
+    )
     found = []
-    for name in dict.fromkeys(point.name for point in targets.points):
+    for name in targets.series:
         rows = targets.rows_of(series=name)
         point = targets.points[int(rows[0])]
         data = observed[rows]
@@ -83,11 +88,12 @@ def predictive_by_series(targets: Targets, bank: Bank, again: Array, posterior: 
                 "series": name,
                 "family": point.discrepancy.family,
                 "points": len(rows),
-                "used": name not in posterior.beyond_reach,
+                "used": name not in posterior.allowance.beyond_reach,
                 "prior_error": _error(bank.logs[rows], data),
                 "posterior_error": _error(again[rows], data),
                 "prior_cover_80": _covered(bank.logs[rows], data),
                 "posterior_cover_80": _covered(again[rows], data),
+                "prior_with_discrepancy_cover_80": _covered(before[rows], data),
                 "with_discrepancy_cover_80": _covered(noisy[rows], data),
                 "p_value": 2.0 * min(place, 1.0 - place),
             }

@@ -3,15 +3,19 @@
 A point is used where `observables.csv` maps its series to an output of the world and the table of discrepancies has a
 row for it. The discrepancy says, in logs, what the model misses and the source errs: a part common to a family of
 series, a part of each series, and a part of each point. All are assumptions of grade F. Series of the same family
-cannot outvote the others, because their common part stays however many they are.
+cannot outvote the others, because their common part stays however many they are. A world opens at its data, so what the
+model misses is nothing on its day and gathers from there: the first two parts are random walks, told by their standard
+deviation after a year.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,11 +37,16 @@ TABLE = Path(__file__).with_name("calibration_discrepancy.csv")
 NO_DISCREPANCY = "calibration_discrepancy.csv has no row for it"
 NOT_COMPARED = "none"
 TRIAL_PATHS = 8
+DAYS_A_YEAR = 365.25
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """How far model and source may stand apart, standard deviations in logs; family `none` is not compared."""
+    """How far model and source may stand apart, standard deviations in logs; family `none` is not compared.
+
+    `common` and `own` are those of random walks after one year, `point` of each point by itself.
+    """
 
     series: str
     entity: str
@@ -75,6 +84,8 @@ class Targets:
     points: tuple[Target, ...]
     left_out: dict[tuple[str, str], str]
     quarters: int
+    start: dt.date
+    """the day of the world, where the discrepancy begins"""
 
     @property
     def observed(self) -> Array:
@@ -104,19 +115,40 @@ class Targets:
         found = [value_at(ensemble, point.observable, point.day, point.last_figure) for point in self.points]
         return np.asarray(np.log(np.stack(found)))
 
-    def noise(self, generator: np.random.Generator, paths: int) -> Array:
-        """Draws of the discrepancy, (points, paths)."""
-        drawn: dict[str, Array] = {}
-        rows = []
-        for point in self.points:
-            parts = (point.discrepancy.family, point.name)
-            for part in parts:
-                if part not in drawn:
-                    drawn[part] = generator.standard_normal(paths)
-            common, own = (drawn[part] for part in parts)
-            row = point.discrepancy
-            rows.append(row.common * common + row.own * own + row.point * generator.standard_normal(paths))
-        return np.stack(rows)
+    @property
+    def years(self) -> Array:
+        """Years from the start to each point, (points,)."""
+        return np.array([(point.day - self.start).days / DAYS_A_YEAR for point in self.points])
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Series with their entity, in the order of their first point."""
+        return tuple(dict.fromkeys(point.name for point in self.points))
+
+    def covariance(self, widened: Mapping[str, float] = NOTHING) -> Array:
+        """Of the discrepancy, (points, points).
+
+        widened: factors on what is a series' own (`own` and `point`), by series; 1 for those that are not named.
+        """
+        factors = np.array([widened.get(point.name, 1.0) for point in self.points])
+        common, own, single = self._parts
+        return np.asarray(common + np.outer(factors, factors) * own + np.diag(factors**2 * single))
+
+    @cached_property
+    def _parts(self) -> tuple[Array, Array, Array]:
+        """Covariances of the walk of a family and of a series, and variances of single points."""
+        years, rows = self.years, [point.discrepancy for point in self.points]
+        shared = np.minimum(years[:, None], years[None, :])
+        families, names = (
+            np.unique(groups, return_inverse=True)[1]
+            for groups in ([row.family for row in rows], [point.name for point in self.points])
+        )
+        common, own, single = (np.array([getattr(row, part) for row in rows]) for part in ("common", "own", "point"))
+        return (
+            np.outer(common, common) * shared * np.equal.outer(families, families),
+            np.outer(own, own) * shared * np.equal.outer(names, names),
+            single**2,
+        )
 
 
 @cache
@@ -165,7 +197,7 @@ def targets_of(model: Model, world: World, tables: World, until: dt.date) -> Tar
             left_out[point.series, point.entity] = str(error)
         else:
             points.append(point)
-    return Targets(tuple(points), left_out, model.program.quarters)
+    return Targets(tuple(points), left_out, model.program.quarters, world.as_of)
 
 
 def _of_series(

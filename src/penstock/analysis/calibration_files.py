@@ -25,14 +25,15 @@ def write_draws(found: Calibration, folder: Path) -> None:
     write_json(
         folder / ABOUT,
         {
-            # a person puts draws in force, having read the page
+            # `tools/ship_calibration.py` puts draws in force where its conditions hold
             "in_force": False,
             "known_from": found.until.isoformat(),
             "world": {"name": found.world.name, "as_of": found.world.as_of.isoformat(), "hash": found.world.hash},
             "paths": found.posterior.paths,
             "seed": found.seed,
             "effective_sample_size": round(found.posterior.effective_size, 1),
-            "inflation_of_discrepancy": found.posterior.inflation,
+            "inflation_of_discrepancy": found.posterior.allowance.inflation,
+            "cover_80": {part: found.covered(f"{part}_cover_80") for part in ("prior", "posterior")},
             "prior": {name: list(row) for name, row in found.rows.items()},
         },
     )

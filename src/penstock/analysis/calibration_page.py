@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from penstock.analysis.calibration_allowance import ODD, REACH
 from penstock.analysis.calibration_data import NOT_COMPARED, discrepancies
-from penstock.analysis.calibration_inference import IMPLAUSIBLE, ODD, REACH
+from penstock.analysis.calibration_inference import IMPLAUSIBLE
 from penstock.analysis.calibration_learning import LEAST_SHARE
 
 if TYPE_CHECKING:
@@ -68,15 +69,17 @@ def calibration_page(found: Calibration) -> str:
         ),
         "## The data simulated again",
         "Draws of the posterior with fresh luck. `error`: mean log of the median over the data (minus: too low)."
-        " `in 80 %`: share of points in the interval. The model alone, prior and posterior; then with the discrepancy.",
+        " `in 80 %`: share of points in the interval. The model alone, prior and posterior; then both with the"
+        " discrepancy.",
         _checks(found, "family", ("points",)),
         "### By series",
         "`p`: two-sided place of the mean of the data among simulations with discrepancy.",
         _checks(found, "series", ("points", "p_value")),
         "## Discrepancy",
         "Standard deviations in logs, all of grade F, set before the first fit, when the errors of the AI backtest were"
-        f" known; here multiplied by {posterior.inflation:g}."
-        " `common` is shared by a family, `own` by the points of a series.",
+        f" known; here multiplied by {posterior.allowance.inflation:g}."
+        " `common` is shared by a family, `own` by the points of a series: both are random walks that begin on the day"
+        " of the world, told after one year. `point` is of each point.",
         _table(
             ("series", "entity", "family", "common", "own", "point", "why"),
             (
@@ -105,7 +108,7 @@ def calibration_page(found: Calibration) -> str:
 
 def _result(found: Calibration) -> str:
     posterior, whole = found.posterior, found.families.loc["all"]
-    odd = posterior.joint_p_value
+    odd, allowance = posterior.joint_p_value, posterior.allowance
     lines = [
         f"{posterior.paths:,} simulations from the prior; {len(found.targets.points)} points of {len(found.series)}"
         f" series in {len(found.targets.families)} families.",
@@ -116,17 +119,21 @@ def _result(found: Calibration) -> str:
         f" {posterior.share_left:.0%} of the prior.",
         f"Of the prior's own data sets {odd:.2%} are as odd as the cited one"
         + (
-            f": less than {ODD:.0%}, so the stated discrepancy is multiplied by {posterior.inflation:g}. The model as"
+            f": less than {ODD:.0%}, so the stated discrepancy is multiplied by {allowance.inflation:g}. The model as"
             " it stands does not give these data."
-            if posterior.inflation > 1.0
+            if allowance.inflation > 1.0
             else "."
         ),
         f"Mean error of a series: {whole['prior_error']:+.2f} before, {whole['posterior_error']:+.2f} after; in the"
         f" 80 % interval of the model alone {whole['prior_cover_80']:.0%} before, {whole['posterior_cover_80']:.0%}"
-        f" after, with discrepancy {whole['with_discrepancy_cover_80']:.0%}.",
+        f" after; with discrepancy {whole['prior_with_discrepancy_cover_80']:.0%} before,"
+        f" {whole['with_discrepancy_cover_80']:.0%} after.",
     ]
-    if posterior.beyond_reach:
-        aside = ", ".join(f"{name} ({far:.1f})" for name, far in posterior.beyond_reach.items())
+    if allowance.widened:
+        wider = ", ".join(f"{name} ({factor:g})" for name, factor in allowance.widened.items())
+        lines.append(f"What is a series' own is widened where the data ask for it, by a factor: {wider}.")
+    if allowance.beyond_reach:
+        aside = ", ".join(f"{name} ({far:.1f})" for name, far in allowance.beyond_reach.items())
         lines.append(f"Set aside, more than {REACH:g} standard deviations from anything the prior gives: {aside}.")
     return "\n".join(f"- {line}" for line in lines)
 
@@ -134,8 +141,12 @@ def _result(found: Calibration) -> str:
 def _checks(found: Calibration, kind: str, more: Sequence[str]) -> str:
     frame = found.families if kind == "family" else found.series
     numbers = ("prior_error", "posterior_error")
-    shares = ("prior_cover_80", "posterior_cover_80", "with_discrepancy_cover_80")
-    head = (kind, "points", "error prior", "posterior", "in 80 % prior", "posterior", "with discrepancy")
+    shares = (
+        *("prior_cover_80", "posterior_cover_80"),
+        *("prior_with_discrepancy_cover_80", "with_discrepancy_cover_80"),
+    )
+    wide = ("with discrepancy, prior", "posterior")
+    head = (kind, "points", "error prior", "posterior", "in 80 % prior", "posterior", *wide)
     rows = []
     for name, row in frame.iterrows():
         cells = [str(name).replace("_", " ") if kind == "family" else f"`{name}`", f"{int(row['points'])}"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.analysis.calibration_allowance import AS_STATED
 from penstock.analysis.calibration_bank import Bank
 from penstock.analysis.calibration_data import Targets
 from penstock.analysis.calibration_inference import Calibrator
@@ -93,7 +94,7 @@ def recover(bank: Bank, targets: Targets, *, sets: int, seed: int) -> Recovery:
     held = bank.paths - sets
     calibrate = Calibrator(bank.part(0, held), targets, seed)
     truth = bank.part(held, bank.paths)
-    data = truth.logs + targets.noise(generator, sets)
+    data = truth.logs + AS_STATED.root(targets) @ generator.standard_normal((len(targets.points), sets))
     shares = calibrate.lessons().guess.shares
     informed = calibrate.lessons().guess.informed
     leading = np.argsort(-shares, kind="stable")[: max(LEADING, int(informed.sum()))]
@@ -109,7 +110,7 @@ def recover(bank: Bank, targets: Targets, *, sets: int, seed: int) -> Recovery:
         covered.append((least <= true) & (true <= most))
         widths.append((most - least) / (high - low)[leading])
         sizes.append(found.effective_size)
-        aside.append(len(found.beyond_reach))
+        aside.append(len(found.allowance.beyond_reach))
     return Recovery(
         tuple(bank.names[place] for place in leading),
         tuple(bool(informed[place]) for place in leading),

@@ -36,7 +36,7 @@ def ai(
     Coverage of 50, 80 and 95 % intervals, width and CRPS in logs beside a random walk with drift, a damped trend and
     ARIMA. --out writes the page backtest-ai.md there and adds a row to score_log.csv.
     """
-    from penstock.analysis.backtest_ai import backtest_ai
+    from penstock.analysis.backtest_ai import FITTED, PRIOR, backtest_ai
 
     day = _day(start)
     if settings.overlay is not None or settings.world not in ("ai-2025", "ai-2024"):
@@ -50,13 +50,12 @@ def ai(
             "total",
             f"AI backtest from {found.start}, pseudo-out-of-sample, every series with the same weight",
             _totals_for_people(totals) if people else totals,
-            "prior: drawn from the prior's margins, the test; matched: margins set with later data, no test."
-            + opponents_note()
-            + (f" {found.remark}" if found.remark else ""),
+            "fitted: calibrated on 2023 and 2024 from ai-2022, the test; prior: no fit; matched: margins set with"
+            " later data, no test." + opponents_note() + (f" {found.remark}" if found.remark else ""),
         ),
         Section(
             "series",
-            "Series, prior's margins; CRPS in logs and width over those of the random walk",
+            "Series, fitted; CRPS in logs and width over those of the random walk",
             series_for_people(series) if people else series,
             "error: mean log of median over outcome (minus: too low).",
         ),
@@ -69,10 +68,12 @@ def ai(
         from penstock.analysis.backtest_page import ai_page
         from penstock.analysis.score_log import add_score
 
-        total = found.main.total()
         page = _write(out, "backtest-ai.md", ai_page(found))
-        log = add_score(out, f"backtest ai --from {found.start}", reason, _figures(total, paths), dt.date.today())
-        settings.say(f"wrote {page} and a row of {log}")
+        for margins in (FITTED, PRIOR):
+            total = found.evaluations[margins].total()
+            what = f"backtest ai --from {found.start}, {margins}"
+            log = add_score(out, what, reason, _figures(total, paths), dt.date.today())
+        settings.say(f"wrote {page} and two rows of {log}")
 
 
 def _totals_for_people(totals: pd.DataFrame) -> pd.DataFrame:

@@ -122,13 +122,15 @@ def sections_of(found: Calibration, *, people: bool) -> list[Section]:
 
 def _summary(found: Calibration) -> dict[str, object]:
     posterior = found.posterior
-    aside = ", ".join(f"{name} ({far:.1f} sd)" for name, far in posterior.beyond_reach.items())
+    aside = ", ".join(f"{name} ({far:.1f} sd)" for name, far in posterior.allowance.beyond_reach.items())
+    wider = ", ".join(f"{name} (x {factor:g})" for name, factor in posterior.allowance.widened.items())
     return {
         "bank": f"{posterior.paths:,} simulations, seed {found.seed}",
         "data": f"{len(found.targets.points)} points of {len(found.series)} series",
         "set aside, beyond reach": aside or "none",
         "data as odd under the prior": f"{posterior.joint_p_value:.2%}",
-        "discrepancy": f"as stated, times {posterior.inflation:g}",
+        "widened, series": wider or "none",
+        "discrepancy": f"as stated, times {posterior.allowance.inflation:g}",
         "not ruled out": f"{posterior.share_left:.0%} of the bank",
         "draws": f"{len(posterior.weights):,}, effective sample size {posterior.effective_size:,.0f}",
     }

@@ -28,8 +28,8 @@ import numpy as np
 from penstock.engine.parameters import Assumption, draw_parameters
 from penstock.engine.random import PARAMETERS
 
-TABLE = Path(__file__).with_name("posterior.csv")
-ABOUT = Path(__file__).with_name("posterior.json")
+HERE = Path(__file__).parent
+TABLE, ABOUT = "posterior.csv", "posterior.json"
 WEIGHT = "weight"
 PICK = PARAMETERS - 1
 """Which of a path's uniform numbers for parameters picks its draw: the last, which no parameter has."""
@@ -73,16 +73,22 @@ def prior_of(row: Assumption) -> tuple[float, ...]:
 @lru_cache(maxsize=1)
 def shipped() -> Shipped | None:
     """The draws of the package, None where it comes without."""
-    if not TABLE.is_file() or not ABOUT.is_file():
+    return read_draws(HERE)
+
+
+def read_draws(folder: Path) -> Shipped | None:
+    """The draws that a calibration wrote into a folder, None where there are none."""
+    table, told = folder / TABLE, folder / ABOUT
+    if not table.is_file() or not told.is_file():
         return None
-    about: dict[str, Any] = json.loads(ABOUT.read_text(encoding="utf-8"))
-    with TABLE.open(encoding="utf-8", newline="") as file:
+    about: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+    with table.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     numbers = np.array(rows, dtype=float).T
     weights = numbers[header.index(WEIGHT)]
     names = tuple(name for name in header if name != WEIGHT)
     values = np.stack([numbers[header.index(name)] for name in names]) if names else np.zeros((0, len(weights)))
-    digest = hashlib.sha256(TABLE.read_bytes() + ABOUT.read_bytes()).hexdigest()
+    digest = hashlib.sha256(table.read_bytes() + told.read_bytes()).hexdigest()
     return Shipped(
         PosteriorDraws(names, values, np.cumsum(weights) / weights.sum()),
         dt.date.fromisoformat(about["known_from"]),
@@ -95,8 +101,11 @@ def shipped() -> Shipped | None:
 def posterior_for(as_of: dt.date, table: Mapping[str, Assumption]) -> PosteriorDraws | None:
     """The draws that a world of a day with these parameters may take; None where there are none."""
     found = _for_runs(as_of)
-    if found is None:
-        return None
+    return None if found is None else draws_for(found, table)
+
+
+def draws_for(found: Shipped, table: Mapping[str, Assumption]) -> PosteriorDraws | None:
+    """Of some draws what a world with these parameters may take; None where there is nothing."""
     same = {name for name, row in table.items() if found.rows.get(name) == prior_of(row)}
     if not same:
         return None
