@@ -14,6 +14,7 @@ from penstock.fleet.compiled.columns import (
     DECODE,
     ENTERED,
     F_LATENCY,
+    F_MAX_WAIT,
     F_PRICE,
     F_QUALITY,
     F_WAIT_ESTIMATE,
@@ -35,6 +36,7 @@ from penstock.fleet.compiled.columns import (
     P_FLIPPED,
     P_LOAD,
     P_MEMORY,
+    P_OVERS,
     P_QUEUE_LIMIT,
     P_QUEUED,
     P_ROUTER,
@@ -79,7 +81,8 @@ from penstock.fleet.compiled.replica import (
     shed,
     start,
 )
-from penstock.fleet.compiled.sharing import crowd, enter, hold, need, over
+from penstock.fleet.compiled.sharing import crowd, enter, flip, hold, need
+from penstock.fleet.compiled.usual import affords, give_back, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -207,6 +210,28 @@ def make_way(s: State, p: int, q: int, t: float) -> bool:
 
 
 @compiled
+def start_on_credit(s: State, p: int, t: float) -> None:
+    """First in the lines of tenants over their share: what their credit pays for starts as if it came now."""
+    for tenant in range(s.counters[C_TENANTS]):
+        line = gateway(s, p, tenant)
+        while over(s, p, tenant) and s.lists[line, 2] > 0:
+            q = s.lists[line, 0]
+            if not affords(s, p, q):
+                break
+            r = with_room(s, p, q, t) if first_in_line(s, p, -1, False) == q else -1
+            if r < 0:
+                flip(s, p)
+                break
+            unlink(s, q)
+            s.pi[p, P_QUEUED] -= 1
+            if t - s.qf[q, ENTERED] > s.pf[p, F_MAX_WAIT]:
+                shed(s, q, t)
+            else:
+                charge(s, p, q)
+                wait_at(s, r, q, t)
+
+
+@compiled
 def enqueue(s: State, q: int, p: int, t: float) -> None:
     """Bring a request to a pool."""
     qi, pi = s.qi, s.pi
@@ -240,6 +265,8 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         wait_at_gateway(s, p, q)
         if s.pi[p, P_QUEUED] > 1 and s.lists[gateway(s, p, tenant), 2] == 1:
             nudge(s, p, t)
+    if s.pi[p, P_OVERS] > 0 and s.pi[p, P_QUEUED] > 0 and not over(s, p, tenant):
+        start_on_credit(s, p, t)
 
 
 @compiled
@@ -300,6 +327,7 @@ def send_back(s: State, r: int, t: float) -> None:
         unlink(s, q)
         s.ri[r, R_PROMISED] -= need(s, q)
         hold(s, r, q, -1)
+        give_back(s, q)
         s.qi[q, REPLICA] = -1
         wait_at_gateway(s, p, q)
         s.counters[C_MOVED] += 1

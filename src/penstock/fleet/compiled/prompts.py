@@ -25,11 +25,11 @@ from penstock.fleet.compiled.columns import (
     T_MEM,
     T_OVER,
     TAKE,
-    TENANT,
     State,
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
-from penstock.fleet.compiled.sharing import over, watched
+from penstock.fleet.compiled.sharing import watched
+from penstock.fleet.compiled.usual import behind, on_credit, pay
 
 ALONE = 2.0
 """Longest iteration with prompts of tenants over their share where nobody else is at work, over one without;
@@ -90,7 +90,7 @@ def plan_prefill(s: State, r: int, p: int) -> float:
     fair = s.pi[p, P_FAIR] == 1
     q = s.lists[s.counters[C_REPLICAS] + r, 0]
     while q >= 0 and budget > 0:
-        if fair and over(s, p, qi[q, TENANT]):
+        if fair and behind(s, p, q):
             later = q if later < 0 else later
         else:
             take = min(budget, qi[q, N_IN] - qi[q, DONE])
@@ -118,7 +118,7 @@ def with_later(s: State, r: int, p: int, first: int, budget: int, tokens: int, w
         bound = ALONE * max(seconds, s.steps[p, 1, T_OVER] + s.steps[p, 1, T_MEM])
     q = first
     while q >= 0 and budget > 0:
-        if over(s, p, qi[q, TENANT]):
+        if behind(s, p, q):
             begin = qi[q, DONE]
             low, high = 0, min(budget, qi[q, N_IN] - begin)
             if mixed_seconds(s, p, batch, context, tokens + high, work + prompt_work(s, p, begin, high)) <= bound:
@@ -130,6 +130,10 @@ def with_later(s: State, r: int, p: int, first: int, budget: int, tokens: int, w
                     low = middle
                 else:
                     high = middle - 1
+            paid = on_credit(s, p, q, min(budget, qi[q, N_IN] - begin))
+            if paid > low:
+                pay(s, p, q, prompt_work(s, p, begin, paid))
+                low = paid
             if tokens == 0:  # something has to move
                 low = max(low, 1)
             qi[q, TAKE] = low

@@ -69,7 +69,8 @@ from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
 from penstock.fleet.compiled.lists import append, place, unlink
 from penstock.fleet.compiled.outcome import fail_attempt, finalise, forfeit, leave_pool
 from penstock.fleet.compiled.prompts import plan_prefill
-from penstock.fleet.compiled.sharing import hold, need, over, room_for
+from penstock.fleet.compiled.sharing import hold, need, room_for
+from penstock.fleet.compiled.usual import last, spend
 
 SMOOTHING = 0.05
 
@@ -119,6 +120,7 @@ def charge(s: State, p: int, q: int) -> None:
         tenant, tag = s.qi[q, TENANT], turn_of(s, p, q)
         s.last_tag[p, tenant] = tag + need(s, q) / s.tf[tenant, N_WEIGHT]
         s.pf[p, F_VIRTUAL] = tag
+        spend(s, p, q)
 
 
 @compiled
@@ -133,7 +135,7 @@ def first_in_line(s: State, p: int, r: int, backfill_too: bool) -> int:
         head = s.lists[gateway(s, p, tenant), 0]
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
-        much = over(s, p, tenant)
+        much = last(s, p, head)
         if much and (r < 0 or not room_for(s, r, head)):
             continue
         turn = turn_of(s, p, head)

@@ -26,11 +26,12 @@ from penstock.fleet.compiled.columns import (
     F_ACTIVE,
     F_PER_REQUEST,
     F_PER_TOKEN,
-    F_PF_ATTENTION,
-    F_PF_TOKEN,
     F_SLACK,
+    H_INSIDE,
+    H_INSIDE_TOKENS,
     H_REQUESTS,
     H_TOKENS,
+    INSIDE,
     M_BACKFILL,
     N_IN,
     N_OUT,
@@ -45,8 +46,10 @@ from penstock.fleet.compiled.columns import (
     P_UP,
     R_POOL,
     TENANT,
+    V_INSIDE,
     V_LAST,
     V_LEAKED,
+    V_NOTED,
     V_OVER,
     V_REQUESTS,
     V_RUNNING,
@@ -57,6 +60,7 @@ from penstock.fleet.compiled.columns import (
     State,
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
+from penstock.fleet.compiled.usual import earn, goes_over, last, note, over, work_seconds
 
 REMEMBERED_S = 60.0
 """A tenant counts as there for so long after its last request; assumption, 10 to 600."""
@@ -78,25 +82,11 @@ def need(s: State, q: int) -> int:
     return s.qi[q, N_IN] + s.qi[q, N_OUT]
 
 
-@inlined
-def over(s: State, p: int, tenant: int) -> bool:
-    """Whether a tenant wants more than its share of a fair pool."""
-    return s.standing[p, tenant, V_OVER] > 0.0
-
-
 @compiled
 def flip(s: State, p: int) -> None:
     """Who may start has changed: the loop lets the pool's replicas look again after this event."""
     s.pi[p, P_FLIPPED] = 1
     s.counters[C_FLIPPED] = 1
-
-
-@compiled
-def work_seconds(s: State, p: int, q: int) -> float:
-    """Seconds of a replica that a request takes, beside what an iteration takes anyway."""
-    n_in, n_out = s.qi[q, N_IN], s.qi[q, N_OUT]
-    prompt = s.pf[p, F_PF_TOKEN] * n_in + s.pf[p, F_PF_ATTENTION] * float(n_in) * n_in
-    return prompt + n_out * (s.pf[p, F_PER_REQUEST] + s.pf[p, F_PER_TOKEN] * n_in)
 
 
 @compiled
@@ -145,6 +135,9 @@ def judge(s: State, p: int, tenant: int, t: float) -> None:
     found = found and v[p, tenant, V_WANTS] > (RELEASED * share if was else share)
     if found != was:
         v[p, tenant, V_OVER] = 1.0 if found else 0.0
+        v[p, tenant, V_NOTED] = t
+        if found:
+            goes_over(s, p, tenant)
         s.pi[p, P_OVERS] += 1 if found else -1
         flip(s, p)
 
@@ -165,6 +158,7 @@ def look_round(s: State, p: int, t: float) -> None:
 @compiled
 def enter(s: State, p: int, q: int, t: float) -> None:
     """A request comes to a pool: its tenant is there, and may now be over."""
+    s.qi[q, INSIDE] = 0
     if s.pi[p, P_FAIR] == 0:
         return
     v, tenant = s.standing, s.qi[q, TENANT]
@@ -174,8 +168,13 @@ def enter(s: State, p: int, q: int, t: float) -> None:
     look_round(s, p, t)
     leak(s, p, tenant, t)
     most = MOST_AHEAD * AHEAD_S * max(s.pi[p, P_UP], 1)
-    v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work_seconds(s, p, q), most)
+    work = work_seconds(s, p, q)
+    v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work, most)
+    if not over(s, p, tenant):
+        note(s, p, q, work, t)
     judge(s, p, tenant, t)
+    if s.pi[p, P_OVERS] > 0 and not over(s, p, tenant):
+        earn(s, p, work)
 
 
 @compiled
@@ -198,15 +197,25 @@ def hold(s: State, r: int, q: int, change: int) -> None:
         s.held[r, tenant, H_REQUESTS] += change
         s.held[r, tenant, H_TOKENS] += change * need(s, q)
         s.standing[p, tenant, V_RUNNING] += change
-        if over(s, p, tenant) and s.standing[p, tenant, V_RUNNING] == 0.0:
+        if s.qi[q, INSIDE] == 1:
+            s.held[r, tenant, H_INSIDE] += change
+            s.held[r, tenant, H_INSIDE_TOKENS] += change * need(s, q)
+            s.standing[p, tenant, V_INSIDE] += change
+        if over(s, p, tenant) and alone(s, p, tenant):
             flip(s, p)
+
+
+@inlined
+def alone(s: State, p: int, tenant: int) -> bool:
+    """Whether nothing of a tenant runs but what started on credit."""
+    return s.standing[p, tenant, V_RUNNING] == s.standing[p, tenant, V_INSIDE]
 
 
 @compiled
 def room_for(s: State, r: int, q: int) -> bool:
     """Whether a replica may take a request without its tenant, and others over their share, troubling the rest."""
     p, tenant = s.ri[r, R_POOL], s.qi[q, TENANT]
-    if s.pi[p, P_FAIR] == 0 or not over(s, p, tenant) or s.standing[p, tenant, V_RUNNING] == 0.0:
+    if s.pi[p, P_FAIR] == 0 or not last(s, p, q) or alone(s, p, tenant):
         return True
     if s.counters[C_TENANTS] == 1:
         return True
@@ -217,8 +226,8 @@ def room_for(s: State, r: int, q: int) -> bool:
     requests, tokens = 1, need(s, q)
     for other in range(s.counters[C_TENANTS]):
         if over(s, p, other):
-            requests += s.held[r, other, H_REQUESTS]
-            tokens += s.held[r, other, H_TOKENS]
+            requests += s.held[r, other, H_REQUESTS] - s.held[r, other, H_INSIDE]
+            tokens += s.held[r, other, H_TOKENS] - s.held[r, other, H_INSIDE_TOKENS]
     if requests > max((1.0 - KEPT_FREE) * s.pi[p, P_SLOTS], 1.0) or tokens > (1.0 - KEPT_FREE) * s.pi[p, P_MEMORY]:
         return False
     felt = requests * s.pf[p, F_PER_REQUEST] + tokens * s.pf[p, F_PER_TOKEN]
@@ -232,7 +241,7 @@ def crowd(s: State, r: int) -> int:
     if s.pi[p, P_FAIR] == 1 and s.pi[p, P_OVERS] > 0:
         for tenant in range(s.counters[C_TENANTS]):
             if over(s, p, tenant):
-                found += s.held[r, tenant, H_REQUESTS]
+                found += s.held[r, tenant, H_REQUESTS] - s.held[r, tenant, H_INSIDE]
     return found
 
 
@@ -242,6 +251,5 @@ def watched(s: State, r: int) -> bool:
     p = s.ri[r, R_POOL]
     others = 0
     for tenant in range(s.counters[C_TENANTS]):
-        if not over(s, p, tenant):
-            others += s.held[r, tenant, H_REQUESTS]
+        others += s.held[r, tenant, H_INSIDE] if over(s, p, tenant) else s.held[r, tenant, H_REQUESTS]
     return others > 0
