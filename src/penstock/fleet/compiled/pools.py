@@ -76,13 +76,14 @@ from penstock.fleet.compiled.replica import (
     first_in_line,
     gateway,
     has_room,
+    next_of,
     nudge,
     occupied,
     shed,
     start,
 )
 from penstock.fleet.compiled.sharing import crowd, enter, flip, hold, need
-from penstock.fleet.compiled.usual import affords, give_back, over
+from penstock.fleet.compiled.usual import affords, give_back, last, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -215,7 +216,7 @@ def start_on_credit(s: State, p: int, t: float) -> None:
     for tenant in range(s.counters[C_TENANTS]):
         line = gateway(s, p, tenant)
         while over(s, p, tenant) and s.lists[line, 2] > 0:
-            q = s.lists[line, 0]
+            q = next_of(s, p, tenant)
             if not affords(s, p, q):
                 break
             r = with_room(s, p, q, t) if first_in_line(s, p, -1, False) == q else -1
@@ -245,7 +246,7 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
     if pi[p, P_CENTRAL] == 1 or s.ti[tenant, M_BACKFILL] == 1:
         # nobody overtakes: only who would be first in line may go straight to a replica
         clear = pi[p, P_QUEUED] == 0 or first_in_line(s, p, -1, False) < 0
-        if over(s, p, tenant) and s.lists[gateway(s, p, tenant), 2] > 0:
+        if last(s, p, q) and s.lists[gateway(s, p, tenant), 2] > 0:
             clear = False
         r = with_room(s, p, q, t) if clear else -1
         if r >= 0:
@@ -263,7 +264,8 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         shed(s, q, t)
     else:
         wait_at_gateway(s, p, q)
-        if s.pi[p, P_QUEUED] > 1 and s.lists[gateway(s, p, tenant), 2] == 1:
+        ahead = s.lists[gateway(s, p, tenant), 2] == 1 or (over(s, p, tenant) and affords(s, p, q))
+        if s.pi[p, P_QUEUED] > 1 and ahead:
             nudge(s, p, t)
     if s.pi[p, P_OVERS] > 0 and s.pi[p, P_QUEUED] > 0 and not over(s, p, tenant):
         start_on_credit(s, p, t)

@@ -70,7 +70,7 @@ from penstock.fleet.compiled.lists import append, place, unlink
 from penstock.fleet.compiled.outcome import fail_attempt, finalise, forfeit, leave_pool
 from penstock.fleet.compiled.prompts import plan_prefill
 from penstock.fleet.compiled.sharing import hold, need, room_for
-from penstock.fleet.compiled.usual import last, spend
+from penstock.fleet.compiled.usual import affords, last, over, spend
 
 SMOOTHING = 0.05
 
@@ -99,6 +99,20 @@ def has_room(s: State, r: int, q: int) -> bool:
 def gateway(s: State, p: int, tenant: int) -> int:
     """Number of the list in which a tenant's requests wait for a pool."""
     return 2 * s.counters[C_REPLICAS] + p * s.counters[C_TENANTS] + tenant
+
+
+@compiled
+def next_of(s: State, p: int, tenant: int) -> int:
+    """Who is next in a tenant's line: who came first; on credit, who came last.
+
+    Those who have waited long in a backlog may have no patience left (adaptive last in, first out: B. Maurer, Fail at
+    Scale, ACM Queue 13(8), 2015).
+    """
+    line = gateway(s, p, tenant)
+    newest = s.lists[line, 1]
+    if newest >= 0 and over(s, p, tenant) and affords(s, p, newest):
+        return newest
+    return s.lists[line, 0]
 
 
 @compiled
@@ -132,7 +146,7 @@ def first_in_line(s: State, p: int, r: int, backfill_too: bool) -> int:
     """
     best, best_turn, best_over = -1, np.inf, False
     for tenant in range(s.counters[C_TENANTS]):
-        head = s.lists[gateway(s, p, tenant), 0]
+        head = next_of(s, p, tenant)
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
         much = last(s, p, head)

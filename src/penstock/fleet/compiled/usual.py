@@ -1,15 +1,16 @@
 """What a tenant usually takes of a pool, and how it goes on taking that while it is over its share.
 
-A tenant that is over its share comes last (`sharing`). If all of it came last, what it asked for before it misbehaved would be
-pushed aside with the rest, and the others would find a pool with less in it than before. So its usual part stays where it
-was: the pool remembers how much work a tenant brings while it is within its share (first attempts only, over the
-last ten minutes), and a tenant that is over has a *credit* that grows by as much for each request of the others as
-it usually brings beside them. A request that starts on credit is treated as one of a tenant within its share; one too
-large for that has pieces of its prompt done on credit. What ends early gives back what it did not use.
+A tenant that is over its share comes last (`sharing`). If all of it came last, what it asked for before it misbehaved
+would be pushed aside with the rest, and the others would find a pool with less in it than before. So its usual part stays
+where it was. The pool remembers how much work a tenant brings while it is within its share (first attempts, over the last
+ten minutes). A tenant that is over has a *credit*, which grows with each request of the others by as much as it usually
+brings beside them. A request that starts on credit is treated as one of a tenant within its share; one too large for
+that has pieces of its prompt done on credit. What ends early gives back what it did not use.
 
 A tenant of which little is known is taken to bring what the others bring per weight.
 
-Credit changes at arrivals, starts and ends only, so that skipping ahead over iterations stays exact.
+Credit changes at arrivals, starts, ends and iterations with prompts only, so that skipping ahead over other iterations
+stays exact.
 """
 
 from __future__ import annotations
@@ -134,10 +135,14 @@ def earn(s: State, p: int, work: float) -> None:
             v[p, tenant, V_CREDIT] = min(v[p, tenant, V_CREDIT] + work * usual / rates, DEEPEST * typical)
 
 
-@inlined
+@compiled
 def affords(s: State, p: int, q: int) -> bool:
-    """Whether a waiting request of a tenant over its share may start on credit."""
-    return s.standing[p, s.qi[q, TENANT], V_CREDIT] >= work_seconds(s, p, q)
+    """Whether a waiting request of a tenant over its share may start on credit.
+
+    Credit may become less than nothing: were it to cover the request, small requests would be chosen.
+    """
+    v, tenant = s.standing, s.qi[q, TENANT]
+    return v[p, tenant, V_CREDIT] > 0.0 and work_seconds(s, p, q) <= DEEPEST * v[p, tenant, V_TYPICAL]
 
 
 @inlined
@@ -171,11 +176,12 @@ def on_credit(s: State, p: int, q: int, tokens: int) -> int:
     """Tokens of a prompt, at most so many, that credit for a usual request pays for."""
     v, tenant, begin = s.standing, s.qi[q, TENANT], s.qi[q, DONE]
     credit = v[p, tenant, V_CREDIT]
-    if credit <= 0.0 or credit < v[p, tenant, V_TYPICAL]:
+    typical = v[p, tenant, V_TYPICAL]
+    if credit <= 0.0 or work_seconds(s, p, q) <= DEEPEST * typical:
         return 0
     # linear in tokens but for attention to those before: the marginal work at the end bounds it
     dearest = s.pf[p, F_PF_TOKEN] + 2.0 * s.pf[p, F_PF_ATTENTION] * (begin + tokens)
-    return min(tokens, int(credit / dearest))
+    return min(tokens, int(typical / dearest))
 
 
 @inlined
