@@ -33,8 +33,9 @@ from typing import Any, NamedTuple
     MARKED,  # 1: to be taken out at the next boundary; 2: its client has gone, the work goes on
     ERRORS,  # attempts that failed on the side of the server
     INSIDE,  # 1: started on its tenant's credit, beside those within their share
-) = range(23)
-REQUEST_INTS = 23
+    GRANTED,  # tokens of its prompt that are worked on beside those of tenants within their share
+) = range(24)
+REQUEST_INTS = 24
 
 # requests, real numbers
 ARRIVAL, FIRST, FINISH, BEGAN, ENTERED = range(5)

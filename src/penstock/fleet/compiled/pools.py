@@ -9,6 +9,7 @@ from penstock.fleet.compiled.columns import (
     C_FLIPPED,
     C_MOVED,
     C_POOLS,
+    C_REPLICAS,
     C_TENANTS,
     CASCADE,
     DECODE,
@@ -22,13 +23,16 @@ from penstock.fleet.compiled.columns import (
     G_COUNT,
     G_FIRST,
     G_POLICY,
+    GRANTED,
     GROUP,
     IDLE,
     LEAST_LOAD,
+    LIST,
     M_BACKFILL,
     N_IN,
     N_OUT,
     N_WEIGHT,
+    NEXT,
     P_CENTRAL,
     P_COUNT,
     P_FAIR,
@@ -64,6 +68,7 @@ from penstock.fleet.compiled.columns import (
     STATUS,
     TENANT,
     UP,
+    V_CREDIT,
     WAITING,
     X_OPEN_UNTIL,
     State,
@@ -82,8 +87,8 @@ from penstock.fleet.compiled.replica import (
     shed,
     start,
 )
-from penstock.fleet.compiled.sharing import crowd, enter, flip, hold, need
-from penstock.fleet.compiled.usual import affords, give_back, last, over
+from penstock.fleet.compiled.sharing import crowd, enter, hold, need
+from penstock.fleet.compiled.usual import affords, behind, give_back, grant, large, last, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -211,6 +216,24 @@ def make_way(s: State, p: int, q: int, t: float) -> bool:
 
 
 @compiled
+def work_on_credit(s: State, p: int, tenant: int) -> None:
+    """A large prompt of a tenant over its share goes on as if a usual one came now, where least is done."""
+    best, best_load = -1, 1 << 60
+    for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
+        load = occupied(s, r) - crowd(s, r)
+        q = s.lists[s.counters[C_REPLICAS] + r, 0]
+        while q >= 0 and load < best_load:
+            if s.qi[q, TENANT] == tenant and s.qi[q, GRANTED] == 0 and behind(s, p, q) and large(s, p, q):
+                best, best_load = q, load
+            q = s.qi[q, NEXT]
+    if best >= 0:
+        line = s.qi[best, LIST]
+        unlink(s, best)
+        append(s, line, best)
+        grant(s, p, best)
+
+
+@compiled
 def start_on_credit(s: State, p: int, t: float) -> None:
     """First in the lines of tenants over their share: what their credit pays for starts as if it came now."""
     for tenant in range(s.counters[C_TENANTS]):
@@ -221,7 +244,6 @@ def start_on_credit(s: State, p: int, t: float) -> None:
                 break
             r = with_room(s, p, q, t) if first_in_line(s, p, -1, False) == q else -1
             if r < 0:
-                flip(s, p)
                 break
             unlink(s, q)
             s.pi[p, P_QUEUED] -= 1
@@ -230,6 +252,8 @@ def start_on_credit(s: State, p: int, t: float) -> None:
             else:
                 charge(s, p, q)
                 wait_at(s, r, q, t)
+        if over(s, p, tenant) and s.standing[p, tenant, V_CREDIT] > 0.0:
+            work_on_credit(s, p, tenant)
 
 
 @compiled
@@ -267,8 +291,6 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         ahead = s.lists[gateway(s, p, tenant), 2] == 1 or (over(s, p, tenant) and affords(s, p, q))
         if s.pi[p, P_QUEUED] > 1 and ahead:
             nudge(s, p, t)
-    if s.pi[p, P_OVERS] > 0 and s.pi[p, P_QUEUED] > 0 and not over(s, p, tenant):
-        start_on_credit(s, p, t)
 
 
 @compiled
@@ -345,6 +367,8 @@ def look_again(s: State, t: float) -> None:
         for p in range(s.counters[C_POOLS]):
             if s.pi[p, P_FLIPPED] == 1:
                 s.pi[p, P_FLIPPED] = 0
+                if s.pi[p, P_OVERS] > 0:
+                    start_on_credit(s, p, t)
                 if s.pi[p, P_QUEUED] > 0:
                     wake(s, p, t)
                     nudge(s, p, t)

@@ -1,16 +1,16 @@
 """What a tenant usually takes of a pool, and how it goes on taking that while it is over its share.
 
 A tenant that is over its share comes last (`sharing`). If all of it came last, what it asked for before it misbehaved
-would be pushed aside with the rest, and the others would find a pool with less in it than before. So its usual part stays
-where it was. The pool remembers how much work a tenant brings while it is within its share (first attempts, over the last
-ten minutes). A tenant that is over has a *credit*, which grows with each request of the others by as much as it usually
-brings beside them. A request that starts on credit is treated as one of a tenant within its share; one too large for
-that has pieces of its prompt done on credit. What ends early gives back what it did not use.
+would be pushed aside with the rest, and the others would find a pool with less in it than before. So its usual part
+stays where it was. The pool remembers how much work a tenant brings while it is within its share (first attempts, over
+the last ten minutes). A tenant that is over has a *credit*, which grows with each request of the others that ends, by
+as much as it usually brings beside them. A request that starts on credit is treated as one of a tenant within its
+share; one far larger than usual has pieces of its prompt done on credit, each as much work as a usual request.
 
-A tenant of which little is known is taken to bring what the others bring per weight.
+A new tenant is taken to bring what the others bring per weight, and learns from its first attempts, up to its share
+where it is over.
 
-Credit changes at arrivals, starts, ends and iterations with prompts only, so that skipping ahead over other iterations
-stays exact.
+Credit changes at starts and ends only, so that skipping ahead over iterations stays exact.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from penstock.fleet.compiled.columns import (
     C_FLIPPED,
     C_TENANTS,
     DONE,
-    EMITTED,
     F_PER_REQUEST,
     F_PER_TOKEN,
     F_PF_ATTENTION,
     F_PF_TOKEN,
+    GRANTED,
     INSIDE,
     N_IN,
     N_OUT,
@@ -97,14 +97,22 @@ def note(s: State, p: int, q: int, work: float, t: float) -> None:
         v[p, tenant, V_COUNT] += 1.0
 
 
+@inlined
+def known(s: State, p: int, tenant: int) -> bool:
+    """Whether a tenant has been seen for long enough to tell what is usual for it."""
+    return s.standing[p, tenant, V_SEEN] >= KNOWN_S
+
+
 @compiled
 def goes_over(s: State, p: int, tenant: int) -> None:
     """A tenant is over from now on: what it is ahead by was not usual, and it has no credit yet."""
     v = s.standing
+    v[p, tenant, V_CREDIT] = 0.0
+    if not known(s, p, tenant):  # then first attempts are not in the bucket
+        return
     kept = max(1.0 - v[p, tenant, V_WORK] / max(v[p, tenant, V_USED], 1e-12), 0.0)
     v[p, tenant, V_USED] *= kept
     v[p, tenant, V_COUNT] *= kept
-    v[p, tenant, V_CREDIT] = 0.0
 
 
 @inlined
@@ -115,7 +123,10 @@ def rate(s: State, p: int, tenant: int) -> float:
 
 @compiled
 def earn(s: State, p: int, work: float) -> None:
-    """A request of one of the others came: those over their share get credit for what they usually bring beside it."""
+    """A request of one of the others ended: those over their share get credit for what they usually bring beside it.
+
+    At the end and not when it comes, lest two come at once.
+    """
     v = s.standing
     rates, weights, used, count = 0.0, 0.0, 0.0, 0.0
     for other in range(s.counters[C_TENANTS]):
@@ -135,14 +146,25 @@ def earn(s: State, p: int, work: float) -> None:
             v[p, tenant, V_CREDIT] = min(v[p, tenant, V_CREDIT] + work * usual / rates, DEEPEST * typical)
 
 
+@inlined
+def large(s: State, p: int, q: int) -> bool:
+    """Whether a request of a tenant over its share is far larger than what is usual for it."""
+    return work_seconds(s, p, q) > DEEPEST * s.standing[p, s.qi[q, TENANT], V_TYPICAL]
+
+
+@inlined
+def unpaid(s: State, p: int, q: int) -> bool:
+    """Whether a large request may start, whose prompt is paid piece by piece."""
+    return s.standing[p, s.qi[q, TENANT], V_CREDIT] > 0.0 and large(s, p, q)
+
+
 @compiled
 def affords(s: State, p: int, q: int) -> bool:
     """Whether a waiting request of a tenant over its share may start on credit.
 
     Credit may become less than nothing: were it to cover the request, small requests would be chosen.
     """
-    v, tenant = s.standing, s.qi[q, TENANT]
-    return v[p, tenant, V_CREDIT] > 0.0 and work_seconds(s, p, q) <= DEEPEST * v[p, tenant, V_TYPICAL]
+    return s.standing[p, s.qi[q, TENANT], V_CREDIT] > 0.0 and not large(s, p, q)
 
 
 @inlined
@@ -151,40 +173,46 @@ def last(s: State, p: int, q: int) -> bool:
     return over(s, p, s.qi[q, TENANT]) and not affords(s, p, q)
 
 
+@inlined
+def pay(s: State, p: int, q: int, work: float) -> None:
+    """Take work done for a tenant from its credit."""
+    s.standing[p, s.qi[q, TENANT], V_CREDIT] -= work
+
+
 @compiled
 def spend(s: State, p: int, q: int) -> None:
-    """A request starts: on credit where its tenant is over its share and can afford it."""
-    tenant = s.qi[q, TENANT]
-    if over(s, p, tenant) and affords(s, p, q):
-        s.standing[p, tenant, V_CREDIT] -= work_seconds(s, p, q)
-        s.qi[q, INSIDE] = 1
+    """A request starts: on credit where its tenant is over its share and can afford it.
+
+    One that is too large pays for its answer; its prompt is paid piece by piece.
+    """
+    if over(s, p, s.qi[q, TENANT]):
+        if affords(s, p, q):
+            pay(s, p, q, work_seconds(s, p, q))
+            s.qi[q, INSIDE] = 1
+        elif large(s, p, q):
+            pay(s, p, q, part_seconds(s, p, q, s.qi[q, N_IN], 0))
 
 
 @compiled
 def give_back(s: State, q: int) -> None:
-    """A request that started on credit ends early, or has to start again: what it did not use is credit again."""
+    """A request that started on credit ends early, or has to start again: what is left of its prompt is credit again.
+
+    Not so its answer: credit for prompts in place of answers would be felt in the others' first tokens.
+    """
     if s.qi[q, INSIDE] == 1:
         p = s.qi[q, POOL]
-        s.standing[p, s.qi[q, TENANT], V_CREDIT] += part_seconds(s, p, q, s.qi[q, DONE], s.qi[q, EMITTED])
+        s.standing[p, s.qi[q, TENANT], V_CREDIT] += part_seconds(s, p, q, s.qi[q, DONE], s.qi[q, N_OUT])
         s.qi[q, INSIDE] = 0
         s.pi[p, P_FLIPPED] = 1
         s.counters[C_FLIPPED] = 1
 
 
 @compiled
-def on_credit(s: State, p: int, q: int, tokens: int) -> int:
-    """Tokens of a prompt, at most so many, that credit for a usual request pays for."""
-    v, tenant, begin = s.standing, s.qi[q, TENANT], s.qi[q, DONE]
-    credit = v[p, tenant, V_CREDIT]
-    typical = v[p, tenant, V_TYPICAL]
-    if credit <= 0.0 or work_seconds(s, p, q) <= DEEPEST * typical:
-        return 0
-    # linear in tokens but for attention to those before: the marginal work at the end bounds it
-    dearest = s.pf[p, F_PF_TOKEN] + 2.0 * s.pf[p, F_PF_ATTENTION] * (begin + tokens)
-    return min(tokens, int(typical / dearest))
-
-
-@inlined
-def pay(s: State, p: int, q: int, work: float) -> None:
-    """Take work done for a tenant from its credit."""
-    s.standing[p, s.qi[q, TENANT], V_CREDIT] -= work
+def grant(s: State, p: int, q: int) -> None:
+    """As much of the prompt of a large request as is the work of a usual one is worked on next, on credit."""
+    tenant, done = s.qi[q, TENANT], s.qi[q, DONE]
+    left = s.qi[q, N_IN] - done
+    per_token = s.pf[p, F_PF_TOKEN] + 2.0 * s.pf[p, F_PF_ATTENTION] * done
+    tokens = max(min(int(s.standing[p, tenant, V_TYPICAL] / per_token), left), min(left, 1))
+    s.qi[q, GRANTED] = tokens
+    pay(s, p, q, per_token * tokens + s.pf[p, F_PF_ATTENTION] * float(tokens) * tokens)
