@@ -146,5 +146,5 @@ def isolation(
     return rows
 
 
-USUAL = {"1.5 requests a second and tenant": Neighbours(rates=(1.5,) * 8), "4.5": Neighbours()}
+USUAL = {"1.5": Neighbours(rates=(1.5,) * 8), "4.5": Neighbours()}
 """A fifth and half of what the pool can serve: the cases on which the policy was tuned."""

@@ -78,6 +78,8 @@ MOST_AHEAD = 12.0
 """Times that at most, of the whole pool: what came longer ago is forgotten; assumption, 2 to 20."""
 EASED = 0.5
 """What is held of slots and memory counts for so much: it varies more than work does; assumption, 0.3 to 1."""
+RETRIED = 10.0
+"""First attempts for which a retry counts, of which clients that behave send a tenth; assumption, 3 to 20."""
 GROWN = 1.5
 """A tenant may want so many times what is usual for it; assumption, 1.2 to 3."""
 KEPT_FREE = 0.125
@@ -194,7 +196,9 @@ def enter(s: State, p: int, q: int, t: float) -> None:
     if over(s, p, tenant):  # a new one that is over may learn no more than its share
         most_usual = share_of(s, p, tenant) * max(s.pi[p, P_UP], 1) * v[p, tenant, V_SEEN]
         v[p, tenant, V_USED] = min(v[p, tenant, V_USED], most_usual)
-    if known(s, p, tenant) or s.qi[q, ATTEMPT] > 0:
+    if s.qi[q, ATTEMPT] > 0:
+        v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + RETRIED * work, most)
+    elif known(s, p, tenant):
         v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work, most)
     judge(s, p, tenant, t)
 

@@ -50,7 +50,9 @@ from penstock.fleet.compiled.compiler import compiled, inlined
 USUAL_S = 600.0
 """Time over which what is usual is forgotten; assumption, 120 to 3,600."""
 KNOWN_S = 30.0
-"""Seconds that a tenant must have been seen to count as much as what is known of the others; assumption, 5 to 120."""
+"""Seconds after which it is known what is usual for a tenant; assumption, 10 to 120."""
+PRIOR_S = 5.0
+"""What the others bring per weight counts like so many seconds of having seen a tenant; assumption, 1 to 30."""
 DEEPEST = 8.0
 """Credit is kept for so many usual requests; larger ones start behind the others; assumption, 4 to 16."""
 
@@ -140,7 +142,7 @@ def earn(s: State, p: int, work: float) -> None:
     for tenant in range(s.counters[C_TENANTS]):
         if v[p, tenant, V_OVER] > 0.0:
             likely = s.tf[tenant, N_WEIGHT] * rates / weights
-            usual = (KNOWN_S * likely + v[p, tenant, V_USED]) / (KNOWN_S + v[p, tenant, V_SEEN])
+            usual = (PRIOR_S * likely + v[p, tenant, V_USED]) / (PRIOR_S + v[p, tenant, V_SEEN])
             typical = (used / count + v[p, tenant, V_USED]) / (1.0 + v[p, tenant, V_COUNT])
             v[p, tenant, V_TYPICAL] = typical
             v[p, tenant, V_CREDIT] = min(v[p, tenant, V_CREDIT] + work * usual / rates, DEEPEST * typical)
