@@ -42,7 +42,10 @@ def test_stress_in_json_and_again_from_its_run(tmp_path: Path, capsys: pytest.Ca
     assert "funding_freeze_x0_5" not in printed
 
 
-def test_bottlenecks_prints_tables_with_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bottlenecks_prints_tables_with_errors(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["bottlenecks", *SMALL]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "baseline: what binds, % of paths ± standard error; 24 paths, seed 7"

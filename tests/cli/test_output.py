@@ -109,12 +109,21 @@ def test_csv_of_sections_sets_them_apart(capsys: pytest.CaptureFixture[str]) -> 
     assert out == "# a\nname,value\nk,1\n\n# b\nname,value\nk,\n"
 
 
-def test_a_table_that_is_piped_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
-    wide = pd.DataFrame({f"a_rather_long_column_{i}": [f"value number {i}"] for i in range(20)})
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("132", 132), ("none", 80)])
+def test_a_table_that_is_piped_has_a_width_and_every_number(
+    columns: str | None, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    wide = pd.DataFrame({f"a_rather_long_column_{i}": [1_234_567 + i, 10.0 * i] for i in range(20)})
+    wide.insert(0, "company", ["nvidia", "a company with a rather long name of many words"])
     out, _ = shown(wide, Format.TABLE, capsys, title="Wide", notice=FOOT)
-    assert any(all(f"value number {i}" in line for i in range(20)) for line in out.splitlines())
+    table = out.rstrip().removesuffix(FOOT)
+    assert max(len(line) for line in table.splitlines()) <= width
+    assert all(f"{1_234_567 + i:,}" in table for i in range(20))
     assert out.startswith("Wide\n")
-    assert out.rstrip().endswith(FOOT)
+    assert out.rstrip().endswith(FOOT)  # sentences stay whole
     assert "\x1b" not in out
 
 

@@ -55,7 +55,10 @@ def picture(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_a_table_for_people(run: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_for_people(
+    run: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["portfolio", str(file), "--run", str(run)]) == 0
     printed = capsys.readouterr().out
     for text in (
@@ -151,7 +154,10 @@ def test_a_mistake_is_told_and_nothing_is_written(
     assert picture(tmp_path) == before
 
 
-def test_explain_tells_the_worst_path(done: Run, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_tells_the_worst_path(
+    done: Run, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     assert main(["explain", str(run), "--out", str(tmp_path / "story")]) == 0
     printed = capsys.readouterr().out
     told = ps.explain(done)

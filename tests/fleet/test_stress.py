@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from tools.fleet_validation.stress import KINDS, isolation, overload
+from tools.fleet_validation.isolation import KINDS, USUAL, Neighbours, isolation
+from tools.fleet_validation.stress import overload
+
+
+@pytest.mark.parametrize("load", USUAL)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_misbehaving_tenant_leaves_the_others_alone_under_fair_queueing(kind: str, load: str) -> None:
+    for row in isolation(USUAL[load], (kind,), seeds=(1, 2, 3)):
+        assert abs(row["change"]) < 0.05, row
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_misbehaving_tenant_leaves_the_others_alone_under_fair_queueing(kind: str) -> None:
-    for row in isolation(seconds=600.0, kinds=(kind,)):
-        if row["queue"] == "fair":
-            # latency moves neither way; first tokens may come sooner, for a tenant over its share waits (fleet.md)
-            assert row["change"] < 0.05, row
-            if row["time"] == "total":
-                assert abs(row["change"]) < 0.05, row
-        else:
-            assert row["change"] > 0.5, row
+def test_without_fair_queueing_the_others_feel_it(kind: str) -> None:
+    for row in isolation(Neighbours(seconds=600.0), (kind,), queue="first come, first served"):
+        assert row["change"] > 0.5, row
 
 
 def test_at_three_times_capacity_the_fleet_sheds_serves_on_and_recovers() -> None:

@@ -45,6 +45,7 @@ def test_examples_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")  # a page shows lines of tables unfolded; how they fold is tested apart
     names: dict[str, object] = {"__name__": "__docs__"}
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         where = str(page.relative_to(ROOT))

@@ -1,4 +1,4 @@
-"""Isolation and overload: what a misbehaving tenant, three times the load and naive retries do."""
+"""Overload: what three times the load and naive retries do to a fleet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from penstock.fleet import FleetResult, Trace, make_trace, simulate
+from penstock.fleet import Trace, make_trace, simulate
 from penstock.fleet.compiled import columns as c
+from penstock.fleet.generators import quantile_draws
 
 TIMING = {
     "overhead_s": 0.008,
@@ -19,9 +20,6 @@ TIMING = {
     "memory_tokens": 400_000,
 }
 """Seconds of a 70B model on two H200, rounded, so that these studies do not move with the physics."""
-GOOD_TENANTS = 7
-BURST = 100
-ENDLESS = 1000
 
 
 def pool(replicas: int, **changes: Any) -> dict[str, Any]:
@@ -35,101 +33,16 @@ def tokens(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
     return rng.geometric(1 / 600, n), rng.geometric(1 / 120, n)
 
 
-# ------------------------------------------------------------------ isolation
-
-
-KINDS = ("100 times its load for a minute", "endless retries", "giant contexts", "all three at once")
-RETRIES_OF = ("endless retries", "all three at once")
-
-
-def tenants_trace(rate: float, seconds: float, kind: str | None, seed: int) -> Trace:
-    """Seven well-behaved tenants and one that misbehaves in one of the ways of `KINDS`, from a third of the time on.
-
-    The requests of the well-behaved are the same in all cases. Giant: prompts of 20,000 to 60,000 tokens, for one of
-    fifty requests where they come a hundredfold.
-    """
-    parts = []
-    for t in range(GOOD_TENANTS + 1):
-        rng = np.random.default_rng([seed, t])
-        n = int(rate * seconds)
-        times = np.sort(rng.random(n) * seconds)
-        n_in, n_out = tokens(rng, n)
-        if kind == "giant contexts" and t == GOOD_TENANTS:
-            n_in = np.where(times > seconds / 3, rng.integers(20_000, 60_000, n), n_in)
-        parts.append((times, n_in, n_out, [f"tenant-{t}"] * n))
-    if kind in ("100 times its load for a minute", "all three at once"):
-        rng = np.random.default_rng([seed, 99])
-        n = int(BURST * rate * 60.0)
-        times = np.sort(seconds / 3 + 60.0 * rng.random(n))
-        n_in, n_out = tokens(rng, n)
-        if kind == "all three at once":
-            n_in = np.where(rng.random(n) < 0.02, rng.integers(20_000, 60_000, n), n_in)
-        parts.append((times, n_in, n_out, [f"tenant-{GOOD_TENANTS}"] * n))
-    times, n_in, n_out = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    names = np.concatenate([part[3] for part in parts])
-    order = np.argsort(times, kind="stable")
-    return make_trace(times[order], n_in[order], n_out[order], tenant=list(names[order]), name="eight tenants")
-
-
-def isolation_fleet(fair: bool, kind: str | None, replicas: int = 4) -> dict[str, Any]:
-    """Weighted fair queueing or not; who retries endlessly gives up after a second and asks again at once."""
-    rude = {"retries": ENDLESS, "retry_budget": 1000.0, "backoff_s": 0.05, "retry_rejected": True, "timeout_s": 1.0}
-    return {
-        "name": "isolation",
-        "drain_s": 600.0,
-        "pool": [pool(replicas, fair=fair)],
-        "tenant": [
-            {"name": f"tenant-{t}", **(rude if t == GOOD_TENANTS and kind in RETRIES_OF else {})}
-            for t in range(GOOD_TENANTS + 1)
-        ],
-    }
-
-
-def others_p99(result: FleetResult, measure: str) -> float:
-    """99th percentile of a time over requests of the well-behaved tenants; those not answered count as endless."""
-    own = result.requests.tenant != result.built.trace.tenants.index(f"tenant-{GOOD_TENANTS}")
-    times = np.where(result.requests.status == c.SERVED, getattr(result.requests, measure), np.inf)
-    return float(np.percentile(times[own], 99, method="higher"))
-
-
-MEASURES = {"total": "total_s", "first token": "first_token_s"}
-QUEUES = {"fair": True, "first come, first served": False}
-
-
-def isolation(
-    seconds: float = 900.0, rate: float = 4.5, seed: int = 1, kinds: tuple[str, ...] = KINDS
-) -> list[dict[str, Any]]:
-    """Rise of the others' 99th percentiles when one tenant misbehaves, with and without fair queueing."""
-    rows = []
-    for queue, fair in QUEUES.items():
-        calm = simulate(isolation_fleet(fair, None), tenants_trace(rate, seconds, None, seed), seed)
-        for kind in kinds:
-            wild = simulate(isolation_fleet(fair, kind), tenants_trace(rate, seconds, kind, seed), seed)
-            for name, measure in MEASURES.items():
-                before, after = others_p99(calm, measure), others_p99(wild, measure)
-                rows.append(
-                    {
-                        "misbehaviour": kind,
-                        "queue": queue,
-                        "time": name,
-                        "before, s": before,
-                        "after, s": after,
-                        "change": after / before - 1.0,
-                    }
-                )
-    return rows
-
-
-# ------------------------------------------------------------------- overload
-
-
-def flood_rate(replicas: int, seed: int) -> float:
-    """Requests per second that the pool serves when it is never idle."""
+def flood_rate(replicas: int, seed: int, fleet: dict[str, Any] | None = None, source: str | None = None) -> float:
+    """Requests per second that a pool serves when it is never idle; tokens of chat or of a published trace."""
     rng = np.random.default_rng(seed)
     n = 1500 * replicas
     n_in, n_out = tokens(rng, n)
-    fleet = {"name": "flood", "drain_s": 36_000.0, "pool": [pool(replicas)], "tenant": [{"name": "all", "retries": 0}]}
-    finish = np.sort(simulate(fleet, make_trace(np.arange(n) * 1e-3, n_in, n_out), seed).requests.finish_s)
+    if source is not None:
+        n_in, n_out = (quantile_draws(source, k, rng.random(n)) for k in ("input_tokens", "output_tokens"))
+    asked = fleet or {"pool": [pool(replicas)]}
+    asked = asked | {"name": "flood", "drain_s": 36_000.0, "tenant": [{"name": "all", "retries": 0}]}
+    finish = np.sort(simulate(asked, make_trace(np.arange(n) * 1e-3, n_in, n_out), seed).requests.finish_s)
     return float((n * 3 // 5 - n // 5) / (finish[n * 3 // 5] - finish[n // 5]))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -86,8 +87,8 @@ def choose_model(name: str, world: World, layout: str | None = None) -> ModelCho
 
     Raises UsageError with the nearest name; for a model with a price whose layout nobody knows it says so.
     """
-    key = name.strip().lower()
     prices = _prices(world)
+    key = _spelled(name, [*presets(), *_models(), *prices])
     held = _models().get(key)
     if layout is None and held is None:
         if key in presets():
@@ -97,7 +98,7 @@ def choose_model(name: str, world: World, layout: str | None = None) -> ModelCho
                 f"model: found {name!r}, whose layout is not public; expected one of "
                 f"{', '.join([*presets(), *_models()])}, or --layout with one of the presets to assume one"
             )
-        near = nearest_name(key, [*presets(), *_models(), *prices])
+        near = nearest_name(key, [*presets(), *_models()])
         hint = f"; nearest {near}" if near else ""
         raise UsageError(f"model: found {name!r}; expected one of {', '.join([*presets(), *_models()])}{hint}")
     architecture = as_architecture(layout or (held["layout"] if held else key))
@@ -110,6 +111,16 @@ def choose_model(name: str, world: World, layout: str | None = None) -> ModelCho
         raise UsageError(f"model: found {name!r}; expected a preset or a model with a list price{hint}")
     output, given, date = prices[priced]
     return ModelChoice(key, architecture, held["lab"] if held else "lab", output, given, date)
+
+
+def _spelled(name: str, known: Iterable[str]) -> str:
+    """The known name that differs only in case and in how its words are joined (`gpt-4o`, `GPT 4o`), else the name."""
+    key = name.strip().lower()
+    names = list(known)
+    if key in names:
+        return key
+    plain = re.sub(r"[^a-z0-9]+", "_", key).strip("_")
+    return next((item for item in names if re.sub(r"[^a-z0-9]+", "_", item.lower()) == plain), key)
 
 
 def choices(world: World) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 GRADES = "ABCDEF"
-WIDEST = 100_000
+PIPED_WIDTH = 80
+"""Columns of a table that goes to a pipe or file, unless COLUMNS says otherwise."""
 NOTICE = "Conditional on the scenario and assumptions shown; not a forecast, rating or advice."
 
 
@@ -222,12 +224,13 @@ def _table(columns: Sequence[Column], *, heading: bool) -> Table:
 def _print_tables(sections: Sequence[Section], notice: str) -> None:
     from rich.console import Console
 
-    # A pipe or file has no width: nothing is folded, and no line ends in spaces.
+    # In a pipe or file tables have a width that does not depend on where the command runs. Sentences are left whole for
+    # who searches them, and no line ends in spaces.
     piped = not Console(file=sys.stdout).is_terminal
     out = io.StringIO() if piped else sys.stdout
     console = Console(file=out, highlight=False, markup=False, emoji=False)
     if piped:
-        console.width = WIDEST
+        console.width = _piped_width()
     for position, section in enumerate(sections):
         columns = _columns(section)
         if position:
@@ -242,6 +245,11 @@ def _print_tables(sections: Sequence[Section], notice: str) -> None:
         console.print(notice, style="dim", soft_wrap=piped)
     if isinstance(out, io.StringIO):
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()))
+
+
+def _piped_width() -> int:
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else PIPED_WIDTH
 
 
 def _reflowed(note: str) -> str:

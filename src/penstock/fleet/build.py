@@ -178,7 +178,7 @@ def _allocate(config: FleetConfig, trace: Trace, tenants: int, routes: int, coun
         ti=np.zeros((tenants, c.TENANT_INTS), np.int64),
         last_tag=np.zeros((pools, tenants)),
         standing=np.zeros((pools, tenants, c.STANDINGS)),
-        held=np.zeros((replicas, tenants, 2), np.int64),
+        held=np.zeros((replicas, tenants, c.HOLDINGS), np.int64),
         groups=np.zeros((routes, c.G_FIRST + pools), np.int64),
         cache=np.full((replicas, max(max(p.cache_prefixes for p in config.pool), 1)), -1, np.int64),
         windows=np.zeros((windows, pools, c.WINDOW_SUMS)),

@@ -116,7 +116,7 @@ class Pool(Part):
     queue: Literal["central", "replica"] = "replica"
     fair: bool = False
     """weighted fair queueing among tenants at the central queue; otherwise first come, first served"""
-    fair_stretch: Annotated[float, Field(gt=0, le=1)] = 0.04
+    fair_stretch: Annotated[float, Field(gt=0, le=1)] = 0.02
     """in a fair pool: by which share tenants over their share may lengthen iterations of the others"""
     router: Router = "power_of_two"
     queue_limit: Annotated[int, Field(ge=0)] | None = None

@@ -32,8 +32,10 @@ from typing import Any, NamedTuple
     ROOT,  # the request that this one repeats, itself if none
     MARKED,  # 1: to be taken out at the next boundary; 2: its client has gone, the work goes on
     ERRORS,  # attempts that failed on the side of the server
-) = range(22)
-REQUEST_INTS = 22
+    INSIDE,  # 1: started on its tenant's credit, beside those within their share
+    GRANTED,  # tokens of its prompt that are worked on beside those of tenants within their share
+) = range(24)
+REQUEST_INTS = 24
 
 # requests, real numbers
 ARRIVAL, FIRST, FINISH, BEGAN, ENTERED = range(5)
@@ -166,10 +168,28 @@ M_PRIORITY, M_RETRIES, M_ORPHANS, M_BACKFILL, M_RETRY_REJECTED = range(5)
 TENANT_INTS = 5
 
 # tenants at pools: what they have there, waiting and running
-V_REQUESTS, V_TOKENS, V_RUNNING, V_LAST, V_OVER, V_THERE, V_WORK, V_LEAKED, V_WANTS = range(9)
-STANDINGS = 9
+(
+    V_REQUESTS,
+    V_TOKENS,
+    V_RUNNING,
+    V_LAST,  # time of the last request
+    V_OVER,
+    V_THERE,
+    V_WORK,  # bucket of work that leaks at the tenant's share
+    V_LEAKED,
+    V_WANTS,
+    V_INSIDE,  # of those running, on credit
+    V_USED,  # work, seconds and requests of late, while within its share
+    V_SEEN,
+    V_COUNT,
+    V_NOTED,
+    V_CREDIT,  # seconds of work that a tenant over its share may still take beside the others
+    V_TYPICAL,  # seconds of work of one of its usual requests
+) = range(16)
+STANDINGS = 16
 # tenants at replicas
-H_REQUESTS, H_TOKENS = range(2)
+H_REQUESTS, H_TOKENS, H_INSIDE, H_INSIDE_TOKENS = range(4)
+HOLDINGS = 4
 
 # groups (models asked for): how a pool is chosen
 G_POLICY, G_COUNT, G_FIRST = range(3)
@@ -273,7 +293,7 @@ class State(NamedTuple):
     standing: Any
     """(P, T, STANDINGS) float64: what tenants have at fair pools"""
     held: Any
-    """(R, T, 2) int64: requests and tokens of tenants on replicas of fair pools"""
+    """(R, T, HOLDINGS) int64: requests and tokens of tenants on replicas of fair pools"""
     groups: Any
     """(G, 3 + P) int64"""
     cache: Any

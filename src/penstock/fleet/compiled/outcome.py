@@ -50,6 +50,7 @@ from penstock.fleet.compiled.columns import (
 from penstock.fleet.compiled.compiler import compiled, inlined
 from penstock.fleet.compiled.lists import drop_timer, set_timer, uniform
 from penstock.fleet.compiled.sharing import leave
+from penstock.fleet.compiled.usual import give_back
 
 LONGEST_BACKOFF_S = 60.0
 
@@ -103,6 +104,7 @@ def forfeit(s: State, q: int) -> None:
     qi = s.qi
     s.counters[C_LOST] += qi[q, EMITTED]
     s.counters[C_PREFILL_LOST] += max(qi[q, DONE] - qi[q, CACHED], 0)
+    give_back(s, q)
     qi[q, EMITTED] = 0
     qi[q, DONE] = 0
     qi[q, CACHED] = 0

@@ -9,11 +9,13 @@ from penstock.fleet.compiled.columns import (
     C_FLIPPED,
     C_MOVED,
     C_POOLS,
+    C_REPLICAS,
     C_TENANTS,
     CASCADE,
     DECODE,
     ENTERED,
     F_LATENCY,
+    F_MAX_WAIT,
     F_PRICE,
     F_QUALITY,
     F_WAIT_ESTIMATE,
@@ -21,13 +23,16 @@ from penstock.fleet.compiled.columns import (
     G_COUNT,
     G_FIRST,
     G_POLICY,
+    GRANTED,
     GROUP,
     IDLE,
     LEAST_LOAD,
+    LIST,
     M_BACKFILL,
     N_IN,
     N_OUT,
     N_WEIGHT,
+    NEXT,
     P_CENTRAL,
     P_COUNT,
     P_FAIR,
@@ -35,6 +40,7 @@ from penstock.fleet.compiled.columns import (
     P_FLIPPED,
     P_LOAD,
     P_MEMORY,
+    P_OVERS,
     P_QUEUE_LIMIT,
     P_QUEUED,
     P_ROUTER,
@@ -62,6 +68,7 @@ from penstock.fleet.compiled.columns import (
     STATUS,
     TENANT,
     UP,
+    V_CREDIT,
     WAITING,
     X_OPEN_UNTIL,
     State,
@@ -74,12 +81,14 @@ from penstock.fleet.compiled.replica import (
     first_in_line,
     gateway,
     has_room,
+    next_of,
     nudge,
     occupied,
     shed,
     start,
 )
-from penstock.fleet.compiled.sharing import crowd, enter, hold, need, over
+from penstock.fleet.compiled.sharing import crowd, enter, hold, need
+from penstock.fleet.compiled.usual import affords, behind, give_back, grant, large, last, over
 
 MOST_OVER_MEAN = 1.25
 """Cache affinity gives way where a replica's load is above this many times the mean (bounded loads, Mirrokni et al.,
@@ -207,6 +216,47 @@ def make_way(s: State, p: int, q: int, t: float) -> bool:
 
 
 @compiled
+def work_on_credit(s: State, p: int, tenant: int) -> None:
+    """A large prompt of a tenant over its share goes on as if a usual one came now, where least is done."""
+    best, best_load = -1, 1 << 60
+    for r in range(s.pi[p, P_FIRST], s.pi[p, P_FIRST] + s.pi[p, P_COUNT]):
+        load = occupied(s, r) - crowd(s, r)
+        q = s.lists[s.counters[C_REPLICAS] + r, 0]
+        while q >= 0 and load < best_load:
+            if s.qi[q, TENANT] == tenant and s.qi[q, GRANTED] == 0 and behind(s, p, q) and large(s, p, q):
+                best, best_load = q, load
+            q = s.qi[q, NEXT]
+    if best >= 0:
+        line = s.qi[best, LIST]
+        unlink(s, best)
+        append(s, line, best)
+        grant(s, p, best)
+
+
+@compiled
+def start_on_credit(s: State, p: int, t: float) -> None:
+    """First in the lines of tenants over their share: what their credit pays for starts as if it came now."""
+    for tenant in range(s.counters[C_TENANTS]):
+        line = gateway(s, p, tenant)
+        while over(s, p, tenant) and s.lists[line, 2] > 0:
+            q = next_of(s, p, tenant)
+            if not affords(s, p, q):
+                break
+            r = with_room(s, p, q, t) if first_in_line(s, p, -1, False) == q else -1
+            if r < 0:
+                break
+            unlink(s, q)
+            s.pi[p, P_QUEUED] -= 1
+            if t - s.qf[q, ENTERED] > s.pf[p, F_MAX_WAIT]:
+                shed(s, q, t)
+            else:
+                charge(s, p, q)
+                wait_at(s, r, q, t)
+        if over(s, p, tenant) and s.standing[p, tenant, V_CREDIT] > 0.0:
+            work_on_credit(s, p, tenant)
+
+
+@compiled
 def enqueue(s: State, q: int, p: int, t: float) -> None:
     """Bring a request to a pool."""
     qi, pi = s.qi, s.pi
@@ -220,7 +270,7 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
     if pi[p, P_CENTRAL] == 1 or s.ti[tenant, M_BACKFILL] == 1:
         # nobody overtakes: only who would be first in line may go straight to a replica
         clear = pi[p, P_QUEUED] == 0 or first_in_line(s, p, -1, False) < 0
-        if over(s, p, tenant) and s.lists[gateway(s, p, tenant), 2] > 0:
+        if last(s, p, q) and s.lists[gateway(s, p, tenant), 2] > 0:
             clear = False
         r = with_room(s, p, q, t) if clear else -1
         if r >= 0:
@@ -238,7 +288,8 @@ def enqueue(s: State, q: int, p: int, t: float) -> None:
         shed(s, q, t)
     else:
         wait_at_gateway(s, p, q)
-        if s.pi[p, P_QUEUED] > 1 and s.lists[gateway(s, p, tenant), 2] == 1:
+        ahead = s.lists[gateway(s, p, tenant), 2] == 1 or (over(s, p, tenant) and affords(s, p, q))
+        if s.pi[p, P_QUEUED] > 1 and ahead:
             nudge(s, p, t)
 
 
@@ -300,6 +351,7 @@ def send_back(s: State, r: int, t: float) -> None:
         unlink(s, q)
         s.ri[r, R_PROMISED] -= need(s, q)
         hold(s, r, q, -1)
+        give_back(s, q)
         s.qi[q, REPLICA] = -1
         wait_at_gateway(s, p, q)
         s.counters[C_MOVED] += 1
@@ -315,6 +367,8 @@ def look_again(s: State, t: float) -> None:
         for p in range(s.counters[C_POOLS]):
             if s.pi[p, P_FLIPPED] == 1:
                 s.pi[p, P_FLIPPED] = 0
+                if s.pi[p, P_OVERS] > 0:
+                    start_on_credit(s, p, t)
                 if s.pi[p, P_QUEUED] > 0:
                     wake(s, p, t)
                     nudge(s, p, t)

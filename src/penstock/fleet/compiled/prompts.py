@@ -13,6 +13,7 @@ from penstock.fleet.compiled.columns import (
     F_TRAFFIC,
     F_WORK,
     F_WORK_K,
+    GRANTED,
     N_IN,
     NEXT,
     P_CHUNK,
@@ -25,11 +26,11 @@ from penstock.fleet.compiled.columns import (
     T_MEM,
     T_OVER,
     TAKE,
-    TENANT,
     State,
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
-from penstock.fleet.compiled.sharing import over, watched
+from penstock.fleet.compiled.sharing import watched
+from penstock.fleet.compiled.usual import behind
 
 ALONE = 2.0
 """Longest iteration with prompts of tenants over their share where nobody else is at work, over one without;
@@ -90,10 +91,13 @@ def plan_prefill(s: State, r: int, p: int) -> float:
     fair = s.pi[p, P_FAIR] == 1
     q = s.lists[s.counters[C_REPLICAS] + r, 0]
     while q >= 0 and budget > 0:
-        if fair and over(s, p, qi[q, TENANT]):
-            later = q if later < 0 else later
-        else:
-            take = min(budget, qi[q, N_IN] - qi[q, DONE])
+        take = min(budget, qi[q, N_IN] - qi[q, DONE])
+        if fair and behind(s, p, q):
+            take = min(take, qi[q, GRANTED])
+            qi[q, GRANTED] -= take
+            if take == 0:
+                later = q if later < 0 else later
+        if take > 0:
             qi[q, TAKE] = take
             budget -= take
             tokens += take
@@ -118,7 +122,7 @@ def with_later(s: State, r: int, p: int, first: int, budget: int, tokens: int, w
         bound = ALONE * max(seconds, s.steps[p, 1, T_OVER] + s.steps[p, 1, T_MEM])
     q = first
     while q >= 0 and budget > 0:
-        if over(s, p, qi[q, TENANT]):
+        if behind(s, p, q) and qi[q, TAKE] == 0:
             begin = qi[q, DONE]
             low, high = 0, min(budget, qi[q, N_IN] - begin)
             if mixed_seconds(s, p, batch, context, tokens + high, work + prompt_work(s, p, begin, high)) <= bound:

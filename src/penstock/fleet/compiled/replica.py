@@ -69,7 +69,8 @@ from penstock.fleet.compiled.iteration import decode_seconds, iterations_until
 from penstock.fleet.compiled.lists import append, place, unlink
 from penstock.fleet.compiled.outcome import fail_attempt, finalise, forfeit, leave_pool
 from penstock.fleet.compiled.prompts import plan_prefill
-from penstock.fleet.compiled.sharing import hold, need, over, room_for
+from penstock.fleet.compiled.sharing import hold, need, room_for
+from penstock.fleet.compiled.usual import affords, last, over, spend
 
 SMOOTHING = 0.05
 
@@ -101,6 +102,20 @@ def gateway(s: State, p: int, tenant: int) -> int:
 
 
 @compiled
+def next_of(s: State, p: int, tenant: int) -> int:
+    """Who is next in a tenant's line: who came first; on credit, who came last.
+
+    Those who have waited long in a backlog may have no patience left (adaptive last in, first out: B. Maurer, Fail at
+    Scale, ACM Queue 13(8), 2015).
+    """
+    line = gateway(s, p, tenant)
+    newest = s.lists[line, 1]
+    if newest >= 0 and over(s, p, tenant) and affords(s, p, newest):
+        return newest
+    return s.lists[line, 0]
+
+
+@compiled
 def turn_of(s: State, p: int, q: int) -> float:
     """What decides among equal priorities, the least first: fair share of the tenant, or time of coming.
 
@@ -119,6 +134,7 @@ def charge(s: State, p: int, q: int) -> None:
         tenant, tag = s.qi[q, TENANT], turn_of(s, p, q)
         s.last_tag[p, tenant] = tag + need(s, q) / s.tf[tenant, N_WEIGHT]
         s.pf[p, F_VIRTUAL] = tag
+        spend(s, p, q)
 
 
 @compiled
@@ -130,10 +146,10 @@ def first_in_line(s: State, p: int, r: int, backfill_too: bool) -> int:
     """
     best, best_turn, best_over = -1, np.inf, False
     for tenant in range(s.counters[C_TENANTS]):
-        head = s.lists[gateway(s, p, tenant), 0]
+        head = next_of(s, p, tenant)
         if head < 0 or (s.ti[tenant, M_BACKFILL] == 1 and not backfill_too):
             continue
-        much = over(s, p, tenant)
+        much = last(s, p, head)
         if much and (r < 0 or not room_for(s, r, head)):
             continue
         turn = turn_of(s, p, head)

@@ -21,16 +21,19 @@ Everything here changes at arrivals and ends only, so that skipping ahead over i
 from __future__ import annotations
 
 from penstock.fleet.compiled.columns import (
+    ATTEMPT,
     C_FLIPPED,
     C_TENANTS,
     F_ACTIVE,
     F_PER_REQUEST,
     F_PER_TOKEN,
-    F_PF_ATTENTION,
-    F_PF_TOKEN,
     F_SLACK,
+    GRANTED,
+    H_INSIDE,
+    H_INSIDE_TOKENS,
     H_REQUESTS,
     H_TOKENS,
+    INSIDE,
     M_BACKFILL,
     N_IN,
     N_OUT,
@@ -45,18 +48,23 @@ from penstock.fleet.compiled.columns import (
     P_UP,
     R_POOL,
     TENANT,
+    V_INSIDE,
     V_LAST,
     V_LEAKED,
+    V_NOTED,
     V_OVER,
     V_REQUESTS,
     V_RUNNING,
+    V_SEEN,
     V_THERE,
     V_TOKENS,
+    V_USED,
     V_WANTS,
     V_WORK,
     State,
 )
 from penstock.fleet.compiled.compiler import compiled, inlined
+from penstock.fleet.compiled.usual import earn, goes_over, known, last, note, over, rate, unpaid, work_seconds
 
 REMEMBERED_S = 60.0
 """A tenant counts as there for so long after its last request; assumption, 10 to 600."""
@@ -68,6 +76,12 @@ RELEASED = 0.1
 """Part of its share below which a tenant that was over no longer is; assumption, 0.05 to 0.5."""
 MOST_AHEAD = 12.0
 """Times that at most, of the whole pool: what came longer ago is forgotten; assumption, 2 to 20."""
+EASED = 0.5
+"""What is held of slots and memory counts for so much: it varies more than work does; assumption, 0.3 to 1."""
+RETRIED = 10.0
+"""First attempts for which a retry counts, of which clients that behave send a tenth; assumption, 3 to 20."""
+GROWN = 1.5
+"""A tenant may want so many times what is usual for it; assumption, 1.2 to 3."""
 KEPT_FREE = 0.125
 """Share of slots and memory of a replica that tenants over their share leave free; assumption, 0.05 to 0.3."""
 
@@ -78,12 +92,6 @@ def need(s: State, q: int) -> int:
     return s.qi[q, N_IN] + s.qi[q, N_OUT]
 
 
-@inlined
-def over(s: State, p: int, tenant: int) -> bool:
-    """Whether a tenant wants more than its share of a fair pool."""
-    return s.standing[p, tenant, V_OVER] > 0.0
-
-
 @compiled
 def flip(s: State, p: int) -> None:
     """Who may start has changed: the loop lets the pool's replicas look again after this event."""
@@ -92,19 +100,11 @@ def flip(s: State, p: int) -> None:
 
 
 @compiled
-def work_seconds(s: State, p: int, q: int) -> float:
-    """Seconds of a replica that a request takes, beside what an iteration takes anyway."""
-    n_in, n_out = s.qi[q, N_IN], s.qi[q, N_OUT]
-    prompt = s.pf[p, F_PF_TOKEN] * n_in + s.pf[p, F_PF_ATTENTION] * float(n_in) * n_in
-    return prompt + n_out * (s.pf[p, F_PER_REQUEST] + s.pf[p, F_PER_TOKEN] * n_in)
-
-
-@compiled
 def leak(s: State, p: int, tenant: int, t: float) -> None:
-    """The tenant's bucket of work leaks at its share of the pool's time."""
+    """The tenant's bucket of work leaks at what it may take of the pool's time."""
     v = s.standing
-    rate = share_of(s, p, tenant) * max(s.pi[p, P_UP], 1)
-    v[p, tenant, V_WORK] = max(v[p, tenant, V_WORK] - rate * (t - v[p, tenant, V_LEAKED]), 0.0)
+    pace = allowed(s, p, tenant) * max(s.pi[p, P_UP], 1)
+    v[p, tenant, V_WORK] = max(v[p, tenant, V_WORK] - pace * (t - v[p, tenant, V_LEAKED]), 0.0)
     v[p, tenant, V_LEAKED] = t
 
 
@@ -112,6 +112,15 @@ def leak(s: State, p: int, tenant: int, t: float) -> None:
 def share_of(s: State, p: int, tenant: int) -> float:
     """A tenant's share by weight among those that were there lately."""
     return s.tf[tenant, N_WEIGHT] / max(s.pf[p, F_ACTIVE], s.tf[tenant, N_WEIGHT])
+
+
+@compiled
+def allowed(s: State, p: int, tenant: int) -> float:
+    """What a tenant may want: its share, or somewhat more than usual up to half of the pool."""
+    if not known(s, p, tenant):
+        return share_of(s, p, tenant)
+    usual = GROWN * rate(s, p, tenant) / max(s.pi[p, P_UP], 1)
+    return max(share_of(s, p, tenant), min(usual, 0.5))
 
 
 @compiled
@@ -139,12 +148,17 @@ def judge(s: State, p: int, tenant: int, t: float) -> None:
     leak(s, p, tenant, t)
     slots = v[p, tenant, V_REQUESTS] / (s.pi[p, P_SLOTS] * up)
     memory = v[p, tenant, V_TOKENS] / (s.pi[p, P_MEMORY] * up)
-    v[p, tenant, V_WANTS] = max(slots, memory, v[p, tenant, V_WORK] / (AHEAD_S * up))
-    was, share = v[p, tenant, V_OVER] > 0.0, share_of(s, p, tenant)
+    v[p, tenant, V_WANTS] = max(EASED * max(slots, memory), v[p, tenant, V_WORK] / (AHEAD_S * up))
+    was, share = v[p, tenant, V_OVER] > 0.0, allowed(s, p, tenant)
     found = s.ti[tenant, M_BACKFILL] == 0 and dominates(s, p, tenant)
-    found = found and v[p, tenant, V_WANTS] > (RELEASED * share if was else share)
+    if was:
+        share = max(RELEASED * share, rate(s, p, tenant) / up)
+    found = found and v[p, tenant, V_WANTS] > share
     if found != was:
         v[p, tenant, V_OVER] = 1.0 if found else 0.0
+        v[p, tenant, V_NOTED] = t
+        if found:
+            goes_over(s, p, tenant)
         s.pi[p, P_OVERS] += 1 if found else -1
         flip(s, p)
 
@@ -165,6 +179,8 @@ def look_round(s: State, p: int, t: float) -> None:
 @compiled
 def enter(s: State, p: int, q: int, t: float) -> None:
     """A request comes to a pool: its tenant is there, and may now be over."""
+    s.qi[q, INSIDE] = 0
+    s.qi[q, GRANTED] = 0
     if s.pi[p, P_FAIR] == 0:
         return
     v, tenant = s.standing, s.qi[q, TENANT]
@@ -174,7 +190,16 @@ def enter(s: State, p: int, q: int, t: float) -> None:
     look_round(s, p, t)
     leak(s, p, tenant, t)
     most = MOST_AHEAD * AHEAD_S * max(s.pi[p, P_UP], 1)
-    v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work_seconds(s, p, q), most)
+    work = work_seconds(s, p, q)
+    if not over(s, p, tenant) or not known(s, p, tenant):
+        note(s, p, q, work, t)
+    if over(s, p, tenant):  # a new one that is over may learn no more than its share
+        most_usual = share_of(s, p, tenant) * max(s.pi[p, P_UP], 1) * v[p, tenant, V_SEEN]
+        v[p, tenant, V_USED] = min(v[p, tenant, V_USED], most_usual)
+    if s.qi[q, ATTEMPT] > 0:
+        v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + RETRIED * work, most)
+    elif known(s, p, tenant):
+        v[p, tenant, V_WORK] = min(v[p, tenant, V_WORK] + work, most)
     judge(s, p, tenant, t)
 
 
@@ -187,6 +212,9 @@ def leave(s: State, p: int, q: int, t: float) -> None:
         s.standing[p, tenant, V_TOKENS] -= need(s, q)
         look_round(s, p, t)
         judge(s, p, tenant, t)
+        if s.pi[p, P_OVERS] > 0 and not over(s, p, tenant):
+            earn(s, p, work_seconds(s, p, q))
+            flip(s, p)
 
 
 @compiled
@@ -198,31 +226,18 @@ def hold(s: State, r: int, q: int, change: int) -> None:
         s.held[r, tenant, H_REQUESTS] += change
         s.held[r, tenant, H_TOKENS] += change * need(s, q)
         s.standing[p, tenant, V_RUNNING] += change
-        if over(s, p, tenant) and s.standing[p, tenant, V_RUNNING] == 0.0:
+        if s.qi[q, INSIDE] == 1:
+            s.held[r, tenant, H_INSIDE] += change
+            s.held[r, tenant, H_INSIDE_TOKENS] += change * need(s, q)
+            s.standing[p, tenant, V_INSIDE] += change
+        if over(s, p, tenant) and alone(s, p, tenant):
             flip(s, p)
 
 
-@compiled
-def room_for(s: State, r: int, q: int) -> bool:
-    """Whether a replica may take a request without its tenant, and others over their share, troubling the rest."""
-    p, tenant = s.ri[r, R_POOL], s.qi[q, TENANT]
-    if s.pi[p, P_FAIR] == 0 or not over(s, p, tenant) or s.standing[p, tenant, V_RUNNING] == 0.0:
-        return True
-    if s.counters[C_TENANTS] == 1:
-        return True
-    # a replica that works on nothing else starts a newcomer at once: they keep to half of the replicas
-    aside = 2 * (r - s.pi[p, P_FIRST]) >= s.pi[p, P_COUNT]
-    if aside and 2 * s.pi[p, P_UP] > s.pi[p, P_COUNT]:
-        return False
-    requests, tokens = 1, need(s, q)
-    for other in range(s.counters[C_TENANTS]):
-        if over(s, p, other):
-            requests += s.held[r, other, H_REQUESTS]
-            tokens += s.held[r, other, H_TOKENS]
-    if requests > max((1.0 - KEPT_FREE) * s.pi[p, P_SLOTS], 1.0) or tokens > (1.0 - KEPT_FREE) * s.pi[p, P_MEMORY]:
-        return False
-    felt = requests * s.pf[p, F_PER_REQUEST] + tokens * s.pf[p, F_PER_TOKEN]
-    return felt <= s.pf[p, F_SLACK]
+@inlined
+def alone(s: State, p: int, tenant: int) -> bool:
+    """Whether nothing of a tenant runs but what started on credit."""
+    return s.standing[p, tenant, V_RUNNING] == s.standing[p, tenant, V_INSIDE]
 
 
 @compiled
@@ -232,8 +247,31 @@ def crowd(s: State, r: int) -> int:
     if s.pi[p, P_FAIR] == 1 and s.pi[p, P_OVERS] > 0:
         for tenant in range(s.counters[C_TENANTS]):
             if over(s, p, tenant):
-                found += s.held[r, tenant, H_REQUESTS]
+                found += s.held[r, tenant, H_REQUESTS] - s.held[r, tenant, H_INSIDE]
     return found
+
+
+@compiled
+def room_for(s: State, r: int, q: int) -> bool:
+    """Whether a replica may take a request without its tenant, and others over their share, troubling the rest."""
+    p, tenant = s.ri[r, R_POOL], s.qi[q, TENANT]
+    if s.pi[p, P_FAIR] == 0 or not last(s, p, q) or alone(s, p, tenant):
+        return True
+    if s.counters[C_TENANTS] == 1 or (unpaid(s, p, q) and crowd(s, r) == 0):
+        return True
+    # a replica that works on nothing else starts a newcomer at once: they keep to half of the replicas
+    aside = 2 * (r - s.pi[p, P_FIRST]) >= s.pi[p, P_COUNT]
+    if aside and 2 * s.pi[p, P_UP] > s.pi[p, P_COUNT]:
+        return False
+    requests, tokens = 1, need(s, q)
+    for other in range(s.counters[C_TENANTS]):
+        if over(s, p, other):
+            requests += s.held[r, other, H_REQUESTS] - s.held[r, other, H_INSIDE]
+            tokens += s.held[r, other, H_TOKENS] - s.held[r, other, H_INSIDE_TOKENS]
+    if requests > max((1.0 - KEPT_FREE) * s.pi[p, P_SLOTS], 1.0) or tokens > (1.0 - KEPT_FREE) * s.pi[p, P_MEMORY]:
+        return False
+    felt = requests * s.pf[p, F_PER_REQUEST] + tokens * s.pf[p, F_PER_TOKEN]
+    return felt <= s.pf[p, F_SLACK]
 
 
 @compiled
@@ -242,6 +280,5 @@ def watched(s: State, r: int) -> bool:
     p = s.ri[r, R_POOL]
     others = 0
     for tenant in range(s.counters[C_TENANTS]):
-        if not over(s, p, tenant):
-            others += s.held[r, tenant, H_REQUESTS]
+        others += s.held[r, tenant, H_INSIDE] if over(s, p, tenant) else s.held[r, tenant, H_REQUESTS]
     return others > 0
