@@ -239,8 +239,8 @@ def held_out() -> str:
         "## Isolation on cases held out\n\nChosen and committed before they were run "
         "(`tools/fleet_validation/held_out.py`); four replicas and a usual load of half of what they serve where "
         f"nothing else is said; {len(cases.SEEDS)} seeds together. In brackets: single seeds. Without: "
-        "first come, first served, one seed. Where drawing requests again moves a figure by more than 5 %, chance hides "
-        "what the case shows.\n\n"
+        "first come, first served, one seed. Where drawing requests again moves a figure by more than 5 %, chance "
+        "hides what the case shows.\n\n"
         + _cases(cases.HELD_OUT, cases.SEEDS)
         + "\n\n### The first set\n\nHeld out from the first form of the policy, which missed some of them "
         "([0027](../decisions/0027-usual-part.md)); the policy was then changed, so that they are held out no "
