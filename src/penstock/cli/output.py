@@ -6,14 +6,16 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.cli.context import Format, Settings
 from penstock.cli.narrow_tables import Column, blocks
+from penstock.cli.plain_tables import is_plain, plain_table
 from penstock.report.values import json_value
 from penstock.version import __version__
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 GRADES = "ABCDEF"
 WIDEST = 100_000
+ASKED_FOR_COLOUR = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""Variables by which a pipe can be taken for a terminal: those outputs are drawn by Rich."""
 NOTICE = "Conditional on the scenario and assumptions shown; not a forecast, rating or advice."
 
 
@@ -220,6 +224,12 @@ def _table(columns: Sequence[Column], *, heading: bool) -> Table:
 
 
 def _print_tables(sections: Sequence[Section], notice: str) -> None:
+    if not sys.stdout.isatty() and not ASKED_FOR_COLOUR & set(os.environ):
+        drawn = [_columns(section) for section in sections]
+        if is_plain(_texts(sections, drawn, notice)):
+            sys.stdout.write(_plain_text(sections, drawn, notice))
+            return
+
     from rich.console import Console
 
     # A pipe or file has no width: nothing is folded, and no line ends in spaces.
@@ -242,6 +252,26 @@ def _print_tables(sections: Sequence[Section], notice: str) -> None:
         console.print(notice, style="dim", soft_wrap=piped)
     if isinstance(out, io.StringIO):
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()))
+
+
+def _texts(sections: Sequence[Section], drawn: Sequence[Sequence[Column]], notice: str) -> Iterator[str]:
+    """Every text of a result."""
+    yield notice
+    for section, columns in zip(sections, drawn, strict=True):
+        yield from (section.title, section.note)
+        for column in columns:
+            yield from (column.heading, *column.cells)
+
+
+def _plain_text(sections: Sequence[Section], drawn: Sequence[Sequence[Column]], notice: str) -> str:
+    """The sections for a pipe or a file, which have no width."""
+    lines: list[str] = []
+    for position, (section, columns) in enumerate(zip(sections, drawn, strict=True)):
+        lines += ([""] if position else []) + ([section.title] if section.title else [])
+        lines += plain_table(columns, heading=not isinstance(section.body, Mapping))
+        lines += [section.note] if section.note else []
+    lines += [notice] if notice else []
+    return "".join(f"{line.rstrip()}\n" for text in lines for line in text.split("\n"))
 
 
 def _reflowed(note: str) -> str:
