@@ -94,7 +94,7 @@ def postings(now: Moment, lane: int, quarter: str) -> dict[str, Array]:
     firms, nameless = np.arange(layout.firms), np.full(layout.firms, "", dtype=object)
     public = np.full(layout.firms, layout.sector["public_equity"])
     government = np.full(layout.firms, layout.sector["governments"])
-    parts = []
+    parts: list[tuple[Array, ...]] = []
     for instrument, debit, credit, amounts, names in (
         ("receivable", layout.payee, layout.payer, scratch.billed, ties),
         ("cash", layout.payee, layout.payer, scratch.paid, ties),
