@@ -9,12 +9,13 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.cli.context import Format, Settings
 from penstock.cli.narrow_tables import Column, blocks
+from penstock.cli.plain_tables import is_plain, plain_table
 from penstock.report.values import json_value
 from penstock.version import __version__
 
@@ -28,6 +29,8 @@ SCHEMA_VERSION = 1
 GRADES = "ABCDEF"
 PIPED_WIDTH = 80
 """Columns of a table that goes to a pipe or file, unless COLUMNS says otherwise."""
+ASKED_FOR_COLOUR = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""Variables by which a pipe can be taken for a terminal: those outputs are drawn by Rich."""
 NOTICE = "Conditional on the scenario and assumptions shown; not a forecast, rating or advice."
 
 
@@ -222,6 +225,12 @@ def _table(columns: Sequence[Column], *, heading: bool) -> Table:
 
 
 def _print_tables(sections: Sequence[Section], notice: str) -> None:
+    if not sys.stdout.isatty() and not ASKED_FOR_COLOUR & set(os.environ):
+        text = _plain_text(sections, notice)
+        if text is not None:
+            sys.stdout.write(text)
+            return
+
     from rich.console import Console
 
     # In a pipe or file tables have a width that does not depend on where the command runs. Sentences are left whole for
@@ -250,6 +259,33 @@ def _print_tables(sections: Sequence[Section], notice: str) -> None:
 def _piped_width() -> int:
     asked = os.environ.get("COLUMNS", "")
     return int(asked) if asked.isdecimal() and int(asked) > 0 else PIPED_WIDTH
+
+
+def _texts(sections: Sequence[Section], drawn: Sequence[Sequence[Column]], notice: str) -> Iterator[str]:
+    """Every text of a result."""
+    yield notice
+    for section, columns in zip(sections, drawn, strict=True):
+        yield from (section.title, section.note)
+        for column in columns:
+            yield from (column.heading, *column.cells)
+
+
+def _plain_text(sections: Sequence[Section], notice: str) -> str | None:
+    """The sections for a pipe or a file; None where a cell has to be folded or a text is for Rich to set."""
+    drawn = [_columns(section) for section in sections]
+    if not is_plain(_texts(sections, drawn, notice)):
+        return None
+    lines: list[str] = []
+    for position, (section, columns) in enumerate(zip(sections, drawn, strict=True)):
+        lines += ([""] if position else []) + ([section.title] if section.title else [])
+        for block in blocks(columns, _piped_width()):
+            table = plain_table(block, heading=not isinstance(section.body, Mapping))
+            if any(len(line) > _piped_width() for line in table):
+                return None
+            lines += table
+        lines += [section.note] if section.note else []
+    lines += [notice] if notice else []
+    return "".join(f"{line.rstrip()}\n" for text in lines for line in text.split("\n"))
 
 
 def _reflowed(note: str) -> str:

@@ -40,6 +40,9 @@ GROUP_NAMES = (
     "investors",
 )
 
+LEDGER = ("quarter", "instrument", "debit", "credit", "amount_usd_bn", "tie_id")
+"""Columns of a posting."""
+
 SMALLEST_UNPAID_USD_BN = 1e-9
 """A dollar: less is rounding."""
 
@@ -79,39 +82,39 @@ def add_flows(now: Moment, total: Array) -> None:
     kernels.accumulate(r["paid_out"], cache["pairs_paid_out"], total)
 
 
-def postings(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
-    """Every posting of a quarter on one path: (quarter, instrument, debit, credit, amount, tie).
+def postings(now: Moment, lane: int, quarter: str) -> dict[str, Array]:
+    """Every posting of a quarter on one path, as columns of the ledger.
 
     A payment debits the payee's cash and credits the payer's; a bill debits the payee's receivable and credits the
     payer's payable; a write-down debits the creditor's loss and credits the debtor.
     """
     layout, scratch, r = now.block.layout, now.block.scratch, now.results
-    units = layout.units
-    firms = np.arange(layout.firms)
+    units, ties = np.array(layout.units, dtype=object), np.array(layout.tie_id, dtype=object)
+    debts, stakes = np.array(layout.debt_id, dtype=object), np.array(layout.stake_id, dtype=object)
+    firms, nameless = np.arange(layout.firms), np.full(layout.firms, "", dtype=object)
     public = np.full(layout.firms, layout.sector["public_equity"])
     government = np.full(layout.firms, layout.sector["governments"])
-    nameless = ("",) * layout.firms
-    rows: list[tuple[str, str, str, str, float, str]] = []
-    for instrument, debit, credit, amounts, ties in (
-        ("receivable", layout.payee, layout.payer, scratch.billed, layout.tie_id),
-        ("cash", layout.payee, layout.payer, scratch.paid, layout.tie_id),
-        ("", layout.lender, layout.borrower, r["drawn"], layout.debt_id),
-        ("equity", layout.stake_holder, layout.stake_company, r["stake_paid"], layout.stake_id),
+    parts: list[tuple[Array, ...]] = []
+    for instrument, debit, credit, amounts, names in (
+        ("receivable", layout.payee, layout.payer, scratch.billed, ties),
+        ("cash", layout.payee, layout.payer, scratch.paid, ties),
+        (layout.instrument.astype(object), layout.lender, layout.borrower, r["drawn"], debts),
+        ("equity", layout.stake_holder, layout.stake_company, r["stake_paid"], stakes),
         ("payout", public, firms, r["paid_out"], nameless),
         ("grant", firms, government, r["granted"], nameless),
     ):
         at = np.flatnonzero(amounts[:, lane])
-        ends = zip(at.tolist(), debit[at].tolist(), credit[at].tolist(), amounts[at, lane].tolist(), strict=True)
-        rows.extend(
-            (quarter, instrument or str(layout.instrument[row]), units[debtor], units[creditor], amount, ties[row])
-            for row, debtor, creditor, amount in ends
-        )
-    rows.extend(write_downs(now, lane, quarter))
-    rows.extend(handed_over(now, lane, quarter))
-    return rows
+        kind = np.broadcast_to(np.asarray(instrument, dtype=object), names.shape)
+        parts.append((kind[at], units[debit[at]], units[credit[at]], amounts[at, lane], names[at]))
+    if rows := [*write_downs(now, lane), *handed_over(now, lane)]:
+        what, debits, credits, moved, of_tie = zip(*rows, strict=True)
+        texts = [np.array(column, dtype=object) for column in (what, debits, credits, of_tie)]
+        parts.append((*texts[:3], np.array(moved), texts[3]))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return dict(zip(LEDGER, [np.full(len(columns[0]), quarter, dtype=object), *columns], strict=True))
 
 
-def handed_over(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
+def handed_over(now: Moment, lane: int) -> list[tuple[str, str, str, float, str]]:
     """Money that the defaults of a quarter moved: plant sold (debit its buyer), lenders repaid, costs of default."""
     layout = now.block.layout
     names = (*layout.debt_id, "")
@@ -119,7 +122,7 @@ def handed_over(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, st
     for what, receives, gives, lanes, amounts, ties in now.handed_over:
         mine = (lanes == lane) & (amounts > 0.0)
         for debit, credit, amount, tie in zip(receives[mine], gives[mine], amounts[mine], ties[mine], strict=True):
-            rows.append((quarter, what, layout.units[debit], layout.units[credit], float(amount), names[tie]))
+            rows.append((what, layout.units[debit], layout.units[credit], float(amount), names[tie]))
     return rows
 
 
@@ -135,7 +138,7 @@ def unpaid(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, st
     ]
 
 
-def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, str]]:
+def write_downs(now: Moment, lane: int) -> list[tuple[str, str, str, float, str]]:
     """Claims cut in the defaults of a quarter: debit the debtor, credit the creditor."""
     block, layout = now.block, now.block.layout
     guarantee = layout.guarantee.start
@@ -149,14 +152,5 @@ def write_downs(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, st
         debtor, creditor, ids = ends[name]
         mine = (lanes == lane) & (lost > 0.0)
         for tie, amount in zip(ties[mine], lost[mine].tolist(), strict=True):
-            rows.append(
-                (
-                    quarter,
-                    "write_down",
-                    layout.units[debtor[tie]],
-                    layout.units[creditor[tie]],
-                    amount,
-                    ids[tie],
-                )
-            )
+            rows.append(("write_down", layout.units[debtor[tie]], layout.units[creditor[tie]], amount, ids[tie]))
     return rows

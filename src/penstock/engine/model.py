@@ -17,10 +17,10 @@ from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
-from penstock.engine.ledger_view import GROUP_NAMES, pair_indices, postings, unpaid
+from penstock.engine.ledger_view import GROUP_NAMES, LEDGER, pair_indices, postings, unpaid
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.kept import opening_of
-from penstock.engine.opening.layer_numbers import layer_numbers
+from penstock.engine.opening.kept_layers import layers_of
 from penstock.engine.opening.state import Opening
 from penstock.engine.posterior import PosteriorDraws, posterior_for
 from penstock.engine.quarter import quarter
@@ -118,7 +118,7 @@ def _opened(world: World, plan: Scenario) -> tuple[Opening, Layout, Facts]:
     edited, removed = edit_world(world, plan)
     opening = opening_of(edited, removed_pairs=removed)
     layout = build_layout(opening, companies_in_order(world, edited))
-    layers = layer_numbers(edited, opening.physical)
+    layers = layers_of(edited, opening, removed)
     return opening, layout, build_facts(opening, layout, cited_parameters(edited), edited.table("sites"), layers)
 
 
@@ -308,11 +308,11 @@ class PathDetail:
 def replay(model: Model, path: int) -> PathDetail:
     """One path again, bit for bit as the run saw it, with every posting of its ledger."""
     lane = 0
-    rows: list[tuple[str, str, str, str, float, str]] = []
+    posted: list[dict[str, np.ndarray]] = []
     short: list[tuple[str, str, str, str, float, float]] = []
 
     def note(now: Moment, quarter_name: str) -> None:
-        rows.extend(postings(now, lane, quarter_name))
+        posted.append(postings(now, lane, quarter_name))
         short.extend(unpaid(now, lane, quarter_name))
 
     recorder, _ = run_block(model, path, LANES, on_quarter=note)
@@ -324,10 +324,10 @@ def replay(model: Model, path: int) -> PathDetail:
     company = pd.DataFrame({"company_id": list(model.firms) * len(recorder.quarters), "quarter": quarters, **pieces})
     events = pd.DataFrame(recorder.events.columns(model.layout, recorder.quarters))
     events = events[events["path"] == path].reset_index(drop=True)
-    columns = ["quarter", "instrument", "debit", "credit", "amount_usd_bn", "tie_id"]
+    ledger = pd.DataFrame({name: np.concatenate([part[name] for part in posted]) for name in LEDGER})
     checks = {"conservation_max_rel": float(recorder.conservation[lane])}
     left = pd.DataFrame(short, columns=["quarter", "payer", "payee", "tie_id", "due_usd_bn", "paid_usd_bn"])
-    return PathDetail(economy, company, events, pd.DataFrame(rows, columns=columns), left, checks)
+    return PathDetail(economy, company, events, ledger, left, checks)
 
 
 __all__ = [

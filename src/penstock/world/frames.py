@@ -39,11 +39,12 @@ def to_csv(table: Table, frame: pd.DataFrame) -> str:
 
 def cell_texts(values: pd.Series, column: Column) -> list[str]:
     """Cells of a column as text; numbers in their shortest exact form."""
-    if column.kind in ("number", "integer"):
-        return ["" if pd.isna(value) else number_text(float(value)) for value in values]
     if column.kind == "boolean":
         return ["true" if value else "false" for value in values]
-    return ["" if pd.isna(value) else str(value) for value in values]
+    cells = zip(values.tolist(), values.isna().tolist(), strict=True)
+    if column.kind in ("number", "integer"):
+        return ["" if unknown else number_text(float(value)) for value, unknown in cells]
+    return ["" if unknown else str(value) for value, unknown in cells]
 
 
 def number_text(value: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from penstock.errors import InputError, UsageError
-from penstock.world.checking import find_defects
+from penstock.world.checked import defects_of
 from penstock.world.defects import DefectsError
 from penstock.world.frames import build_frames, cell_texts, known_tables, with_grades
 from penstock.world.model import World
@@ -123,7 +123,7 @@ def read_checked(folder: Path, overlay: str | Path | None = None, own_rows: Path
         if not Path(overlay).is_dir():
             raise UsageError(f"--overlay: found {str(overlay)!r}; expected a folder of CSV files")
         raw = lay_over(raw, Path(overlay))
-    defects = find_defects(raw)
+    defects = defects_of(raw)
     if defects:
         raise DefectsError(defects)
     return raw

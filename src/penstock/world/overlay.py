@@ -22,6 +22,7 @@ def lay_over(base: RawWorld, folder: Path) -> RawWorld:
     merged.defects = [*base.defects, *over.defects, *unknown_files(folder, label)]
     merged.messages = [*base.messages, *over.messages]
     merged.unreadable = base.unreadable | over.unreadable
+    merged.read = [*base.read, *over.read]
     for name, raw in over.tables.items():
         merged.defects.extend(_header_defects(raw))
         merged.tables[name] = _merge(base.tables.get(name), raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,13 +40,18 @@ class RawTable:
 
 @dataclass
 class RawWorld:
-    """The files of one folder as text, with defects met while reading and remarks on what was accepted."""
+    """The files of one folder as text, with defects met while reading and remarks on what was accepted.
+
+    Attributes:
+        read: each file as it is told in messages and the SHA-256 of its bytes, in the order of reading.
+    """
 
     folder: Path
     tables: dict[str, RawTable] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
+    read: list[tuple[str, str]] = field(default_factory=list)
 
     def rows(self, name: str) -> list[RawRow]:
         """Rows of a table; none when its file is absent."""
@@ -140,6 +146,7 @@ def _read_text(path: Path, file: str, world: RawWorld) -> str | None:
             Defect(file, 0, "file", f"a file that cannot be read ({error.strerror})", "a readable file")
         )
         return None
+    world.read.append((file, hashlib.sha256(content).hexdigest()))
     if content.startswith(b"\xef\xbb\xbf"):
         world.messages.append(f"{file}: starts with a byte order mark; accepted")
         content = content[3:]

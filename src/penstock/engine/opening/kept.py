@@ -80,11 +80,15 @@ def source_hash() -> str:
     """SHA-256 of the modules and tables that decide an opening state."""
     package = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for name in SOURCES:
-        for file in sorted((package / name).rglob("*")):
-            if file.suffix in (".py", ".csv") and "data" not in file.parts:
-                digest.update(file.relative_to(package).as_posix().encode())
-                digest.update(file.read_bytes())
+    for file in [
+        *sorted(package.glob("*.py")),
+        *(file for name in SOURCES for file in sorted((package / name).rglob("*"))),
+    ]:
+        place = file.relative_to(package)
+        # facts of the bundled world are in the world's own hash
+        if file.suffix in (".py", ".csv") and place.parts[:2] != ("world", "data"):
+            digest.update(place.as_posix().encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -101,8 +105,8 @@ def keep(file: Path, opening: Opening) -> None:
         return
     arrays[TREE] = np.frombuffer(json.dumps(tree).encode(), np.uint8)
     with suppress(OutputError, OSError):
-        write_atomically(file, partial(_save, arrays))
-        _drop_oldest(file.parent)
+        write_atomically(file, partial(save, arrays))
+        drop_oldest(file.parent, ENDING)
 
 
 def read(file: Path, world: World) -> Opening | None:
@@ -121,12 +125,14 @@ def read(file: Path, world: World) -> Opening | None:
     return found
 
 
-def _save(arrays: dict[str, Any], file: Any) -> None:
+def save(arrays: dict[str, Any], file: Any) -> None:
+    """Write arrays to an open file."""
     np.savez(file, **arrays)
 
 
-def _drop_oldest(place: Path) -> None:
-    kept = sorted(place.glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime, reverse=True)
+def drop_oldest(place: Path, ending: str) -> None:
+    """Keep `MOST_KEPT` files of an ending, those that were used last."""
+    kept = sorted(place.glob(f"*{ending}"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in kept[MOST_KEPT:]:
         file.unlink(missing_ok=True)
 
