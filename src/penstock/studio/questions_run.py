@@ -142,7 +142,7 @@ def cascade(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
             "quarters": periods,
             "causes": CAUSES,
             "events": events,
-            "names": {unit: names.get(unit, unit) for unit in units if unit},
+            "names": {**SECTOR_NAMES, **{unit: names.get(unit, unit) for unit in units if unit}},
             "layers": {unit: data.company_layers.get(unit, "") for unit in units if unit},
             "notice": notice(data),
             **told,

@@ -59,9 +59,9 @@ def damage(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
 
 def sheets(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Opening balance sheet of each firm that is simulated, with the grade of each line, and its main ratios."""
-    from penstock.engine.opening.assemble import open_world
+    from penstock.engine.opening.kept import opening_of
 
-    opening = open_world(place.load_world())
+    opening = opening_of(place.load_world())
     rows = []
     for firm in opening.firms:
         sheet, grades = opening.sheet.loc[firm].to_dict(), opening.sheet_grades.loc[firm].to_dict()
