@@ -80,8 +80,12 @@ def memory_mb(pid: int) -> float:
 
 def resting_mb(pid: int) -> float:
     """Memory of the processes that work for the server, which end when they have rested for a while."""
-    told = Path(f"/proc/{pid}/task/{pid}/children")
-    return sum(memory_mb(int(child)) for child in told.read_text(encoding="utf-8").split()) if told.exists() else 0.0
+    children = {
+        int(child)
+        for told in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in told.read_text(encoding="utf-8").split()
+    }
+    return sum(memory_mb(child) for child in children)
 
 
 def step(began: float, what: str) -> None:
