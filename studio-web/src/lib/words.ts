@@ -51,6 +51,6 @@ export const inDollars = (text: string): string => text.replace(/(\d[\d.,]*) usd
 
 // `kind:payer>payee`, as the ledger names what no contract stands behind, in words.
 export const tieWords = (text: string, names: Record<string, string>): string =>
-  text.replace(/\b([a-z_]+):([a-z0-9_]+)>([a-z0-9_]+)\b/g, (_, kind, from, to) => `${spaced(kind)} of ${names[from] ?? spaced(from)} and ${names[to] ?? spaced(to)}`);
+  text.replace(/\b(?:[a-z_]+:)?([a-z_]+):([a-z0-9_]+)>([a-z0-9_]+)(?::[a-z_]+)?\b/g, (_, kind, from, to) => `${spaced(kind)} of ${names[from] ?? spaced(from)} and ${names[to] ?? spaced(to)}`);
 
 export const isNumber = (text: string): boolean => /^[\u2212$<+-]*(USD |EUR |[A-Z]{3} )?[\u2212$]?\d/.test(text) && !/^\d{4}(-\d\d|Q\d)/.test(text);
