@@ -24,7 +24,15 @@ PAGES = (
     "learn",
     "lab?quarters=5&paths=8",
 )
-WAITING = ("Loading…", "Reading the world", "bit for bit…", "being prepared", "Following it", "Looking for loops")
+WAITING = (
+    "Loading…",
+    "Working: ",
+    "Reading the world",
+    "bit for bit…",
+    "being prepared",
+    "Following it",
+    "Looking for loops",
+)
 LOOK = """document.querySelector('h1') && !document.documentElement.hasAttribute('data-waiting')
   ? document.body.innerText : ''"""
 WAIT_MS = 240_000

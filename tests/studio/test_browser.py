@@ -15,13 +15,15 @@ from running import FORMULA_NAME, SCRIPT_NAME, Studio
 pytestmark = pytest.mark.browser
 
 
-def findings(page: Any, name: str) -> list[str]:
-    """What axe calls serious or critical, and whether the page scrolls sideways."""
+def findings(page: Any, name: str, *rules: str) -> list[str]:
+    """What axe calls serious or critical (by these rules where given), and whether the page scrolls sideways."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="found no axe-playwright-python").Axe()
     assert page.locator("h1").count() == 1, name
     assert page.locator("p.answer").inner_text().strip(), name
     sideways = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-    told = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    told = axe.run(
+        page, options={"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    ).response["violations"]
     return ["scrolls sideways"] * bool(sideways) + [
         f"{item['id']}: {node['html'][:160]}"
         for item in told
@@ -83,6 +85,10 @@ def tour(browser: Any, studio: Studio, small_run: str) -> Tour:
         page = opened.go(name, small_run)
         if found := findings(page, name):
             seen.axe[name] = found
+        page.emulate_media(color_scheme="dark")
+        if found := findings(page, name, "color-contrast"):
+            seen.axe[f"{name}, dark"] = found
+        page.emulate_media(color_scheme="light")
         take_pictures(page, name, 1280, "light")
         before = page.url, opened.text()
         page.reload()
@@ -188,6 +194,8 @@ def test_edits_go_through_the_tray_to_a_scenario_file(tab: Opened, small_run: st
 
 
 def test_a_slider_moves_the_fans_and_a_run_is_pinned(tab: Opened, small_run: str) -> None:
+    page = tab.go("lab?focus=shocks&quarters=5&paths=8", "")
+    assert tab.button("Prepare the sliders").count() == 1, "whoever asks for shocks waits for them alone"
     page = tab.go("lab?quarters=5&paths=8", "")
     median = "document.querySelector('[data-fan=\"Capital spending\"] .median').getAttribute('d')"
     before = page.evaluate(median)
@@ -217,6 +225,40 @@ def test_a_number_opens_its_card(tab: Opened, small_run: str) -> None:
     assert small_run in text
     assert "16 paths, 12 quarters, seed 7" in text
     assert "grade" in text.lower()
+
+
+def test_every_number_of_a_table_opens_its_card_by_keyboard_too(tab: Opened, small_run: str) -> None:
+    page = tab.go("cascade?scenario=lab_cannot_pay", small_run)
+    table = page.get_by_role("region", name="cascade: Enter goes")
+    numbers = table.locator("td.n")
+    assert numbers.count() > 0
+    assert numbers.locator("button").count() == numbers.count(), "no number without a card"
+    table.focus()
+    page.keyboard.press("Enter")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.matches('td button')")
+    numbers.locator("button").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog dl.facts")
+    text = page.locator("dialog").inner_text()
+    assert "Amount" in text
+    assert small_run in text
+    assert tab.problems == []
+
+
+def test_a_tie_is_taken_out_and_the_run_made_again_from_its_card(tab: Opened, small_run: str) -> None:
+    page = tab.go("flows?flow=ai,platform", small_run)
+    page.get_by_role("button", name="d_co_orcl_openai").first.click()
+    page.get_by_role("button", name="Remove this tie and rerun").click()
+    page.wait_for_selector(".job[data-total='512']", timeout=WAIT_MS)
+    tab.button("Cancel").click()
+    page.wait_for_selector(".job", state="detached", timeout=WAIT_MS)
+    assert "without d_co_orcl_openai" in page.locator("section[aria-label=Edits]").inner_text()
+    assert page.get_by_role("button", name="d_co_orcl_openai", exact=True).count() == 0, (
+        "it is not among the contracts any more"
+    )
+    assert tab.problems == []
 
 
 def test_exposures_are_handed_in_and_valued(tab: Opened, small_run: str, tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ def test_flows_are_shown_in_dollars_gigawatts_and_chips(tab: Opened, small_run: 
     page = tab.go("flows", small_run)
     units = page.get_by_role("group", name="Unit")
     assert page.locator("[data-figure=money]").count() == 1
+    slider = page.get_by_role("slider", name="Year")
+    slider.press("ArrowRight")
+    assert page.locator("[data-figure=money] figcaption").inner_text().startswith("In 2027,")
+    slider.press("ArrowLeft")
     for label, figure, told in (("GW", "capacity-gw", " GW, "), ("Chips", "capacity-chips", "million chips")):
         units.get_by_role("button", name=label).click()
         page.wait_for_selector(f"[data-figure={figure}] .chart svg", timeout=WAIT_MS)
@@ -80,6 +84,15 @@ def test_a_company_is_added_and_its_file_runs_from_the_command_line(
     run = ps.open_run(tmp_path / "run")
     assert provider in set(run.bands.loc[run.bands["scenario"] == "edited_world", "company_id"])
     assert provider not in set(run.bands.loc[run.bands["scenario"] == "baseline", "company_id"])
+    own = page.locator("svg g[aria-label*='yours, in the tray']")
+    assert own.count() == 1, "the network shows it"
+    own.press("Enter")
+    page.wait_for_selector("aside h2:has-text('Acme')")
+    assert "$2.50bn" in tab.text()
+    page.get_by_role("link", name="Money flows").click()
+    page.get_by_label("Payer").select_option("ai")
+    page.get_by_label("Payee").select_option("platform")
+    assert "yours, in the tray" in tab.text(), "and so do the contracts behind a flow"
     assert page.evaluate("window.evil") is None
     assert tab.problems == []
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
+from running import awaited
 
 from penstock.studio.guard import JSON_LIMIT_BYTES, UPLOAD_LIMIT_BYTES, UPLOAD_PATH, Guard
 
@@ -46,7 +46,7 @@ def asked(
         "path": path,
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(Guard(echo, TOKEN, PORT)(scope, receive, send))
+    awaited(Guard(echo, TOKEN, PORT)(scope, receive, send))
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], told, b"".join(m.get("body", b"") for m in sent[1:])
 

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from running import SCRIPT_NAME, Studio, started
 
+from penstock.analysis.breaking import TROUBLE
 from penstock.analysis.site import site
 from penstock.analysis.token_price import token_price
 from penstock.cli.main import main
 from penstock.engine.ensemble import simulate
 from penstock.engine.manifest import read_json
+from penstock.engine.run import open_run
 from penstock.world import load_world
 
 EXPOSURES = """company,instrument,amount,currency,lgd
@@ -343,3 +345,15 @@ def test_a_server_that_is_killed_leaves_a_run_to_go_on_with(tmp_path: Path) -> N
     assert read_json(run / "manifest.json")["checks"]["nan"] == 0
     whole = simulate(load_world(), "baseline", paths=600, quarters=6, out=tmp_path / "whole")
     assert read_json(run / "manifest.json")["files"] == whole.manifest["files"]
+
+
+def test_the_path_to_watch_is_one_of_the_usual_first_cause(studio: Studio, small_run: str) -> None:
+    """The path that is opened for a company shows the cause that its table of shocks would count most often."""
+    run = open_run(studio.workspace / "runs" / small_run)
+    events = run.events[(run.events["scenario"] == "lab_cannot_pay") & run.events["stage"].isin(TROUBLE)]
+    for company in list(dict.fromkeys(events["company_id"].astype(str)))[:3]:
+        first = events[events["company_id"] == company].drop_duplicates("path")
+        keys = first[["cause_kind", "cause_id", "tie_id"]].astype("object").fillna("").apply(tuple, axis=1)
+        path = studio.get(f"/api/runs/{small_run}/cascade?scenario=lab_cannot_pay&path=company:{company}")["path"]
+        shown = keys[first["path"] == path].iloc[0]
+        assert (keys == shown).sum() == keys.value_counts().max()

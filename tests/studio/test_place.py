@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from running import awaited
 
 from penstock.errors import InputError, UsageError
 from penstock.studio.place import Place
@@ -78,7 +78,7 @@ async def _chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 def test_what_is_handed_in_keeps_its_bytes_under_a_name_of_ours(place: Place) -> None:
-    name, size = asyncio.run(keep_upload(place, _chunks(b"company,", b"instrument,amount\n")))
+    name, size = awaited(keep_upload(place, _chunks(b"company,", b"instrument,amount\n")))
     assert place.upload(name).read_bytes() == b"company,instrument,amount\n"
     assert size == 26
     assert [file.name for file in place.uploads.iterdir()] == [f"{name}.csv"]
@@ -89,16 +89,16 @@ def test_what_is_handed_in_keeps_its_bytes_under_a_name_of_ours(place: Place) ->
 )
 def test_a_packed_file_is_refused_and_leaves_nothing(place: Place, head: bytes) -> None:
     with pytest.raises(InputError, match="expected a CSV file in plain text"):
-        asyncio.run(keep_upload(place, _chunks(head[:2], head[2:], bytes(1000))))
+        awaited(keep_upload(place, _chunks(head[:2], head[2:], bytes(1000))))
     assert list(place.uploads.iterdir()) == []
 
 
 def test_an_empty_file_is_refused(place: Place) -> None:
     with pytest.raises(InputError, match="found an empty file"):
-        asyncio.run(keep_upload(place, _chunks(b"")))
+        awaited(keep_upload(place, _chunks(b"")))
 
 
 def test_old_files_are_forgotten(place: Place) -> None:
     for _ in range(KEEP_FILES + 3):
-        asyncio.run(keep_upload(place, _chunks(b"a")))
+        awaited(keep_upload(place, _chunks(b"a")))
     assert len(list(place.uploads.glob("*.csv"))) == KEEP_FILES

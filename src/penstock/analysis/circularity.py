@@ -150,9 +150,9 @@ def world_circularity(world: World, opening: Opening | None = None) -> Circulari
 
 def opening_of(world: World) -> Opening | None:
     """The opening state; None for a world that holds ties but not enough else to open."""
-    from penstock.engine.opening.assemble import open_world
+    from penstock.engine.opening.kept import opening_of as kept_opening
 
     try:
-        return open_world(world)
+        return kept_opening(world)
     except (InputError, ModelError):
         return None

@@ -170,6 +170,11 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
         """Firms and ties by the damage that they would do."""
         return await answer(workshop, "", "systemic", {})
 
+    @api.get("/api/world/chain", tags=["world"], response_model=dict[str, Any])
+    async def chain() -> Response:
+        """The chain of chips from laser to rack: capacities, lead times, who stands in each link."""
+        return await answer(workshop, "", "chain", {})
+
     @api.get("/api/world/opening", tags=["world"], response_model=dict[str, Any])
     async def opening() -> Response:
         """Opening balance sheets, line by line with grades."""

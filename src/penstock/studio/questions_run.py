@@ -142,7 +142,7 @@ def cascade(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
             "quarters": periods,
             "causes": CAUSES,
             "events": events,
-            "names": {unit: names.get(unit, unit) for unit in units if unit},
+            "names": {**SECTOR_NAMES, **{unit: names.get(unit, unit) for unit in units if unit}},
             "layers": {unit: data.company_layers.get(unit, "") for unit in units if unit},
             "notice": notice(data),
             **told,
@@ -167,10 +167,13 @@ def _picked(run: Run, scenario: str, asked: str) -> str:
     mine = events[(events["scenario"] == scenario) & (events["company_id"] == company) & events["stage"].isin(TROUBLE)]
     if mine.empty:
         raise UsageError(f"path: found none on which {company[:60]!r} cannot pay; expected worst, median or a number")
-    # of the paths in trouble those with the most frequent first cause, then the largest loss
+    # of the paths in trouble those with the most frequent first cause, as the table of shocks counts it, then the
+    # largest loss
     first = mine.drop_duplicates("path")
-    cause = (first["cause_kind"].astype(str) + first["tie_id"].astype("object").fillna("").astype(str)).rename("cause")
-    common = cause.value_counts().sort_index().idxmax()
+    told = first[["cause_kind", "cause_id", "tie_id"]].astype("object").fillna("").astype(str)
+    cause = told.agg("|".join, axis=1)
+    counts = cause.value_counts()
+    common = max(counts.index, key=lambda key: (int(counts[key]), key))
     paths = set(first.loc[cause == common, "path"].astype(int))
     found = losses_of(run, scenario)
     order = sorted(paths, key=lambda path: (-float(found.loss_usd_bn[list(found.paths).index(path)]), path))

@@ -57,11 +57,23 @@ def damage(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     return json_value({**systemic(world).to_dict(), "notice": world_notice(world)})
 
 
+def physical_chain(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """The chain of chips from laser to rack: what each link can carry, how long it takes, who stands in it."""
+    from penstock.analysis.supply_chain import supply_chain
+    from penstock.report.figures_chain import chain_figure
+
+    world = place.load_world()
+    found = supply_chain(world)
+    figure = chain_figure(found)
+    drawn = figure.to_json() | {"note": figure.note}
+    return json_value({**found.to_dict(), "figure": drawn, "notice": world_notice(world)})
+
+
 def sheets(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Opening balance sheet of each firm that is simulated, with the grade of each line, and its main ratios."""
-    from penstock.engine.opening.assemble import open_world
+    from penstock.engine.opening.kept import opening_of
 
-    opening = open_world(place.load_world())
+    opening = opening_of(place.load_world())
     rows = []
     for firm in opening.firms:
         sheet, grades = opening.sheet.loc[firm].to_dict(), opening.sheet_grades.loc[firm].to_dict()

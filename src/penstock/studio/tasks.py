@@ -15,6 +15,7 @@ TASKS: dict[str, Task] = {
     "follow": questions_world.dollar,
     "systemic": questions_world.damage,
     "opening": questions_world.sheets,
+    "chain": questions_world.physical_chain,
     "site": questions_sites.campus,
     "site_power": questions_sites.campus_power,
     "token_choices": questions_sites.token_choices,

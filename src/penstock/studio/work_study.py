@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InputError, UsageError
 from penstock.report.values import json_value
+from penstock.studio.kept import kept
 from penstock.studio.notices import world_notice
-from penstock.version import __version__
 
 if TYPE_CHECKING:
     from penstock.studio.place import Place
     from penstock.studio.workers import Tell
 
 SURROGATE_PATHS = 48
-SURROGATE_VERSION = 1
 WEAK_SHARE = 0.5
 """Above this share of a sheet at grades E and F a probability is a range (docs/reference/contract.md, Notice)."""
 
@@ -27,27 +25,24 @@ ALONE_PATH_QUARTERS = 40_000
 
 def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Surfaces of a preset, made once for a world and kept in the workspace."""
+    from penstock.scenarios import load_scenario
+
+    base = load_scenario(arguments["preset"], place.load_world())
+    facts = [base.hash, arguments["quarters"], arguments["seed"], SURROGATE_PATHS]
+    return kept(place, "surrogate", facts, lambda: _surfaces(place, base, arguments, tell))
+
+
+def _surfaces(place: Place, base: Any, arguments: dict[str, Any], tell: Tell) -> Any:
     import numpy as np
 
     from penstock.engine.ensemble import quarter_names
     from penstock.engine.executors import executor_for
-    from penstock.engine.storage import write_json
-    from penstock.scenarios import load_scenario
     from penstock.studio.surrogate import OUTPUTS, QUANTILES, START_QUARTERS, Point, design, fit, sliders
 
     world = place.load_world()
-    base = load_scenario(arguments["preset"], world)
     names = quarter_names(world.as_of, arguments["quarters"])
     if len(names) <= START_QUARTERS:
         raise UsageError(f"quarters: found {len(names)}; expected more than {START_QUARTERS} for sliders")
-    facts = [SURROGATE_VERSION, __version__, world.hash, base.hash, arguments["quarters"], arguments["seed"]]
-    key = hashlib.sha256(json.dumps([*facts, SURROGATE_PATHS]).encode()).hexdigest()[:16]
-    file = place.cache / f"surrogate-{key}.json"
-    if file.is_file():
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            file.unlink(missing_ok=True)
     shown = sliders()
     centre = [float(slider.position(slider.default)) for slider in shown]
     positions = np.vstack([centre, design(len(shown))])
@@ -67,7 +62,7 @@ def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     coefficients, errors = fit(positions, targets)
     shape = (len(OUTPUTS), len(names), len(QUANTILES))
     by_output = np.abs(errors).reshape(len(tasks), *shape)[..., QUANTILES.index(0.5)]
-    answer = json_value(
+    return json_value(
         {
             "preset": base.name,
             "quarters": list(names),
@@ -83,12 +78,16 @@ def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
             "notice": world_notice(world),
         }
     )
-    write_json(file, answer)
-    return answer
 
 
 def breaking_shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Scenarios of the library, and those given as texts, by how often they bring a company into trouble."""
+    world = place.load_world()
+    facts = [world.resolve(arguments["company"]), arguments["paths"], arguments["seed"]]
+    return kept(place, "breaking", facts, lambda: _shocks(place, arguments, tell))
+
+
+def _shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     from penstock.analysis.breaking import breaking, contracts_behind
     from penstock.analysis.story import CAUSES
     from penstock.scenarios.language import library
@@ -109,14 +108,24 @@ def breaking_shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
 
 def preventions(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """What would have kept a company out of trouble under a scenario."""
-    from penstock.analysis.breaking import prevention
+    from penstock.scenarios import load_scenario
     from penstock.studio.work_run import read_given
+
+    world = place.load_world()
+    given = read_given(place, arguments["scenario"])
+    plan = load_scenario(given, world) if isinstance(given, str) else given
+    facts = [world.resolve(arguments["company"]), plan.name, plan.hash, arguments["paths"], arguments["seed"]]
+    return kept(place, "prevention", facts, lambda: _preventions(place, plan, arguments, tell))
+
+
+def _preventions(place: Place, plan: Any, arguments: dict[str, Any], tell: Tell) -> Any:
+    from penstock.analysis.breaking import prevention
 
     world = place.load_world()
     found = prevention(
         world,
         arguments["company"],
-        read_given(place, arguments["scenario"]),
+        plan,
         paths=arguments["paths"],
         seed=arguments["seed"],
         on_progress=tell,
@@ -140,12 +149,21 @@ def likeliest_shock(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
 
 def limits(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """What binds in a run, what comes next, and what relief is worth."""
+    facts = [place.open_run(arguments["run"]).id]
+    return kept(place, "bottlenecks", facts, lambda: _limits(place, arguments, tell))
+
+
+def _limits(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     from penstock.analysis.bottlenecks import bottlenecks
+    from penstock.report.analyses import Analyses
+    from penstock.report.figures_studies import relief
     from penstock.report.notice import notice_of_run
 
-    run = place.open_run(arguments["run"])
-    found = bottlenecks(run, on_progress=tell)
-    return json_value({**found.to_dict(), "notice": notice_of_run(run)})
+    opened = place.opened(arguments["run"])
+    found = bottlenecks(opened.run, on_progress=tell)
+    figure = relief(opened.data, Analyses(relief=found))
+    drawn = figure.to_json() | {"note": figure.note} if figure is not None else None
+    return json_value({**found.to_dict(), "figure": drawn, "notice": notice_of_run(opened.run)})
 
 
 def exposures(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:

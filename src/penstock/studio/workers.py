@@ -27,6 +27,10 @@ LOOK_S = 0.05
 END_S = 0.3
 """How long a process that was told to end may take before it is killed."""
 
+SUBJECTS = ("world", "runs", "power")
+"""Lanes of questions. A process is started when its lane is first asked."""
+RUN_QUESTIONS = ("summary", "cascade", "company", "compare", "card", "partial")
+
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
 
@@ -213,12 +217,22 @@ def _serve(connection: Any, place: Place) -> None:
         connection.send(answer)
 
 
+def subject_of(task: str, arguments: dict[str, Any]) -> str:
+    """The lane of a question. Runs are read and paths simulated again in one, plans of power solved in another, so
+    that neither holds up what a page asks of the world."""
+    if task in RUN_QUESTIONS:
+        return "runs"
+    if task == "site_power" or (task == "token" and arguments.get("power") == "plan"):
+        return "power"
+    return "world"
+
+
 class Workshop:
-    """All work of a server: a lane for questions that a page waits for, lanes for long jobs."""
+    """All work of a server: a lane a subject for questions that a page waits for, lanes for long jobs."""
 
     def __init__(self, place: Place, lanes: int = 2, keep: int = 200) -> None:
         self.place = place
-        self._questions = Lane(place, "penstock-questions")
+        self._questions = {subject: Lane(place, f"penstock-{subject}") for subject in SUBJECTS}
         self._lanes = [Lane(place, f"penstock-jobs-{number}") for number in range(lanes)]
         self._jobs: dict[str, Job] = {}
         self._busy: dict[str, Lane] = {}
@@ -263,7 +277,7 @@ class Workshop:
             known = self._asked.pop(key, None)
             if known is None or known.state in (FAILED, CANCELLED):
                 known = Job(task, arguments, task)
-                self._questions.put(known)
+                self._questions[subject_of(task, arguments)].put(known)
             self._asked[key] = known
             while len(self._asked) > self._keep:
                 self._asked.pop(next(iter(self._asked)))
@@ -271,7 +285,7 @@ class Workshop:
 
     def processes(self) -> list[int]:
         """Ids of the worker processes that run."""
-        return [pid for lane in (self._questions, *self._lanes) if (pid := lane.pid) is not None]
+        return [pid for lane in (*self._questions.values(), *self._lanes) if (pid := lane.pid) is not None]
 
     def close(self) -> None:
         """Stop all work."""
@@ -279,7 +293,7 @@ class Workshop:
             job.cancelling.set()
         for job in self._asked.values():
             job.cancelling.set()
-        for lane in (self._questions, *self._lanes):
+        for lane in (*self._questions.values(), *self._lanes):
             lane.close()
 
 

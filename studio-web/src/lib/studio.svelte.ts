@@ -1,6 +1,6 @@
 // What all pages share: colours, the run in view, jobs, the tray of edits, the open card.
 import { follow, get, send, type Job } from "./api";
-import { keep, route, token } from "./route.svelte";
+import { go, keep, route, token } from "./route.svelte";
 
 export const shared = $state({
   dark: false,
@@ -152,6 +152,40 @@ export function trayTables(edits: Edit[]): Record<string, any> {
     else tables[edit.table] = [...(tables[edit.table] ?? []), edit.entry];
   }
   return tables;
+}
+
+// A scenario of the library on which edits are put; one of one's own cannot be built upon and gives the baseline.
+async function baseOf(wanted: string): Promise<string> {
+  const { scenarios } = await get("/scenarios");
+  return scenarios.some((s: any) => s.name === wanted) ? wanted : "baseline";
+}
+
+export async function trayFile(wanted = "baseline"): Promise<any> {
+  const base = await baseOf(wanted);
+  const found = await send("POST", "/scenarios/text", { name: "edited_world", title: "Edited in the studio", extends: base, ...trayTables(tray.edits) });
+  return { ...found, base };
+}
+
+// What is in the tray beside its base, on the same random numbers; leads to the report of both.
+export async function runTray(wanted = "baseline"): Promise<void> {
+  const file = await trayFile(wanted);
+  const { result } = await start({ task: "simulate", scenarios: [{ name: file.base }, { text: file.text }], paths: 256 });
+  go("report", { run: (await result).run });
+}
+
+export function removeTies(ties: string[]): void {
+  for (const tie of ties) {
+    if (!tray.edits.some((edit) => edit.table === "remove" && edit.entry.tie === tie)) addEdit({ table: "remove", label: `without ${tie}`, entry: { tie } });
+  }
+}
+
+export async function removeAndRerun(ties: string[], base = "baseline"): Promise<void> {
+  try {
+    removeTies(ties);
+    await runTray(base);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 export const openCard = (card: any): void => {

@@ -45,3 +45,12 @@ export function csv(rows: Record<string, unknown>[], columns: string[]): string 
   };
   return `${[columns.map(cell).join(","), ...rows.map((row) => columns.map((key) => cell(row[key])).join(","))].join("\n")}\n`;
 }
+
+// Sentences of the command line name the unit after the number.
+export const inDollars = (text: string): string => text.replace(/(\d[\d.,]*) usd_bn/g, "$$$1bn");
+
+// `kind:payer>payee`, as the ledger names what no contract stands behind, in words.
+export const tieWords = (text: string, names: Record<string, string>): string =>
+  text.replace(/\b(?:[a-z_]+:)?([a-z_]+):([a-z0-9_]+)>([a-z0-9_]+)(?::[a-z_]+)?\b/g, (_, kind, from, to) => `${spaced(kind)} of ${names[from] ?? spaced(from)} and ${names[to] ?? spaced(to)}`);
+
+export const isNumber = (text: string): boolean => /^[\u2212$<+-]*(USD |EUR |[A-Z]{3} )?[\u2212$]?\d/.test(text) && !/^\d{4}(-\d\d|Q\d)/.test(text);

@@ -146,8 +146,10 @@ export class FigureView {
       showPaths: this.showPaths,
       unit: unitOf(this.figure, this.choice),
     };
-    if (!this.chart) this.chart = this.echarts.init(this.box, null, { renderer: "svg", width, height });
-    else this.chart.resize({ width, height, silent: true });
+    if (!this.chart) {
+      this.chart = this.echarts.init(this.box, null, { renderer: "svg", width, height });
+      if (this.page.pick) this.chart.on("click", (item) => this.page.pick(item));
+    } else this.chart.resize({ width, height, silent: true });
     this.chart.setOption(kind.option(view), { notMerge: true, lazyUpdate: false });
     if (kind.after) kind.after(this.chart, view);
     this.drawnWidth = width;

@@ -6,13 +6,33 @@ import { tooltipBase, tooltipBody } from "./tooltip.js";
 
 const ROW = 28;
 
-const TALL_ROW = 52;
+const LINE = 15;
+const LETTER = 6.7; // mean width of a letter of 12 px
+const MOST_LINES = 4;
 
-// Long labels break into lines where the page is narrow.
+// Long labels break into lines where the page is narrow; a row is as high as the longest of them needs.
 const breaks = (width, figure) => width < 520 && Boolean(figure.options.label_width);
+const narrowLeft = (width) => Math.round(width * 0.5);
+
+function labelLines(name, width) {
+  const letters = Math.floor((narrowLeft(width) - 12) / LETTER);
+  const lines = [""];
+  for (const word of name.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length > letters && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  const shown = lines.map((line) => (line.length > letters ? `${line.slice(0, letters - 1)}…` : line));
+  if (shown.length > MOST_LINES) shown.splice(MOST_LINES - 1, shown.length, `${shown[MOST_LINES - 1].slice(0, letters - 1)}…`);
+  return shown;
+}
+
+const nameOf = (row, category) => String(row[category]).replaceAll("_", " ");
 
 export function whiskersHeight(width, figure, rows) {
-  return Math.max(1, rows.length) * (breaks(width, figure) ? TALL_ROW : ROW) + 46;
+  if (!breaks(width, figure)) return Math.max(1, rows.length) * ROW + 46;
+  const most = Math.max(1, ...rows.map((row) => labelLines(nameOf(row, figure.options.category), width).length));
+  return Math.max(1, rows.length) * Math.max(ROW, most * LINE + 9) + 46;
 }
 
 export function whiskersOption(view) {
@@ -20,9 +40,12 @@ export function whiskersOption(view) {
   const { category, low, value, high, layer, zero } = figure.options;
   const share = Boolean(figure.options.percent);
   const level = figure.options.level || "90%";
-  const names = rows.map((row) => String(row[category]).replaceAll("_", " "));
+  const names = rows.map((row) => nameOf(row, category));
+  const broken = breaks(width, figure);
   const longest = Math.max(0, ...names.map((name) => name.length)) * 7.2 + 14;
-  const left = Math.min(Math.round(width * (breaks(width, figure) ? 0.5 : 0.42)), figure.options.label_width || 260, Math.max(70, longest));
+  const left = broken
+    ? narrowLeft(width)
+    : Math.min(Math.round(width * 0.42), figure.options.label_width || 260, Math.max(70, longest));
   const text = { color: colours.muted, fontFamily: colours.font, fontSize: 13 };
   const write = (number) => (share ? percent(number) : plain(number));
   const colourOf = (row) => (layer && row[layer] ? layerColour(row[layer], colours) : colours.accent);
@@ -53,7 +76,9 @@ export function whiskersOption(view) {
         color: colours.ink,
         width: left - 12,
         margin: 10,
-        ...(breaks(width, figure) ? { overflow: "break", lineHeight: 15, height: 46, lineOverflow: "truncate", fontSize: 12 } : { overflow: "truncate" }),
+        ...(broken
+          ? { formatter: (name) => labelLines(name, width).join("\n"), interval: 0, lineHeight: LINE, fontSize: 12 }
+          : { overflow: "truncate", interval: 0 }),
       },
       position: "left",
     },

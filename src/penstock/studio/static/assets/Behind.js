@@ -1,0 +1,1 @@
+import{Dt as e,Ot as t,at as n,bt as r,ct as i,ft as a,lt as o,pt as s,st as c,y as l}from"./studio.js";var u=o(`<button class="button no-print">Where these numbers come from</button>`);function d(a,o){t(o,!0);var d=i(),f=r(d),p=e=>{var t=u();s(`click`,t,()=>l(o.card)),c(e,t)};n(f,e=>{o.card&&e(p)}),c(a,d),e()}a([`click`]);export{d as t};
