@@ -11,7 +11,7 @@ from simulated import Array, model_of
 from penstock.engine.layout import RATINGS
 from penstock.engine.model import run_block
 from penstock.engine.moment import Moment
-from penstock.engine.steps import lenders, mend
+from penstock.engine.steps import failures, lenders
 from penstock.money import covenants, funding
 
 B = float(RATINGS.index("B"))
@@ -56,7 +56,7 @@ def yearly_chance(spare: float, rating: float, share: float) -> float:
 def fails(spare: float, rating: float, share: float, chance: float) -> bool:
     flags = [np.zeros((1, 1), dtype=bool) for _ in range(3)]
     grade = one(1.0 if rating <= lenders.INVESTMENT_GRADE else 0.0)
-    mend.judge(
+    failures.judge(
         one(1.0), one(spare), grade, one(rating), one(chance), np.zeros((1, 1), dtype=bool), RATES, np.ones(1),
         np.full(1, share), FRAUD, one(0.0), one(0.0), *flags,
     )  # fmt: skip

@@ -1,0 +1,120 @@
+"""Step 11, who fails: payments missed, means spent, causes outside the model, and what a scenario orders."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from penstock.engine.moment import Moment
+from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
+from penstock.engine.steps import lenders
+from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
+from penstock.money import funding
+from penstock.money.kernels import _FLAG_MAT, _FLAG_MAT_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+
+Array = np.ndarray
+
+
+def find_failures(now: Moment) -> Array:
+    """Sets stages of distress; true where a firm defaults this quarter, (firms, paths)."""
+    f, r, facts, th = now.state.firms, now.results, now.block.facts, now.block.theta
+    alive = f.stage < RESTRUCTURED
+    r["solvent"] = now.state.books.net_worth[: now.block.layout.firms] > 0.0
+    by_scenario = forced(now, alive)
+    r["own_cause"], r["distress_now"], failed = (np.empty_like(alive) for _ in range(3))
+    spare = spare_means(now)
+    active = now.on("mend") and now.on("noise")
+    judge(
+        r["paid_share"], spare, lenders.investment_grade(now), f.rating, now.firm_chance(), by_scenario,
+        facts.own_cause_rate, th["failure_intensity"] * float(active), share_in_want(now, spare),
+        facts.own_cause_rate[int(lenders.INVESTMENT_GRADE)], f.missed, f.stage, r["own_cause"], r["distress_now"],
+        failed,
+    )  # fmt: skip
+    return failed
+
+
+LEAST_IN_WANT = 1.0 / 3.0
+"""Smallest share of the firms below investment grade that is taken to be in want of money (assumption, 0.2 to 0.5): it
+bounds what those that are in want add to their class's rate in a world where few are."""
+
+
+def spare_means(now: Moment) -> Array:
+    """What a year's money leaves each firm after all its debt, (firms, paths), usd_bn."""
+    f, r = now.state.firms, now.results
+    out = np.empty_like(f.value)
+    funding.find_spare_means(
+        now.state.books.cash, now.block.cache["debt_owed"], r["ebitda"], r["interest"], r["tax"], r["round_room"], out
+    )
+    return out
+
+
+def share_in_want(now: Moment, spare: Array) -> Array:
+    """Share of the firms below investment grade that are in want of money in the first quarter, (paths,)."""
+    if now.quarter == 0:
+        below = lenders.investment_grade(now) < 0.5
+        share = (below & (spare <= 0.0)).sum(axis=0) / np.maximum(below.sum(axis=0), 1)
+        now.block.cache["share_in_want"] = np.maximum(share, LEAST_IN_WANT)
+    return now.block.cache["share_in_want"]
+
+
+@_kernel(
+    numba.void(*[_MAT_IN] * 5, _FLAG_MAT_IN, _VEC_IN, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT, *[_FLAG_MAT] * 3),
+)
+def judge(
+    paid: Array,
+    spare: Array,
+    grade: Array,
+    rating: Array,
+    chance: Array,
+    by_scenario: Array,
+    yearly_rate: Array,
+    intensity: Array,
+    in_want: Array,
+    fraud: float,
+    missed: Array,
+    stage: Array,
+    own_cause: Array,
+    distress: Array,
+    failed: Array,
+) -> None:
+    """Count missed payments, move stages of distress, and set who defaults and who misses for the first time.
+
+    A firm defaults at the second miss running, at a large one, where the scenario says so, or by a cause of its own
+    outside the model: at the `yearly_rate` of its class (by rating class) by `intensity` (paths), in the upper tail of
+    the number whose lower tail closes market access. Money does not keep a firm from fraud, but what the rates below
+    investment grade add to `fraud`, the rate of the class above them, stands for a want of it. A class's rate is a mean
+    over firms in want and others: the share `in_want` (paths), whose year's money does not pay their debt (`spare`,
+    usd_bn, below zero), carries all that is added; the others fail at the rate of fraud.
+    """
+    for f in range(paid.shape[0]):
+        for n in range(paid.shape[1]):
+            before = stage[f, n]
+            alive = before < RESTRUCTURED
+            misses = paid[f, n] < MISS
+            missed[f, n] = missed[f, n] + 1.0 if misses and before < GONE else 0.0
+            yearly = yearly_rate[int(rating[f, n])]
+            if grade[f, n] < 0.5:
+                added = max(yearly - fraud, 0.0)
+                yearly = min(yearly, fraud) + (added / in_want[n] if spare[f, n] <= 0.0 else 0.0)
+            own = alive and chance[f, n] > 1.0 - intensity[n] * yearly / 4.0
+            large = paid[f, n] < 1.0 - LARGEST_MISS
+            fails = (alive and (missed[f, n] >= MISSES_TO_DEFAULT or large)) or own or by_scenario[f, n]
+            first = alive and misses and missed[f, n] == 1.0 and before == 0.0 and not fails
+            own_cause[f, n] = own
+            failed[f, n] = fails
+            distress[f, n] = first
+            if first:
+                stage[f, n] = DISTRESS
+            elif alive and not misses and not fails:
+                stage[f, n] = 0.0
+
+
+def forced(now: Moment, alive: Array) -> Array:
+    """Defaults that the scenario orders."""
+    out = np.zeros_like(alive)
+    for event in now.block.program.events:
+        if event.kind == "default" and event.first == now.quarter and event.target in now.block.layout.units:
+            row = now.block.layout.units.index(event.target)
+            if row < now.block.layout.firms:
+                out[row] = alive[row]
+    return out
