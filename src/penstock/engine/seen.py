@@ -54,7 +54,9 @@ def show(now: Moment, channel: str) -> None:
         return
     if channel == "cost_of_capital":
         distance = valuation.distance_to_default(f.value, now.block.cache["debt_owed"], facts.equity_volatility)
-        f.spread = valuation.spread(facts.rating_spread, distance, f.distance_opening)
+        spread = valuation.spread(facts.rating_spread, distance, f.distance_opening)
+        # who is seen at the market's value pays the market's spread, to the bit
+        f.spread = np.where(f.value == r["market_value"], r["market_spread"], spread)
 
 
 def hide(now: Moment) -> None:
