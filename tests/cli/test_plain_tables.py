@@ -60,6 +60,7 @@ def test_both_ways_to_a_pipe_print_the_same(
         ),
         Section("b", "", {"card": 1, "other": "text"}),
         Section("c", "Empty", pd.DataFrame({"name": []})),
+        Section("d", "Wide", pd.DataFrame({f"a_long_column_{i}": [f"some words, {i}", "-"] for i in range(9)})),
     ]
     printed = []
     for plain in (is_plain, lambda texts: False):

@@ -1,7 +1,7 @@
 """Tables as plain lines, for a pipe or a file: what Rich draws there, in a tenth of the time.
 
-Nothing is folded and nothing is coloured, so that a cell need only be set to the width of its column. Text with
-what Rich takes out or expands (tabs, control characters, empty lines) is left to Rich.
+Nothing is coloured and columns are folded before they come here, so that a cell need only be set to the width of its
+column. Text with what Rich takes out or expands (tabs, control characters, empty lines) is left to Rich.
 """
 
 from __future__ import annotations

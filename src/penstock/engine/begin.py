@@ -377,7 +377,6 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["systemic"] = sound[:, None].astype(float)
     hyperscalers = layout.members("hyperscaler")
     cache["buyers"] = hyperscalers
-    cache["contracted"] = contracted(facts, block.program.quarters)
     cache["quarters_to_income"] = quarters_to_income(layout, facts)
     cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
     cache["core_firms"] = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))[:, None]
@@ -390,16 +389,6 @@ def _look_up_failures(block: Block, state: State) -> None:
     backers = np.bincount(facts.guarantee_beneficiary, minlength=layout.unit_count)[:, None]
     share = rent / np.maximum(backers, 1)
     cache["guaranteed_rent"] = share[facts.guarantee_beneficiary] * np.ones((1, block.width))
-
-
-def contracted(facts: Facts, quarters: int) -> Array:
-    """The larger of opening flow and contracted due of each flow tie, (quarters, flow ties), usd_bn."""
-    amount = np.repeat(facts.tie_base.T, quarters, axis=0)
-    last = facts.schedule_due.shape[1]
-    for row, tie in enumerate(facts.schedule_tie):
-        dues = facts.schedule_due[row, np.minimum(np.arange(quarters), last - 1)]
-        amount[:, tie] = np.maximum(amount[:, tie], dues)
-    return amount
 
 
 def quarters_to_income(layout: Layout, facts: Facts) -> Array:

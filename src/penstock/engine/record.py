@@ -101,6 +101,8 @@ class Recorder:
     claims: Array
     rescuer: Array
     depth: Array
+    bought: Array
+    """(flow ties, paths) what firms bought in the quarter in which they failed, usd_bn; 0 before"""
     value_start: Array
     value_min: Array
     conservation: Array
@@ -126,6 +128,7 @@ class Recorder:
             claims=np.zeros((firms, width)),
             rescuer=np.full((firms, width), -1),
             depth=np.zeros((firms, width), dtype=np.int64),
+            bought=np.zeros((len(block.layout.flow), width)),
             value_start=state.firms.value.copy(),
             value_min=state.firms.value.copy(),
             conservation=np.zeros(width),
@@ -226,6 +229,8 @@ class Recorder:
         new = self.first_distress[firms, lanes] < 0
         self.first_distress[firms[new], lanes[new]] = now.quarter
         self.default_quarter[firms, lanes] = now.quarter
+        purchases = now.block.ties_of["dues_of"]
+        failure.keep_purchases(firms, lanes, *purchases, now.block.scratch.flow, self.bought)
         self.claims[firms, lanes] = r["resolved_claims"]
         self.rescuer[firms, lanes] = buyer
         # of a purchase the price is told, of the rest what lenders lose
@@ -263,7 +268,7 @@ class Recorder:
 
         Where nothing else is known, a firm that still has more than it owes is told from one that does not.
         """
-        r, e, cache, layout = now.results, now.state.economy, self.block.cache, now.block.layout
+        r, e, layout = now.results, now.state.economy, now.block.layout
         lost, worst = np.zeros(len(firms)), np.full(len(firms), -1, dtype=np.intp)
         failed = self.default_quarter >= 0
         failure.failed_customers(
@@ -271,7 +276,7 @@ class Recorder:
             lanes,
             *self.block.ties_of["sales_of"],
             layout.payer,
-            cache["contracted"][now.quarter],
+            self.bought,
             failed,
             lost,
             worst,

@@ -48,7 +48,9 @@ def show(now: Moment, channel: str) -> None:
     e, f, facts, r = now.state.economy, now.state.firms, now.block.facts, now.results
     if "market_mood" not in r:
         r["market_mood"], r["market_value"], r["market_spread"] = e.mood, f.value, f.spread
-    e.mood, f.value = seen.at(now) if channel in seen.channels else (r["market_mood"], r["market_value"])
+    e.mood, value = seen.at(now) if channel in seen.channels else (r["market_mood"], r["market_value"])
+    # rounds add to what is seen where it lies; the market's own stays as it is
+    f.value = np.array(value)
     r[f"brighter_{channel}"] = e.mood - r["market_mood"]
     if channel not in seen.channels:
         return

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Flags, Floats, Index, _kernel
 
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX_OUT = numba.types.Array(numba.intp, 1, "C")
@@ -123,7 +123,7 @@ def repay(
             cash[f, n] -= paid
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _VEC_IN, _MAT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _VEC_IN, _MAT))
 def lose_sales(
     firm: Index,
     path: Index,
@@ -134,15 +134,29 @@ def lose_sales(
     left: Floats,
     lost: Floats,
 ) -> None:
-    """Add to each seller what a failed buyer's contracts no longer bring: `amount[t] (1 - left[k])`."""
+    """Add to each seller what a failed buyer's contracts no longer bring: `amount[t, path[k]] (1 - left[k])`."""
     for k in range(firm.shape[0]):
         f = firm[k]
         for j in range(first[f], first[f + 1]):
             t = rows[j]
-            lost[payee[t], path[k]] += amount[t] * (1.0 - left[k])
+            lost[payee[t], path[k]] += amount[t, path[k]] * (1.0 - left[k])
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _FLAGS, _VEC, _IDX_OUT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
+def keep_purchases(firm: Index, path: Index, first: Index, rows: Index, flow: Floats, bought: Floats) -> None:
+    """Set `bought` on the ties that failed firms pay to their `flow`; those of payer f: `rows[first[f]:first[f + 1]]`.
+
+    Of these only ties that stand among the flows have one.
+    """
+    for k in range(firm.shape[0]):
+        f = firm[k]
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            if t < flow.shape[0]:
+                bought[t, path[k]] = flow[t, path[k]]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _FLAGS, _VEC, _IDX_OUT))
 def failed_customers(
     firm: Index,
     path: Index,
@@ -156,7 +170,8 @@ def failed_customers(
 ) -> None:
     """For each pair the sales to customers that had failed before, and the tie with the largest; -1 where none.
 
-    `failed` (firms, paths); payers beyond its rows never fail.
+    `amount` (ties, paths): what a customer bought when it failed. `failed` (firms, paths); payers beyond its rows never
+    fail.
     """
     for k in range(firm.shape[0]):
         f = firm[k]
@@ -166,7 +181,7 @@ def failed_customers(
             t = rows[j]
             p = payer[t]
             if p < failed.shape[0] and failed[p, path[k]]:
-                lost[k] += amount[t]
-                if amount[t] > most:
-                    most = amount[t]
+                lost[k] += amount[t, path[k]]
+                if amount[t, path[k]] > most:
+                    most = amount[t, path[k]]
                     worst[k] = t

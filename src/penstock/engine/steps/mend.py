@@ -144,7 +144,7 @@ def frighten_lenders(now: Moment, failed: Array) -> None:
         lanes,
         *now.block.ties_of["contracts_of"],
         layout.payee,
-        cache["contracted"][now.quarter],
+        now.block.scratch.flow,
         cache["contract_left"][firms],
         lost,
     )
