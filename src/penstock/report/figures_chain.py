@@ -53,5 +53,5 @@ def chain_figure(found: SupplyChain) -> Figure:
         },
         options={"category": "link", "label_width": 240, "low": "low", "value": "capacity", "high": "high"},
         python="import penstock as ps\n\nfound = ps.supply_chain(ps.load_world())\nprint(found.links)\n",
-        note="A link that is not shown has no known capacity and is taken as enough. `penstock chain --cut` cuts one.",
+        note="A link that is not shown has no known capacity and is taken as enough; penstock chain --cut cuts one.",
     )
