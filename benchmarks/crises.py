@@ -70,9 +70,9 @@ def ensemble_clearing(paths: int, quarters: int) -> Row:
     clock = _Clock(settle.clear)
     short = {"path_quarters": 0}
 
-    def counted(now: Any, needs: Any) -> Any:
+    def counted(now: Any, gap: Any, needs: Any) -> Any:
         short["path_quarters"] += int(np.count_nonzero(needs[:paths]))
-        return clock(now, needs)
+        return clock(now, gap, needs)
 
     settle.clear = counted
     try:
