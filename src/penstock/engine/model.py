@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -206,15 +208,28 @@ def run_block(
     block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
-    for number in range(model.program.quarters):
-        now = Moment(block, state, number)
-        quarter(now)
-        recorder.record(now)
-        if on_quarter is not None:
-            on_quarter(now, recorder.quarters[number])
-        worst, _ = conservation_error(now)
-        np.maximum(recorder.conservation, worst, out=recorder.conservation)
-    return recorder, recorder.finish(state)
+    with without_collector():
+        for number in range(model.program.quarters):
+            now = Moment(block, state, number)
+            quarter(now)
+            recorder.record(now)
+            if on_quarter is not None:
+                on_quarter(now, recorder.quarters[number])
+            worst, _ = conservation_error(now)
+            np.maximum(recorder.conservation, worst, out=recorder.conservation)
+        return recorder, recorder.finish(state)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """No search for cycles of garbage: a quarter leaves none, and a search walks over all that is loaded."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> PathBlock:

@@ -119,7 +119,7 @@ class Recorder:
             block=block,
             economy={name: np.zeros((quarters, width)) for name in ECONOMY_MEASURES},
             layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_MEASURES},
-            company={name: np.zeros((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
+            company={name: np.empty((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
             events=Events(),
             losses=Losses(block, state),
             claim_outcomes=ClaimOutcomes(block),
