@@ -151,7 +151,8 @@ def test_two_tabs_and_the_command_line_do_not_confuse_each_other(browser: Any, s
             tab.button("Run", exact=True).click()
         for tab in (first, second):
             tab.page.wait_for_selector("text=Unpin", timeout=WAIT_MS)
-        assert command.wait(timeout=WAIT_MS / 1000) == 0
+        # whoever comes second to the same run is told that a process writes it (4), and leaves it alone
+        assert command.wait(timeout=WAIT_MS / 1000) in (0, 4)
     for tab, preset in ((first, "gas_spike"), (second, "rates_up")):
         run = re.search(r"pins=([^&]+)", tab.page.url)
         assert run is not None
