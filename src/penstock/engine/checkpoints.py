@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 STARTED = "run.json"
 WORK = ".work"
+LOCK_TRIES = 100
+"""Times that a lock is taken anew which its holder took away as it finished."""
 ARRAYS = tuple(field.name for field in fields(ChunkArrays))
 """Arrays of a chunk that are kept until the run ends."""
 
@@ -102,18 +105,26 @@ class RunDirectory:
             shutil.rmtree(self.path / WORK, ignore_errors=True)
 
     @contextmanager
-    def working(self, started: str) -> Iterator[str]:
-        """Hold the directory for writing; yields the time at which the run was first started (ISO)."""
+    def working(self, started: str) -> Iterator[str | None]:
+        """Hold the directory for writing; yields the time at which the run was first started (ISO).
+
+        None where another process has finished the run since this one looked. Raises InUseError where another one is
+        at it, whose files are left alone.
+        """
         created = not self.path.exists()
-        try:
-            with holding(self.path):
+        with holding(self.path):
+            if self._refuse_other_run():
+                self._drop_work()
+                yield None
+                return
+            try:
                 remove_parts(self.path)
                 yield self._begin(started)
-        finally:
-            with suppress(OSError):
-                remove_parts(self.path)
-            if created and not (self.path / STARTED).exists() and not (self.path / MANIFEST).exists():
-                shutil.rmtree(self.path, ignore_errors=True)
+            finally:
+                with suppress(OSError):
+                    remove_parts(self.path)
+                if created and not (self.path / STARTED).exists() and not (self.path / MANIFEST).exists():
+                    shutil.rmtree(self.path, ignore_errors=True)
 
     def _begin(self, started: str) -> str:
         note = self.path / STARTED
@@ -138,15 +149,38 @@ def holding(path: Path, *, create: bool = True) -> Iterator[None]:
     if not create and not place.is_dir():
         yield
         return
-    with placing(path):
-        place.mkdir(parents=True, exist_ok=True)
-        lock = (place / "lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InUseError(f"{path}: found a process writing this run; expected to be alone") from error
+    with _locked(path, place):
         yield
+
+
+@contextmanager
+def _locked(path: Path, place: Path) -> Iterator[None]:
+    """Hold the lock in `place`, the one that others would find there now."""
+    for _ in range(LOCK_TRIES):
+        with placing(path):
+            place.mkdir(parents=True, exist_ok=True)
+            try:
+                lock = (place / "lock").open("w")
+            except FileNotFoundError:
+                continue  # who finished took the folder away between the two calls
+        with lock:
+            try:
+                fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InUseError(f"{path}: found a process writing this run; expected to be alone") from error
+            # a lock that its holder took away as it finished keeps nobody out
+            if _same_file(lock.fileno(), place / "lock"):
+                yield
+                return
+    raise InUseError(f"{path}: found processes that take its lock away; expected to be alone")
+
+
+def _same_file(number: int, path: Path) -> bool:
+    """Whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(number), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _is(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -179,10 +179,12 @@ class _Ensemble:
 
     def run(self) -> Run:
         begun = time.monotonic()
-        started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        started: str | None = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         with ExitStack() as stack:
-            if self.directory:
+            if self.directory and started is not None:
                 started = stack.enter_context(self.directory.working(started))
+                if started is None:
+                    return open_run(self.directory.path, world=self.world, engine=self.engine, models=self.models)
             finished = self._chunks()
             overall = {name: self._overall(name, finished) for name in self.models}
             files = [entry for f in finished for entry in f.files]

@@ -19,6 +19,7 @@ from penstock.money.kernels import (
     _INT,
     _MAT,
     _MAT_IN,
+    _VEC,
     _VEC_IN,
     Flags,
     Floats,
@@ -193,6 +194,14 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
+@_kernel(numba.void(_INT, _INT, _MAT_IN, _MAT_IN, _CUBE_IN, _VEC, _MAT))
+def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth: Floats, dues: Floats) -> None:
+    """Set what unit `u` has and owes on path `n` if everybody pays."""
+    wealth[u] = cash[u, n] + income[u, n]
+    for c in range(owed.shape[0]):
+        dues[c, u] = owed[c, u, n]
+
+
 @_kernel(
     numba.void(
         _MAT_IN, _MAT_IN, _MAT_IN, _CUBE_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _FLAG_IN, _CUBE, _IDX,
@@ -258,9 +267,7 @@ def clear_short(
                 known[u] = True
                 reached[count] = u
                 count += 1
-                wealth[u] = cash[u, n] + income[u, n]
-                for c in range(CLASSES):
-                    dues[c, u] = owed[c, u, n]
+                _look_up(u, n, cash, income, owed, wealth, dues)
                 short[u] = _pay_by_rank(wealth[u], dues, u, share)
                 anyone = anyone or short[u]
         if anyone:
@@ -280,9 +287,7 @@ def clear_short(
                                 known[q] = True
                                 reached[count] = q
                                 count += 1
-                                wealth[q] = cash[q, n] + income[q, n]
-                                for c in range(CLASSES):
-                                    dues[c, q] = owed[c, q, n]
+                                _look_up(q, n, cash, income, owed, wealth, dues)
                             loss[q] += due[t, n] * (1.0 - share[seniority[t], u])
                 moved = 0.0
                 for k in range(count):
