@@ -23,7 +23,7 @@ from penstock.engine.state import (
     opening_ties,
 )
 from penstock.engine.steps.drivers import HALLS_IN_SITE, SETUP_SHARE
-from penstock.layers import energy, facilities, silicon
+from penstock.layers import energy, facilities, platform, silicon
 from penstock.money import clearing, failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
 
@@ -267,8 +267,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
     for name in ("compute", "lease"):
         ties = layout.category[name]
-        inside = (facts.schedule_tie >= ties.start) & (facts.schedule_tie < ties.stop)
-        cache[f"schedule_rows_{name}"] = np.flatnonzero(inside)
+        inside = (facts.contract_tie >= ties.start) & (facts.contract_tie < ties.stop)
+        cache[f"contract_rows_{name}"] = np.flatnonzero(inside)
     compute = layout.category["compute"].slice
     asked = np.zeros((layout.unit_count, 1))
     np.add.at(asked, payee[compute], base[compute])
@@ -276,8 +276,10 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["sells_compute"] = sold_compute > 1e-4
     cache["compute_opening"] = np.maximum(sold_compute, 1e-4)
     cache["compute_expected"] = sold_compute * np.ones((1, width))
-    capability = HEADROOM * sold_compute
-    cache["capability_opening"] = np.where(sold_compute > 1e-4, capability, 1e9)
+    cache["capability_opening"] = np.where(sold_compute > 1e-4, HEADROOM * sold_compute, 1e9)
+    let = cache["stock_opening"][: layout.owners] * cache["lettable_share"]
+    rent = platform.rent_of(let, block.opening["price"], block.theta["utilisation_opening"])
+    cache["rent_opening"] = np.maximum(cache["capability_opening"], rent)
     labs = layout.members("lab")
     cache["labs"] = labs
     cache["lab_revenue_opening"] = cache["lab_revenue_before"]
@@ -383,7 +385,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))
-    np.maximum.at(schedule, facts.schedule_tie, facts.schedule_due.max(axis=1) if len(facts.schedule_tie) else 0.0)
+    schedule[facts.contract_tie] = facts.contract_due.max(axis=1, initial=0.0)
     rows = slice(lease.start, lease.stop)
     np.add.at(rent, layout.payer[rows], np.maximum(schedule[rows], facts.tie_base[rows, 0])[:, None])
     backers = np.bincount(facts.guarantee_beneficiary, minlength=layout.unit_count)[:, None]
@@ -396,10 +398,10 @@ def quarters_to_income(layout: Layout, facts: Facts) -> Array:
 
     A vehicle under construction keeps the interest of these quarters back.
     """
-    due = np.zeros((layout.firms, facts.schedule_due.shape[1]))
-    payee = layout.payee[facts.schedule_tie]
+    due = np.zeros((layout.firms, facts.contract_due.shape[1]))
+    payee = layout.payee[facts.contract_tie]
     inside = payee < layout.firms
-    np.add.at(due, payee[inside], facts.schedule_due[inside])
+    np.add.at(due, payee[inside], facts.contract_due[inside])
     interest = (facts.sheet["debt"] * facts.interest_rate / 4.0)[:, 0]
     young = facts.flows["revenue"][:, 0] < interest
     enough = due > 1.2 * interest[:, None]

@@ -57,7 +57,10 @@ class Facts:
     schedule_tie: np.ndarray
     schedule_due: np.ndarray
     """contracted dues after the haircut of their binding, (schedules, quarters)"""
-    schedule_additive: np.ndarray
+    contract_tie: np.ndarray
+    """flow ties under contract, each once"""
+    contract_due: np.ndarray
+    """dues of all contracts on each of these ties, renewals included, (contract ties, quarters)"""
     debt_balance: np.ndarray
     amortisation: np.ndarray
     bullet: np.ndarray
@@ -84,6 +87,25 @@ class Facts:
     fleet_ages: tuple[float, ...]
     group_conduct: pd.DataFrame
     """a row a group, columns of group_conduct.csv"""
+
+
+def dues_by_tie(
+    schedule_tie: np.ndarray, schedule_due: np.ndarray, on_top: np.ndarray, base: np.ndarray, renewed_share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ties under contract, and what falls due on each, (ties, quarters), usd_bn: dues of several contracts add up.
+
+    A contract that comes on top of what a tie carried at the opening (`on_top`) takes that with it while it runs. At
+    the end of its term a contract is signed again for `renewed_share` of its last due.
+    """
+    due = np.where(on_top[:, None] & (schedule_due > 0.0), schedule_due + base[schedule_tie], schedule_due)
+    quarters = np.arange(due.shape[1])
+    last = np.where(due > 0.0, quarters, -1).max(axis=1)
+    at_the_end = np.take_along_axis(due, np.maximum(last, 0)[:, None], axis=1)
+    due = np.where(quarters > last[:, None], renewed_share * at_the_end, due)
+    ties, place = np.unique(schedule_tie, return_inverse=True)
+    total = np.zeros((len(ties), due.shape[1]))
+    np.add.at(total, place, due)
+    return ties, total
 
 
 def column(values: pd.Series) -> Column:
@@ -139,6 +161,11 @@ def build_facts(
     quarters = [name for name in schedules.columns if name.startswith("q") and name[1:].isdigit()]
     number = {tie: position for position, tie in enumerate(ties["tie_id"])}
     haircut = schedules["binding"].map(BINDING_HAIRCUT).fillna(0.5).to_numpy(float)[:, None]
+    schedule_tie = schedules["tie_id"].map(number).to_numpy(np.int64)
+    schedule_due = np.ascontiguousarray(schedules[quarters].to_numpy(float) * haircut)
+    contract_tie, contract_due = dues_by_tie(
+        schedule_tie, schedule_due, schedules["additive"].to_numpy(bool), base, opening.rules.assumed("renewed_share")
+    )
     debt = opening.debt_ties
     debt_total = np.zeros((layout.firms, 1))
     interest = np.zeros((layout.firms, 1))
@@ -169,9 +196,10 @@ def build_facts(
         collection=np.where(operating > 1e-9, operating / np.maximum(receivable + operating, 1e-12), USUAL_COLLECTION),
         opening_flow=operating,
         receivable=receivable,
-        schedule_tie=schedules["tie_id"].map(number).to_numpy(np.int64),
-        schedule_due=np.ascontiguousarray(schedules[quarters].to_numpy(float) * haircut),
-        schedule_additive=schedules["additive"].to_numpy(bool),
+        schedule_tie=schedule_tie,
+        schedule_due=schedule_due,
+        contract_tie=contract_tie,
+        contract_due=contract_due,
         debt_balance=debt["balance"].to_numpy(float)[:, None],
         amortisation=debt["amortisation"].to_numpy(float)[:, None],
         bullet=debt["bullet_quarter"].to_numpy(np.int64),

@@ -84,8 +84,8 @@ def reach_of(layout: Layout, facts: Facts) -> Reach:
     units, owner = layout.unit_count, layout.owner_unit
     now = facts.tie_base[:, 0]
     ahead = now.copy()
-    if len(facts.schedule_tie):
-        np.maximum.at(ahead, facts.schedule_tie, facts.schedule_due[:, :LEASES_AHEAD].max(axis=1))
+    contracted = facts.contract_due[:, :LEASES_AHEAD].max(axis=1, initial=0.0)
+    ahead[facts.contract_tie] = np.maximum(ahead[facts.contract_tie], contracted)
 
     def share(category: str, paid: Array = now) -> Array:
         """(payers, payees) share of what a payer buys in a category."""

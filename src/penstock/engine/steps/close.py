@@ -7,7 +7,7 @@ import numpy as np
 
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
-from penstock.money import kernels
+from penstock.money import kernels, leverage
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
@@ -25,9 +25,12 @@ def close_books(now: Moment) -> None:
     add_plant(now)
     r["write_down"] = write_down_stock(now) if now.on("close") else np.zeros_like(r["tax"])
     r["profit"], r["paid_out"] = np.empty_like(r["tax"]), np.empty_like(r["tax"])
+    if now.quarter == 0:
+        now.block.cache["cash_target"] = leverage.cash_target(books.cash[: layout.firms], r["revenue"])
     earn_and_pay_out(
         r["ebitda"], r["depreciation"], r["interest"], r["tax"], r["write_down"], r["surplus_cash"],
-        now.block.facts.conduct["payout_share"], r["profit"], r["paid_out"], f.ebitda, books.cash, books.net_worth,
+        now.block.facts.conduct["payout_share"], r["revenue"], now.block.cache["cash_target"],
+        0.25 * leverage.YEARLY_ADJUSTMENT, r["profit"], r["paid_out"], f.ebitda, books.cash, books.net_worth,
     )  # fmt: skip
     f.cost = r["other_cost"].copy()
     f.revenue = r["revenue"].copy()
@@ -128,7 +131,7 @@ def write_down(
             lost[f, n] = stock + worn
 
 
-@_kernel(numba.void(*[_MAT_IN] * 7, *[_MAT] * 5))
+@_kernel(numba.void(*[_MAT_IN] * 9, numba.float64, *[_MAT] * 5))
 def earn_and_pay_out(
     ebitda: Array,
     depreciation: Array,
@@ -137,6 +140,9 @@ def earn_and_pay_out(
     write_downs: Array,
     surplus: Array,
     payout_share: Array,
+    revenue: Array,
+    cash_held: Array,
+    handed_out: float,
     profit: Array,
     paid_out: Array,
     smoothed: Array,
@@ -145,7 +151,9 @@ def earn_and_pay_out(
 ) -> None:
     """Set profit and payouts; move cash and net worth of the firms, the first rows of `cash` and `worth`.
 
-    Dividends and buybacks come out of surplus cash: what is left after settlement, never a due payment.
+    Dividends and buybacks come out of surplus cash: what is left after settlement, never a due payment. A share of
+    profit (`payout_share`, (firms, 1)) goes out, and the part `handed_out` of the cash beyond what a firm means to hold
+    (`cash_held`, over a quarter's sales).
     """
     for f in range(ebitda.shape[0]):
         share = payout_share[f, 0]
@@ -153,7 +161,8 @@ def earn_and_pay_out(
             lost = depreciation[f, n] + write_downs[f, n]
             earned = ebitda[f, n] - depreciation[f, n] - interest[f, n] - tax[f, n] - write_downs[f, n]
             spare = max(min(surplus[f, n], cash[f, n]), 0.0)
-            paid = min(max(earned, 0.0) * share, 0.9 * spare)
+            more = handed_out * max(cash[f, n] - cash_held[f, n] * revenue[f, n], 0.0)
+            paid = min(max(earned, 0.0) * share + more, 0.9 * spare)
             profit[f, n] = earned
             paid_out[f, n] = paid
             smoothed[f, n] += 0.4 * (ebitda[f, n] - smoothed[f, n])

@@ -10,7 +10,7 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
-from penstock.money import funding, kernels
+from penstock.money import funding, kernels, leverage
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
@@ -188,6 +188,19 @@ def fund(now: Moment) -> None:
         surplus_cash=found[funding.SURPLUS],
     )
     f.capex_scale = f.capex_scale * found[funding.CAPEX_SHARE]
+    if now.on("fund"):
+        keep_leverage(now, room)
+
+
+def keep_leverage(now: Moment, room: Array) -> None:
+    """Firms keep up the debt that they opened with, relative to what lenders would lend; owners get the money."""
+    r, f, cache = now.results, now.state.firms, now.block.cache
+    if now.quarter == 0:
+        cache["debt_target"] = leverage.target_share(cache["debt_owed"], r["debt_capacity"])
+    leverage.borrow_to_target(
+        cache["debt_owed"], r["principal"], r["debt_capacity"], cache["debt_target"], room, r["unfunded"], f.stage,
+        cache["quarters_to_income"], now.quarter, r["new_debt"], r["surplus_cash"],
+    )  # fmt: skip
 
 
 def needed(now: Moment) -> Array:

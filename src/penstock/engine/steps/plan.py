@@ -75,13 +75,13 @@ CONTRACT_ADVANCE = 2.3
 def contract_growth(now: Moment, category: str) -> Array:
     """Rise of contracted dues over the horizon by payee, (units, paths), usd_bn a quarter, as far as contracts live."""
     facts, layout = now.block.facts, now.block.layout
-    rows = now.block.cache[f"schedule_rows_{category}"]
+    rows = now.block.cache[f"contract_rows_{category}"]
     out = np.zeros((layout.unit_count, now.block.width))
     if len(rows):
-        last = facts.schedule_due.shape[1] - 1
-        ties = facts.schedule_tie[rows]
-        later = facts.schedule_due[rows, min(now.quarter + CONTRACT_HORIZON, last)]
-        coming = np.maximum(later - facts.schedule_due[rows, min(now.quarter, last)], 0.0)
+        last = facts.contract_due.shape[1] - 1
+        ties = facts.contract_tie[rows]
+        later = facts.contract_due[rows, min(now.quarter + CONTRACT_HORIZON, last)]
+        coming = np.maximum(later - facts.contract_due[rows, min(now.quarter, last)], 0.0)
         kernels.accumulate(coming[:, None] * now.state.ties.activity[ties], layout.payee[ties], out)
     return out
 

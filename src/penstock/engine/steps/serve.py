@@ -49,11 +49,23 @@ def serve(now: Moment) -> None:
         busy, served = wanted, np.ones_like(wanted)
     r.update(price=e.price, wanted=wanted, busy=busy, served=served, utilisation=busy / stock, stock=stock)
     e.contract_price = e.contract_price + 0.125 * (e.price - e.contract_price)
-    owners = now.block.layout.owners
-    carried = now.lit(r["owner_stock"])[:owners] / now.block.cache["stock_opening"][:owners]
-    r["capability"] = now.block.cache["capability_opening"] * carried * (e.contract_price / now.block.opening["price"])
+    r["capability"] = capability(now)
     r["token_price"] = token_price(now)
     r["pay_ratio"] = (e.price / r["hurdle"]) ** (1.0 - r["elasticity"]) / now.block.cache["pay_opening"]
+
+
+def capability(now: Moment) -> np.ndarray:
+    """Sales of compute along the ties that each owner's fleet can carry, (owners, paths), usd_bn a quarter.
+
+    The fleet of the opening carries what it sold then and some headroom: much of it may serve customers outside the
+    ties. Chips that came since stand free for new contracts and carry what compute rents for.
+    """
+    cache, owners = now.block.cache, now.block.layout.owners
+    carried = now.lit(now.results["owner_stock"])[:owners] / cache["stock_opening"][:owners]
+    sold = cache["capability_opening"] * np.minimum(carried, 1.0) + cache["rent_opening"] * np.maximum(
+        carried - 1.0, 0.0
+    )
+    return np.asarray(sold * (now.state.economy.contract_price / now.block.opening["price"]))
 
 
 def token_price(now: Moment) -> np.ndarray:

@@ -132,25 +132,54 @@ def pay_for_models(now: Moment) -> None:
 
 
 def take_or_pay(now: Moment, category: str) -> None:
-    """Contracted dues are minima: the larger of schedule and use, as far as the contract lives and is delivered."""
+    """What a buyer has under contract it uses first and pays in any case, as far as the contract lives.
+
+    Only what it wants beyond its contracts it buys along all its ties, in the shares of what it wants of each.
+    """
     layout, scratch, facts = now.block.layout, now.block.scratch, now.block.facts
     block = layout.category[category]
     flow = scratch.flow[block.slice]
-    activity = now.state.ties.activity[block.slice]
-    flow *= activity
-    rows = now.block.cache[f"schedule_rows_{category}"]
+    flow *= now.state.ties.activity[block.slice]
+    rows = now.block.cache[f"contract_rows_{category}"]
     if len(rows):
-        ties = facts.schedule_tie[rows]
-        quarter = min(now.quarter, facts.schedule_due.shape[1] - 1)
-        due = facts.schedule_due[rows, quarter][:, None] * now.state.ties.activity[ties]
+        ties = facts.contract_tie[rows]
+        due = facts.contract_due[rows, min(now.quarter, facts.contract_due.shape[1] - 1)][:, None]
         allowed = now.struck("allowed")
         if allowed is not None:
             due = due * allowed[ties]
-        use = scratch.flow[ties]
-        scratch.flow[ties] = np.where(facts.schedule_additive[rows][:, None], use + due, np.maximum(use, due))
+        wanted = np.zeros((2, layout.unit_count, now.block.width))
+        buy_under_contract(
+            due * now.state.ties.activity[ties], ties - block.start, layout.flow_payer[block.slice], wanted[0],
+            wanted[1], flow,
+        )  # fmt: skip
     if category == "compute":
         deliver_compute(now, flow)
     kernels.accumulate(flow, layout.payee[block.slice], scratch.received)
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+def buy_under_contract(due: Array, tie: Array, payer: Array, wanted: Array, contracted: Array, flow: Array) -> None:
+    """Turn what payers want along the ties of a category into what they buy, usd_bn a quarter.
+
+    `due` (contracts, paths) is paid on the ties `tie`; what a payer wants in all beyond that it takes from all its
+    ties, in the shares of `flow` (ties, paths). `wanted` and `contracted` (units, paths) come in as zeros.
+    """
+    for t in range(flow.shape[0]):
+        p = payer[t]
+        for n in range(flow.shape[1]):
+            wanted[p, n] += flow[t, n]
+    for k in range(due.shape[0]):
+        p = payer[tie[k]]
+        for n in range(flow.shape[1]):
+            contracted[p, n] += due[k, n]
+    for t in range(flow.shape[0]):
+        p = payer[t]
+        for n in range(flow.shape[1]):
+            flow[t, n] *= max(1.0 - contracted[p, n] / max(wanted[p, n], 1e-12), 0.0)
+    for k in range(due.shape[0]):
+        t = tie[k]
+        for n in range(flow.shape[1]):
+            flow[t, n] += due[k, n]
 
 
 def deliver_compute(now: Moment, flow: Array) -> None:
