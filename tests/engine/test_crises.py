@@ -135,8 +135,9 @@ def test_a_lab_that_cannot_pay_takes_its_clouds_and_their_suppliers_along() -> N
     failed = firm_of(run("lab_cannot_pay"), "openai", "failed")
     assert failed[4].mean() > 0.9 > 0.5 > firm_of(run("baseline"), "openai", "failed")[4].mean()
     # one tie away: the clouds that built for it; two ties away: those who sold these their chips
-    # (chips that stand free are let to others within some quarters: docs/decisions/0022)
-    assert firm("lab_cannot_pay", "coreweave")[3:].max() < -0.03
+    # (chips that stand free are let to others within some quarters: docs/decisions/0022, 0030)
+    lost = firm("lab_cannot_pay", "coreweave")[3:]
+    assert lost.max() < -0.02 and lost.mean() < -0.04
     assert firm("lab_cannot_pay", "oracle", "capex_usd_bn")[3] < -0.3
     assert firm("lab_cannot_pay", "nvidia")[3:6].max() < -0.03
     assert firm("lab_cannot_pay", "nvidia")[4] < firm("lab_cannot_pay", "tsmc")[4] < 0.0
@@ -158,7 +159,7 @@ def test_the_lab_does_not_reach_the_cloud_without_its_contract() -> None:
 def test_a_cloud_without_its_anchor_tenant_shrinks_and_others_take_the_work() -> None:
     # free chips find tenants within a year; the sales that the contract would have added never come
     lost = firm("anchor_tenant_lost", "coreweave")
-    assert lost[0] < -0.25 < lost[3] < -0.03 and lost[12] < -0.25
+    assert lost[0] < -0.25 < lost[3] < -0.03 and lost[12] < -0.15
     assert firm("anchor_tenant_lost", "coreweave", "capex_usd_bn")[6:].max() < -0.1
     # the customer builds for itself, other clouds gain, landlords and chip makers of the loser lose
     assert firm("anchor_tenant_lost", "microsoft", "capex_usd_bn")[8] > 0.005
