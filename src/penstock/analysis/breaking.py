@@ -97,11 +97,13 @@ def breaking(
     quarters: int = 40,
     seed: int = 7,
     prior: bool = False,
+    jobs: int = 1,
     on_progress: OnProgress = silent,
 ) -> Breaking:
     """Rank `scenarios` (names, files, tables; the first is what the others are paired with) by a company's trouble.
 
-    Raises UsageError for a company that is not simulated, InputError for a bad scenario.
+    With `jobs` above 1 scenarios are simulated in so many processes; the table is the same. Raises UsageError for a
+    company that is not simulated, InputError for a bad scenario.
     """
     import pandas as pd
 
@@ -110,11 +112,11 @@ def breaking(
     company_id = world.resolve(company)
     plans = load_scenarios(list(scenarios), world)
     on_progress(0, len(plans), plans[0].name)
+    look = _Look(world, company_id, paths, quarters, seed, prior)
     rows: list[dict[str, Any]] = []
-    base: _Seen | None = None
-    for number, plan in enumerate(plans):
-        seen = _look(world, plan, company_id, paths, quarters, seed, prior)
-        base = base or seen
+    all_seen = _look_at(look, [plan.to_dict() for plan in plans], jobs, on_progress, [plan.name for plan in plans])
+    base = all_seen[0]
+    for plan, seen in zip(plans, all_seen, strict=True):
         change, change_se = _paired(seen.trouble, base.trouble)
         share, se = _share(seen.trouble)
         rows.append(
@@ -130,7 +132,6 @@ def breaking(
                 **_first_cause(seen),
             }
         )
-        on_progress(number + 1, len(plans), plan.name)
     table = pd.DataFrame(rows).sort_values(["trouble", "scenario"], ascending=[False, True], ignore_index=True)
     return Breaking(company_id, paths, table)
 
@@ -145,6 +146,7 @@ def prevention(
     quarters: int = 40,
     seed: int = 7,
     prior: bool = False,
+    jobs: int = 1,
     on_progress: OnProgress = silent,
 ) -> Prevention:
     """What takes away the trouble that a scenario brings to a company: a tie less, a part of the shock less, a policy.
@@ -157,7 +159,8 @@ def prevention(
 
     company_id = world.resolve(company)
     plan = load_scenario(scenario, world)
-    seen = _look(world, plan, company_id, paths, quarters, seed, prior)
+    look = _Look(world, company_id, paths, quarters, seed, prior)
+    _, seen = look((0, plan.to_dict()))
     cause = _first_cause(seen)
     variants = [
         *_without_ties(world, plan, company_id, str(cause["tie_id"])),
@@ -165,9 +168,9 @@ def prevention(
         *_with_policies(world, plan, policies),
     ]
     rows = []
-    for number, (kind, what, meaning, table) in enumerate(variants):
-        on_progress(number, len(variants), what)
-        other = _look(world, load_scenario(table, world), company_id, paths, quarters, seed, prior)
+    on_progress(0, len(variants), "variants")
+    others = _look_at(look, [table for *_, table in variants], jobs, on_progress, [what for _, what, *_ in variants])
+    for (kind, what, meaning, _), other in zip(variants, others, strict=True):
         prevented, se = _paired(seen.trouble, other.trouble)
         rows.append(
             {
@@ -179,7 +182,6 @@ def prevention(
                 "prevented_se": se,
             }
         )
-    on_progress(len(variants), len(variants), "done")
     columns = ["kind", "what", "meaning", "trouble", "prevented", "prevented_se"]
     found = pd.DataFrame(rows, columns=columns)
     share, error = _share(seen.trouble)
@@ -187,13 +189,45 @@ def prevention(
     return Prevention(company_id, plan.name, paths, share, error, ordered)
 
 
-def _look(world: World, plan: Scenario, company_id: str, paths: int, quarters: int, seed: int, prior: bool) -> _Seen:
-    from penstock.engine.model import prepare, simulate_paths
+@dataclass(frozen=True)
+class _Look:
+    """Simulates one scenario, told by its tables, and looks at a company; travels once to each process."""
 
-    model = prepare(world, plan, quarters=quarters, seed=seed, prior=prior)
-    if company_id not in model.firms:
-        raise UsageError(f"company: found {company_id!r}; expected a company with a balance sheet that is simulated")
-    events = simulate_paths(model, 0, paths).events
+    world: World
+    company_id: str
+    paths: int
+    quarters: int
+    seed: int
+    prior: bool
+
+    def __call__(self, task: tuple[int, dict[str, Any]]) -> tuple[int, _Seen]:
+        from penstock.engine.model import prepare, simulate_paths
+        from penstock.scenarios import load_scenario
+
+        number, tables = task
+        plan = load_scenario(tables, self.world)
+        model = prepare(self.world, plan, quarters=self.quarters, seed=self.seed, prior=self.prior)
+        if self.company_id not in model.firms:
+            raise UsageError(
+                f"company: found {self.company_id!r}; expected a company with a balance sheet that is simulated"
+            )
+        return number, _seen_of(simulate_paths(model, 0, self.paths).events, self.company_id, self.paths)
+
+
+def _look_at(
+    look: _Look, tables: Sequence[dict[str, Any]], jobs: int, on_progress: OnProgress, names: Sequence[str]
+) -> list[_Seen]:
+    """What each scenario shows, in order."""
+    from penstock.engine.executors import executor_for
+
+    found: dict[int, _Seen] = {}
+    for number, seen in executor_for(jobs, len(tables)).map(look, list(enumerate(tables))):
+        found[number] = seen
+        on_progress(len(found), len(tables), names[number])
+    return [found[number] for number in range(len(tables))]
+
+
+def _seen_of(events: dict[str, Any], company_id: str, paths: int) -> _Seen:
     mine = events["company_id"] == company_id
     mask = {stage: _paths_with(events, mine & (events["stage"] == stage), paths) for stage in TROUBLE}
     where = np.flatnonzero(mine & np.isin(events["stage"].astype(str), TROUBLE))

@@ -101,7 +101,7 @@ def site(world: World, target: str | Path, *, seed: int = SEED, draws: int = DRA
     weather = inputs.weather
     hourly = pue(inputs.cooling, weather.dry_bulb_c, weather.wet_bulb_c, inputs.load_share)
     litres = water(inputs.cooling, weather.dry_bulb_c, weather.wet_bulb_c, inputs.load_share)
-    first, dates, sizes = _dates(inputs, seed, draws)
+    first, dates, sizes = draw_dates(inputs, seed, draws)
     blocks = _blocks(inputs, dates, sizes)
     milestones = _milestones(inputs, first, dates)
     capex = _capex(inputs, dates)
@@ -159,7 +159,7 @@ def site(world: World, target: str | Path, *, seed: int = SEED, draws: int = DRA
 # --- dates ----------------------------------------------------------------------------------------------
 
 
-def _dates(inputs: SiteInputs, seed: int, draws: int) -> tuple[FirstPower | None, Array, Array]:
+def draw_dates(inputs: SiteInputs, seed: int, draws: int) -> tuple[FirstPower | None, Array, Array]:
     """Days from the as-of date to power of each block still to come, (blocks, draws), and its MW, (blocks,)."""
     left = max(inputs.it_mw - inputs.it_mw_now, 0.0)
     if left <= 1e-9:
