@@ -6,6 +6,7 @@ A page under `docs/` asks for a table by a pair of comments:
     <!-- end -->
 
 What stands between them is replaced. `python tools/make_model_tables.py` writes every page,
+Two files of the package are written as well, from pages of validation and the model card, for the studio to show.
 `--check` changes nothing and ends with 1 where a page is out of date. The same files give the same bytes.
 """
 
@@ -308,6 +309,88 @@ TABLES: dict[str, Callable[..., str]] = {
 }
 
 
+# --- what the studio shows of these pages ------------------------------------------------------------------
+
+
+SCORES = SOURCE / "report" / "backtest_scores.json"
+VALIDATION = DOCS / "validation"
+AI_COLUMNS = ("in_50", "in_80", "in_95")
+TOTALS = ("margins", "series", *AI_COLUMNS, "width", "random_walk", "damped_trend", "arima")
+SERIES = ("name", "points", *AI_COLUMNS, "error", "width", "random_walk", "damped_trend", "arima")
+POINTS = ("series", "date", "unit", "observed", "median", "interval", "log_difference")
+FACTS = ("fact", "part", "accepted", "median", "low", "high", "share_in_band", "hit", "hit_without_ties", "fact_hit")
+
+
+def scores() -> str:
+    """Scores against history as the validation pages tell them, with date and commit of their rows of the log."""
+    page = (VALIDATION / "backtest-ai.md").read_text(encoding="utf-8")
+    start = re.search(r"# Backtest on the AI build-out from (\S+)", page)
+    if start is None:
+        raise ValueError("backtest-ai.md: found no heading; expected that of `penstock backtest ai --out`")
+    log = rows_of(VALIDATION / "score_log.csv")
+    ai = [row for row in log if row["reason"].startswith(f"backtest ai --from {start[1]}, fitted")][-1]
+    telecom = [row for row in log if "facts hit" in row["figures"] and "--prior" not in row["reason"]][-1]
+    wanted = re.findall(r"- Wanted: (.+)\. Found: (\S+(?: %)?), (held|missed)\.", page)
+    points = table_of(page, "Points", POINTS)
+    for point in points:
+        point["low"], point["high"] = (number(text) for text in str(point.pop("interval")).split(" to "))
+    told = {
+        "ai": {
+            "start": start[1],
+            "date": ai["date"],
+            "commit": ai["commit"],
+            "totals": table_of(page, "Result", TOTALS),
+            "wanted": [{"what": what, "found": found, "held": held == "held"} for what, found, held in wanted],
+            "series": table_of(page, "Series", SERIES),
+            "horizon": table_of(page, "By horizon", SERIES),
+            "points": points,
+        },
+        "telecom": {"date": telecom["date"], "commit": telecom["commit"], "parts": telecom_parts()},
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+
+
+def model_card() -> str:
+    """The model card, shipped with the package."""
+    return (DOCS / "model-card.md").read_text(encoding="utf-8")
+
+
+SHIPPED: dict[Path, Callable[[], str]] = {SCORES: scores, SOURCE / "report" / "model_card.md": model_card}
+
+
+def telecom_parts() -> list[dict[str, Any]]:
+    """A row a part of a fact, with what it measures."""
+    notes = {
+        (row["fact"], row["part"]): row["note"] for row in rows_of(SOURCE / "analysis/outcomes/telecom_1999/facts.csv")
+    }
+    out = []
+    for row in rows_of(VALIDATION / "telecom_score.csv"):
+        kept: dict[str, Any] = {name: row[name] for name in FACTS}
+        for name in ("median", "low", "high", "share_in_band"):
+            kept[name] = number(row[name])
+        for name in ("hit", "hit_without_ties", "fact_hit"):
+            kept[name] = row[name] == "True"
+        out.append({**kept, "note": notes[row["fact"], row["part"]]})
+    return out
+
+
+def table_of(page: str, heading: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the first table under a heading of a page, their cells by these names."""
+    part = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in part.splitlines() if line.startswith("| ")][2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [{name: number(text) for name, text in zip(names, row, strict=True)} for row in cells]
+
+
+def number(text: str) -> Any:
+    """A number where the text is one, a share where it is per cent, None where it is empty, else the text."""
+    bare = text.replace(",", "")
+    try:
+        return round(float(bare.removesuffix(" %")) / 100.0, 6) if bare.endswith(" %") else float(bare)
+    except ValueError:
+        return text or None
+
+
 # --- the pages ------------------------------------------------------------------------------------------
 
 
@@ -337,6 +420,9 @@ def out_of_date() -> list[Path]:
         text = path.read_text(encoding="utf-8")
         if filled(text, str(path.relative_to(ROOT))) != text:
             found.append(path)
+    for path, make in SHIPPED.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != make():
+            found.append(path)
     return found
 
 
@@ -350,7 +436,9 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{path.relative_to(ROOT)}: out of date; run python tools/make_model_tables.py", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
-        path.write_text(filled(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))), encoding="utf-8")
+        name = str(path.relative_to(ROOT))
+        text = SHIPPED[path]() if path in SHIPPED else filled(path.read_text(encoding="utf-8"), name)
+        path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))
     return 0
 

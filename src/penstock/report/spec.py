@@ -44,7 +44,7 @@ class Figure:
 
     id: str
     kind: str
-    """fan, panels, heat, whiskers, bars or sankey"""
+    """how it is drawn: a key of `charts/kinds.js`"""
     title: str
     unit: str
     columns: tuple[Column, ...]

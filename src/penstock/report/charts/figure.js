@@ -124,10 +124,14 @@ export class FigureView {
 
   update() {
     const text = finding(this.figure, this.choice);
-    this.caption.textContent = text;
+    // a page may write the sentence and the table its own way
+    if (this.page.tell) this.page.tell(text);
+    else this.caption.textContent = text;
     this.box.setAttribute("aria-label", `${this.figure.title}. ${text}`);
     if (this.unit) this.unit.textContent = unitOf(this.figure, this.choice);
-    this.wrap.replaceChildren(tableElement(this.figure, this.choice));
+    const table = tableElement(this.figure, this.choice);
+    if (this.page.dress) this.page.dress(table);
+    this.wrap.replaceChildren(table);
     this.draw();
   }
 

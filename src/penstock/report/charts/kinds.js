@@ -6,12 +6,14 @@ import { curveHeight, curveOption } from "./curve.js";
 import { fanHeight, fanOption, panelsHeight, panelsOption } from "./fan.js";
 import { heatHeight, heatOption } from "./heat.js";
 import { drawReturns, sankeyHeight, sankeyOption } from "./sankey.js";
+import { waterfallHeight, waterfallOption } from "./waterfall.js";
 import { whiskersHeight, whiskersOption } from "./whiskers.js";
 
 export const KINDS = {
   fan: { height: fanHeight, option: fanOption },
   panels: { height: panelsHeight, option: panelsOption },
   heat: { height: heatHeight, option: heatOption },
+  waterfall: { height: waterfallHeight, option: waterfallOption },
   whiskers: { height: whiskersHeight, option: whiskersOption },
   bars: { height: barsHeight, option: barsOption },
   cascade: { height: cascadeHeight, option: cascadeOption },

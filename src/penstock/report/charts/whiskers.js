@@ -42,7 +42,7 @@ export function whiskersOption(view) {
   const level = figure.options.level || "90%";
   const names = rows.map((row) => nameOf(row, category));
   const broken = breaks(width, figure);
-  const longest = Math.max(0, ...names.map((name) => name.length)) * 7.2 + 14;
+  const longest = Math.max(0, ...names.map((name) => name.length)) * 7.6 + 22;
   const left = broken
     ? narrowLeft(width)
     : Math.min(Math.round(width * 0.42), figure.options.label_width || 260, Math.max(70, longest));
