@@ -19,7 +19,7 @@ from penstock.studio import world_pages
 from penstock.studio.answers import STATUS_OF_EXIT, answer
 from penstock.studio.guard import Guard
 from penstock.studio.place import Place
-from penstock.studio.requests import Edits, JobRequest, JobTold, Refusal
+from penstock.studio.requests import MOST_PATHS, Edits, JobRequest, JobTold, Refusal
 from penstock.studio.routes_sites import add_site_routes
 from penstock.studio.uploads import keep_upload
 from penstock.studio.workers import DONE, ENDED, Job, Workshop
@@ -107,6 +107,7 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
             "ties": len(world.active_contracts()),
             "sources": len(world.table("sources")),
             "runs": len(list_runs(place.runs)),
+            "engine": workshop.engine(),
             "notice": world_notice(world),
         }
 
@@ -149,6 +150,16 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     def evidence() -> dict[str, Any]:
         """Grades by table, bindings of ties, vintages, sources, parameters."""
         return dict(world_pages.evidence(place.load_world()))
+
+    @api.get("/api/world/scores", tags=["world"])
+    def scores() -> dict[str, Any]:
+        """How the model scores against history: back-tests on the AI build-out and on telecom, with date and commit."""
+        return dict(world_pages.scores(place.load_world()))
+
+    @api.get("/api/world/grid-queue", tags=["world"], response_model=dict[str, Any])
+    async def grid_queue() -> Response:
+        """Megawatts of named sites that wait for a grid connection, by year, over draws of its date."""
+        return await answer(workshop, "", "grid_queue", {})
 
     @api.get("/api/world/facts", tags=["world"], response_model=dict[str, Any])
     async def facts() -> Response:
@@ -235,6 +246,23 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
         """One path told: events with causes, postings, losers."""
         arguments = {"run": run, "scenario": scenario, "path": path}
         return await answer(workshop, f"{finished(run)}|{scenario}|{path}", "cascade", arguments)
+
+    @api.get("/api/runs/{run}/lost", tags=["runs"], response_model=dict[str, Any])
+    async def lost(run: RunPath, scenario: Annotated[str, Query(max_length=80)] = "") -> Response:
+        """Tokens lost by cause, year by year, as a figure: from what chips could serve down to what is served."""
+        arguments = {"run": run, "scenario": scenario}
+        return await answer(workshop, f"{finished(run)}|{scenario}", "tokens_lost", arguments)
+
+    @api.get("/api/runs/{run}/help/{company}", tags=["runs"], response_model=dict[str, Any])
+    async def help_needed(
+        run: RunPath,
+        company: ThingPath,
+        path: Annotated[int, Query(ge=0, le=MOST_PATHS)],
+        scenario: Annotated[str, Query(max_length=80)] = "",
+    ) -> Response:
+        """The smallest grant of cash that keeps a company from its default on a path."""
+        arguments = {"run": run, "company": company, "path": path, "scenario": scenario}
+        return await answer(workshop, f"{finished(run)}|{company}|{path}|{scenario}", "help", arguments)
 
     @api.get("/api/runs/{run}/companies/{company}", tags=["runs"], response_model=dict[str, Any])
     async def company(run: RunPath, company: ThingPath) -> Response:

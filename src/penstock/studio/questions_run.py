@@ -180,6 +180,44 @@ def _picked(run: Run, scenario: str, asked: str) -> str:
     return str(order[0])
 
 
+def help_needed(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """The smallest grant of cash that keeps a company from its default on a path."""
+    from penstock.analysis.smallest_help import smallest_help
+    from penstock.report.notice import notice_of_run
+
+    run, data = run_data(place, arguments["run"])
+    scenario = arguments.get("scenario") or run.scenarios[0]
+    if scenario not in run.scenarios:
+        raise UsageError(f"scenario: found {scenario[:60]!r}; expected one of {', '.join(run.scenarios)}")
+    found = smallest_help(run, arguments["path"], arguments["company"], scenario)
+    names = {unit: _short(data.name_of(unit)) for unit in (found.company_id, *found.spared, *found.instead)}
+    return json_value({**found.to_dict(), "names": names, "notice": notice_of_run(run)})
+
+
+LOST_PATHS = 128
+"""Paths that are simulated again to see where tokens are lost: one block of the engine, some three seconds."""
+
+
+def lost_by_cause(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """Tokens lost by cause in a scenario of a run, as a figure; kept, because its paths are simulated again."""
+    from penstock.analysis.tokens_lost import tokens_lost
+    from penstock.report.figures_lost import lost_figure
+    from penstock.report.notice import notice_of_run
+    from penstock.studio.kept import kept
+
+    run = place.open_run(arguments["run"])
+    scenario = arguments.get("scenario") or run.scenarios[0]
+    if scenario not in run.scenarios:
+        raise UsageError(f"scenario: found {scenario[:60]!r}; expected one of {', '.join(run.scenarios)}")
+
+    def make() -> Any:
+        found = tokens_lost(run, scenario, paths=LOST_PATHS, on_progress=tell)
+        figure = lost_figure(found, f"runs/{arguments['run']}")
+        return json_value({"figure": figure.to_json() | {"note": figure.note}, "notice": notice_of_run(run)})
+
+    return kept(place, "lost", [run.id, scenario, LOST_PATHS], make)
+
+
 def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """What a run says of one company: how often it defaults or needs a rescue, and its bands."""
     from penstock.report.numbers import probability_text, wilson_interval

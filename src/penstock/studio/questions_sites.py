@@ -49,6 +49,14 @@ def campus_power(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     return json_value(found.to_dict() | {"notice": world_notice(world)})
 
 
+def queue(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """Who waits for the grid: megawatts by site, region and year."""
+    from penstock.analysis.grid_queue import grid_queue
+
+    world = place.load_world()
+    return json_value(grid_queue(world).to_dict() | {"notice": world_notice(world)})
+
+
 def _site_of(world: World, text: str) -> str:
     """The id of a site. What the command line would read as a file has no meaning here."""
     return str(world.resolve(text, ("site",)))

@@ -72,6 +72,7 @@ def serve(place: Place, port: int, *, browser: bool, say: Callable[[str], None])
     address = f"http://{HOST}:{port}/#token={token}"
     workshop = Workshop(place)
     app = build_app(workshop, token=token, port=port)
+    workshop.compile()
     # the first page waits for the world: read it while the browser starts
     threading.Thread(target=_warm, args=(place,), daemon=True).start()
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on")

@@ -22,6 +22,17 @@ WEAK_SHARE = 0.5
 ALONE_PATH_QUARTERS = 40_000
 """Up to so many one process is as quick as several, which have to start first (measured on two cores)."""
 
+YEARS_OF_QUARTERS = 40
+"""Quarters that the studies of one company simulate."""
+VARIANTS = 16
+"""About as many variants of a scenario are tried as prevention."""
+
+
+def jobs_for(path_quarters: int) -> int:
+    """Processes for so much work: one where starting others would cost more than they save."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if path_quarters <= ALONE_PATH_QUARTERS else cores
+
 
 def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Surfaces of a preset, made once for a world and kept in the workspace."""
@@ -52,8 +63,7 @@ def _surfaces(place: Place, base: Any, arguments: dict[str, Any], tell: Tell) ->
     tasks = [(number, tuple(float(v) for v in row)) for number, row in enumerate(values)]
     found: list[Any] = [None] * len(tasks)
     tell(0, len(tasks), "small ensembles")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = 1 if len(tasks) * SURROGATE_PATHS * len(names) <= ALONE_PATH_QUARTERS else cores
+    jobs = jobs_for(len(tasks) * SURROGATE_PATHS * len(names))
     results = executor_for(jobs, len(tasks)).map(point, tasks)
     for done, (number, result) in enumerate(results, start=1):
         found[number] = result
@@ -95,7 +105,13 @@ def _shocks(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     world = place.load_world()
     names = [name for name in library() if _fits(world, name)]
     found = breaking(
-        world, arguments["company"], names, paths=arguments["paths"], seed=arguments["seed"], on_progress=tell
+        world,
+        arguments["company"],
+        names,
+        paths=arguments["paths"],
+        seed=arguments["seed"],
+        jobs=jobs_for(len(names) * arguments["paths"] * YEARS_OF_QUARTERS),
+        on_progress=tell,
     )
     answer = found.to_dict()
     weak = _weak_grade(world, found.company_id)
@@ -128,6 +144,7 @@ def _preventions(place: Place, plan: Any, arguments: dict[str, Any], tell: Tell)
         plan,
         paths=arguments["paths"],
         seed=arguments["seed"],
+        jobs=jobs_for(VARIANTS * arguments["paths"] * YEARS_OF_QUARTERS),
         on_progress=tell,
     )
     answer = found.to_dict()

@@ -20,6 +20,7 @@ from typing import Any
 
 from penstock.engine.executors import follow_parent, worker_environment
 from penstock.errors import PenstockError
+from penstock.studio.engine_ready import mark_of
 from penstock.studio.place import Place
 
 IDLE_S = 180.0
@@ -27,9 +28,16 @@ LOOK_S = 0.05
 END_S = 0.3
 """How long a process that was told to end may take before it is killed."""
 
-SUBJECTS = ("world", "runs", "power")
-"""Lanes of questions. A process is started when its lane is first asked."""
-RUN_QUESTIONS = ("summary", "cascade", "company", "compare", "card", "partial")
+SUBJECTS = {"world": 1, "runs": 1, "paths": 1, "power": 2}
+"""Subjects of questions, and how many processes at most answer them. One is started when all others are at work."""
+RUN_QUESTIONS = ("summary", "company", "compare", "card", "partial")
+PATH_QUESTIONS = ("cascade", "tokens_lost", "help")
+"""Questions that simulate paths again, which takes seconds."""
+
+COMPILE = "compile"
+"""The task that compiles the engine; all others that need it wait for it, rather than compile the same beside it."""
+ENGINE_FREE = ("world", "circularity", "opening", "site", "site_power", "token_choices", "grid_queue")
+"""Questions that the engine is not needed for."""
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
@@ -100,23 +108,31 @@ class Job:
 class Lane:
     """One worker process and the thread that looks after it."""
 
-    def __init__(self, place: Place, name: str) -> None:
+    def __init__(self, place: Place, name: str, ready: threading.Event) -> None:
         self._place = place
         self._name = name
+        self._ready = ready
         self._queue: queue.Queue[Job | None] = queue.Queue()
         self._process: Any = None
         self._connection: Any = None
+        self._load = 0
+        self._count = threading.Lock()
         self._thread = threading.Thread(target=self._look_after, name=name, daemon=True)
         self._thread.start()
 
     def put(self, job: Job) -> None:
         """Let a job wait for its turn."""
+        self._add(1)
         self._queue.put(job)
 
+    def _add(self, change: int) -> None:
+        with self._count:
+            self._load += change
+
     @property
-    def waiting(self) -> int:
-        """Jobs that wait."""
-        return self._queue.qsize()
+    def load(self) -> int:
+        """Jobs that wait or are at work."""
+        return self._load
 
     @property
     def pid(self) -> int | None:
@@ -138,13 +154,19 @@ class Lane:
                 continue
             if job is None:
                 return
-            if job.cancelling.is_set():
-                job.end(CANCELLED)
-                continue
-            self._work(job)
+            try:
+                if job.cancelling.is_set():
+                    job.end(CANCELLED)
+                else:
+                    self._work(job)
+            finally:
+                self._add(-1)
 
     def _work(self, job: Job) -> None:
         job.state, job.started = RUNNING, time.time()
+        if not self._wait_for_engine(job):
+            job.end(CANCELLED)
+            return
         try:
             self._start()
             self._connection.send((job.task, job.arguments))
@@ -170,6 +192,17 @@ class Lane:
             job.error = "worker: found its process ended before the work was done, often for lack of memory"
             job.exit_code = 5
             job.end(CANCELLED if job.cancelling.is_set() else FAILED)
+
+    def _wait_for_engine(self, job: Job) -> bool:
+        """False where the job was cancelled meanwhile."""
+        if job.task == COMPILE or job.task in ENGINE_FREE:
+            return True
+        while not self._ready.wait(LOOK_S):
+            job.note = "the engine is being compiled, once after an installation or a change"
+            if job.cancelling.is_set():
+                return False
+        job.note = ""
+        return True
 
     def _start(self) -> None:
         if self._process is not None and self._process.is_alive():
@@ -218,10 +251,12 @@ def _serve(connection: Any, place: Place) -> None:
 
 
 def subject_of(task: str, arguments: dict[str, Any]) -> str:
-    """The lane of a question. Runs are read and paths simulated again in one, plans of power solved in another, so
-    that neither holds up what a page asks of the world."""
+    """The subject of a question. Runs are read in one process, paths simulated again in another, plans of power solved
+    in two more, so that none holds up what a page asks of the world or of a run."""
     if task in RUN_QUESTIONS:
         return "runs"
+    if task in PATH_QUESTIONS:
+        return "paths"
     if task == "site_power" or (task == "token" and arguments.get("power") == "plan"):
         return "power"
     return "world"
@@ -232,13 +267,39 @@ class Workshop:
 
     def __init__(self, place: Place, lanes: int = 2, keep: int = 200) -> None:
         self.place = place
-        self._questions = {subject: Lane(place, f"penstock-{subject}") for subject in SUBJECTS}
-        self._lanes = [Lane(place, f"penstock-jobs-{number}") for number in range(lanes)]
+        self._ready = threading.Event()
+        self._ready.set()
+        self._compiling: Job | None = None
+        self._questions = {
+            subject: [Lane(place, f"penstock-{subject}-{number}", self._ready) for number in range(most)]
+            for subject, most in SUBJECTS.items()
+        }
+        self._lanes = [Lane(place, f"penstock-jobs-{number}", self._ready) for number in range(lanes)]
         self._jobs: dict[str, Job] = {}
-        self._busy: dict[str, Lane] = {}
         self._asked: dict[str, Job] = {}
         self._keep = keep
         self._lock = threading.Lock()
+
+    def compile(self) -> None:
+        """Compile the engine in the background where that was not done yet; the process goes on with the first job."""
+        if mark_of(self.place).exists():
+            return
+        self._ready.clear()
+        self._compiling = job = Job(COMPILE, {}, "Compile the engine")
+        self._lanes[0].put(job)
+
+        def done() -> None:
+            job.finished.wait()
+            self._ready.set()
+
+        threading.Thread(target=done, daemon=True).start()
+
+    def engine(self) -> dict[str, Any]:
+        """Whether the engine is ready; else how many kernels are compiled and how long it takes by now."""
+        job = self._compiling
+        if job is None or job.finished.is_set():
+            return {"ready": True, "kernels": job.done if job else 0, "elapsed_s": 0.0}
+        return {"ready": False, "kernels": job.done, "elapsed_s": job.told()["elapsed_s"]}
 
     def submit(self, task: str, arguments: dict[str, Any], title: str) -> Job:
         """Start a long job, or let it wait for a free lane."""
@@ -247,17 +308,10 @@ class Workshop:
             self._jobs[job.id] = job
             for old in [j for j in self._jobs.values() if j.state in ENDED][: max(0, len(self._jobs) - self._keep)]:
                 del self._jobs[old.id]
-            lane = min(self._lanes, key=self._load)
-            self._busy[job.id] = lane
-        lane.put(job)
+            # the lane that compiles is the first to be ready
+            lanes = self._lanes if self._ready.is_set() else self._lanes[:1]
+            min(lanes, key=lambda lane: lane.load).put(job)
         return job
-
-    def _load(self, lane: Lane) -> int:
-        return sum(1 for name, busy in self._busy.items() if busy is lane and not self._ended(name))
-
-    def _ended(self, name: str) -> bool:
-        job = self._jobs.get(name)
-        return job is None or job.state in ENDED
 
     def job(self, name: str) -> Job | None:
         """A job by its id."""
@@ -277,7 +331,8 @@ class Workshop:
             known = self._asked.pop(key, None)
             if known is None or known.state in (FAILED, CANCELLED):
                 known = Job(task, arguments, task)
-                self._questions[subject_of(task, arguments)].put(known)
+                # the first that is free has what it read before; another is started only where all are at work
+                min(self._questions[subject_of(task, arguments)], key=lambda lane: lane.load).put(known)
             self._asked[key] = known
             while len(self._asked) > self._keep:
                 self._asked.pop(next(iter(self._asked)))
@@ -285,15 +340,18 @@ class Workshop:
 
     def processes(self) -> list[int]:
         """Ids of the worker processes that run."""
-        return [pid for lane in (*self._questions.values(), *self._lanes) if (pid := lane.pid) is not None]
+        return [pid for lane in self._all_lanes() if (pid := lane.pid) is not None]
+
+    def _all_lanes(self) -> list[Lane]:
+        return [lane for lanes in (*self._questions.values(), self._lanes) for lane in lanes]
 
     def close(self) -> None:
         """Stop all work."""
         for job in self._jobs.values():
             job.cancelling.set()
-        for job in self._asked.values():
+        for job in [*self._asked.values(), *([self._compiling] if self._compiling else [])]:
             job.cancelling.set()
-        for lane in (*self._questions.values(), *self._lanes):
+        for lane in self._all_lanes():
             lane.close()
 
 

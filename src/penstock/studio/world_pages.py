@@ -179,6 +179,23 @@ def evidence(world: World) -> Any:
     )
 
 
+def scores(world: World) -> Any:
+    """Scores against history, as they were committed: back-tests on the AI build-out and on telecom."""
+    from penstock.report.figures_scores import backtest_scores, model_card, sentence, simulated_over_observed
+
+    figure = simulated_over_observed()
+    drawn = figure.to_json() | {"note": figure.note}
+    return json_value(
+        {
+            **backtest_scores(),
+            "sentence": sentence(),
+            "figure": drawn,
+            "card": model_card(),
+            "notice": world_notice(world),
+        }
+    )
+
+
 def _counts(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
     return [{column: str(value), "rows": int(rows)} for value, rows in table[column].value_counts().items()]
 

@@ -54,3 +54,22 @@ export const tieWords = (text: string, names: Record<string, string>): string =>
   text.replace(/\b(?:[a-z_]+:)?([a-z_]+):([a-z0-9_]+)>([a-z0-9_]+)(?::[a-z_]+)?\b/g, (_, kind, from, to) => `${spaced(kind)} of ${names[from] ?? spaced(from)} and ${names[to] ?? spaced(to)}`);
 
 export const isNumber = (text: string): boolean => /^[\u2212$<+-]*(USD |EUR |[A-Z]{3} )?[\u2212$]?\d/.test(text) && !/^\d{4}(-\d\d|Q\d)/.test(text);
+
+// The numbers of a sentence, each with its unit, apart from the words between. Years, quarters, names with digits in them
+// and "9 of 10", which tells what a range holds, are words.
+const NUMBER = /(?<![\w.$\u2013-])[\u2212+]?\$?\d[\d,]*(?:\.\d+)?(?:e[\u2212-]\d+)?(?:\u2013\$?\d[\d,]*(?:\.\d+)?)?(?:%|(?:bn|tn|m)\b)?(?: of \d[\d,]*\b| in 100\b)?(?: (?:GW|MW|TWh|quadrillion|million|companies)\b)?(?![\w%])/g;
+const WORD = /^(?:(?:19|20)\d\d|9 of 10|5|95)$/;
+
+export function numbersIn(text: string): { text: string; number: boolean }[] {
+  const parts: { text: string; number: boolean }[] = [];
+  let end = 0;
+  for (const found of text.matchAll(NUMBER)) {
+    const number = found[0].replace(/,$/, "");
+    if (WORD.test(number)) continue;
+    if (found.index > end) parts.push({ text: text.slice(end, found.index), number: false });
+    parts.push({ text: number, number: true });
+    end = found.index + number.length;
+  }
+  if (end < text.length) parts.push({ text: text.slice(end), number: false });
+  return parts;
+}
