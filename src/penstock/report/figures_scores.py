@@ -48,7 +48,7 @@ def simulated_over_observed() -> Figure:
             ends = [100.0 * (float(point[key]) / observed - 1.0) for key in ("low", "median", "high")]
             rows.append([name, point["date"], *ends, observed, point["median"], point["low"], point["high"]])
         findings[name] = (
-            f"{name.replace('_', ' ')}: {inside} of {len(mine)} observed points lie in the interval of 8 of 10 paths."
+            f"{label_of(name)}: {inside} of {len(mine)} observed points lie in the interval of 8 of 10 paths."
         )
     unit = "% that the simulated value lies above (+) or below (−) what was observed"
     return Figure(
@@ -69,13 +69,21 @@ def simulated_over_observed() -> Figure:
         ),
         rows=rows,
         findings=findings,
-        facets=(Facet("series", "Series", tuple((name, name.replace("_", " ")) for name in series)),),
+        facets=(Facet("series", "Series", tuple((name, label_of(name)) for name in series)),),
         options={"category": "date", "low": "low", "value": "error", "high": "high", "zero": True, "level": "8 of 10"},
         python=(
             'from penstock.report.figures_scores import backtest_scores\n\nprint(backtest_scores()["ai"]["points"])\n'
         ),
         note=NOTE,
     )
+
+
+def label_of(name: str) -> str:
+    """`capex_usd_bn alphabet` as `alphabet: capex, $bn`."""
+    series, _, entity = name.partition(" ")
+    unit = ", $bn" if "usd_bn" in series else ""
+    words = series.replace("_usd_bn", "").replace("_", " ").strip()
+    return f"{entity.replace('_', ' ')}: {words}{unit}" if entity else f"{words}{unit}"
 
 
 def sentence() -> str:

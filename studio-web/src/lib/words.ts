@@ -20,7 +20,7 @@ export function money(usdBn: number | null | undefined, digits = 3): string {
   if (usdBn === null || usdBn === undefined || !Number.isFinite(usdBn)) return NOT_AVAILABLE;
   if (usdBn === 0) return "$0";
   const size = Math.abs(usdBn);
-  const [factor, unit] = size >= 999.5 ? [1e-3, "tn"] : size >= 0.9995 || size === 0 ? [1, "bn"] : [1e3, "m"];
+  const [factor, unit] = size >= 999.5 ? [1e-3, "tn"] : size >= 0.9995 || size === 0 ? [1, "bn"] : size >= 0.0009995 ? [1e3, "m"] : [1e6, "k"];
   return `${usdBn < 0 ? "\u2212" : ""}$${plain(size * factor, digits)}${unit}`;
 }
 
@@ -47,7 +47,8 @@ export function csv(rows: Record<string, unknown>[], columns: string[]): string 
 }
 
 // Sentences of the command line name the unit after the number.
-export const inDollars = (text: string): string => text.replace(/(\d[\d.,]*) usd_bn/g, "$$$1bn");
+export const inDollars = (text: string): string =>
+  text.replace(/(\d[\d.,]*) usd_bn/g, "$$$1bn").replace(/\((\d[\d.,]*) to (\d[\d.,]*)\)/g, "($$$1bn to $$$2bn)");
 
 // `kind:payer>payee`, as the ledger names what no contract stands behind, in words.
 export const tieWords = (text: string, names: Record<string, string>): string =>
@@ -57,15 +58,16 @@ export const isNumber = (text: string): boolean => /^[\u2212$<+-]*(USD |EUR |[A-
 
 // The numbers of a sentence, each with its unit, apart from the words between. Years, quarters, names with digits in them
 // and "9 of 10", which tells what a range holds, are words.
-const NUMBER = /(?<![\w.$\u2013-])[\u2212+]?\$?\d[\d,]*(?:\.\d+)?(?:e[\u2212-]\d+)?(?:\u2013\$?\d[\d,]*(?:\.\d+)?)?(?:%|(?:bn|tn|m)\b)?(?: of \d[\d,]*\b| in 100\b)?(?: (?:GW|MW|TWh|quadrillion|million|companies)\b)?(?![\w%])/g;
-const WORD = /^(?:(?:19|20)\d\d|9 of 10|5|95)$/;
+const NUMBER = /(?<![\w.$\u2013-])[\u2212+]?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212-]\d+)?(?:\u2013\$?\d+(?:,\d{3})*(?:\.\d+)?)?(?:%|(?:bn|tn|m)\b)?(?: of \d+(?:,\d{3})*\b| in 100\b)?(?: (?:GW|MW|TWh|quadrillion|million|companies)\b)?(?![\w%])/g;
+const WORD = /^(?:(?:19|20)\d\d(?:\u2013(?:19|20)\d\d)?|[89] of 10)$/;
 
 export function numbersIn(text: string): { text: string; number: boolean }[] {
   const parts: { text: string; number: boolean }[] = [];
   let end = 0;
   for (const found of text.matchAll(NUMBER)) {
-    const number = found[0].replace(/,$/, "");
-    if (WORD.test(number)) continue;
+    const number = found[0];
+    // "(90%)" at the end of a range tells what it holds
+    if (WORD.test(number) || (number === "90%" && text[found.index + 3] === ")")) continue;
     if (found.index > end) parts.push({ text: text.slice(end, found.index), number: false });
     parts.push({ text: number, number: true });
     end = found.index + number.length;

@@ -115,6 +115,8 @@ export function whiskersOption(view) {
         data: rows.map((row, index) => ({
           value: [row[value] === null ? NaN : row[value], index],
           symbol: layer ? (LAYER_SHAPES[row[layer]] || "circle").replace("emptyCircle", "circle") : "circle",
+          // a pin stands on its point: move its head there
+          symbolOffset: layer && LAYER_SHAPES[row[layer]] === "pin" ? [0, "45%"] : [0, 0],
           itemStyle: { color: colourOf(row), borderColor: colours.ink, borderWidth: 1 },
         })),
         symbolSize: 10,
