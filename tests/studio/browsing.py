@@ -32,6 +32,7 @@ WAITING = (
     "being prepared",
     "Following it",
     "Looking for loops",
+    "being compiled",
 )
 LOOK = """document.querySelector('h1') && !document.documentElement.hasAttribute('data-waiting')
   ? document.body.innerText : ''"""

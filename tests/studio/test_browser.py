@@ -247,6 +247,55 @@ def test_every_number_of_a_table_opens_its_card_by_keyboard_too(tab: Opened, sma
     assert tab.problems == []
 
 
+def test_every_number_of_a_sentence_opens_its_own_card_by_keyboard_too(tab: Opened, small_run: str) -> None:
+    page = tab.go("home", small_run)
+    told = page.locator("p.answer [role=button]")
+    assert told.count() > 3
+    assert page.locator("p.answer [role=button][tabindex='0']").count() == 1, "one stop of Tab a sentence"
+    told.first.focus()
+    page.keyboard.press("ArrowRight")
+    number = page.evaluate("document.activeElement.textContent")
+    assert number == told.nth(1).inner_text() != told.first.inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"dialog:has-text('{small_run}')")
+    assert page.locator("dialog .big").inner_text() == number
+    assert not any(text[:2] == "20" and len(text) == 4 for text in told.all_inner_texts()), "a year is no number"
+
+
+def test_what_is_lost_who_waits_and_how_it_scores_are_shown(tab: Opened, small_run: str) -> None:
+    page = tab.go("bottlenecks", small_run)
+    lost = page.locator("[data-figure='tokens-lost']")
+    assert "quadrillion tokens are served" in lost.locator("figcaption").inner_text()
+    lost.get_by_role("button", name="Show table").click()
+    assert lost.locator("tbody tr").count() == 10
+    lost.locator("td button").first.click()
+    page.wait_for_selector(f"dialog:has-text('{small_run}')")
+    page = tab.go("map")
+    page.locator("svg circle[role=button]").first.focus()
+    page.keyboard.press("Enter")
+    text = page.locator("dialog").inner_text()
+    assert "waits for the grid" in text and "penstock site" in text and "MW" in text
+    page = tab.go("evidence?card=open", small_run)
+    text = tab.text()
+    assert "80% intervals cover 65% to 95%" in text
+    assert "Not for" in text, "the model card is read there"
+    page.get_by_role("button", name="alphabet: capex, $bn", exact=True).click()
+    assert "alphabet: capex" in page.locator("[data-figure='backtest-points'] figcaption").inner_text()
+    assert tab.problems == []
+
+
+def test_the_smallest_help_is_told_for_a_default(tab: Opened, small_run: str) -> None:
+    page = tab.go("cascade?scenario=lab_cannot_pay", small_run)
+    mark = page.locator("svg g[role=button][aria-label*=', default in 202']:not([aria-label*='2026Q1'])").first
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("aside h3:has-text('Smallest help')")
+    tab.settle()
+    text = page.locator("aside").inner_text()
+    assert "keeps it from its default" in text or "No grant up to" in text
+    assert tab.problems == []
+
+
 def test_a_tie_is_taken_out_and_the_run_made_again_from_its_card(tab: Opened, small_run: str) -> None:
     page = tab.go("flows?flow=ai,platform", small_run)
     page.get_by_role("button", name="d_co_orcl_openai").first.click()

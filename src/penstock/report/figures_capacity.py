@@ -143,8 +143,8 @@ def _sentence(world: World, unit: Unit, held: pd.DataFrame, rows: list[list[obje
     ends = [str(companies[largest[end]]).split(" (", 1)[0] for end in ("provider_id", "receiver_id")]
     return (
         f"{len(held)} contracts name {plain(total)} {unit.words}, {percent(firm / total)} of it firm. Most, "
-        f"{plain(float(str(first[4])))} {unit.digits}, goes from {first[0]} to {first[1]}; the largest contract is that of {ends[0]} "
-        f"with {ends[1]}, {plain(float(largest['amount']))} {unit.digits}."
+        f"{plain(float(str(first[4])))} {unit.digits}, goes from {first[0]} to {first[1]}; the largest contract "
+        f"is that of {ends[0]} with {ends[1]}, {plain(float(largest['amount']))} {unit.digits}."
     )
 
 
