@@ -273,6 +273,7 @@ def test_what_is_lost_who_waits_and_how_it_scores_are_shown(tab: Opened, small_r
     page = tab.go("map")
     page.locator("svg circle[role=button]").first.focus()
     page.keyboard.press("Enter")
+    page.wait_for_selector("dialog dl.facts")
     text = page.locator("dialog").inner_text()
     assert "waits for the grid" in text and "penstock site" in text and "MW" in text
     page = tab.go("evidence?card=open", small_run)

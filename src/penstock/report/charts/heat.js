@@ -73,7 +73,8 @@ export function heatOption(view) {
       itemHeight: Math.min(180, width - grid.left - 120),
       text: [percent(top), "0%"],
       textStyle: text,
-      inRange: { color: LOSS_RAMP },
+      // on a dark ground the largest is the brightest
+      inRange: { color: colours.dark ? [...LOSS_RAMP].reverse() : LOSS_RAMP },
     },
     tooltip: {
       ...tooltipBase(colours),
@@ -91,7 +92,7 @@ export function heatOption(view) {
           .map((row) => [periods.indexOf(row[x]), names.indexOf(row[y]), row[value]])
           .map((cell) => ({
             value: cell,
-            label: { color: cell[2] > 0.68 * top ? "#FFFFFF" : "#1C2430" },
+            label: { color: (colours.dark ? cell[2] < 0.4 * top : cell[2] > 0.68 * top) ? "#FFFFFF" : "#1C2430" },
           })),
         label: {
           show: Boolean(write),
