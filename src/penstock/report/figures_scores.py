@@ -21,7 +21,7 @@ NOTE = (
 
 
 @cache
-def backtest_scores() -> dict[str, Any]:
+def scores_against_history() -> dict[str, Any]:
     """The scores: `ai` with totals, wanted, series, horizon, points; `telecom` with parts of facts; date and commit."""
     loaded: dict[str, Any] = json.loads(SCORES.read_text(encoding="utf-8"))
     return loaded
@@ -35,7 +35,7 @@ def model_card() -> str:
 
 def simulated_over_observed() -> Figure:
     """Each point of each scored series: the 80 % interval and the median, as distance from what came."""
-    ai = backtest_scores()["ai"]
+    ai = scores_against_history()["ai"]
     rows: list[list[object]] = []
     findings: dict[str, str] = {}
     series = [row["name"] for row in ai["series"]]
@@ -72,7 +72,8 @@ def simulated_over_observed() -> Figure:
         facets=(Facet("series", "Series", tuple((name, label_of(name)) for name in series)),),
         options={"category": "date", "low": "low", "value": "error", "high": "high", "zero": True, "level": "8 of 10"},
         python=(
-            'from penstock.report.figures_scores import backtest_scores\n\nprint(backtest_scores()["ai"]["points"])\n'
+            "from penstock.report.figures_scores import scores_against_history\n\n"
+            'print(scores_against_history()["ai"]["points"])\n'
         ),
         note=NOTE,
     )
@@ -88,7 +89,7 @@ def label_of(name: str) -> str:
 
 def sentence() -> str:
     """What the scores come to."""
-    found = backtest_scores()
+    found = scores_against_history()
     ai, telecom = found["ai"], found["telecom"]
     fitted = next(row for row in ai["totals"] if row["margins"] == "fitted")
     facts = {part["fact"]: part["fact_hit"] for part in telecom["parts"]}

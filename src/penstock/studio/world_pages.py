@@ -181,9 +181,15 @@ def evidence(world: World) -> Any:
 
 def scores(world: World) -> Any:
     """Scores against history, as they were committed: back-tests on the AI build-out and on telecom."""
-    from penstock.report.figures_scores import backtest_scores, label_of, model_card, sentence, simulated_over_observed
+    from penstock.report.figures_scores import (
+        label_of,
+        model_card,
+        scores_against_history,
+        sentence,
+        simulated_over_observed,
+    )
 
-    figure, found = simulated_over_observed(), backtest_scores()
+    figure, found = simulated_over_observed(), scores_against_history()
     series = [row | {"label": label_of(row["name"])} for row in found["ai"]["series"]]
     drawn = figure.to_json() | {"note": figure.note}
     return json_value(
