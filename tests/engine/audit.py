@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from simulated import looked_into, model_of, step_wrapped
 
+from penstock.engine.bills import write_out
 from penstock.engine.model import Model, run_block
 from penstock.engine.moment import Moment
 from penstock.engine.steps import mend
@@ -119,6 +120,7 @@ class Audit:
         layout, r, firms, books = now.block.layout, now.results, now.block.layout.firms, now.state.books
         size = self.size(now)
         scratch = now.block.scratch
+        write_out(now)
         interest_earned = np.zeros((layout.unit_count, now.block.width))
         np.add.at(interest_earned, layout.lender, r["interest_due"])
         called = scratch.paid[layout.guarantee.start : layout.guarantee.stop]

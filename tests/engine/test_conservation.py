@@ -10,6 +10,7 @@ import pytest
 from audit import Audit, audited
 from simulated import LIBRARY, Array, model_of, prepared, step_wrapped, walk
 
+from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.model import Model
 from penstock.engine.moment import Moment
@@ -139,12 +140,14 @@ def pay_once(now: Moment) -> None:
     """A hundredth of a firm's wages leaves the payer and reaches nobody."""
     layout = now.block.layout
     wages = layout.wages.slice
+    write_out(now)
     row = layout.wages.start + int(np.argmax(now.block.scratch.paid[wages, 0]))
     now.state.books.cash[layout.payer[row]] -= 0.01 * now.block.scratch.paid[row]
 
 
 def pay_twice(now: Moment) -> None:
     """A payment between two units posted a second time in cash, with no bill behind it."""
+    write_out(now)
     layout, paid = now.block.layout, now.block.scratch.paid
     row = int(np.argmax(paid[layout.flow.slice, 0]))
     kernels.post(0.01 * paid[[row]], layout.payer[[row]], layout.payee[[row]], now.state.books.cash)

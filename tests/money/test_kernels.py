@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from penstock.errors import ModelError
-from penstock.money import clearing, kernels, oracles
+from penstock.money import bills, clearing, kernels, oracles
 from penstock.money.settlement import clear
 
 UNITS, TIES, PATHS = 12, 60, 5
@@ -42,6 +42,10 @@ def arguments(name: str, e: Economy) -> list[Any]:
     """Fresh arguments of one kernel."""
     units, flow, other = e.units.copy(), np.zeros_like(e.due), np.ones_like(e.units)
     share = np.linspace(0.1, 1.0, TIES)
+    fell = np.arange(UNITS) % 3 == 0
+    # those who never fall short pay all
+    classes = np.stack([np.where(fell[:, None], e.units, 1.0)] * clearing.CLASSES)
+    billed = [0.5 * e.due, e.due, share, share[::-1].copy(), np.arange(TIES) % 4 == 0, e.units]
     choices: dict[str, list[Any]] = {
         "post": [e.due, e.payer, e.payee, units],
         "accumulate": [e.due, e.payee, units],
@@ -55,11 +59,15 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "accumulate_rows": [e.due, np.arange(0, TIES, 3), e.payee[::3].copy(), other],
         "carry_debt": [e.due, 0.5 * e.due, 0.3 * e.due, flow],
         "share_out": [share[:, None], (e.units > np.median(e.units)) * 1.0, e.payer, e.payee, 0.0 * other, flow],
-        "share_paid": [np.stack([e.units] * clearing.CLASSES), np.stack([e.available] * clearing.CLASSES), other[:-2]],
-        "weigh_dues": [e.available, e.units, np.stack([e.units] * clearing.CLASSES), units, other],
+        "share_paid": [classes, np.stack([e.available] * clearing.CLASSES), fell, other[:-2]],
+        "weigh_dues": [e.available, e.units, classes, units, other],
         "shift_claims": [e.due, e.payer, e.payee, units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
-        "move_dues": [e.due, np.stack([e.units] * clearing.CLASSES), e.payer, e.payee, e.rank, flow, other],
+        "fall_due": [*billed, e.payer, e.payer, e.payee, flow, units, other, 2.0 * other, 3.0 * other],
+        "hold_back": [*billed, e.payer, e.payee, e.rank, fell, classes, flow, units, other],
+        "pay_dues": [e.due, classes, e.payer, e.payee, e.rank, fell, flow, units, other],
+        "book": [e.units, 2.0 * e.units, other, e.available, units, 2.0 * other],
+        "add_paid": [*billed, e.payer, e.rank, fell, classes, e.payee, other],
     }
     return choices[name]
 
@@ -83,7 +91,11 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "weigh_dues",
         "shift_claims",
         "mark_to_market",
-        "move_dues",
+        "fall_due",
+        "hold_back",
+        "pay_dues",
+        "book",
+        "add_paid",
     ],
 )
 @pytest.mark.parametrize("paths", [1, 5, 64])
@@ -91,7 +103,7 @@ def test_kernel_equals_its_twin(name: str, paths: int) -> None:
     economy = Economy(3, paths)
     compiled, plain = arguments(name, economy), arguments(name, economy)
     before = arguments(name, economy)
-    of = kernels if hasattr(kernels, name.split()[0]) else clearing
+    of = next(module for module in (kernels, clearing, bills) if hasattr(module, name.split()[0]))
     getattr(of, name.split()[0])(*compiled)
     getattr(oracles, name.split()[0])(*plain)
     changed = False
@@ -151,8 +163,8 @@ def test_clearing_keeps_priority_limited_liability_and_the_sectors() -> None:
     share, _ = economy.settle(clearing.clear_dues)
     assert ((share >= 0.0) & (share <= 1.0)).all()
     assert (share[:, economy.unlimited] == 1.0).all()
-    paid, cash = np.zeros_like(economy.due), economy.available.copy()
-    clearing.move_dues(economy.due, share, economy.payer, economy.payee, economy.rank, paid, cash)
+    paid, cash = economy.due * share[economy.rank, economy.payer], economy.available.copy()
+    kernels.post(paid, economy.payer, economy.payee, cash)
     firms = ~economy.unlimited
     short = (share < 1.0).any(axis=0) & firms[:, None]
     assert (cash[firms] >= np.minimum(economy.available[firms], 0.0) - 1e-9).all()

@@ -158,6 +158,7 @@ class _Year:
     last: int
 
     def __call__(self, number: int) -> tuple[int, dict[str, Array]]:
+        from penstock.engine.bills import write_out
         from penstock.engine.model import WIDTH, run_block
         from penstock.engine.run import problems_of
 
@@ -170,6 +171,7 @@ class _Year:
             if now.quarter <= self.last - YEAR:
                 return
             layout, r = now.block.layout, now.results
+            write_out(now)
             parts = {
                 "billed": now.block.scratch.billed,
                 "interest": now.block.scratch.paid[layout.interest.slice],

@@ -122,11 +122,15 @@ def _scratch(layout: Layout, width: int) -> Scratch:
         paid=np.zeros((ties, width)),
         billed=billed,
         flow=billed[layout.flow.slice],
+        before=np.zeros_like(billed),
+        spent=np.zeros((units, width)),
+        sold=np.zeros((units, width)),
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
         owed=np.zeros((clearing.CLASSES, units, width)),
         paid_share=np.ones((clearing.CLASSES, units, width)),
+        fell=np.zeros(units, dtype=bool),
         rounds=np.zeros(width, dtype=np.intp),
     )
 
@@ -263,6 +267,8 @@ def _look_up_ties(block: Block, state: State) -> None:
 
     block.ties_of["dues_of"] = clearing.by_payer(layout.payer, layout.unit_count)
     cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
+    # of what a kind of tie bills: the other operating cost is half wages and half suppliers
+    cache["whole"], cache["half"] = np.ones(layout.operating.stop), np.full(layout.firms, 0.5)
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
     for name in ("compute", "lease"):

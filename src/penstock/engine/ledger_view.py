@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.engine.bills import add_paid
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Moment
 from penstock.engine.opening.state import LAYERS, SECTORS
@@ -76,14 +77,14 @@ def pair_indices(layout: Layout) -> dict[str, Array]:
 def add_flows(now: Moment, total: Array) -> None:
     """Add what was paid in a quarter to `total` (pairs, paths): dues, loans drawn, equity rounds, payouts."""
     cache, r = now.block.cache, now.results
-    kernels.accumulate(now.block.scratch.paid, cache["pairs"], total)
+    add_paid(now, cache["pairs"], total)
     kernels.accumulate(r["drawn"], cache["pairs_drawn"], total)
     kernels.accumulate(r["stake_paid"], cache["pairs_rounds"], total)
     kernels.accumulate(r["paid_out"], cache["pairs_paid_out"], total)
 
 
 def postings(now: Moment, lane: int, quarter: str) -> dict[str, Array]:
-    """Every posting of a quarter on one path, as columns of the ledger.
+    """Every posting of a quarter on one path, as columns of the ledger; `bills.write_out` comes before it.
 
     A payment debits the payee's cash and credits the payer's; a bill debits the payee's receivable and credits the
     payer's payable; a write-down debits the creditor's loss and credits the debtor.
@@ -127,7 +128,10 @@ def handed_over(now: Moment, lane: int) -> list[tuple[str, str, str, float, str]
 
 
 def unpaid(now: Moment, lane: int, quarter: str) -> list[tuple[str, str, str, str, float, float]]:
-    """Dues of a quarter that stayed unpaid on one path: (quarter, payer, payee, tie, due, paid)."""
+    """Dues of a quarter that stayed unpaid on one path: (quarter, payer, payee, tie, due, paid).
+
+    `bills.write_out` comes before it.
+    """
     layout, scratch = now.block.layout, now.block.scratch
     due, paid = scratch.due[:, lane], scratch.paid[:, lane]
     short = np.flatnonzero(due - paid > SMALLEST_UNPAID_USD_BN)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from penstock.engine.begin import begin_block, trend_of
+from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.chunks import BINDING
 from penstock.engine.events import events_of
@@ -327,6 +328,7 @@ def replay(model: Model, path: int) -> PathDetail:
     short: list[tuple[str, str, str, str, float, float]] = []
 
     def note(now: Moment, quarter_name: str) -> None:
+        write_out(now)
         posted.append(postings(now, lane, quarter_name))
         short.extend(unpaid(now, lane, quarter_name))
 

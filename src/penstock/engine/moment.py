@@ -22,18 +22,29 @@ Array = np.ndarray
 
 @dataclass
 class Scratch:
-    """Buffers of a block, allocated once; `flow` is the part of `billed` that the flow ties take."""
+    """Buffers of a block, allocated once; `flow` is the part of `billed` that the flow ties take.
+
+    Of bills, `due`, `paid` and the rest of `billed` are written for those who ask (`engine.bills.write_out`).
+    """
 
     due: Array
     paid: Array
     billed: Array
     flow: Array
+    before: Array
+    """(operating ties, paths) what was owed before the quarter's bills, from settlement on"""
+    spent: Array
+    """(units, paths) bills of the quarter by payer"""
+    sold: Array
+    """the same by payee"""
     received: Array
     unused: Array
     driver: Array
     owed: Array
     """(classes, units, paths) dues of the quarter"""
     paid_share: Array
+    fell: Array
+    """(units,) who pays less than all of its dues on some path"""
     rounds: Array
 
 

@@ -1,7 +1,7 @@
-"""Dues of a quarter, compiled: what falls due, who is paid how much of it, and what is carried on.
+"""Dues of a quarter, compiled: their sums, and who pays how much of them.
 
 Dues have a rank; a unit pays class after class out of what it has and what it is paid. Rules and types are those of
-`kernels.py`, as are the NumPy twins in `oracles.py`.
+`kernels.py`, as are the NumPy twins in `oracles.py`. How bills fall due and are booked is in `bills.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from penstock.money.kernels import (
     _CUBE,
     _CUBE_IN,
+    _FLAG,
     _FLAG_IN,
     _IDX,
     _IDX_IN,
@@ -50,107 +51,21 @@ def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Fl
             gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
 
 
-@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _MAT))
-def share_paid(owed: Floats, paid_share: Floats, share: Floats) -> None:
+@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _MAT))
+def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
     """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.
 
-    One where next to nothing is due.
+    One where next to nothing is due, and for units that never `fell` short.
     """
     for u in range(share.shape[0]):
+        if not fell[u]:
+            share[u] = 1.0
+            continue
         for n in range(share.shape[1]):
             dues = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
             paid = owed[0, u, n] * paid_share[0, u, n] + owed[1, u, n] * paid_share[1, u, n]
             paid += owed[2, u, n] * paid_share[2, u, n]
             share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
-def fall_due(
-    receivable: Floats,
-    billed: Floats,
-    collection: Floats,
-    deferred: Flags,
-    let_stand: Floats,
-    payer: Index,
-    payer_class: Index,
-    payee: Index,
-    due: Floats,
-    owed: Floats,
-    income: Floats,
-) -> None:
-    """What falls due on operating ties, and its sums by payer's class and by payee, in one pass.
-
-    Sets `due[t] = (receivable[t] + billed[t]) collection[t]`, on deferred ties less the share `let_stand[payer]` that
-    the supplier lets stand; adds it to `owed[payer_class[t]]` and `income[payee[t]]`. `due` may have more rows.
-    """
-    for t in range(billed.shape[0]):
-        p = payer[t]
-        c = payer_class[t]
-        q = payee[t]
-        part = collection[t]
-        if deferred[t]:
-            for n in range(billed.shape[1]):
-                due[t, n] = (receivable[t, n] + billed[t, n]) * part * (1.0 - let_stand[p, n])
-        else:
-            for n in range(billed.shape[1]):
-                due[t, n] = (receivable[t, n] + billed[t, n]) * part
-        for n in range(billed.shape[1]):
-            owed[c, n] += due[t, n]
-        for n in range(billed.shape[1]):
-            income[q, n] += due[t, n]
-
-
-@_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT, _MAT, _MAT))
-def settle_bills(
-    due: Floats,
-    paid_share: Floats,
-    payer: Index,
-    payee: Index,
-    seniority: Index,
-    billed: Floats,
-    receivable: Floats,
-    paid: Floats,
-    cash: Floats,
-    worth: Floats,
-    rise: Floats,
-) -> None:
-    """Pay and book operating ties in one pass: each dollar leaves one account and enters another.
-
-    Sets `paid[t] = due[t] paid_share[class, payer]` and moves it in `cash`; bills move net worth in `worth`; what is
-    billed and not paid raises `receivable[t]`, and `rise[payee]` by the same number.
-    """
-    for t in range(billed.shape[0]):
-        p = payer[t]
-        q = payee[t]
-        c = seniority[t]
-        for n in range(billed.shape[1]):
-            paid[t, n] = due[t, n] * paid_share[c, p, n]
-            receivable[t, n] += billed[t, n] - paid[t, n]
-        for n in range(billed.shape[1]):
-            cash[p, n] -= paid[t, n]
-            worth[p, n] -= billed[t, n]
-        for n in range(billed.shape[1]):
-            cash[q, n] += paid[t, n]
-            worth[q, n] += billed[t, n]
-            rise[q, n] += billed[t, n] - paid[t, n]
-
-
-@_kernel(numba.void(_MAT_IN, _CUBE_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
-def move_dues(
-    due: Floats, paid_share: Floats, payer: Index, payee: Index, seniority: Index, paid: Floats, cash: Floats
-) -> None:
-    """Set `paid[t] = due[t] * paid_share[seniority[t], payer[t]]`, what clearing lets each tie carry, and move it in
-    `cash`.
-    """
-    for t in range(due.shape[0]):
-        c = seniority[t]
-        p = payer[t]
-        q = payee[t]
-        for n in range(due.shape[1]):
-            paid[t, n] = due[t, n] * paid_share[c, p, n]
-            cash[p, n] -= paid[t, n]
-        for n in range(due.shape[1]):
-            cash[q, n] += paid[t, n]
 
 
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _INT, _INT, _MAT, _MAT))
@@ -204,7 +119,8 @@ def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth:
 
 @_kernel(
     numba.void(
-        _MAT_IN, _MAT_IN, _MAT_IN, _CUBE_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _FLAG_IN, _CUBE, _IDX,
+        *[_MAT_IN] * 3, _CUBE_IN, *[_MAT_IN] * 3, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_FLAG_IN] * 2, _FLAG,
+        _CUBE, _IDX,
     )
 )  # fmt: skip
 def clear_short(
@@ -213,12 +129,18 @@ def clear_short(
     gap: Floats,
     owed: Floats,
     due: Floats,
+    receivable: Floats,
+    flow: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
     first: Index,
     rows: Index,
     payee: Index,
     seniority: Index,
     unlimited: Flags,
     needs: Flags,
+    fell: Flags,
     paid_share: Floats,
     rounds: Index,
 ) -> None:
@@ -226,14 +148,17 @@ def clear_short(
 
     `cash[u]` (maybe negative) and `income[u]` is what a unit has if everybody pays in full, `gap[u]` what is left of it
     then (below zero: it falls short), `owed[c, u]` its dues by class; the ties of payer `u` are
-    `rows[first[u] : first[u + 1]]`. Class 0 is paid in full before class 1 sees a dollar, class 1 before class 2;
-    inside a class all creditors get the same share. Units with `unlimited[u]` (sectors) always pay in full. Starting
-    from full payment, payments only fall, so the limit is the greatest fixed point. Only units that fall short, and
-    those whom they owe, are looked at, so a lane costs little.
+    `rows[first[u] : first[u + 1]]`. `due[t]` is read of ties between units that can fall short; the first ones, bills
+    of `flow`, are worked out from that and from what was owed before (`bills.fall_due`). Class 0 is paid in full before
+    class 1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share. Units with
+    `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit is the
+    greatest fixed point. Only units that fall short, and those whom they owe, are looked at, so a lane costs little.
 
     Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an account may
-    therefore end that much below zero), and in lanes where `needs` is False. Sets `rounds[path]`: 0 where nobody
-    fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report these), else the rounds used.
+    therefore end that much below zero), and in lanes where `needs` is False. Sets `fell[unit]` where it pays less on
+    some path; all other rows of `paid_share` are taken to hold ones, as they do after the call before. Sets
+    `rounds[path]`: 0 where nobody fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report
+    these), else the rounds used.
     """
     units = cash.shape[0]
     dues = np.empty((CLASSES, units))
@@ -254,7 +179,10 @@ def clear_short(
                 starting += 1
                 break
 
-    paid_share[:] = 1.0
+    for u in range(units):
+        if fell[u]:
+            paid_share[:, u] = 1.0
+            fell[u] = False
     for n in range(cash.shape[1]):
         rounds[n] = 0
         if not needs[n]:
@@ -288,7 +216,13 @@ def clear_short(
                                 reached[count] = q
                                 count += 1
                                 _look_up(q, n, cash, income, owed, wealth, dues)
-                            loss[q] += due[t, n] * (1.0 - share[seniority[t], u])
+                            if t < flow.shape[0]:
+                                owing = (receivable[t, n] + flow[t, n]) * collection[t]
+                                if deferred[t]:
+                                    owing *= 1.0 - let_stand[u, n]
+                            else:
+                                owing = due[t, n]
+                            loss[q] += owing * (1.0 - share[seniority[t], u])
                 moved = 0.0
                 for k in range(count):
                     u = reached[k]
@@ -311,9 +245,11 @@ def clear_short(
                     break
         for k in range(count):
             u = reached[k]
-            for c in range(CLASSES):
-                paid_share[c, u, n] = share[c, u]
-                share[c, u] = 1.0
+            if short[u]:
+                fell[u] = True
+                for c in range(CLASSES):
+                    paid_share[c, u, n] = share[c, u]
+            share[:, u] = 1.0
             loss[u] = 0.0
             short[u] = False
             known[u] = False
@@ -346,10 +282,14 @@ def clear_dues(
     rounds: Index,
 ) -> None:
     """`clear_short` from accounts and ties alone: unit `u` pays out of `available[u]` and of what it receives."""
-    units = available.shape[0]
+    units, paths = available.shape
     whole = available.copy()
     accumulate(due, payee, whole)
     owed = dues_by_class(due, payer, seniority, units)
-    first, rows = by_payer(payer, units)
     gap, nothing = whole - owed.sum(axis=0), np.zeros_like(whole)
-    clear_short(whole, nothing, gap, owed, due, first, rows, payee, seniority, unlimited, needs, paid_share, rounds)
+    fell, no_bills = np.zeros(units, dtype=np.bool_), np.zeros((0, paths))
+    paid_share[:] = 1.0
+    clear_short(
+        whole, nothing, gap, owed, due, no_bills, no_bills, np.zeros(0), np.zeros(0, dtype=np.bool_), nothing,
+        *by_payer(payer, units), payee, seniority, unlimited, needs, fell, paid_share, rounds,
+    )  # fmt: skip

@@ -15,8 +15,7 @@ Rules that callers keep, for no kernel checks them while it runs:
 - lanes never mix, and a lane's sums run in the order of the ties, so that a lane has the same bits in a
   block of any width.
 
-Money units are USD bn throughout. Kernels have a NumPy twin in `oracles.py` that tests hold equal; `fall_due` and
-`settle_bills`, which do several of them in one pass, are held by audits of whole quarters.
+Money units are USD bn throughout. Kernels have a NumPy twin in `oracles.py` that tests hold equal.
 Signatures are given, so that machine code is compiled once, at the first import, and read from Numba's cache
 by every later process. Import this module inside functions where start-up time matters: it loads Numba.
 """
@@ -44,6 +43,7 @@ _FLAG_IN = numba.types.Array(numba.boolean, 1, "C", readonly=True)
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX = numba.types.Array(numba.intp, 1, "C")
 _MAT = numba.types.Array(numba.float64, 2, "C")
+_FLAG = numba.types.Array(numba.boolean, 1, "C")
 _FLAG_MAT = numba.types.Array(numba.boolean, 2, "C")
 _FLAG_MAT_IN = numba.types.Array(numba.boolean, 2, "C", readonly=True)
 _CUBE = numba.types.Array(numba.float64, 3, "C")

@@ -75,10 +75,11 @@ def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole:
     part[:] = np.where(whole[company] > 1e-12, part / np.maximum(whole[company], 1e-12), share)
 
 
-def share_paid(owed: Floats, paid_share: Floats, share: Floats) -> None:
+def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
     dues = owed.sum(axis=0)
     paid = (owed * paid_share).sum(axis=0)
-    share[:] = np.where(dues > 1e-9, paid / np.maximum(dues, 1e-12), 1.0)[: len(share)]
+    paid = np.where((dues > 1e-9) & fell[:, None], paid / np.maximum(dues, 1e-12), 1.0)
+    share[:] = paid[: len(share)]
 
 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
@@ -103,13 +104,113 @@ def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, 
     np.add.at(out, holder, share * value[company])
 
 
-def move_dues(
-    due: Floats, paid_share: Floats, payer: Index, payee: Index, seniority: Index, paid: Floats, cash: Floats
+def _dues(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+) -> tuple[Floats, Floats]:
+    """Bills, and what falls due."""
+    bill = amount * part[:, None]
+    due = (receivable + bill) * collection[:, None]
+    return bill, np.where(deferred[:, None], due * (1.0 - let_stand[payer]), due)
+
+
+def fall_due(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payer_class: Index,
+    payee: Index,
+    carried: Floats,
+    owed: Floats,
+    income: Floats,
+    spent: Floats,
+    sold: Floats,
 ) -> None:
-    """What each tie carries after clearing, from account to account."""
-    paid[:] = due * paid_share[seniority, payer]
-    np.subtract.at(cash, payer, paid)
-    np.add.at(cash, payee, paid)
+    """Bills and dues, and their sums on both sides."""
+    bill, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
+    carried[:] = receivable + bill - due
+    for sums, index, values in (
+        (owed, payer_class, due),
+        (income, payee, due),
+        (spent, payer, bill),
+        (sold, payee, bill),
+    ):
+        np.add.at(sums, index, values)
+
+
+def hold_back(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    fell: Flags,
+    paid_share: Floats,
+    carried: Floats,
+    kept: Floats,
+    lost: Floats,
+) -> None:
+    """What units that fell short do not pay of their bills."""
+    bill, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
+    rows = np.flatnonzero(fell[payer])
+    unpaid = (due * (1.0 - paid_share[seniority, payer]))[rows]
+    carried[rows] = (receivable + bill - due)[rows] + unpaid
+    np.add.at(kept, payer[rows], unpaid)
+    np.add.at(lost, payee[rows], unpaid)
+
+
+def pay_dues(
+    due: Floats,
+    paid_share: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    fell: Flags,
+    paid: Floats,
+    kept: Floats,
+    lost: Floats,
+) -> None:
+    """What each tie carries after clearing, and what it does not."""
+    paid[:] = np.where(fell[payer][:, None], due * paid_share[seniority, payer], due)
+    np.add.at(kept, payer, due - paid)
+    np.add.at(lost, payee, due - paid)
+
+
+def book(income: Floats, dues: Floats, sold: Floats, spent: Floats, cash: Floats, worth: Floats) -> None:
+    cash += income - dues
+    worth += sold - spent
+
+
+def add_paid(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    seniority: Index,
+    fell: Flags,
+    paid_share: Floats,
+    index: Index,
+    out: Floats,
+) -> None:
+    """What was paid of bills, by any index."""
+    _, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
+    np.add.at(out, index, np.where(fell[payer][:, None], due * paid_share[seniority, payer], due))
 
 
 def clear_dues(

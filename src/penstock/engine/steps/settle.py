@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.engine.bills import kinds_of
 from penstock.engine.moment import Moment
 from penstock.engine.steps import fund
-from penstock.money import clearing
+from penstock.money import bills, clearing
 
 Array = np.ndarray
 
@@ -15,26 +16,21 @@ MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
 
 
 def bill(now: Moment) -> Array:
-    """Bills of the quarter on operating ties, what falls due of all dues, and its sums; returns income by payee."""
-    layout, r, scratch, ties, cache = (
-        now.block.layout, now.results, now.block.scratch, now.state.ties, now.block.cache,
-    )  # fmt: skip
-    billed, due = scratch.billed, scratch.due
-    billed[layout.sales.slice] = r["sales"]
-    for part in (layout.wages.slice, layout.suppliers.slice):
-        np.multiply(r["other_cost"], 0.5, out=billed[part])
-    billed[layout.capital.slice] = r["capital_rest"]
-    billed[layout.tax.slice] = r["tax"]
-    due[layout.guarantee.slice] = cache["called"]
-    let_stand = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
+    """What falls due of bills and other dues, and its sums, as if everybody paid; returns income by payee."""
+    layout, r, scratch, cache = now.block.layout, now.results, now.block.scratch, now.block.cache
+    scratch.due[layout.guarantee.slice] = cache["called"]
+    r["let_stand"] = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
     owed = scratch.owed.reshape(-1, now.block.width)
-    owed[:] = 0.0
     income = np.zeros((layout.unit_count, now.block.width))
-    clearing.fall_due(
-        ties.receivable, billed, cache["collection"], cache["deferrable"], let_stand, layout.payer,
-        layout.payer_class, layout.payee, due, owed, income,
-    )  # fmt: skip
-    clearing.add_dues(due, layout.payer_class, layout.payee, layout.operating.stop, layout.ties, owed, income)
+    for sums in (owed, scratch.spent, scratch.sold):
+        sums[:] = 0.0
+    for kind in kinds_of(now):
+        bills.fall_due(
+            now.state.ties.receivable[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer,
+            kind.payer_class, kind.payee, scratch.before[kind.ties], owed, income, scratch.spent, scratch.sold,
+        )  # fmt: skip
+    cache["slow_in"] = scratch.sold[: layout.firms] - income[: layout.firms]
+    clearing.add_dues(scratch.due, layout.payer_class, layout.payee, layout.operating.stop, layout.ties, owed, income)
     return income
 
 
@@ -55,34 +51,45 @@ def settle(now: Moment) -> None:
     r["dues"] = dues[: layout.firms]
     share = share_paid(now)
     r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
-    post(now)
+    post(now, dues)
 
 
 def share_paid(now: Moment) -> Array:
     """Share of all its dues that each firm pays, (firms, paths)."""
     share = np.empty((now.block.layout.firms, now.block.width))
-    clearing.share_paid(now.block.scratch.owed, now.block.scratch.paid_share, share)
+    scratch = now.block.scratch
+    clearing.share_paid(scratch.owed, scratch.paid_share, scratch.fell, share)
     return share
 
 
-def post(now: Moment) -> None:
-    """Cash, bills and receivables of operating ties; interest and principal; unpaid interest is added to the loan."""
+def post(now: Moment, dues: Array) -> None:
+    """Cash, bills and receivables of operating ties; interest and principal; unpaid interest is added to the loan.
+
+    dues: what each unit owes this quarter, (units, paths).
+    """
     layout, r, scratch, ties, books = (
         now.block.layout, now.results, now.block.scratch, now.state.ties, now.state.books,
     )  # fmt: skip
-    rise = np.zeros((layout.unit_count, now.block.width))
-    clearing.settle_bills(
-        scratch.due, scratch.paid_share, layout.payer, layout.payee, layout.seniority, scratch.billed,
-        ties.receivable, scratch.paid, books.cash, books.net_worth, rise,
+    ties.receivable, scratch.before = scratch.before, ties.receivable
+    kept, lost = np.zeros((2, *dues.shape)) if scratch.fell.any() else (dues, dues)
+    if scratch.fell.any():
+        for kind in kinds_of(now):
+            bills.hold_back(
+                scratch.before[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer, kind.payee,
+                kind.seniority, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], kept, lost,
+            )  # fmt: skip
+        now.block.cache["slow_in"] += lost[: layout.firms]
+    rest = slice(layout.operating.stop, layout.ties)
+    bills.pay_dues(
+        scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
+        scratch.fell, scratch.paid[rest], kept, lost,
     )  # fmt: skip
-    now.block.cache["slow_in"] = rise[: layout.firms]
+    income = r["income"]
+    if scratch.fell.any():
+        dues, income = dues - kept, income - lost
+    bills.book(income, dues, scratch.sold, scratch.spent, books.cash, books.net_worth)
     # capital purchases of firms are not an expense
     books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
-    rest = slice(layout.operating.stop, layout.ties)
-    clearing.move_dues(
-        scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
-        scratch.paid[rest], books.cash,
-    )  # fmt: skip
     interest, principal = layout.interest.slice, layout.principal.slice
     clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
@@ -92,10 +99,11 @@ def clear(now: Moment, gap: Array, needs: Array) -> None:
 
     gap: what is left of cash and income if everybody pays, (units, paths).
     """
-    layout, scratch = now.block.layout, now.block.scratch
+    layout, scratch, r, cache = now.block.layout, now.block.scratch, now.results, now.block.cache
     clearing.clear_short(
-        now.state.books.cash, now.results["income"], gap, scratch.owed, scratch.due, *now.block.ties_of["dues_of"],
-        layout.payee, layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.paid_share,
+        now.state.books.cash, r["income"], gap, scratch.owed, scratch.due, now.state.ties.receivable, scratch.flow,
+        cache["collection"], cache["deferrable"], r["let_stand"], *now.block.ties_of["dues_of"], layout.payee,
+        layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.fell, scratch.paid_share,
         scratch.rounds,
     )  # fmt: skip
 

@@ -1,0 +1,180 @@
+"""Bills of a quarter, compiled: written, fallen due and carried on in one pass, and booked on both sides.
+
+A tie bills `amount[t] * part[t]`; what was owed before and the bill fall due at the tie's speed of collection. The pass
+books as if everybody paid in full: most do. What each unit pays and is paid is then a sum by unit, and only the ties of
+units that fell short are gone through again (`hold_back`). Rules and types are those of `kernels.py`, as are the NumPy
+twins in `oracles.py`.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from penstock.money.kernels import _CUBE_IN, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Flags, Floats, Index, _kernel
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 3, *[_MAT] * 5))
+def fall_due(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payer_class: Index,
+    payee: Index,
+    carried: Floats,
+    owed: Floats,
+    income: Floats,
+    spent: Floats,
+    sold: Floats,
+) -> None:
+    """Bill ties, and find what of all that is owed falls due; (ties, paths), usd_bn.
+
+    The bill is `amount[t] part[t]`, the due `(receivable[t] + bill) collection[t]`, on deferred ties less the share
+    `let_stand[payer]` that the supplier lets stand. Sets `carried[t]`, what is owed after it is paid. Adds dues to
+    `owed[payer_class[t]]` and `income[payee[t]]`, bills to `spent[payer[t]]` and `sold[payee[t]]`.
+    """
+    for t in range(amount.shape[0]):
+        p = payer[t]
+        c = payer_class[t]
+        q = payee[t]
+        share = part[t]
+        speed = collection[t]
+        if deferred[t]:
+            for n in range(amount.shape[1]):
+                bill = amount[t, n] * share
+                due = (receivable[t, n] + bill) * speed * (1.0 - let_stand[p, n])
+                carried[t, n] = receivable[t, n] + (bill - due)
+                owed[c, n] += due
+                income[q, n] += due
+                spent[p, n] += bill
+                sold[q, n] += bill
+        else:
+            for n in range(amount.shape[1]):
+                bill = amount[t, n] * share
+                due = (receivable[t, n] + bill) * speed
+                carried[t, n] = receivable[t, n] + (bill - due)
+                owed[c, n] += due
+                income[q, n] += due
+                spent[p, n] += bill
+                sold[q, n] += bill
+
+
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, _CUBE_IN, *[_MAT] * 3,
+    )
+)  # fmt: skip
+def hold_back(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    fell: Flags,
+    paid_share: Floats,
+    carried: Floats,
+    kept: Floats,
+    lost: Floats,
+) -> None:
+    """Go again through the ties of units that `fell` short: what they do not pay stays owed.
+
+    Sets `carried[t]`; adds what is not paid to `kept[payer[t]]` and `lost[payee[t]]`, from one number.
+    """
+    for t in range(amount.shape[0]):
+        p = payer[t]
+        if not fell[p]:
+            continue
+        q = payee[t]
+        c = seniority[t]
+        for n in range(amount.shape[1]):
+            bill = amount[t, n] * part[t]
+            due = (receivable[t, n] + bill) * collection[t]
+            if deferred[t]:
+                due *= 1.0 - let_stand[p, n]
+            paid = due * paid_share[c, p, n]
+            carried[t, n] = receivable[t, n] + (bill - paid)
+            kept[p, n] += due - paid
+            lost[q, n] += due - paid
+
+
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 3, _FLAG_IN, *[_MAT] * 3))
+def pay_dues(
+    due: Floats,
+    paid_share: Floats,
+    payer: Index,
+    payee: Index,
+    seniority: Index,
+    fell: Flags,
+    paid: Floats,
+    kept: Floats,
+    lost: Floats,
+) -> None:
+    """Set `paid[t] = due[t] paid_share[seniority[t], payer[t]]`, what clearing lets each tie carry.
+
+    What a unit that `fell` short does not pay is added to `kept[payer[t]]` and `lost[payee[t]]`.
+    """
+    for t in range(due.shape[0]):
+        p = payer[t]
+        if not fell[p]:
+            for n in range(due.shape[1]):
+                paid[t, n] = due[t, n]
+            continue
+        q = payee[t]
+        c = seniority[t]
+        for n in range(due.shape[1]):
+            paid[t, n] = due[t, n] * paid_share[c, p, n]
+            kept[p, n] += due[t, n] - paid[t, n]
+            lost[q, n] += due[t, n] - paid[t, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 4, _MAT, _MAT))
+def book(income: Floats, dues: Floats, sold: Floats, spent: Floats, cash: Floats, worth: Floats) -> None:
+    """Book the sums of each unit, (units, paths): payments move cash, bills move net worth."""
+    for u in range(cash.shape[0]):
+        for n in range(cash.shape[1]):
+            cash[u, n] += income[u, n] - dues[u, n]
+            worth[u, n] += sold[u, n] - spent[u, n]
+
+
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 2, _FLAG_IN, _CUBE_IN, _IDX_IN, _MAT,
+    )
+)  # fmt: skip
+def add_paid(
+    receivable: Floats,
+    amount: Floats,
+    part: Floats,
+    collection: Floats,
+    deferred: Flags,
+    let_stand: Floats,
+    payer: Index,
+    seniority: Index,
+    fell: Flags,
+    paid_share: Floats,
+    index: Index,
+    out: Floats,
+) -> None:
+    """Add what was paid of the bills of `fall_due` to `out[index[t]]`."""
+    for t in range(amount.shape[0]):
+        p = payer[t]
+        c = seniority[t]
+        u = index[t]
+        share = part[t]
+        speed = collection[t]
+        if fell[p] or deferred[t]:
+            for n in range(amount.shape[1]):
+                due = (receivable[t, n] + amount[t, n] * share) * speed
+                if deferred[t]:
+                    due *= 1.0 - let_stand[p, n]
+                out[u, n] += due * paid_share[c, p, n]
+        else:
+            for n in range(amount.shape[1]):
+                out[u, n] += (receivable[t, n] + amount[t, n] * share) * speed
