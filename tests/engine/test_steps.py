@@ -373,6 +373,29 @@ def test_the_most_liquid_of_those_who_can_pay_buys() -> None:
     assert rescue.choose_buyer(cash, eligible, np.array([2.0, 2.0])).tolist() == [1, -1]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_buyer_on_a_path_is_who_would_be_chosen_among_all_others(seed: int) -> None:
+    """Candidates may be few, out of money, as rich as each other, or among the failed."""
+    draw = np.random.default_rng(seed)
+    count, paths, pairs = seed + 1, 4, 30
+    candidates = draw.choice(8, count, replace=False)
+    cash = draw.integers(-2, 4, (count, paths)).astype(float)
+    cash[draw.random((count, paths)) < 0.2] = -np.inf
+    firms, lanes, price = (
+        draw.integers(0, 8, pairs),
+        draw.integers(0, paths, pairs),
+        draw.choice([0.0, 0.3, 0.6], pairs),
+    )
+    expected = np.full(pairs, -1)
+    for k in range(pairs):
+        rows = np.flatnonzero(candidates != firms[k])
+        able = rows[cash[rows, lanes[k]] > rescue.BUYER_CASH_MULTIPLE * price[k]]
+        if len(able):
+            expected[k] = candidates[able[np.argmax(cash[able, lanes[k]])]]
+    found = rescue.richest_other(cash, candidates, firms, lanes, price)
+    assert found.tolist() == expected.tolist()
+
+
 def test_who_has_next_to_no_plant_is_wound_up_unless_it_is_bought() -> None:
     plant, owed = np.array([1.0, 1.0, 50.0]), np.array([100.0, 100.0, 100.0])
     fate = rescue.resolution(plant, owed, np.array([-1, 4, -1]))

@@ -36,6 +36,23 @@ def choose_buyer(cash: Array, eligible: Array, price: Array) -> Array:
     return np.where(np.isfinite(able[best, np.arange(len(price))]), best, -1)
 
 
+def richest_other(cash: Array, candidates: Array, firms: Array, lanes: Array, price: Array) -> Array:
+    """The most liquid eligible firm on the path of each failed firm other than itself, or -1; (pairs,).
+
+    cash: (candidates, paths), minus infinity for those who may not buy. The two with the most cash of a path are enough
+    for all that fail on it, so that the cost grows with candidates and failures and not with their product.
+    """
+    paths = np.arange(cash.shape[1])
+    first = np.argmax(cash, axis=0)
+    others = cash.copy()
+    others[first, paths] = -np.inf
+    second = np.argmax(others, axis=0)
+    means = np.stack([cash[first, paths], others[second, paths]])[:, lanes]
+    two = candidates[np.stack([first, second])[:, lanes]]
+    best = choose_buyer(np.where(two != firms, means, -np.inf), np.ones(2, dtype=bool), price)
+    return np.where(best >= 0, two[np.maximum(best, 0), np.arange(len(firms))], -1)
+
+
 def resolution(plant: Array, liabilities: Array, buyer: Array) -> Array:
     """What becomes of each failed firm: bought, restructured, or liquidated."""
     dead = plant < LIQUIDATION_VALUE * liabilities

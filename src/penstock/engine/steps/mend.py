@@ -162,13 +162,10 @@ def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array) -> tuple[
     price = plant * rescue.fire_sale_price(plant, market)
     if not now.on("mend") or not len(candidates):
         return np.full(len(firms), -1), np.zeros(len(firms))
-    cash = now.state.books.cash[candidates][:, lanes]
-    sound = f.stage[candidates][:, lanes] == 0.0
-    cash = np.where(sound & (candidates[:, None] != firms[None]), cash, -np.inf)
-    best = rescue.choose_buyer(cash, np.ones(len(candidates), dtype=bool), price)
-    eligible = cache["for_sale"][firms] & (plant > now.block.facts.constants["least_plant_for_sale"]) & (best >= 0)
-    buyer = np.where(eligible, candidates[np.maximum(best, 0)], -1)
-    return buyer, np.where(eligible, price, 0.0)
+    cash = np.where(f.stage[candidates] == 0.0, now.state.books.cash[candidates], -np.inf)
+    buyer = rescue.richest_other(cash, candidates, firms, lanes, price)
+    eligible = cache["for_sale"][firms] & (plant > now.block.facts.constants["least_plant_for_sale"]) & (buyer >= 0)
+    return np.where(eligible, buyer, -1), np.where(eligible, price, 0.0)
 
 
 def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
