@@ -54,12 +54,21 @@ def test_a_row_tells_how_many_times_as_fast() -> None:
 
 def test_the_limit_is_bytes_over_bandwidth() -> None:
     stages = (limit.Stage("a", 10, 3.0, 6.0, 2.0), limit.Stage("b", 5, 1.0, 2.0, 2.0))
-    found = limit.Limit(256, 4, 50.0, 4.0, 8.0, stages)
+    found = limit.Limit(256, 4, 50.0, 4.0, 8.0, stages, 20.0)
     assert found.limit_ms(found.total) == pytest.approx(1.0)
     assert found.ratio == pytest.approx(4.0)
     assert found.path_quarters_per_s == pytest.approx(256_000.0)
     assert limit.table(found).splitlines()[2].startswith("| `a` | 10 | 3.00 | 6.00 | 0.750 |")
     assert "**4.0 times the limit**" in limit.sentences(found)
+    # what a stage takes is told in full: limit, bytes moved again, calls, rest
+    assert found.gap_ms(stages[0]) == pytest.approx((0.75, 0.2, 0.3))
+    for stage in (*stages, found.total):
+        assert found.limit_ms(stage) + sum(found.gap_ms(stage)) == pytest.approx(stage.ms)
+    told = limit.largest_gaps(found).splitlines()
+    assert told[0].startswith(
+        "- `b`, 1.75 ms above its limit: 0.25 ms of bytes written and read again, 0.10 ms of 5 calls"
+    )
+    assert len(told) == 2
 
 
 def test_books_of_the_frameworks_share_what_there_is_among_creditors() -> None:
