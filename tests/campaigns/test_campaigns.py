@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.campaign import default_rates, kills, power_audit, random_worlds, searches, sizes, steps
+from tools.campaign import default_rates, faults, kills, power_audit, random_worlds, searches, sizes, steps
 from tools.campaign.command import main
 from tools.campaign.units import Unit, finish, unit_folder
 
@@ -45,6 +45,24 @@ def test_killed_runs_go_on_to_the_same_bytes_in_a_sample() -> None:
     assert all(unit["code"] in (0, kills.KILLED) for unit in units)
     bad = kills.result(options, [units[0], {**units[1], "equal": False}])
     assert not bad.passed and "1 of 2" in bad.verdicts[0].told
+
+
+def test_the_log_of_faults_names_every_case_and_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    options, file = faults.Options(kills=0), "tests/engine/test_executors.py"
+    monkeypatch.setattr(faults, "FILES", {file: "pools that are stopped"})
+    assert options.units == 1
+    unit = faults.Work(options)(0)
+    assert unit == json.loads(json.dumps(unit))
+    found = faults.result(options, [unit])
+    assert found.passed
+    ((heading, log),) = found.sections[1:]
+    assert heading == "Pools that are stopped"
+    assert "| A pool that is stopped ends with tasks left | 1 | passed |" in log
+    worse = [[*unit["cases"], ["test_x[a]", "passed"], ["test_x[b]", faults.FAILED], ["test_y", "skipped"]]]
+    bad = faults.result(options, [{"file": file, "cases": worse[0]}])
+    assert not bad.passed
+    assert "| X | 2 | FAILED |" in bad.sections[1][1] and "1 not tried on this machine" in bad.verdicts[-1].told
+    assert not faults.result(options, [{"file": file, "cases": []}]).passed
 
 
 def test_a_campaign_of_the_seed_draws_the_same_worlds() -> None:

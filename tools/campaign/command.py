@@ -13,7 +13,7 @@ from benchmarks.machine import ROOT, provenance
 from tools.campaign.result import write
 from tools.campaign.units import finish, unit_folder
 
-NAMES = ("random_worlds", "default_rates", "steps", "power_audit", "sizes", "searches", "kills", "recovery")
+NAMES = ("random_worlds", "default_rates", "steps", "power_audit", "sizes", "searches", "kills", "faults", "recovery")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
