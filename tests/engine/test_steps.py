@@ -415,8 +415,9 @@ def test_a_need_is_covered_in_order_and_each_source_within_its_room(
 ) -> None:
     debt, line, equity, vendor, capex, cost = room
     found = np.full((9, 1, 1), np.nan)
-    given = (need, debt, line, equity, vendor, capex, flexible, cost)
-    funding.cover(*(np.full((1, 1), value) for value in given), found)
+    money, spending = (need, debt, line, equity), (vendor, funding.FIRST_FAILED - 1.0, capex, flexible, 0.0, cost)
+    before, after = ([np.full((1, 1), value) for value in part] for part in (money, spending))
+    funding.cover(*before, np.ones(1), *after, found)
     sources = [float(value) for value in found[funding.DEBT : funding.UNFUNDED, 0, 0]]
     limits = [debt, line, equity, vendor, capex * min(flexible, 1 - funding.LEAST_CAPEX), funding.COST_CUT * cost]
     unfunded = float(found[funding.UNFUNDED, 0, 0])

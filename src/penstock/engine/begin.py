@@ -266,6 +266,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["unnamed_orders"] = unnamed
 
     block.ties_of["dues_of"] = clearing.by_payer(layout.payer, layout.unit_count)
+    block.ties_of["purchases_of"] = failure.by_firm(layout.flow_payer, layout.firms)
+    block.ties_of["plant_of"] = failure.by_firm(layout.capital_payer, layout.firms)
     cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
     # of what a kind of tie bills: the other operating cost is half wages and half suppliers
     cache["whole"], cache["half"] = np.ones(layout.operating.stop), np.full(layout.firms, 0.5)

@@ -11,12 +11,14 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN, Floats, _kernel
+from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Floats, Index, _kernel
 
 Array = np.ndarray
 
 LEAST_CAPEX = 0.03
 """Share of planned capital spending that cannot be stopped (assumption, 0.02 to 0.1)."""
+MORE_FLEXIBLE = 0.5
+"""What capital spending for AI is more flexible than ordinary spending of the same firm (assumption, 0.3 to 0.6)."""
 CUT_MARGIN = 0.05
 """Share of planned capital spending that is cut beyond the need (assumption, 0.02 to 0.15)."""
 SHARES_IN_NEED = 0.03
@@ -68,7 +70,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     return general * frozen * (own_loss <= 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 20, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _MAT))
 def find_need(
     bought: Floats,
     other_cost: Floats,
@@ -84,7 +86,9 @@ def find_need(
     cost_before: Floats,
     bought_before: Floats,
     slow_in: Floats,
-    plant_bills: Floats,
+    receivable: Floats,
+    first: Index,
+    rows: Index,
     cash: Floats,
     reserve_quarters: Floats,
     interest_quarters: Floats,
@@ -97,17 +101,24 @@ def find_need(
     Outflows less earnings, cash that will be tied up, and cash above or below the reserve. A receivable that is
     collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth); bills for plant, old and new,
     fall due beyond the purchases of the quarter: after a fall of spending the old are larger than the new.
+    Old bills for plant are what is `receivable` along a firm's `rows`, from `first`, (ties, paths).
     `reserve_quarters`, `interest_quarters`, `collected` (of sales) are (firms, 1); `paid` (of purchases; of plant) is
-    (firms, 2); `cash`, `promised` (contracted sales to come) and `plant_bills` may have more rows.
+    (firms, 2); `cash` and `promised` (contracted sales to come) may have more rows.
     """
+    bills = np.empty(need.shape[1])
     for f in range(need.shape[0]):
         waiting = 1.0 - collected[f, 0]
         standing = 1.0 - paid[f, 0]
+        bills[:] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            for n in range(need.shape[1]):
+                bills[n] += receivable[t, n]
         for n in range(need.shape[1]):
             costs = bought[f, n] + other_cost[f, n]
             sales = waiting * (revenue[f, n] - revenue_before[f, n] + slow_in[f, n])
             purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
-            plant = max(paid[f, 1] * (plant_bills[f, n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
+            plant = max(paid[f, 1] * (bills[n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
             kept = np.maximum(costs, 0.0)
             # who has no sales yet keeps a runway before it builds
             runway = RUNWAY_QUARTERS * (1.0 - borne(revenue_before[f, n], promised[f, n], cost_before[f, n]))
@@ -133,24 +144,34 @@ def find_spare_means(
             spare[f, n] = cash[f, n] - owed[f, n] + 4.0 * (earned + rounds[f, n])
 
 
-@_kernel(numba.void(*[_MAT_IN] * 9, *[_VEC_IN] * 4, _MAT))
+SHUT_OUT_QUARTERS = 4.0
+"""Quarters for which a firm that loses the market for reasons of its own is shut out (assumption, 2 to 6)."""
+
+
+@_kernel(numba.void(*[_MAT_IN] * 9, *[_VEC_IN] * 5, _MAT, _MAT))
 def find_debt_room(
     headroom: Floats,
     principal: Floats,
     rating: Floats,
     grade: Floats,
     breach: Floats,
-    no_access: Floats,
+    chance: Floats,
     stage: Floats,
     can_borrow: Floats,
     told: Floats,
+    loss_rate: Floats,
     mood: Floats,
     freeze: Floats,
     losses: Floats,
     openness: Floats,
+    no_access: Floats,
     room: Floats,
 ) -> None:
-    """Set `room` to what lenders give each firm this quarter, (firms, paths), usd_bn.
+    """Set `room` to what lenders give each firm this quarter, (firms, paths), usd_bn; count `no_access` down.
+
+    Some firms below investment grade lose the market for a year, for reasons of their own: those struck by `chance` at
+    a `loss_rate` (paths). The quarters left are counted down once lenders have acted on them: a breach found this
+    quarter shuts the market this quarter.
 
     A share of the headroom that they see, and maturing debt of firms in good standing, rolled over beside it.
     `grade`: 1 for investment grade; `openness` (paths): what a scenario leaves of access; `told` (firms, 1): what its
@@ -159,6 +180,8 @@ def find_debt_room(
     for f in range(room.shape[0]):
         able = can_borrow[f, 0] * told[f, 0]
         for n in range(room.shape[1]):
+            if chance[f, n] < loss_rate[n] and grade[f, n] < 0.5:
+                no_access[f, n] = SHUT_OUT_QUARTERS
             own_loss = no_access[f, n] + (1.0 if stage[f, n] >= FIRST_FAILED else 0.0)
             reached = access(mood[n], freeze[n], grade[f, n], own_loss, losses[n])
             reached = np.minimum(np.maximum(reached * openness[n], 0.0), 1.0)
@@ -172,22 +195,29 @@ def find_debt_room(
             if sound and breach[f, n] <= 0.0:
                 rolled = max(rolled, EXTENDED)
             room[f, n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
+            no_access[f, n] = max(no_access[f, n] - 1.0, 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, _CUBE))
+@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, *[_MAT_IN] * 6, _CUBE))
 def cover(
     need: Floats,
     debt_room: Floats,
     line_room: Floats,
     equity_room: Floats,
-    vendor_room: Floats,
+    vendor_share: Floats,
+    equipment: Floats,
+    stage: Floats,
     capex: Floats,
-    flexible: Floats,
+    core_flexible: Floats,
+    ai_share: Floats,
     cost: Floats,
     found: Floats,
 ) -> None:
     """Fill a need (negative = surplus) from each source in order, each at most its room; all (firms, paths), usd_bn.
 
+    Suppliers let a `vendor_share` (paths) of the bill for `equipment` stand for firms that have not failed. Capital
+    spending can be stopped as far as it is flexible: ordinary spending by `core_flexible`, (firms, 1), that for AI
+    (`ai_share` of it) by a half more.
     Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE (of planned
     capital spending, what goes ahead) and SURPLUS.
     """
@@ -200,12 +230,14 @@ def cover(
             left -= line
             equity = min(left, max(equity_room[f, n], 0.0))
             left -= equity
-            vendor = min(left, max(vendor_room[f, n], 0.0))
+            let_stand = vendor_share[n] * equipment[f, n] if stage[f, n] < FIRST_FAILED else 0.0
+            vendor = min(left, max(let_stand, 0.0))
             left -= vendor
             # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
             planned = max(capex[f, n], 0.0)
             margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
-            capex_cut = min(margin, planned * min(flexible[f, n], 1.0 - LEAST_CAPEX))
+            flexible = max(core_flexible[f, 0] + MORE_FLEXIBLE * ai_share[f, n], 0.0)
+            capex_cut = min(margin, planned * min(flexible, 1.0 - LEAST_CAPEX))
             left = max(left - capex_cut, 0.0)
             cost_cut = min(left, COST_CUT * cost[f, n])
             found[DEBT, f, n] = debt

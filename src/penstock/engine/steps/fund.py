@@ -24,31 +24,55 @@ def operate(now: Moment, again: bool = False) -> None:
 
     Again, after funding: with the orders that go ahead, and costs as they were cut.
     """
-    layout, r = now.block.layout, now.results
-    bought = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(now.block.scratch.flow, layout.flow_payer, bought)
-    r["tie_expense"], r["ebitda"], r["tax"] = (np.empty((layout.firms, now.block.width)) for _ in range(3))
-    # what a unit outside the firms buys is its own spending whatever it is
-    np.subtract(bought[: layout.firms], r["tied_capital"], out=r["tie_expense"])
-    if again:
-        kept = np.subtract(r["other_cost"], r["cost_cut"], out=r["other_cost"])
-        np.maximum(kept, 0.0, out=kept)
-    else:
+    r, f, block = now.results, now.state.firms, now.block
+    if not again:
+        r["tie_expense"], r["other_cost"], r["depreciation"], r["ebitda"], r["tax"] = (
+            np.empty_like(f.cost) for _ in range(5)
+        )
+    buy_for_use(block.scratch.flow, *block.ties_of["purchases_of"], r["tied_capital"], r["tie_expense"])
+    if not again:
         plan_costs(now)
         plan_debt_service(now)
     earn_and_tax(
-        r["revenue"], r["tie_expense"], r["other_cost"], r["depreciation"], r["interest"], r["ebitda"], r["tax"]
-    )
+        r["revenue"], r["tie_expense"], r["cost_cut"] if again else block.cache["nothing"], r["depreciation"],
+        r["interest"], r["other_cost"], r["ebitda"], r["tax"],
+    )  # fmt: skip
 
 
-@_kernel(numba.void(*[_MAT_IN] * 5, _MAT, _MAT))
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
+def buy_for_use(flow: Array, first: Array, rows: Array, capital: Array, bought: Array) -> None:
+    """Set what each firm buys along its ties (`rows`, from `first`) and is no `capital`; (firms, paths), usd_bn.
+
+    What a unit outside the firms buys is its own spending whatever it is.
+    """
+    for f in range(bought.shape[0]):
+        for n in range(bought.shape[1]):
+            bought[f, n] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            for n in range(bought.shape[1]):
+                bought[f, n] += flow[t, n]
+        for n in range(bought.shape[1]):
+            bought[f, n] -= capital[f, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, *[_MAT] * 3))
 def earn_and_tax(
-    revenue: Array, bought: Array, other_cost: Array, depreciation: Array, interest: Array, ebitda: Array, tax: Array
+    revenue: Array,
+    bought: Array,
+    cost_cut: Array,
+    depreciation: Array,
+    interest: Array,
+    other_cost: Array,
+    ebitda: Array,
+    tax: Array,
 ) -> None:
-    """Set earnings before interest, tax and depreciation, and tax; all (firms, paths), usd_bn."""
+    """Cut `other_cost`; set earnings before interest, tax and depreciation, and tax; all (firms, paths), usd_bn."""
     for f in range(ebitda.shape[0]):
         for n in range(ebitda.shape[1]):
-            earned = revenue[f, n] - bought[f, n] - other_cost[f, n]
+            kept = max(other_cost[f, n] - cost_cut[f, n], 0.0)
+            earned = revenue[f, n] - bought[f, n] - kept
+            other_cost[f, n] = kept
             ebitda[f, n] = earned
             tax[f, n] = TAX_RATE * max(earned - depreciation[f, n] - interest[f, n], 0.0)
 
@@ -56,32 +80,19 @@ def earn_and_tax(
 def plan_costs(now: Moment) -> None:
     """Other operating cost follows revenue with a lag (jobs), by the group's elasticity; depreciation of the plant."""
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    r["other_cost"], r["depreciation"] = np.empty_like(f.cost), np.empty_like(f.cost)
     follow_sales(
         f.cost, r["project_cost"][: layout.owners], r["revenue"], r["plant_revenue"],
         now.block.cache["revenue_opening"][: layout.firms], facts.flows["other_cost"], facts.conduct["variable_cost"],
-        facts.conduct["marginal_cost"], r["tie_expense"], f.stage, r["other_cost"],
+        facts.conduct["marginal_cost"], r["tie_expense"], f.stage, f.equipment_gross, f.compute_equipment, f.buildings,
+        float(now.on("close")), r["other_cost"], r["depreciation"],
     )  # fmt: skip
-    wear_out(f.equipment_gross, f.compute_equipment, f.buildings, float(now.on("close")), r["depreciation"])
 
 
 BUILDING_LIFE = 80.0
 """Book life of buildings in quarters."""
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, _MAT))
-def wear_out(gross: Array, equipment: Array, buildings: Array, wears: float, depreciation: Array) -> None:
-    """Set depreciation of the quarter, usd_bn: equipment by its entries, buildings by what is left; (firms, paths).
-
-    Nothing where `wears` is 0.
-    """
-    for f in range(gross.shape[0]):
-        for n in range(gross.shape[1]):
-            worn = min(gross[f, n] / EQUIPMENT_LIFE, equipment[f, n]) + buildings[f, n] / BUILDING_LIFE
-            depreciation[f, n] = worn * wears
-
-
-@_kernel(numba.void(*[_MAT_IN] * 10, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 13, numba.float64, _MAT, _MAT))
 def follow_sales(
     cost: Array,
     projects: Array,
@@ -93,12 +104,18 @@ def follow_sales(
     marginal: Array,
     bought: Array,
     stage: Array,
+    gross: Array,
+    equipment: Array,
+    buildings: Array,
+    wears: float,
     out: Array,
+    depreciation: Array,
 ) -> None:
-    """Set `out` to the other operating cost of the quarter, usd_bn.
+    """Set `out` to the other operating cost of the quarter, and `depreciation`, usd_bn.
 
     All (firms, paths) but `revenue_opening`, `cost_opening`, `variable` and `marginal`, (firms, 1), and `projects` of
-    owners, who stand first, (owners, paths). No staff comes with `plant_revenue`.
+    owners, who stand first, (owners, paths). No staff comes with `plant_revenue`. Equipment is depreciated by its
+    `gross` entries, buildings by what is left; nothing where `wears` is 0.
     """
     for f in range(cost.shape[0]):
         opening, sales = cost_opening[f, 0], revenue_opening[f, 0]
@@ -116,6 +133,9 @@ def follow_sales(
                 lagged += projects[f, n]
             due = min(target, means) if stage[f, n] >= RESTRUCTURED else lagged
             out[f, n] = 0.0 if stage[f, n] >= GONE else max(due, 0.0)
+        for n in range(cost.shape[1]):
+            worn = min(gross[f, n] / EQUIPMENT_LIFE, equipment[f, n]) + buildings[f, n] / BUILDING_LIFE
+            depreciation[f, n] = worn * wears
 
 
 def plan_debt_service(now: Moment) -> None:
@@ -124,61 +144,66 @@ def plan_debt_service(now: Moment) -> None:
     debt, cache = now.state.ties.debt, now.block.cache
     lenders.test_covenants(now)
     share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
-    called = r["called_debt"] / np.maximum(cache["debt_owed"], 1e-9)
     # what falls due on debts stands in its place among all dues of the quarter
     dues = now.block.scratch.due
     r["interest_due"], r["principal_due"] = dues[layout.interest.slice], dues[layout.principal.slice]
-    sums = np.zeros((2, layout.firms, now.block.width))
+    r["interest"], r["principal"] = np.empty_like(f.rate), np.empty_like(f.rate)
     fall_due(
-        debt, f.rate, share.astype(float), cache["extend"], called, layout.borrower,
-        r["interest_due"], r["principal_due"], sums[0], sums[1],
+        debt, f.rate, share.astype(float), cache["extend"], r["called_debt"], cache["debt_owed"],
+        *now.block.ties_of["debts_of"], r["interest_due"], r["principal_due"], r["interest"], r["principal"],
     )  # fmt: skip
-    r["interest"], r["principal"] = sums
 
 
-@_kernel(numba.void(*[_MAT_IN] * 5, _IDX_IN, *[_MAT] * 4))
+@_kernel(numba.void(*[_MAT_IN] * 6, _IDX_IN, _IDX_IN, *[_MAT] * 4))
 def fall_due(
     debt: Array,
     rate: Array,
     share: Array,
     extended: Array,
     called: Array,
-    borrower: Array,
+    owed: Array,
+    first: Array,
+    rows: Array,
     interest: Array,
     principal: Array,
     interest_of: Array,
     principal_of: Array,
 ) -> None:
-    """Set interest and principal due by debt tie, and add them to those of the borrower, usd_bn a quarter.
+    """Set interest and principal due by debt tie and by borrower, whose debts are `rows`, from `first`; usd_bn.
 
-    `share` (ties, 1) falls due by contract, of which lenders leave `extended`; `called` is asked back on top.
+    `share` (ties, 1) falls due by contract, of which lenders leave `extended`; of all that is `owed` a firm is asked
+    back what is `called` on top.
     """
-    for t in range(debt.shape[0]):
-        b = borrower[t]
-        part = share[t, 0]
-        for n in range(debt.shape[1]):
-            interest[t, n] = debt[t, n] * rate[b, n] * 0.25
-            principal[t, n] = debt[t, n] * min(part * extended[b, n] + called[b, n], 1.0)
-        for n in range(debt.shape[1]):
-            interest_of[b, n] += interest[t, n]
-            principal_of[b, n] += principal[t, n]
+    asked = np.empty(rate.shape[1])
+    for f in range(rate.shape[0]):
+        for n in range(rate.shape[1]):
+            asked[n] = called[f, n] / max(owed[f, n], 1e-9)
+            interest_of[f, n] = 0.0
+            principal_of[f, n] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            part = share[t, 0]
+            for n in range(rate.shape[1]):
+                interest[t, n] = debt[t, n] * rate[f, n] * 0.25
+                principal[t, n] = debt[t, n] * min(part * extended[f, n] + asked[n], 1.0)
+                interest_of[f, n] += interest[t, n]
+                principal_of[f, n] += principal[t, n]
 
 
 def fund(now: Moment) -> None:
     """Sets the sources of each firm's need; capex_scale of firms is what goes ahead."""
     r, f, facts, cache = now.results, now.state.firms, now.block.facts, now.block.cache
-    need = r["need"] = needed(now)
-    lose_access(now)
-    room = debt_room(now)
-    # counted down once lenders have acted on it: a breach found this quarter shuts the market this quarter
-    np.maximum(np.subtract(f.no_access, 1.0, out=f.no_access), 0.0, out=f.no_access)
-    flexible = bounded(facts.conduct["core_flexibility"] + 0.5 * r["ai_capex_share"], 0.0, 0.97)
+    need, room = needed(now), debt_room(now)
     if not now.on("fund"):
         room = 1e9 * cache["can_borrow"] * np.ones_like(need)
     found = np.empty((9, *need.shape))
     planned = np.maximum(r["capex"], 1e-9)
-    funding.cover(need, room, f.line, r["round_room"], vendor_room(now), planned, flexible, r["other_cost"], found)
+    funding.cover(
+        need, room, f.line, r["round_room"], vendor_share(now), r["tied_equipment"], f.stage, planned,
+        facts.conduct["core_flexibility"], r["ai_capex_share"], r["other_cost"], found,
+    )  # fmt: skip
     r.update(
+        need=need,
         new_debt=found[funding.DEBT] + found[funding.LINE],
         line_drawn=found[funding.LINE],
         equity_raised=found[funding.EQUITY],
@@ -186,6 +211,7 @@ def fund(now: Moment) -> None:
         unfunded=found[funding.UNFUNDED],
         cost_cut=found[funding.COST_CUT_BY],
         surplus_cash=found[funding.SURPLUS],
+        it_bill=r["tied_equipment"],
     )
     f.capex_scale = f.capex_scale * found[funding.CAPEX_SHARE]
     if now.on("fund"):
@@ -205,17 +231,14 @@ def keep_leverage(now: Moment, room: Array) -> None:
 
 def needed(now: Moment) -> Array:
     """What each firm lacks this quarter, its reserve and what growth ties up included, (firms, paths), usd_bn."""
-    layout, r, f, facts, cache = (
-        now.block.layout, now.results, now.state.firms, now.block.facts, now.block.cache,
-    )  # fmt: skip
-    owed, rows = np.zeros((layout.unit_count, now.block.width)), layout.capital_ties
-    kernels.accumulate_rows(now.state.ties.receivable, rows, layout.flow_payer[rows], owed)
+    r, f, facts, cache = now.results, now.state.firms, now.block.facts, now.block.cache
     wait = np.maximum(cache["quarters_to_income"] - now.quarter, 2.0)
     need = np.empty_like(f.value)
     funding.find_need(
         r["tie_expense"], r["other_cost"], r["interest"], r["tax"], r["principal"], r["capex"], r["tied_capital"],
-        r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"], owed,
-        now.state.books.cash, facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
+        r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"],
+        now.state.ties.receivable, *now.block.ties_of["plant_of"], now.state.books.cash,
+        facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
     )  # fmt: skip
     return need
 
@@ -224,42 +247,23 @@ def debt_room(now: Moment) -> Array:
     """What lenders give each firm this quarter, (firms, paths), usd_bn."""
     e, r, f, cache = now.state.economy, now.results, now.state.firms, now.block.cache
     width, told = now.block.width, now.struck("borrowing")
+    loss_rate = now.block.theta["access_loss"] * float(now.on("noise") and now.on("fund"))
     room = np.empty_like(f.value)
     funding.find_debt_room(
-        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.covenant,
-        f.no_access, f.stage,
+        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.covenant, now.firm_chance(), f.stage,
         cache["can_borrow"], np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
-        e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
-        by_path(now.lever("finance.debt_access"), width), room,
+        loss_rate, e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
+        by_path(now.lever("finance.debt_access"), width), f.no_access, room,
     )  # fmt: skip
     return room
 
 
-def lose_access(now: Moment) -> None:
-    """Some firms below investment grade lose the market for a year, for reasons of their own."""
-    f, th = now.state.firms, now.block.theta
-    active = float(now.on("noise") and now.on("fund"))
-    close_market(now.firm_chance(), lenders.investment_grade(now), th["access_loss"] * active, f.no_access)
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _MAT))
-def close_market(chance: Array, grade: Array, rate: Array, no_access: Array) -> None:
-    """Shut firms below investment grade out of the market for four quarters, struck at a `rate` (paths)."""
-    for f in range(chance.shape[0]):
-        for n in range(chance.shape[1]):
-            if chance[f, n] < rate[n] and grade[f, n] < 0.5:
-                no_access[f, n] = 4.0
-
-
-def vendor_room(now: Moment) -> Array:
-    """Share of the accelerator and server bill that suppliers let stand when the buyer is short."""
-    th, bill = now.block.theta, now.results["tied_equipment"]
-    share = bounded(th["vendor_credit"] * now.lever("finance.vendor_financing"), 0.0, 0.9)
-    share = np.minimum(share, now.lever("policy.vendor_finance_cap", now.block.program.policy.vendor_finance_cap))
-    if not now.on("vendor_financing"):
-        share = np.zeros_like(share)
-    now.results["it_bill"] = bill
-    return share * bill * (now.state.firms.stage < 2.0)
+def vendor_share(now: Moment) -> Array:
+    """Share of the bill for equipment that suppliers let stand when the buyer is short, (paths,)."""
+    policy, share = now.block.program.policy, now.block.theta["vendor_credit"]
+    share = bounded(share * now.lever("finance.vendor_financing"), 0.0, 0.9)
+    share = np.minimum(share, now.lever("policy.vendor_finance_cap", policy.vendor_finance_cap))
+    return share if now.on("vendor_financing") else np.zeros_like(share)
 
 
 def bring_money_in(now: Moment) -> None:
@@ -281,20 +285,10 @@ def draw_debt(now: Moment) -> None:
     share, given, left = now.block.cache["draw_share"], now.struck("lending"), now.struck("borrowing")
     if given is not None and left is not None:
         share = shares_left(share, given, layout.borrower, left)
-    r["new_rate"] = new_rate(now)
+    agree_on_rates(now)
     f.line = f.line - r["line_drawn"]
-    mix_rates(r["new_debt"], r["new_rate"], now.block.cache["debt_owed"], f.rate)
     drawn = r["drawn"] = np.empty_like(ties.debt)
     lend(r["new_debt"], share, layout.lender, layout.borrower, drawn, ties.debt, books.cash)
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
-def mix_rates(new: Array, new_rate: Array, owed: Array, rate: Array) -> None:
-    """Move `rate` to the mean of what is owed at it and what is new, (firms, paths)."""
-    for f in range(rate.shape[0]):
-        for n in range(rate.shape[1]):
-            old = max(owed[f, n], 1e-9)
-            rate[f, n] = (rate[f, n] * old + new_rate[f, n] * new[f, n]) / (old + new[f, n])
 
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
@@ -311,23 +305,44 @@ def lend(new: Array, share: Array, lender: Array, borrower: Array, drawn: Array,
             cash[b, n] += drawn[t, n]
 
 
-def new_rate(now: Moment) -> Array:
-    """Rate on new debt: the risk-free rate, the firm's spread, and the price of a freeze; (firms, paths) a year."""
-    e, f = now.state.economy, now.state.firms
-    risk_free = now.lever("finance.risk_free_rate", now.block.facts.constants["risk_free_rate"]) + e.rate_shock
+def agree_on_rates(now: Moment) -> None:
+    """Sets the rate on new debt and what a firm pays on all its debt after it; (firms, paths) a year.
+
+    On new debt: the risk-free rate, the firm's spread, and the price of a freeze.
+    """
+    e, f, r, block = now.state.economy, now.state.firms, now.results, now.block
+    risk_free = now.lever("finance.risk_free_rate", block.facts.constants["risk_free_rate"]) + e.rate_shock
     cut = now.struck("spread")
     spread = f.spread if cut is None else f.spread + cut
-    rate = np.empty_like(spread)
-    price_debt(by_path(risk_free, now.block.width), spread, 1.5 - np.minimum(e.mood, 1.0), 0.01 * (e.freeze > 0), rate)
-    return rate
+    r["new_rate"] = np.empty_like(spread)
+    price_debt(
+        by_path(risk_free, block.width), spread, e.mood, e.freeze, r["new_debt"], block.cache["debt_owed"],
+        r["new_rate"], f.rate,
+    )  # fmt: skip
 
 
-@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
-def price_debt(risk_free: Array, spread: Array, scale: Array, extra: Array, rate: Array) -> None:
-    """Set `rate` (firms, paths) from what is the same for all firms of a path and each firm's `spread`."""
+@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT_IN, _MAT_IN, _MAT, _MAT))
+def price_debt(
+    risk_free: Array,
+    spread: Array,
+    mood: Array,
+    freeze: Array,
+    new: Array,
+    owed: Array,
+    new_rate: Array,
+    rate: Array,
+) -> None:
+    """Set the rate on new debt from each firm's `spread` and what is the same for all firms of a path.
+
+    Move `rate` to the mean of what is owed at it and what is new; (firms, paths).
+    """
     for f in range(rate.shape[0]):
         for n in range(rate.shape[1]):
-            rate[f, n] = min(max(risk_free[n] + spread[f, n] * scale[n] + extra[n], 0.005), 0.4)
+            extra = 0.01 if freeze[n] > 0.0 else 0.0
+            asked = risk_free[n] + spread[f, n] * (1.5 - min(mood[n], 1.0)) + extra
+            new_rate[f, n] = min(max(asked, 0.005), 0.4)
+            old = max(owed[f, n], 1e-9)
+            rate[f, n] = (rate[f, n] * old + new_rate[f, n] * new[f, n]) / (old + new[f, n])
 
 
 def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
@@ -336,43 +351,87 @@ def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
     Adds to `paid` what each holder pays, (stakes, paths).
     """
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
-    # most firms raise nothing on any path: only stakes in those that do are touched
-    raising = np.asarray(raised.any(axis=1))
-    rows = np.flatnonzero(raising[layout.stake_company])
-    part = who_pays(now, raised, rows)
-    take_stakes(
-        raised, f.value, part, rows, layout.stake_holder, layout.stake_company, ties.stake, paid, books.cash
+    share, given, left = now.block.cache["round_share"], now.struck("investing"), now.struck("raising")
+    if given is not None and left is not None:
+        share = shares_left(share, given, layout.stake_company, left)
+    able, whole = np.empty_like(books.cash), np.empty_like(books.cash)
+    sell_shares(
+        raised, share, layout.stake_holder, layout.stake_company, f.stage, able, whole, ties.stake, paid, books.cash,
+        books.net_worth, f.value,
     )  # fmt: skip
-    firms = np.flatnonzero(raising)
-    books.net_worth[firms] += raised[firms]
-    # a share of the company at the old value grows by the cash that came in
-    f.value[firms] += raised[firms]
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
-def take_stakes(
+MOST_OF_CASH = 0.2
+"""Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7))
+def sell_shares(
     raised: Array,
-    value: Array,
-    part: Array,
-    rows: Array,
+    share: Array,
     holder: Array,
     company: Array,
+    stage: Array,
+    able: Array,
+    whole: Array,
     stake: Array,
     paid: Array,
     cash: Array,
+    worth: Array,
+    value: Array,
 ) -> None:
-    """Add what holders of the stakes `rows` pay, move the cash, and mix new shares into the old; (stakes, paths)."""
-    for k in range(rows.shape[0]):
-        t = rows[k]
+    """Add what holders pay for rounds of `raised`, move the cash, mix new shares into the old; raise worth and value.
+
+    `share` (stakes, 1) is a holder's part of a round where all are able; firms pay only out of cash, and the others
+    take what they leave. Most firms raise nothing on any path: only stakes in those that do are touched. `able` and
+    `whole` (units, paths) are room to work in.
+    """
+    firms = raised.shape[0]
+    raising, asked = np.zeros(firms, np.bool_), np.zeros(cash.shape[0], np.bool_)
+    for f in range(firms):
+        for n in range(raised.shape[1]):
+            if raised[f, n] != 0.0:
+                raising[f] = True
+                break
+    for t in range(stake.shape[0]):
+        if raising[company[t]]:
+            asked[holder[t]] = True
+            able[holder[t]] = 0.0
+            whole[company[t]] = 0.0
+    for t in range(stake.shape[0]):
         h, c = holder[t], company[t]
-        for n in range(stake.shape[1]):
-            new = raised[c, n] / (max(value[c, n], 1e-6) + raised[c, n])
-            paid[t, n] += raised[c, n] * part[k, n]
-            stake[t, n] += new * (part[k, n] - stake[t, n])
-        for n in range(stake.shape[1]):
-            cash[h, n] -= raised[c, n] * part[k, n]
-        for n in range(stake.shape[1]):
-            cash[c, n] += raised[c, n] * part[k, n]
+        if raising[c]:
+            for n in range(stake.shape[1]):
+                able[h, n] += raised[c, n] * share[t, 0]
+    for h in range(cash.shape[0]):
+        if asked[h] and h < firms:
+            for n in range(stake.shape[1]):
+                part = min(max(MOST_OF_CASH * cash[h, n] / max(able[h, n], 1e-12), 0.0), 1.0)
+                able[h, n] = part if stage[h, n] < RESTRUCTURED else 0.0
+        elif asked[h]:
+            able[h] = 1.0
+    for t in range(stake.shape[0]):
+        h, c = holder[t], company[t]
+        if raising[c]:
+            for n in range(stake.shape[1]):
+                whole[c, n] += share[t, 0] * able[h, n]
+    for t in range(stake.shape[0]):
+        h, c = holder[t], company[t]
+        if raising[c]:
+            for n in range(stake.shape[1]):
+                taken = share[t, 0] * able[h, n] / max(whole[c, n], 1e-12) if whole[c, n] > 1e-12 else share[t, 0]
+                amount = raised[c, n] * taken
+                new = raised[c, n] / (max(value[c, n], 1e-6) + raised[c, n])
+                paid[t, n] += amount
+                stake[t, n] += new * (taken - stake[t, n])
+                cash[h, n] -= amount
+                cash[c, n] += amount
+    for f in range(firms):
+        if raising[f]:
+            # a share of the company at the old value grows by the cash that came in
+            for n in range(raised.shape[1]):
+                worth[f, n] += raised[f, n]
+                value[f, n] += raised[f, n]
 
 
 def issue_in_need(now: Moment, short: Array) -> bool:
@@ -381,41 +440,45 @@ def issue_in_need(now: Moment, short: Array) -> bool:
     short: what is missing, (firms, paths). The room shrinks with mood and in a freeze as that of any round does, and is
     nothing after a default; a firm whose equity is worth little finds nobody.
     """
-    e, f, r = now.state.economy, now.state.firms, now.results
-    rows = np.flatnonzero((short > 0.0).any(axis=1))
-    if not len(rows):
-        return False
+    e, f, r, cache = now.state.economy, now.state.firms, now.results, now.block.cache
     spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
-    most = funding.SHARES_IN_NEED * f.value[rows] * spirits * now.lever("finance.equity_access")
-    room = most * now.block.cache["can_issue"][rows] * (f.stage[rows] < RESTRUCTURED)
     raising = now.struck("raising")
-    if raising is not None:
-        room = room * raising[rows]
-    left, lacks = np.maximum(room - r["equity_raised"][rows], 0.0), short[rows]
-    raised = np.zeros_like(short)
-    raised[rows] = np.where(lacks > 0.0, np.minimum(1.02 * lacks, left), 0.0)
-    sell_equity(now, raised, r["stake_paid"])
-    r["equity_raised"] = r["equity_raised"] + raised
-    return True
+    raised = np.empty_like(short)
+    some = raise_in_need(
+        short, f.value, spirits, by_path(now.lever("finance.equity_access"), now.block.width), cache["can_issue"],
+        f.stage, np.ones_like(cache["can_issue"]) if raising is None else np.ascontiguousarray(raising),
+        r["equity_raised"], raised,
+    )  # fmt: skip
+    if some:
+        sell_equity(now, raised, r["stake_paid"])
+    return bool(some)
 
 
-MOST_OF_CASH = 0.2
-"""Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
+@_kernel(numba.boolean(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT_IN, _MAT_IN, _MAT_IN, _MAT, _MAT))
+def raise_in_need(
+    short: Array,
+    value: Array,
+    spirits: Array,
+    openness: Array,
+    able: Array,
+    stage: Array,
+    told: Array,
+    so_far: Array,
+    raised: Array,
+) -> bool:
+    """Set `raised` to what firms that are `short` sell, and add it to what they raised `so_far`; whether any does.
 
-
-def who_pays(now: Moment, raised: Array, rows: Array) -> Array:
-    """Share of each round by holder for the stakes `rows`, (rows, paths), adding to one: firms pay only out of cash."""
-    layout, books, cache = now.block.layout, now.state.books, now.block.cache
-    share, given, left = cache["round_share"], now.struck("investing"), now.struck("raising")
-    if given is not None and left is not None:
-        share = shares_left(share, given, layout.stake_company, left)
-    share, holder, company = share[rows], layout.stake_holder[rows], layout.stake_company[rows]
-    asked = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate_product(raised, company, share, holder, asked)
-    able = np.ones_like(asked)
-    firms = np.unique(holder[holder < layout.firms])
-    sound = now.state.firms.stage[firms] < 2.0
-    able[firms] = sound * bounded(MOST_OF_CASH * books.cash[firms] / np.maximum(asked[firms], 1e-12), 0.0, 1.0)
-    part = np.empty((len(rows), now.block.width))
-    kernels.share_out(share, able, holder, company, np.zeros_like(asked), part)
-    return part
+    All (firms, paths), usd_bn, but the mood of the market (`spirits`) and what a scenario leaves of it (`openness`),
+    (paths,), and what a firm's standing and events leave, (firms, 1).
+    """
+    some = False
+    for f in range(short.shape[0]):
+        for n in range(short.shape[1]):
+            raised[f, n] = 0.0
+            if short[f, n] > 0.0:
+                room = funding.SHARES_IN_NEED * value[f, n] * spirits[n] * openness[n] * able[f, 0]
+                room = room * told[f, 0] if stage[f, n] < RESTRUCTURED else 0.0
+                raised[f, n] = min(1.02 * short[f, n], max(room - so_far[f, n], 0.0))
+                so_far[f, n] += raised[f, n]
+                some = some or raised[f, n] > 0.0
+    return some
