@@ -7,7 +7,7 @@ import numpy as np
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties
 from penstock.engine.lanes import Lanes
-from penstock.engine.layout import BUILD_CATEGORIES, RATINGS, SITE_CATEGORIES, USE_CATEGORIES, Layout
+from penstock.engine.layout import RATINGS, USE_CATEGORIES, Layout
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
 from penstock.engine.parts import parts_of
@@ -22,7 +22,9 @@ from penstock.engine.state import (
     opening_fleet,
     opening_ties,
 )
+from penstock.engine.steps.cascade import cascade_of, revenue_before
 from penstock.engine.steps.drivers import HALLS_IN_SITE, SETUP_SHARE
+from penstock.engine.steps.spend import FOLLOWS_FABS, FOLLOWS_LEASES, FOLLOWS_POWER, FOLLOWS_SALES
 from penstock.layers import energy, facilities, platform, silicon
 from penstock.money import clearing, failure, kernels, rating, valuation
 from penstock.scenarios.program import Program
@@ -105,6 +107,7 @@ def begin_block(
         first_path=first_path,
         width=width,
         events=events_of(program, layout, facts),
+        cascade=cascade_of(layout, facts.flows["other_revenue"], facts.tie_base, layout.members(*BUILDERS)),
     )
     _open_books(block, state)
     _look_up_economy(block, state)
@@ -231,17 +234,12 @@ def _look_up_ties(block: Block, state: State) -> None:
     base = facts.tie_base
     payer, payee = layout.payer[layout.flow.slice], layout.payee[layout.flow.slice]
     cache["tie_base"] = np.ascontiguousarray(base[:, 0])
-    so_far = np.zeros((layout.unit_count, 1))
-    so_far[: layout.firms] = facts.flows["other_revenue"]
-    for name in ("models", *USE_CATEGORIES, *BUILD_CATEGORIES):
-        rows = layout.category[name].slice
-        payers = np.unique(payer[rows])
-        if name == "compute":
-            cache["lab_revenue_before"] = np.maximum(so_far, 1e-6)[layout.members("lab")]
+    before = revenue_before(layout, facts.flows["other_revenue"], base)
+    for name in USE_CATEGORIES:
+        payers = np.unique(payer[layout.category[name].slice])
         cache[f"payers_{name}"] = payers[payers < layout.firms]
-        cache[f"revenue_before_{name}"] = np.maximum(so_far, 1e-6)[cache[f"payers_{name}"]]
-        np.add.at(so_far, payee[rows], base[rows])
-    cache["revenue_opening"] = np.maximum(so_far, 1e-6)
+        cache[f"revenue_before_{name}"] = before[name][cache[f"payers_{name}"]]
+    cache["revenue_opening"] = before["all"]
     for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
         block.parts_of[name] = parts_of(block, name)
     tools = facts.category_base["tools"][: layout.firms]
@@ -290,7 +288,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["rent_opening"] = np.maximum(cache["capability_opening"], rent)
     labs = layout.members("lab")
     cache["labs"] = labs
-    cache["lab_revenue_opening"] = cache["lab_revenue_before"]
+    cache["lab_revenue_opening"] = before["compute"][labs]
     cache["lab_training_share"] = np.full((len(labs), 1), LAB_TRAINING_SHARE)
     cache["lab_compute_opening"] = facts.category_base["compute"][labs]
     renters = np.unique(payer[compute])
@@ -301,9 +299,6 @@ def _look_up_ties(block: Block, state: State) -> None:
 
     builders = layout.members(*BUILDERS)
     cache["builders"] = builders
-    buyers = np.unique(np.concatenate([payer[layout.category[name].slice] for name in SITE_CATEGORIES]))
-    inside = buyers[(buyers >= layout.owners) & (buyers < layout.firms)]
-    cache["other_builders"] = np.setdiff1d(inside, builders)
     landlords = np.sort(np.concatenate([builders, layout.members("generator")]))
     cache["landlords"] = landlords
     cache["landlord_plant"] = facts.sheet["buildings"][landlords] + facts.sheet["compute_equipment"][landlords]
@@ -316,12 +311,19 @@ def _look_up_ties(block: Block, state: State) -> None:
     sold = facts.tie_in[: layout.firms] / np.maximum(facts.flows["revenue"], 1e-9)
     # a fab whose sales hang on AI by a half builds for AI with all of its AI spending
     cache["ai_sales_share"] = np.clip(2.0 * sold, 0.0, 1.0)
-    cache["fab_firms"] = layout.members(*FAB_GROUPS)
     cache["regulated"] = layout.members("utility")
     cache["franchise_memory"] = np.full((layout.firms, 1), FRANCHISE_MEMORY)
     cache["franchise_memory"][cache["regulated"]] = energy.RATE_CASE_MEMORY
     cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
-    cache["power_firms"] = layout.members(*POWER_GROUPS)
+    cache["capital_follows"] = np.full(layout.firms, FOLLOWS_SALES, dtype=np.intp)
+    for follows, firms in (
+        (FOLLOWS_FABS, layout.members(*FAB_GROUPS)),
+        (FOLLOWS_POWER, layout.members(*POWER_GROUPS)),
+        (FOLLOWS_LEASES, builders),
+    ):
+        cache["capital_follows"][firms] = follows
+    cache["world_plant"] = np.flatnonzero(layout.capital_payer == layout.owner_unit[-1]).astype(np.intp)
+    cache["is_equipment"] = layout.equipment_payer < layout.unit_count
     capital, equipment = capital_ties(layout, base)
     it_tied, all_tied = equipment[: layout.firms], capital[: layout.firms]
     cache["it_rest"] = np.maximum(facts.it_capex - it_tied, 0.0)[: layout.owners]
@@ -340,9 +342,9 @@ def _look_up_ties(block: Block, state: State) -> None:
         ((billed, layout.payee), (collected, layout.payee), (billed, layout.payer), (collected, layout.payer))
     ):
         np.add.at(sums[number], index[layout.operating.slice], amount)
-    firms = sums[:, : layout.firms]
-    cache["collect_in"] = np.where(firms[0] > TINY, firms[1] / np.maximum(firms[0], TINY), 1.0)
-    paid_of = np.where(firms[2] > TINY, firms[3] / np.maximum(firms[2], TINY), 1.0)
+    of_firms = sums[:, : layout.firms]
+    cache["collect_in"] = np.where(of_firms[0] > TINY, of_firms[1] / np.maximum(of_firms[0], TINY), 1.0)
+    paid_of = np.where(of_firms[2] > TINY, of_firms[3] / np.maximum(of_firms[2], TINY), 1.0)
     capital, _ = capital_ties(layout, facts.tie_base)
     paid, _ = capital_ties(layout, facts.collection[layout.flow.slice] * facts.tie_base)
     tied = capital[: layout.firms]

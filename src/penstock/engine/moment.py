@@ -16,6 +16,7 @@ from penstock.scenarios.program import LeverTable, Program
 
 if TYPE_CHECKING:
     from penstock.engine.seen import Seen
+    from penstock.engine.steps.cascade import Cascade
 
 Array = np.ndarray
 
@@ -74,6 +75,8 @@ class Block:
     scratch: Scratch
     first_path: int
     width: int
+    cascade: Cascade
+    """categories of what is built, in the order of their payments"""
     cache: dict[str, Array] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""

@@ -10,10 +10,9 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment, by_path
-from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.layers import energy
 from penstock.money import kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -125,71 +124,19 @@ def fuel(now: Moment, category: str) -> Array:
     return out
 
 
-def equipment(now: Moment, category: str) -> Array:
-    """Owners: deliveries accepted at today's price; own designs save the supplier's margin. Others: their sales."""
-    out = revenue(now, category)
-    out[now.block.layout.owner_unit] = now.results["equipment_ratio"]
-    return out
-
-
-def memory(now: Moment, category: str) -> Array:
-    """Memory follows sales of chips, at a price that stretches with the queue for them."""
-    out = revenue(now, category)
-    rows = now.block.cache[f"payers_{category}"]
-    out[rows] *= np.exp(MEMORY_PRICE_STRETCH * now.results["scarcity"])
-    return out
-
-
-def sites(now: Moment, category: str) -> Array:
-    """Halls and power: half at the start, half when finished; developers build what owners lease."""
-    r, cache, layout = now.results, now.block.cache, now.block.layout
-    out = now.block.scratch.driver
-    out[layout.firms :] = 1.0
-    others = cache["other_builders"]
-    out[others] = now.block.trend[now.quarter, others]
-    out[layout.owner_unit] = r["site_ratio"]
-    builders = cache["builders"]
-    out[builders] = r["leased_work"] * now.state.firms.capex_scale[builders]
-    return out
-
-
-def fabs(now: Moment, category: str) -> Array:
-    """Fabs and memory makers buy tools with the capacity that the chain starts, and with their sales."""
-    out = revenue(now, category)
-    rows = now.block.cache[f"payers_{category}"]
-    sold = np.minimum(out[rows], 6.0)
-    part = now.block.cache["ai_sales_share"][rows]
-    index = part * sold * now.results["fab_index"] + (1.0 - part) * now.block.trend[now.quarter, rows]
-    out[rows] = index * now.state.firms.capex_scale[rows]
-    return out
-
-
-def generation(now: Moment, category: str) -> Array:
-    """Generation equipment follows the firm power that is started."""
-    out = now.block.scratch.driver
-    out[now.block.layout.firms :] = 1.0
-    rows = now.block.cache[f"payers_{category}"]
-    out[rows] = now.results["generation_index"] * now.state.firms.capex_scale[rows]
-    return out
-
-
 def building(now: Moment, accept: Array) -> None:
     """Sets what drives capital spending: deliveries, work on sites, fab and power starts, one at the opening."""
     r, cache, e, th = now.results, now.block.cache, now.state.economy, now.block.theta
     ratio, equipment, site = (np.empty(accept.shape) for _ in range(3))
+    r["leased_work"], r["fab_index"], r["generation_index"] = np.empty((3, now.block.width))
     build_on(
         r["shipped"], accept, cache["deliveries_opening"], now.state.fleet.own_chips, th["integration_margin"],
         by_path(r["chip_index"], now.block.width), r["hall_planned"], r["power_planned"], r["hall_expected"],
         r["power_expected"], cache["site_work_opening"], by_path(r["site_cost"] / th["site_cost"], now.block.width),
-        ratio, equipment, site,
+        cache["leased_weight"], e.chip_stages[0], cache["fab_opening"], cache["power_starts_last"],
+        cache["power_starts_opening"], ratio, equipment, site, r["leased_work"], r["fab_index"], r["generation_index"],
     )  # fmt: skip
     r["delivery_ratio"], r["equipment_ratio"], r["site_ratio"] = ratio, equipment, site
-    r["leased_work"] = (r["site_ratio"] * cache["leased_weight"]).sum(axis=0)
-    begun = e.chip_stages[0] / np.maximum(cache["fab_opening"], 1e-9)
-    r["fab_index"] = bounded(0.5 + 0.5 * begun, 0.2, 3.0)
-    # generation equipment is paid as permits and trades let it start
-    powered = cache["power_starts_last"] / cache["power_starts_opening"]
-    r["generation_index"] = 0.4 + 0.6 * np.minimum(powered, 6.0)
     if not now.on("spend"):
         for name in ("equipment_ratio", "site_ratio"):
             r[name] = np.ones_like(ratio)
@@ -198,7 +145,9 @@ def building(now: Moment, accept: Array) -> None:
 
 
 @_kernel(
-    numba.void(*[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, *[_MAT] * 3),
+    numba.void(
+        *[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, _MAT_IN, *[_VEC_IN] * 4, *[_MAT] * 3, *[_VEC] * 3
+    ),
 )
 def build_on(
     shipped: Array,
@@ -213,16 +162,32 @@ def build_on(
     power_done: Array,
     work_opening: Array,
     cost: Array,
+    leased_weight: Array,
+    fab_starts: Array,
+    fab_opening: Array,
+    power_starts: Array,
+    power_opening: Array,
     delivered: Array,
     equipment: Array,
     sites: Array,
+    leased: Array,
+    fab_index: Array,
+    power_index: Array,
 ) -> None:
     """Set deliveries, spending on equipment and spending on sites of fleet owners over those of the opening.
+
+    And, (paths,), work on sites that owners lease (`leased_weight`, (owners + 1, 1)), spending on fabs by their starts,
+    and on generation, which is paid as permits and trades let it start.
 
     All (owners + 1, paths) but `deliveries_opening`, (owners + 1, 1), and `margin` (what own designs save),
     `chip_index` and `cost` (prices of chips and of sites over the opening's), (paths,). `halls` and `power` are planned
     starts, GW.
     """
+    for n in range(accept.shape[1]):
+        leased[n] = 0.0
+        begun = fab_starts[n] / max(fab_opening[n], 1e-9)
+        fab_index[n] = min(max(0.5 + 0.5 * begun, 0.2), 3.0)
+        power_index[n] = 0.4 + 0.6 * min(power_starts[n] / power_opening[n], 6.0)
     for o in range(accept.shape[0]):
         for n in range(accept.shape[1]):
             ratio = shipped[o, n] * accept[o, n] / deliveries_opening[o, 0]
@@ -232,3 +197,4 @@ def build_on(
             done = HALLS_IN_SITE * halls_done[o, n] + (1.0 - HALLS_IN_SITE) * power_done[o, n]
             work = SETUP_SHARE * starts * accept[o, n] + (1.0 - SETUP_SHARE) * done
             sites[o, n] = work / work_opening[o, n] * cost[n]
+            leased[n] += sites[o, n] * leased_weight[o, 0]

@@ -10,7 +10,7 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
-from penstock.money import funding, kernels, leverage
+from penstock.money import funding, leverage
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray

@@ -10,12 +10,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES
+from penstock.engine.layout import USE_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.engine.steps import drivers, let
+from penstock.engine.steps import cascade, drivers, let
+from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.money import kernels
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -25,18 +26,8 @@ DRIVERS = {
     "lease": drivers.leased,
     "energy": drivers.power,
     "fuel": drivers.fuel,
-    "accelerators": drivers.equipment,
-    "servers": drivers.equipment,
-    "network": drivers.equipment,
-    "construction": drivers.sites,
-    "power_cooling": drivers.sites,
-    "wafers": drivers.revenue,
-    "memory": drivers.memory,
-    "eda": drivers.revenue,
-    "tools": drivers.fabs,
-    "optics": drivers.revenue,
-    "generation": drivers.generation,
 }
+"""What drives the spending in categories of use; for what is built see `cascade.py`."""
 
 
 def spend_on_use(now: Moment) -> None:
@@ -64,10 +55,8 @@ def spend_on_build(now: Moment, accept: Array) -> None:
     """
     scratch, r = now.block.scratch, now.results
     r["accept"] = accept
-    scratch.received[:] = r["received_for_use"]
     drivers.building(now, accept)
-    for category in BUILD_CATEGORIES:
-        pay(now, category, scratch.received)
+    pay_for_building(now)
     r["revenue"] = scratch.received[: now.block.layout.firms]
     capital_spending(now)
 
@@ -92,33 +81,35 @@ def pay(now: Moment, category: str, received: Array) -> None:
         still = drivers.frozen(now, category)
         driver = DRIVERS[category](now, category) if still is None else still
         base, allowed = now.block.cache["tie_base"], now.struck("allowed")
-        # a ban on accelerators already stands in the orders that are filled
-        if allowed is not None and category != "accelerators":
+        if allowed is not None:
             base = base * allowed[:, 0]
         kernels.spread(
             driver, layout.flow_payer, base, block.start, block.stop,
             scratch.flow, layout.flow_payee, received,
         )  # fmt: skip
-        if category == "accelerators" and "supplier_fill" in now.results and still is None:
-            pay_by_supplier(now, received)
 
 
-def pay_by_supplier(now: Moment, received: Array) -> None:
-    """Each designer is paid for what it delivered: where one falls short, the others sell as before."""
-    scratch, layout, rows = now.block.scratch, now.block.layout, now.block.cache["order_tie"]
-    pay_for_delivered(now.results["supplier_fill"], rows, layout.flow_payee, scratch.flow, received)
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
-def pay_for_delivered(fill: Array, rows: Array, payee: Array, flow: Array, received: Array) -> None:
-    """Multiply the flow of each tie in `rows` by its `fill`, (rows, paths); its payee has received as much less."""
-    for k in range(rows.shape[0]):
-        t = rows[k]
-        q = payee[t]
-        for n in range(flow.shape[1]):
-            more = flow[t, n] * (fill[k, n] - 1.0)
-            flow[t, n] += more
-            received[q, n] += more
+def pay_for_building(now: Moment) -> None:
+    """Flows of equipment and sites down to lasers, and what each unit has received after them."""
+    block, r, firms = now.block, now.results, now.state.firms
+    layout, scratch, cache, chain = block.layout, block.scratch, block.cache, block.cascade
+    base, allowed = cache["tie_base"], now.struck("allowed")
+    if allowed is not None:
+        # a ban on accelerators already stands in the orders that are filled
+        base, orders = base * allowed[:, 0], layout.category["accelerators"].slice
+        base[orders] = cache["tie_base"][orders]
+    driven_by, fill, ordered = chain.driver, r.get("supplier_fill"), cache["order_tie"]
+    if not now.on("spend"):
+        driven_by, fill = np.full_like(driven_by, cascade.FROZEN), None
+    if fill is None:
+        fill, ordered = np.empty((0, block.width)), ordered[:0]
+    cascade.pay_down_the_stack(
+        chain.start, chain.stop, driven_by, chain.first, chain.payer, chain.before, chain.owner, chain.builder, base,
+        layout.flow_payer, layout.flow_payee, r["equipment_ratio"], r["site_ratio"], firms.capex_scale,
+        np.exp(MEMORY_PRICE_STRETCH * r["scarcity"]), r["fab_index"], r["generation_index"], r["leased_work"],
+        block.trend[now.quarter], cache["ai_sales_share"], fill, ordered, r["received_for_use"], scratch.driver,
+        scratch.flow, scratch.received,
+    )  # fmt: skip
 
 
 def pay_for_models(now: Moment) -> None:
@@ -208,28 +199,41 @@ MAINTENANCE = 0.3
 
 def capital_spending(now: Moment) -> None:
     """Capital spending along the ties, outside them, and in all, (firms, paths); AI spending of the economy."""
-    r, cache, layout, facts, f = (
-        now.results, now.block.cache, now.block.layout, now.block.facts, now.state.firms,
-    )  # fmt: skip
-    bought = np.zeros((2, layout.unit_count, now.block.width))
-    for number, rows in enumerate((layout.capital_ties, layout.equipment_ties)):
-        kernels.accumulate_rows(now.block.scratch.flow, rows, layout.flow_payer[rows], bought[number])
-    tied, r["tied_equipment"] = bought[:, : layout.firms]
-    shape = tied.shape
-    rest, capex, ai, share = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
-    index = capital_index(now)
+    r, cache, facts, f, block = now.results, now.block.cache, now.block.facts, now.state.firms, now.block
+    rest, capex, share, tied, equipment = (np.empty_like(f.capex_scale) for _ in range(5))
+    r["ai_capex"] = np.empty(block.width)
     add_capital(
-        facts.core_capex, now.block.trend[now.quarter], cache["wear"], float(now.on("close")), f.activity,
-        f.capex_scale, cache["it_rest"], cache["site_rest"], r["equipment_ratio"], r["site_ratio"], index, tied,
-        rest, capex, ai, share,
+        block.scratch.flow, *block.ties_of["plant_of"], cache["world_plant"], cache["is_equipment"], facts.core_capex,
+        block.trend[now.quarter], cache["wear"], float(now.on("close")), f.activity, f.capex_scale, cache["it_rest"],
+        cache["site_rest"], r["equipment_ratio"], r["site_ratio"], r["revenue"], cache["revenue_opening"],
+        cache["ai_sales_share"], cache["capital_follows"], float(now.on("spend")), r["fab_index"],
+        r["generation_index"], r["leased_work"], rest, capex, share, tied, equipment, np.empty(block.width),
+        r["ai_capex"],
     )  # fmt: skip
-    r["capital_rest"], r["tied_capital"], r["capex"], r["ai_capex_share"] = rest, tied, capex, share
-    elsewhere = bought[0, layout.owner_unit[-1]]
-    r["ai_capex"] = ai[: layout.owners].sum(axis=0) + ai[cache["builders"]].sum(axis=0) + elsewhere
+    r["capital_rest"], r["tied_capital"], r["tied_equipment"], r["capex"], r["ai_capex_share"] = (
+        rest, tied, equipment, capex, share,
+    )  # fmt: skip
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT_IN] * 8, *[_MAT] * 4))
+FOLLOWS_SALES, FOLLOWS_FABS, FOLLOWS_POWER, FOLLOWS_LEASES = range(4)
+"""What the AI capital spending of a firm without a fleet follows: its sales; of fabs, fab starts too; of those who make
+and sell power, its starts; of builders, what is built for lease."""
+LARGEST_GROWTH = 6.0
+"""Growth of a firm's sales over the opening beyond which its capital spending for AI no longer follows."""
+
+
+@_kernel(
+    numba.void(
+        _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, *[_MAT_IN] * 3, numba.float64, *[_MAT_IN] * 9, _IDX_IN, numba.float64,
+        *[_VEC_IN] * 3, *[_MAT] * 5, _VEC, _VEC,
+    )
+)  # fmt: skip
 def add_capital(
+    flow: Array,
+    first: Array,
+    rows: Array,
+    world_rows: Array,
+    is_equipment: Array,
     core_opening: Array,
     trend: Array,
     wear: Array,
@@ -240,54 +244,82 @@ def add_capital(
     site_rest: Array,
     equipment_ratio: Array,
     site_ratio: Array,
-    index: Array,
-    tied: Array,
+    revenue: Array,
+    revenue_opening: Array,
+    ai_part: Array,
+    follows: Array,
+    moves: float,
+    fab_starts: Array,
+    power_starts: Array,
+    leased: Array,
     rest: Array,
     capex: Array,
-    ai: Array,
     ai_share: Array,
+    tied: Array,
+    equipment: Array,
+    ai_builders: Array,
+    ai_capex: Array,
 ) -> None:
-    """Set capital spending outside the ties, in all, and the part of it for AI; (firms, paths), usd_bn.
+    """Set capital spending along the ties, outside them, in all, and the part of it for AI; (firms, paths), usd_bn.
 
-    Ordinary spending replaces what wears out (nothing where `wears` is 0) and follows the `trend` of the business;
-    `core_opening` and `trend` are (firms, 1). The part of AI spending that no tie names moves with the part that ties
-    carry: of owners, who stand first, with their equipment and sites (`equipment_rest`, (owners, 1), and `site_rest`,
-    (firms, 1), at the opening), of all others with `index`, (firms less owners, paths).
+    A firm's ties for plant are `rows`, from `first`, some of them for equipment (`is_equipment`); those of the rest of
+    the world are `world_rows`. Ordinary spending replaces what wears out (nothing where `wears` is 0) and follows the
+    `trend` of the business; `core_opening` and `trend` are (firms, 1). The part of AI spending that no tie names moves
+    with the part that ties carry: of owners, who stand first, with their equipment and sites (`equipment_rest`,
+    (owners, 1), and `site_rest`, (firms, 1), at the opening), of all others with what the firm `follows`. Sales do not
+    move it where `moves` is 0. `ai_capex` (paths) is the AI spending of owners, builders and the rest of the world.
     """
-    owners = equipment_rest.shape[0]
+    owners, paths = equipment_rest.shape[0], rest.shape[1]
+    ai_capex[:] = 0.0
+    ai_builders[:] = 0.0
     for f in range(rest.shape[0]):
-        growing = (1.0 - MAINTENANCE) * trend[f, 0]
+        for n in range(paths):
+            tied[f, n] = 0.0
+            equipment[f, n] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            for n in range(paths):
+                tied[f, n] += flow[t, n]
+            if is_equipment[t]:
+                for n in range(paths):
+                    equipment[f, n] += flow[t, n]
         if f < owners:
-            for n in range(rest.shape[1]):
+            for n in range(paths):
                 rest[f, n] = equipment_rest[f, 0] * equipment_ratio[f, n] + site_rest[f, 0] * site_ratio[f, n]
+        elif follows[f] == FOLLOWS_POWER:
+            for n in range(paths):
+                rest[f, n] = site_rest[f, 0] * power_starts[n] * scale[f, n]
+        elif follows[f] == FOLLOWS_LEASES:
+            for n in range(paths):
+                rest[f, n] = site_rest[f, 0] * leased[n] * scale[f, n]
+        elif moves <= 0.0:
+            for n in range(paths):
+                rest[f, n] = site_rest[f, 0] * scale[f, n]
+        elif follows[f] == FOLLOWS_FABS:
+            part = ai_part[f, 0]
+            for n in range(paths):
+                sold = min(revenue[f, n] / revenue_opening[f, 0], LARGEST_GROWTH)
+                index = part * sold * fab_starts[n] + (1.0 - part) * trend[f, 0]
+                rest[f, n] = site_rest[f, 0] * index * scale[f, n]
         else:
-            for n in range(rest.shape[1]):
-                rest[f, n] = site_rest[f, 0] * index[f - owners, n] * scale[f, n]
-        for n in range(rest.shape[1]):
+            for n in range(paths):
+                sold = min(revenue[f, n] / revenue_opening[f, 0], LARGEST_GROWTH)
+                rest[f, n] = site_rest[f, 0] * sold * scale[f, n]
+        growing = (1.0 - MAINTENANCE) * trend[f, 0]
+        builds = f >= owners and follows[f] == FOLLOWS_LEASES
+        for n in range(paths):
             ordinary = MAINTENANCE * wear[f, n] * wears + growing
             core = core_opening[f, 0] * ordinary * min(activity[f, n], 1.0) * scale[f, n]
             rest[f, n] = core + rest[f, n]
             capex[f, n] = rest[f, n] + tied[f, n]
-            ai[f, n] = max(capex[f, n] - core, 0.0)
-            ai_share[f, n] = ai[f, n] / max(capex[f, n], 1e-9)
-
-
-def capital_index(now: Moment) -> Array:
-    """AI capital spending of firms without fleets over the opening's, (firms less owners, paths).
-
-    By sales, fabs by starts too, builders by what is built.
-    """
-    r, cache, layout = now.results, now.block.cache, now.block.layout
-    rows = slice(layout.owners, layout.firms)
-    sold = np.minimum(r["revenue"][rows] / cache["revenue_opening"][rows], 6.0)
-    index = sold if now.on("spend") else np.ones_like(sold)
-    fabs, power, builders = (
-        cache[name][cache[name] >= layout.owners] for name in ("fab_firms", "power_firms", "builders")
-    )
-    part = cache["ai_sales_share"][fabs]
-    if now.on("spend"):
-        mine = part * index[fabs - layout.owners] * r["fab_index"]
-        index[fabs - layout.owners] = mine + (1.0 - part) * now.block.trend[now.quarter, fabs]
-    index[power - layout.owners] = r["generation_index"]
-    index[builders - layout.owners] = r["leased_work"]
-    return index
+            ai = max(capex[f, n] - core, 0.0)
+            ai_share[f, n] = ai / max(capex[f, n], 1e-9)
+            if f < owners:
+                ai_capex[n] += ai
+            elif builds:
+                ai_builders[n] += ai
+    for n in range(paths):
+        elsewhere = 0.0
+        for k in range(world_rows.shape[0]):
+            elsewhere += flow[world_rows[k], n]
+        ai_capex[n] = ai_capex[n] + ai_builders[n] + elsewhere
