@@ -314,16 +314,17 @@ def test_plans_rest_on_the_anchor_where_nothing_is_extrapolated() -> None:
 def test_orders_replace_and_no_more_where_nothing_grows_and_nothing_is_missing() -> None:
     """Zero shocks and constant value: orders = retirement."""
     zero = one(0.0)
-    rate = investment.order_rate(one(20.0), zero, one(0.3), zero, one(1.0), one(0.8), zero, one(4.0))
+    rate = investment.order_rate(one(20.0), zero, one(0.7), zero, one(0.8), zero, one(4.0))
     assert rate[0] == pytest.approx(0.8)
-    gap = investment.order_rate(one(20.0), zero, one(0.3), zero, one(1.0), one(0.8), one(4.0), one(4.0))
+    gap = investment.order_rate(one(20.0), zero, one(0.7), zero, one(0.8), one(4.0), one(4.0))
     assert gap[0] == pytest.approx(1.8)
 
 
 def test_the_stock_wanted_earns_the_hurdle_at_target_use() -> None:
-    stock = investment.wanted_stock(one(200.0), one(0.0), one(1.8), one(0.0), one(1.0), one(0.75), one(1.0), one(0.6))
+    at_hurdle, above = (investment.response_to_price(one(ratio), one(0.6)) for ratio in (1.0, 1.5))
+    stock = investment.wanted_stock(one(200.0), one(1.0), at_hurdle, one(1.8), one(0.75))
     assert stock[0] * 8.76 * 1.8 * 0.75 == pytest.approx(200.0)
-    dear = investment.wanted_stock(one(200.0), one(0.0), one(1.8), one(0.0), one(1.0), one(0.75), one(1.5), one(0.6))
+    dear = investment.wanted_stock(one(200.0), one(1.0), above, one(1.8), one(0.75))
     assert dear[0] > stock[0]
 
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.conduct import integration, investment
-from penstock.engine.moment import PROJECT, Moment
+from penstock.engine.moment import PROJECT, Moment, by_path
 from penstock.engine.reach import reach_of
 from penstock.engine.steps import lenders
 from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
 from penstock.money import funding, kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.engine.state import GONE, RESTRUCTURED
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -38,9 +39,7 @@ def plan(now: Moment) -> None:
     foresee_sales(now)
     weights = external_weights(now)
     r["owner_value"] = r["own_value"] + (r["serving"] + r["training"]) * weights
-    chips = wanted_chips(now)
-    halls, power = wanted_sites(now)
-    limit_by_money(now, chips, halls, power)
+    limit_by_money(now, *wanted_plant(now))
     integrate(now)
 
 
@@ -116,124 +115,183 @@ def by_owner(now: Moment, knob: str, base: Array, reach: str) -> Array:
     return rows
 
 
-def _wanted(now: Moment, years: Array, response: Array | float) -> Array:
-    """Million H100e wanted in `years`, (owners + 1, paths)."""
-    r = now.results
-    ahead = investment.growth_over(r["growth"], _fade(now), years)
-    ratio = r["price"] / r["owner_hurdle"]
-    return investment.wanted_stock(
-        r["owner_value"], ahead, r["owner_hurdle"], r["decline"], years, r["target"], ratio, response
-    )
-
-
 def _fade(now: Moment) -> Array:
     return np.maximum(now.lever("conduct.fade_per_year", now.block.theta["extrapolation_fade"]), 0.02)
 
 
-def wanted_chips(now: Moment) -> Array:
-    """Orders of chips in million H100e a quarter; negative orders cancel at most 30 % of the backlog."""
-    fleet, th, r = now.state.fleet, now.block.theta, now.results
-    chip_lead, _, _ = leads(now)
-    r["chip_lead"] = chip_lead
+def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
+    """Orders of chips in million H100e, starts of halls and of firm power in GW a quarter, (owners + 1, paths)."""
+    fleet, th, r, width = now.state.fleet, now.block.theta, now.results, now.block.width
+    lead = r["chip_lead"], r["hall_lead"], r["power_lead"] = leads(now)
     waiting_time = np.minimum(fleet.backlog.sum(axis=0) / r["chip_capacity_last"], 4.0)
-    years = (chip_lead + 1.0 + waiting_time) / 4.0
+    horizons = (lead[0] + 1.0 + waiting_time) / 4.0, (lead[1] + 1.0) / 4.0, (lead[2] + 1.0) / 4.0
+    # one row where all owners wait alike, else a row an owner
+    years = np.stack([np.atleast_2d(one) for one in np.broadcast_arrays(*horizons)])
+    fade, response = _fade(now), np.asarray(th["price_response"])
+    faded = np.exp(-fade * years)
+    grown = np.exp(investment.growth_over(r["growth"], fade, years) + r["decline"] * years)
+    later = np.exp(-0.5 * th["power_decline"] * years)
+    ratio = r["price"] / r["owner_hurdle"]
+    reach = investment.response_to_price(ratio, np.stack([response, 0.5 * response])[:, None])
     stock = r["owner_stock"]
-    power = r["owner_power"]
-    room = np.minimum(fleet.halls + fleet.hall_stages.sum(axis=0), fleet.firm_power + fleet.power_stages.sum(axis=0))
-    feasible = stock + np.maximum(room - power, 0.0) / r["power_per_h100e"]
-    wanted = _wanted(now, years, th["price_response"])
-    r["wanted_stock"] = wanted
-    gap = np.minimum(wanted, feasible) - stock - fleet.waiting - fleet.backlog
-    adjustment = now.lever("conduct.adjustment_quarters", th["adjustment_time"])
-    replacement = 0.15 * stock / th["economic_life"]
+    r["wanted_stock"], chips, halls, power = (np.empty_like(stock) for _ in range(4))
+    investment.want_plant(
+        stock, r["owner_power"], fleet.waiting, fleet.backlog, fleet.halls, fleet.firm_power, r["owner_value"],
+        fleet.hall_stages, fleet.power_stages, r["owner_hurdle"], reach, faded, grown, later, r["growth"], r["decline"],
+        th["power_decline"], r["power_per_h100e"], by_path(r["target"], width), r["chip_capacity_last"],
+        stock.sum(axis=0), th["economic_life"],
+        by_path(now.lever("conduct.adjustment_quarters", th["adjustment_time"]), width), r["wanted_stock"], chips,
+        halls, power,
+    )  # fmt: skip
     if not now.on("plan"):
-        return replacement
-    orders = investment.order_rate(stock, r["growth"], _fade(now), r["decline"], years, replacement, gap, adjustment)
-    largest = 6.0 * r["chip_capacity_last"] * stock / stock.sum(axis=0) - fleet.backlog
-    return bounded(orders, -0.3 * fleet.backlog, np.maximum(largest, 0.0))
-
-
-def wanted_sites(now: Moment) -> tuple[Array, Array]:
-    """Starts of halls and of firm power in GW a quarter, before the limits of trades and money."""
-    fleet, th, r = now.state.fleet, now.block.theta, now.results
-    _, hall_lead, power_lead = leads(now)
-    r["hall_lead"], r["power_lead"] = hall_lead, power_lead
-    if not now.on("plan"):
-        return 0.01 * fleet.halls, 0.01 * fleet.firm_power
-    adjustment = now.lever("conduct.adjustment_quarters", th["adjustment_time"])
-    halls_years, power_years = (hall_lead + 1.0) / 4.0, (power_lead + 1.0) / 4.0
-    starts = []
-    for years, ready, stages, response in (
-        (halls_years, fleet.halls, fleet.hall_stages, 0.5 * th["price_response"]),
-        (power_years, fleet.firm_power, fleet.power_stages, 0.0),
-    ):
-        later_power = r["power_per_h100e"] * np.exp(-0.5 * th["power_decline"] * years)
-        target = 1.05 * (r["owner_power"] + (_wanted(now, years, response) - r["owner_stock"]) * later_power)
-        gap = target - ready - stages.sum(axis=0)
-        net_growth = r["growth"] * np.exp(-_fade(now) * years) + r["decline"] - th["power_decline"]
-        forward = r["owner_power"] * np.maximum(net_growth, 0.0) / 4.0
-        starts.append(np.maximum(forward + gap / adjustment, 0.0))
-    halls, power = starts
-    # halls are built only where power is secured
-    secured = 1.03 * (fleet.firm_power + fleet.power_stages.sum(axis=0)) - fleet.halls - fleet.hall_stages.sum(axis=0)
-    return np.minimum(halls, np.maximum(secured, 0.0)), power
+        replacement = investment.REPLACED_A_QUARTER * stock / th["economic_life"]
+        return replacement, 0.01 * fleet.halls, 0.01 * fleet.firm_power
+    return chips, halls, power
 
 
 def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> None:
     """Orders that owners can pay: free cash flow, outside money by mood, and room for debt."""
-    e, th, r, f, facts = now.state.economy, now.block.theta, now.results, now.state.firms, now.block.facts
-    owners = now.block.layout.owners
-    # chips that the book cannot bring within a lead time stand there and cost nothing yet
-    soon = (now.state.fleet.backlog + np.maximum(chips, 0.0)) / r["chip_lead"]
-    cost = np.minimum(np.maximum(chips, 0.0), soon) * now.block.cache["chip_dollar"] * r["chip_index"]
-    cost = cost + r["site_cost"] * (HALLS_IN_SITE * halls + (1.0 - HALLS_IN_SITE) * power)
-    free = f.ebitda[:owners] - facts.core_capex[:owners] * f.activity[:owners]
-    own = th["cash_share"] * np.maximum(free, 0.0)
-    open_markets = markets_open(now)
+    e, th, r, f, fleet = now.state.economy, now.block.theta, now.results, now.state.firms, now.state.fleet
+    cache, facts, width = now.block.cache, now.block.facts, now.block.width
+    r["debt_room"], rounds = debt_room(now), rounds_open(now)
+    general = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
     growth = np.exp(bounded(e.expected_growth, 0.0, 1.2))
     outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
-    outside = outside * open_markets * now.lever("finance.equity_access") * now.block.cache["outside_weights"]
-    open_markets = open_markets[:owners]
-    r["debt_room"] = debt_room(now)
-    room = 0.06 * e.mood * np.maximum(r["debt_room"][:owners], 0.0) * open_markets
-    # builders that live on contracts order against them: lenders advance on income to come
-    coming = r["contract_growth"][:owners]
-    dependent = bounded(5.0 * coming / np.maximum(f.revenue[:owners], 1e-9), 0.0, 1.0)
-    backed = 0.35 * CONTRACT_ADVANCE * 4.0 * coming * dependent * open_markets
-    equity = ROUNDS_FOR_ORDERS * rounds_open(now)[:owners]
-    borrowing, raising = now.struck("borrowing"), now.struck("raising")
-    if borrowing is not None and raising is not None:
-        room, backed = room * borrowing[:owners], backed * borrowing[:owners]
-        outside[:owners] *= np.minimum(borrowing, raising)[:owners]
-    caution = np.where(lenders.investment_grade(now)[:owners] > 0.5, 0.9, 0.65)
-    budget = (own + room + backed + equity + outside[:owners]) * np.where(e.freeze > 0, caution, 1.0)
-    share = np.ones_like(cost)
-    if now.on("fund"):
-        named = np.minimum(1.0, budget / np.maximum(cost[:owners], 1e-9))
-        share[:owners] = np.where(f.stage[:owners] >= 3.0, 0.0, np.where(f.stage[:owners] >= 2.0, 0.15, named))
-        total = np.maximum(cost[:owners].sum(axis=0), 1e-9)
-        share[owners] = (share[:owners] * cost[:owners]).sum(axis=0) / total
-    r["hall_expected"] = now.state.fleet.hall_stages[-1] * np.minimum(3.0 / r["hall_lead"], 1.0)
-    r["power_expected"] = now.state.fleet.power_stages[-1] * np.minimum(4.0 / r["power_lead"], 1.0)
-    r["leased_halls"] = (
-        now.state.fleet.halls / now.block.cache["halls_opening"] * now.block.cache["leased_weight"]
-    ).sum(axis=0)
-    r["funded_share"] = (share * cost).sum(axis=0) / np.maximum(cost.sum(axis=0), 1e-9)
-    r["chip_orders"] = np.where(chips > 0, chips * share, chips)
-    start_sites(now, halls * share, power * share)
+    one = np.ones_like(facts.core_capex)
+    borrowing, raising = (one if told is None else told for told in (now.struck("borrowing"), now.struck("raising")))
+    r["hall_expected"], r["power_expected"], r["chip_orders"] = (np.empty_like(chips) for _ in range(3))
+    r["leased_halls"], r["funded_share"] = np.empty(width), np.empty(width)
+    pay_for_plans(
+        chips, halls, power, fleet.backlog, fleet.halls, cache["halls_opening"], fleet.hall_stages[-1],
+        fleet.power_stages[-1], f.ebitda, f.activity, f.stage, f.revenue, r["debt_room"], r["contract_growth"], rounds,
+        lenders.investment_grade(now), np.atleast_2d(r["hall_lead"]), np.atleast_2d(r["power_lead"]),
+        facts.core_capex, cache["chip_dollar"], cache["outside_weights"], cache["leased_weight"],
+        np.ascontiguousarray(borrowing), np.ascontiguousarray(raising), by_path(r["chip_lead"], width),
+        by_path(r["chip_index"], width), by_path(r["site_cost"], width), th["cash_share"], e.mood, e.freeze,
+        by_path(general, width), outside, by_path(now.lever("finance.equity_access"), width), float(now.on("fund")),
+        np.empty_like(chips), r["hall_expected"], r["power_expected"], r["chip_orders"], r["leased_halls"],
+        r["funded_share"],
+    )  # fmt: skip
+    start_sites(now, halls, power)
 
 
 STRONG_NAMES = 0.3
 """Part of a closure of the markets that firms of investment grade feel (assumption, 0.1 to 0.5)."""
 
 
-def markets_open(now: Moment) -> Array:
-    """Share of outside money for orders that the markets give, (owners + 1, paths)."""
-    e, layout = now.state.economy, now.block.layout
-    general = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
-    named = lenders.investment_grade(now)[: layout.owners]
-    grade = np.concatenate([named, np.zeros((1, now.block.width))])
-    return 1.0 - (1.0 - general) * np.where(grade > 0.5, STRONG_NAMES, 1.0)
+ROUNDS_FOR_ORDERS = 0.6
+"""Share of the equity that a firm could raise which it commits to orders (assumption, 0.3 to 0.8)."""
+CAUTION, CAUTION_OF_OTHERS = 0.9, 0.65
+"""Part of its budget that a firm of investment grade, and any other, commits to orders in a freeze (assumptions, 0.8 to
+1 and 0.5 to 0.8)."""
+ORDERED_WHEN_RESTRUCTURED = 0.15
+"""Part of what it wants that a restructured owner orders (assumption, 0.1 to 0.3)."""
+DEBT_FOR_ORDERS = 0.06
+"""Part of what lenders would still give that is committed to a quarter's orders, at the best mood (assumption, 0.04 to
+0.1)."""
+BACKED_FOR_ORDERS = 0.35
+"""Part of what lenders advance on contracted income that is committed to a quarter's orders (assumption, 0.25 to
+0.5)."""
+
+
+@_kernel(
+    numba.void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, numba.float64, *[_MAT] * 4, _VEC, _VEC)
+)  # fmt: skip
+def pay_for_plans(
+    chips: Array,
+    halls: Array,
+    power: Array,
+    backlog: Array,
+    halls_now: Array,
+    halls_opening: Array,
+    hall_last: Array,
+    power_last: Array,
+    ebitda: Array,
+    activity: Array,
+    stage: Array,
+    revenue: Array,
+    headroom: Array,
+    contracts: Array,
+    rounds: Array,
+    grade: Array,
+    hall_lead: Array,
+    power_lead: Array,
+    core_capex: Array,
+    chip_dollar: Array,
+    outside_weight: Array,
+    leased_weight: Array,
+    borrowing: Array,
+    raising: Array,
+    chip_lead: Array,
+    chip_price: Array,
+    site_price: Array,
+    cash_share: Array,
+    mood: Array,
+    freeze: Array,
+    general: Array,
+    outside: Array,
+    openness: Array,
+    limits: float,
+    share: Array,
+    hall_expected: Array,
+    power_expected: Array,
+    chip_orders: Array,
+    leased_halls: Array,
+    funded: Array,
+) -> None:
+    """Cut starts of `halls` and `power` to what owners can pay for, and set `chip_orders`, (owners + 1, paths).
+
+    The budget is free cash flow, room for debt (`headroom`), an advance on `contracts`, `rounds` of equity, and
+    outside money (paths) by its weights, as far as markets are open: `general` (paths) for firms of low `grade`. Of
+    what events leave see `borrowing` and `raising`, (firms, 1). The rest of the world follows the mean; all is paid for
+    where `limits` is 0. Also set: halls and power that come into service this quarter, the share of halls in use that
+    is leased, and the share of all wanted that is `funded`, (paths,). Chips cost `chip_dollar` (owners + 1, 1) at the
+    opening, usd_bn a million H100e, times `chip_price`, sites `site_price` usd_bn a GW. Arrays of firms have more rows.
+    """
+    owners, paths = chips.shape[0] - 1, chips.shape[1]
+    spent, wanted = np.zeros(paths), np.zeros(paths)
+    leased_halls[:] = 0.0
+    for o in range(owners + 1):
+        for n in range(paths):
+            ordered = max(chips[o, n], 0.0)
+            # chips that the book cannot bring within a lead time stand there and cost nothing yet
+            soon = (backlog[o, n] + ordered) / chip_lead[n]
+            cost = min(ordered, soon) * chip_dollar[o, 0] * chip_price[n]
+            cost = cost + site_price[n] * (HALLS_IN_SITE * halls[o, n] + (1.0 - HALLS_IN_SITE) * power[o, n])
+            part = 1.0
+            if limits > 0.0 and o < owners:
+                felt = STRONG_NAMES if grade[o, n] > 0.5 else 1.0
+                markets = 1.0 - (1.0 - general[n]) * felt
+                free = ebitda[o, n] - core_capex[o, 0] * activity[o, n]
+                own = cash_share[n] * max(free, 0.0)
+                room = DEBT_FOR_ORDERS * mood[n] * max(headroom[o, n], 0.0) * markets * borrowing[o, 0]
+                # builders that live on contracts order against them: lenders advance on income to come
+                dependent = min(max(5.0 * contracts[o, n] / max(revenue[o, n], 1e-9), 0.0), 1.0)
+                backed = BACKED_FOR_ORDERS * CONTRACT_ADVANCE * 4.0 * contracts[o, n] * dependent * markets
+                backed = backed * borrowing[o, 0]
+                brought = outside[n] * markets * openness[n] * outside_weight[o, 0]
+                brought = brought * min(borrowing[o, 0], raising[o, 0])
+                budget = own + room + backed + ROUNDS_FOR_ORDERS * rounds[o, n] + brought
+                if freeze[n] > 0.0:
+                    budget = budget * (CAUTION if grade[o, n] > 0.5 else CAUTION_OF_OTHERS)
+                part = min(1.0, budget / max(cost, 1e-9))
+                if stage[o, n] >= RESTRUCTURED:
+                    part = 0.0 if stage[o, n] >= GONE else ORDERED_WHEN_RESTRUCTURED
+            elif limits > 0.0:
+                part = spent[n] / max(wanted[n], 1e-9)
+            share[o, n] = part
+            spent[n] += part * cost
+            wanted[n] += cost
+            chip_orders[o, n] = chips[o, n] * part if chips[o, n] > 0.0 else chips[o, n]
+        h, p = min(o, hall_lead.shape[0] - 1), min(o, power_lead.shape[0] - 1)
+        for n in range(paths):
+            halls[o, n] *= share[o, n]
+            power[o, n] *= share[o, n]
+            hall_expected[o, n] = hall_last[o, n] * min(3.0 / hall_lead[h, n], 1.0)
+            power_expected[o, n] = power_last[o, n] * min(4.0 / power_lead[p, n], 1.0)
+            leased_halls[n] += halls_now[o, n] / halls_opening[o, n] * leased_weight[o, 0]
+    for n in range(paths):
+        funded[n] = spent[n] / max(wanted[n], 1e-9)
 
 
 def start_sites(now: Moment, halls: Array, power: Array) -> None:
@@ -245,10 +303,6 @@ def start_sites(now: Moment, halls: Array, power: Array) -> None:
     if not now.on("order"):
         r["hall_planned"], r["power_planned"] = halls, power
     r["hall_shortage"], r["power_shortage"] = 1.0 - hall_share, 1.0 - power_share
-
-
-ROUNDS_FOR_ORDERS = 0.6
-"""Share of the equity that a firm could raise which it commits to orders (assumption, 0.3 to 0.8)."""
 
 
 def rounds_open(now: Moment) -> Array:
