@@ -271,10 +271,13 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["whole"], cache["half"] = np.ones(layout.operating.stop), np.full(layout.firms, 0.5)
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
-    for name in ("compute", "lease"):
+    for name, of_payee in (("compute", "compute_sold_of"), ("lease", "leases_of")):
         ties = layout.category[name]
         inside = (facts.contract_tie >= ties.start) & (facts.contract_tie < ties.stop)
         cache[f"contract_rows_{name}"] = np.flatnonzero(inside)
+        # contracts of other ties belong to nobody here
+        seller = np.where(inside, layout.payee[facts.contract_tie], layout.unit_count)
+        block.ties_of[of_payee] = failure.by_firm(seller, layout.firms)
     compute = layout.category["compute"].slice
     asked = np.zeros((layout.unit_count, 1))
     np.add.at(asked, payee[compute], base[compute])

@@ -14,7 +14,7 @@ from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
 from penstock.money import funding, kernels
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -37,31 +37,8 @@ def plan(now: Moment) -> None:
     r["chip_capacity_last"] = e.chip_capacity * np.exp(th["chip_product_growth"] * now.years)
     r["delivery_ratio_last"] = now.block.cache["delivery_ratio"]
     foresee_sales(now)
-    weights = external_weights(now)
-    r["owner_value"] = r["own_value"] + (r["serving"] + r["training"]) * weights
     limit_by_money(now, *wanted_plant(now))
     integrate(now)
-
-
-def external_weights(now: Moment) -> Array:
-    """Share of compute sold that each owner expects to sell: opening fleets, moved by contracted sales ahead."""
-    weight = now.block.cache["external_weights"] * now.state.fleet.external
-    return weight / weight.sum(axis=0)
-
-
-def foresee_sales(now: Moment) -> None:
-    """Compute sales that each owner sees coming: what was asked last quarter, what contracts add in five."""
-    layout, cache = now.block.layout, now.block.cache
-    added = contract_growth(now, "compute")
-    rent = contract_growth(now, "lease")
-    now.results["contract_growth"] = added[: layout.firms] + rent[: layout.firms]
-    owners = layout.owners
-    expected = (cache["compute_expected"] + added[:owners]) / cache["compute_opening"]
-    target = np.where(cache["sells_compute"], bounded(expected, 0.05, 60.0), 1.0)
-    target = target * (now.block.opening["price"] / now.state.economy.contract_price)
-    world = (target * cache["external_weights"][:owners]).sum(axis=0) / cache["external_weights"][:owners].sum()
-    full = np.concatenate([target, world[None]])
-    now.state.fleet.external = now.state.fleet.external + 0.3 * (full - now.state.fleet.external)
 
 
 CONTRACT_HORIZON = 5
@@ -69,20 +46,100 @@ CONTRACT_HORIZON = 5
 CONTRACT_ADVANCE = 2.3
 """Debt that lenders advance on a dollar of contracted yearly income to come (assumption, 1 to 3.5: builders spend
 2.3 on chips for a yearly dollar, docs/decisions/0003)."""
+LEAST_EXPECTED, MOST_EXPECTED = 0.05, 60.0
+"""Bounds of the compute sales that an owner expects, over those of the opening."""
+EXPECTED_AT_ONCE = 0.3
+"""Part of a change of what is asked that owners expect to last in the quarter in which they see it (assumption, 0.2 to
+0.5)."""
 
 
-def contract_growth(now: Moment, category: str) -> Array:
-    """Rise of contracted dues over the horizon by payee, (units, paths), usd_bn a quarter, as far as contracts live."""
-    facts, layout = now.block.facts, now.block.layout
-    rows = now.block.cache[f"contract_rows_{category}"]
-    out = np.zeros((layout.unit_count, now.block.width))
-    if len(rows):
-        last = facts.contract_due.shape[1] - 1
-        ties = facts.contract_tie[rows]
-        later = facts.contract_due[rows, min(now.quarter + CONTRACT_HORIZON, last)]
-        coming = np.maximum(later - facts.contract_due[rows, min(now.quarter, last)], 0.0)
-        kernels.accumulate(coming[:, None] * now.state.ties.activity[ties], layout.payee[ties], out)
-    return out
+def foresee_sales(now: Moment) -> None:
+    """Sets `contract_growth` (firms, paths), what contracts add to sales in five quarters, usd_bn a quarter, and
+    `owner_value` (owners + 1, paths), what each owner's compute will be worth to it at the full cost, usd_bn a year.
+
+    Owners see compute sales coming: what was asked last quarter, what contracts add.
+    """
+    cache, r, e, facts = now.block.cache, now.results, now.state.economy, now.block.facts
+    last = facts.contract_due.shape[1] - 1
+    later = facts.contract_due[:, min(now.quarter + CONTRACT_HORIZON, last)]
+    coming = np.maximum(later - facts.contract_due[:, min(now.quarter, last)], 0.0)
+    weights = cache["external_weights"]
+    r["contract_growth"], r["owner_value"] = np.empty_like(now.state.firms.cost), np.empty_like(r["own_value"])
+    sell_ahead(
+        coming, facts.contract_tie, *now.block.ties_of["compute_sold_of"], *now.block.ties_of["leases_of"],
+        now.state.ties.activity, cache["compute_expected"], cache["compute_opening"], cache["sells_compute"],
+        now.block.opening["price"] / e.contract_price, weights, float(weights[:-1].sum()), r["own_value"],
+        r["serving"] + r["training"], now.state.fleet.external, r["contract_growth"], r["owner_value"],
+    )  # fmt: skip
+
+
+@_kernel(
+    numba.void(
+        _VEC_IN, *[_IDX_IN] * 5, *[_MAT_IN] * 3, _FLAG_MAT_IN, _VEC_IN, _MAT_IN, numba.float64, _MAT_IN, _VEC_IN,
+        *[_MAT] * 3,
+    )
+)  # fmt: skip
+def sell_ahead(
+    coming: Array,
+    tie: Array,
+    first_sold: Array,
+    sold: Array,
+    first_let: Array,
+    let: Array,
+    activity: Array,
+    asked: Array,
+    opening: Array,
+    sells: Array,
+    cheaper: Array,
+    weight: Array,
+    weights: float,
+    own: Array,
+    outside: Array,
+    external: Array,
+    growth: Array,
+    value: Array,
+) -> None:
+    """Set the `growth` of contracted sales by firm, (firms, paths), and the `value` of compute by owner, (owners + 1,
+    paths); move `external`, the sales that each owner expects over those of the opening.
+
+    `coming`: what the contracted dues of each tie rise, usd_bn a quarter, of the ties `tie` as far as they live
+    (`activity`); those of compute by payee are `sold`, of leases `let`. `asked` (owners, paths) was asked last quarter,
+    `opening` at the opening, (owners, 1). `cheaper` (paths): contract prices of the opening over today's. `weight`
+    (owners + 1, 1): shares of the opening in compute sold, `weights` their sum over owners. The rest of the world
+    follows the mean. `own` use, and what is sold `outside` (paths), usd_bn a year.
+    """
+    owners, paths = asked.shape[0], asked.shape[1]
+    rent, world, total = np.empty(paths), np.zeros(paths), np.zeros(paths)
+    for f in range(growth.shape[0]):
+        growth[f] = 0.0
+        for k in range(first_sold[f], first_sold[f + 1]):
+            s = sold[k]
+            for n in range(paths):
+                growth[f, n] += coming[s] * activity[tie[s], n]
+        if f < owners:
+            for n in range(paths):
+                target = 1.0
+                if sells[f, 0]:
+                    target = min(max((asked[f, n] + growth[f, n]) / opening[f, 0], LEAST_EXPECTED), MOST_EXPECTED)
+                target *= cheaper[n]
+                world[n] += target * weight[f, 0]
+                external[f, n] += EXPECTED_AT_ONCE * (target - external[f, n])
+        if first_let[f + 1] > first_let[f]:
+            rent[:] = 0.0
+            for k in range(first_let[f], first_let[f + 1]):
+                s = let[k]
+                for n in range(paths):
+                    rent[n] += coming[s] * activity[tie[s], n]
+            for n in range(paths):
+                growth[f, n] += rent[n]
+    for n in range(paths):
+        external[owners, n] += EXPECTED_AT_ONCE * (world[n] / weights - external[owners, n])
+    for o in range(owners + 1):
+        for n in range(paths):
+            total[n] += weight[o, 0] * external[o, n]
+    for o in range(owners + 1):
+        for n in range(paths):
+            value[o, n] = own[o, n] + outside[n] * (weight[o, 0] * external[o, n] / total[n])
 
 
 def leads(now: Moment) -> tuple[Array, Array, Array]:
