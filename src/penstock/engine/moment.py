@@ -16,6 +16,7 @@ from penstock.scenarios.program import LeverTable, Program
 
 if TYPE_CHECKING:
     from penstock.engine.seen import Seen
+    from penstock.engine.parts import Chain
     from penstock.engine.steps.cascade import Cascade
 
 Array = np.ndarray
@@ -82,6 +83,8 @@ class Block:
     """ties by firm: first and rows of a compressed index"""
     parts_of: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """parts that buyers need of a category, and who delivers them"""
+    chain: Chain | None = None
+    """the parts of the chain of silicon, optics first; None where no step has asked for it"""
     seen: Seen | None = None
     """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from penstock.engine.layout import Layout
@@ -36,3 +39,34 @@ def part_of_ties(layout: Layout, category: str) -> Array:
     if category == "tools":
         return np.isin(payee, layout.members("lithography")).astype(np.int64)
     return np.zeros(len(payee), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The parts of several categories one after the other, as a pass over them reads them."""
+
+    category: Array
+    """(categories + 1,) first part of each category"""
+    part: Array
+    """(parts + 1,) first tie of each part, among those listed here"""
+    tie: Array
+    """(ties listed,) number of each tie, its ends, and its share in what the buyer gets of the part"""
+    supplier: Array
+    buyer: Array
+    share: Array
+
+
+def chain_of(categories: Sequence[tuple[Part, ...]]) -> Chain:
+    """Categories, each with its parts, in one list."""
+    parts = [part for category in categories for part in category]
+
+    def joined(name: str) -> Array:
+        found = [np.asarray(getattr(part, name)).reshape(-1) for part in parts]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    return Chain(
+        category=np.cumsum([0, *map(len, categories)]).astype(np.intp),
+        part=np.cumsum([0, *(len(part.ties) for part in parts)]).astype(np.intp),
+        **{name: joined(name + "s" * (name == "tie")).astype(np.intp) for name in ("tie", "supplier", "buyer")},
+        share=np.ascontiguousarray(joined("share")),
+    )

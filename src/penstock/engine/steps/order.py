@@ -7,11 +7,12 @@ import numpy as np
 
 from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
+from penstock.engine.parts import chain_of
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.layers import facilities, silicon
 from penstock.money import kernels
-from penstock.money.kernels import _CUBE, _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG_IN, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -37,35 +38,31 @@ def supply_chain(now: Moment) -> None:
     A shortfall is carried as 1 - sum(share x (1 - supply)), which is exactly one where nobody falls short; what nobody
     lacks on any path is not followed.
     """
-    f, layout = now.state.firms, now.block.layout
-    supply = np.ones((layout.unit_count, now.block.width))
+    f, layout, cache, block = now.state.firms, now.block.layout, now.block.cache, now.block
+    supply, missed, lost = (np.empty((layout.unit_count, block.width)) for _ in range(3))
     work_on(f.supply, f.stage, RESTRUCTURED, GONE, supply)
-    levers = now.block.levers
+    levers = block.levers
     for entity in levers.entities("silicon.capacity"):
         row = layout.units.index(entity)
         supply[row] = supply[row] * now.lever("silicon.capacity", 1.0, entity=entity)
-    left = now.struck("supply")
+    left, allowed = now.struck("supply"), now.struck("allowed")
     if left is not None:
         supply = supply * left
-    # what lacks, so that nothing has to be taken from one again and again
-    lacks = 1.0 - np.minimum(supply, 1.5)
-    lacking, designers, short = np.asarray(lacks.any(axis=1)), now.block.cache["designers"], []
-    for category, felt in FELT_AT_ONCE.items():
-        missing, buyers = _missing(now, category, lacks, lacking)
-        now.results[f"missing_{category}"] = missing
-        if felt > 0.0:
-            buyers = buyers[buyers < layout.firms]
-            lacks[buyers] = 1.0 - (1.0 - lacks[buyers]) * (1.0 - felt * missing[buyers])
-            lacking[buyers] = True
-        else:
-            short.append(missing[designers])
-    # a designer ships what both its own works and its inputs carry
-    worst, own = np.maximum(*short), lacks[designers]
-    now.results["supply"] = 1.0 - np.where(worst > 0.0, np.maximum(own, worst), own)
+    if block.chain is None:
+        block.chain = chain_of([block.parts_of[name] for name in FELT_AT_ONCE])
+    chain, designers = block.chain, cache["designers"]
+    now.results["tools_missing"] = np.empty(block.width)
+    now.results["supply"] = np.empty((len(designers), block.width))
+    run_short(
+        chain.category, chain.part, chain.tie, chain.supplier, chain.buyer, chain.share,
+        np.array(list(FELT_AT_ONCE.values())), np.zeros((0, 1)) if allowed is None else allowed, designers,
+        cache["foundry_share"], list(FELT_AT_ONCE).index("tools"), supply, missed, lost, now.results["supply"],
+        now.results["tools_missing"],
+    )  # fmt: skip
     if left is not None:
         idle = 1.0 - left * np.ones_like(supply)
         still = np.asarray(idle.any(axis=1))
-        racks = np.maximum(_missing(now, "servers", idle, still)[0], _missing(now, "network", idle, still)[0])
+        racks = np.maximum(_missing(now, "servers", idle, still), _missing(now, "network", idle, still))
         now.results["missing_racks"] = racks[layout.owner_unit]
 
 
@@ -75,35 +72,131 @@ RESTRUCTURED_WORKS = 0.8
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, numba.float64, numba.float64, _MAT))
 def work_on(able: Array, stage: Array, restructured: float, gone: float, supply: Array) -> None:
-    """Set the first rows of `supply` to what firms could deliver, (firms, paths), by what became of them."""
-    for f in range(able.shape[0]):
+    """Set `supply` (units, paths) to what firms could deliver by what became of them; all others deliver."""
+    firms = able.shape[0]
+    for f in range(firms):
         for n in range(able.shape[1]):
             left = RESTRUCTURED_WORKS if stage[f, n] >= restructured else 1.0
             supply[f, n] = able[f, n] * (0.0 if stage[f, n] >= gone else left)
+    supply[firms:] = 1.0
 
 
-def _missing(now: Moment, category: str, short: Array, lacking: Array) -> tuple[Array, Array]:
+MOST_SUPPLY = 1.5
+"""Largest supply over the normal that counts where others fall short (assumption, 1.2 to 2)."""
+
+
+@_kernel(
+    numba.void(
+        *[_IDX_IN] * 5, _VEC_IN, _VEC_IN, _MAT_IN, _IDX_IN, _MAT_IN, numba.intp, *[_MAT] * 4, _VEC,
+    )
+)  # fmt: skip
+def run_short(
+    category: Array,
+    part: Array,
+    tie: Array,
+    supplier: Array,
+    buyer: Array,
+    share: Array,
+    felt: Array,
+    allowed: Array,
+    designers: Array,
+    tool_share: Array,
+    tools: int,
+    supply: Array,
+    missed: Array,
+    lost: Array,
+    deliver: Array,
+    tools_missing: Array,
+) -> None:
+    """Set what each designer can `deliver`, (designers, paths), and the share of its tools that the chain misses.
+
+    The first six arguments are a `Chain`: suppliers of one part stand in for each other by their shares; of the parts
+    of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where that
+    is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes what is
+    lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms' shares in
+    tools, category number `tools`. `missed` and `lost` (units, paths) are room to work in.
+    """
+    units, paths, bans = supply.shape[0], supply.shape[1], allowed.shape[0] > 0
+    firms = tool_share.shape[0]
+    lacking, touched, in_part = np.zeros(units, np.bool_), np.zeros(units, np.bool_), np.zeros(units, np.bool_)
+    for u in range(units):
+        for n in range(paths):
+            # what lacks, so that nothing has to be taken from one again and again
+            supply[u, n] = 1.0 - min(supply[u, n], MOST_SUPPLY)
+            lacking[u] = lacking[u] or supply[u, n] != 0.0
+    deliver[:] = 0.0
+    tools_missing[:] = 0.0
+    for c in range(felt.shape[0]):
+        touched[:] = False
+        for p in range(category[c], category[c + 1]):
+            anyone = bans
+            for k in range(part[p], part[p + 1]):
+                anyone = anyone or lacking[supplier[k]]
+            if not anyone:
+                continue
+            in_part[:] = False
+            for k in range(part[p], part[p + 1]):
+                b = buyer[k]
+                if not in_part[b]:
+                    in_part[b] = True
+                    lost[b] = 0.0
+                if not touched[b]:
+                    touched[b] = True
+                    missed[b] = 0.0
+            for k in range(part[p], part[p + 1]):
+                s, b = supplier[k], buyer[k]
+                if lacking[s]:
+                    for n in range(paths):
+                        lost[b, n] += share[k] * supply[s, n]
+            if bans:
+                for k in range(part[p], part[p + 1]):
+                    s, b, stopped = supplier[k], buyer[k], 1.0 - allowed[tie[k], 0]
+                    for n in range(paths):
+                        lost[b, n] += (share[k] - share[k] * supply[s, n]) * stopped
+            for b in range(units):
+                if in_part[b]:
+                    for n in range(paths):
+                        missed[b, n] = max(missed[b, n], lost[b, n])
+        if felt[c] > 0.0:
+            for b in range(firms):
+                anyone = False
+                if touched[b]:
+                    for n in range(paths):
+                        anyone = anyone or missed[b, n] != 0.0
+                if anyone:
+                    lacking[b] = True
+                    for n in range(paths):
+                        supply[b, n] = 1.0 - (1.0 - supply[b, n]) * (1.0 - felt[c] * missed[b, n])
+        if c == tools:
+            for b in range(firms):
+                if touched[b]:
+                    for n in range(paths):
+                        tools_missing[n] += tool_share[b, 0] * missed[b, n]
+        if felt[c] <= 0.0:
+            for d in range(designers.shape[0]):
+                if touched[designers[d]]:
+                    for n in range(paths):
+                        deliver[d, n] = max(deliver[d, n], missed[designers[d], n])
+    for d in range(designers.shape[0]):
+        for n in range(paths):
+            own = supply[designers[d], n]
+            deliver[d, n] = 1.0 - (max(own, deliver[d, n]) if deliver[d, n] > 0.0 else own)
+
+
+def _missing(now: Moment, category: str, short: Array, lacking: Array) -> Array:
     """Share of its input in a category that each buyer misses where suppliers are `short`, (units, paths).
 
-    And who misses any on some path, rows of units. `lacking` (units,): who may be short on any path.
+    `lacking` (units,): who may be short on any path. In quarters with events alone.
     """
-    allowed = now.struck("allowed")
-    parts = now.block.parts_of[category]
-    if allowed is None:
-        parts = tuple(part for part in parts if lacking[part.supplier].any())
-    if not parts:
-        return now.block.cache["nothing"], np.zeros(0, dtype=np.intp)
-    # suppliers of one part stand in for each other by their shares; of the parts the scarcest counts
-    out = np.zeros_like(short)
-    for number, part in enumerate(parts):
-        missed = np.zeros_like(out) if number else out
+    allowed, out = now.struck("allowed"), np.zeros_like(short)
+    for part in now.block.parts_of[category]:
+        missed = np.zeros_like(out)
         lack(part.share, part.supplier, part.buyer, lacking, short, missed)
         if allowed is not None:
             stopped = (part.share - part.share * short[part.supplier]) * (1.0 - allowed[part.ties])
             kernels.accumulate(stopped, part.buyer, missed)
-        np.maximum(out, missed if number else 0.0, out=out)
-    buyers = np.unique(np.concatenate([part.buyer for part in parts]))
-    return out, buyers[out[buyers].any(axis=1)]
+        np.maximum(out, missed, out=out)
+    return out
 
 
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _MAT_IN, _MAT))
@@ -133,53 +226,127 @@ def ship(now: Moment) -> None:
         r["shipped"] = fleet.backlog.copy()
         r["chip_shortage"] = np.zeros_like(capacity)
         return
-    asked = cache["order_share"] * fleet.backlog[cache["order_owner"]]
-    allowed = now.struck("allowed")
-    orders = asked if allowed is None else asked * allowed[cache["order_tie"]]
-    book = np.zeros((len(cache["designers"]), now.block.width))
-    kernels.accumulate(orders, cache["order_designer"], book)
-    who = cache["designers"]
-    fill = silicon.fill_rate(book, capacity * cache["capacity_share"][who] * r["supply"], lead)
-    shipped = np.zeros_like(fleet.backlog)
-    delivered = np.empty_like(orders)
-    kernels.ration(orders, cache["order_designer"], cache["order_owner"], fill, delivered, shipped)
-    # what each designer fills of an order, over what the owner gets of all its orders
-    r["supplier_fill"] = np.empty_like(asked)
-    compare_fills(delivered, asked, shipped, fleet.backlog, cache["order_owner"], r["supplier_fill"])
-    total = fleet.backlog.sum(axis=0)
-    mean_fill = shipped.sum(axis=0) / np.maximum(orders.sum(axis=0), 1e-12)
-    r["shipped"] = shipped + fleet.backlog * cache["unnamed_orders"] * mean_fill
-    if "missing_racks" in r:
-        r["shipped"] = r["shipped"] * (1.0 - bounded(r["missing_racks"], 0.0, 1.0))
-    r["chip_shortage"] = 1.0 - r["shipped"].sum(axis=0) / np.maximum(total / lead, 1e-12)
+    allowed, share = now.struck("allowed"), cache["order_share"]
+    permitted = share if allowed is None else allowed[cache["order_tie"]]
+    asked, orders = (np.empty((len(share), now.block.width)) for _ in range(2))
+    book = np.empty((len(cache["designers"]), now.block.width))
+    open_books(
+        share, np.ones_like(share) if allowed is None else permitted, cache["order_owner"], cache["order_designer"],
+        fleet.backlog, asked, orders, book,
+    )  # fmt: skip
+    fill = silicon.fill_rate(book, capacity * cache["capacity_share"][cache["designers"]] * r["supply"], lead)
+    r["shipped"], r["supplier_fill"], r["chip_shortage"] = (
+        np.empty_like(fleet.backlog), np.empty_like(asked), np.empty_like(capacity),
+    )  # fmt: skip
+    nothing = np.zeros((1, 1))
+    fill_orders(
+        asked, orders, fill, cache["order_designer"], cache["order_owner"], fleet.backlog, cache["unnamed_orders"],
+        by_path(lead, now.block.width), r.get("missing_racks", nothing), r["shipped"], r["supplier_fill"],
+        r["chip_shortage"],
+    )  # fmt: skip
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, _IDX_IN, _MAT))
-def compare_fills(delivered: Array, asked: Array, shipped: Array, backlog: Array, owner: Array, fill: Array) -> None:
-    """Set `fill` to what each order gets of what was asked, over what its owner gets of its whole book."""
-    for t in range(asked.shape[0]):
-        o = owner[t]
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
+def open_books(
+    share: Array,
+    allowed: Array,
+    owner: Array,
+    designer: Array,
+    backlog: Array,
+    asked: Array,
+    orders: Array,
+    book: Array,
+) -> None:
+    """Set what owners have asked of each designer, what of it is `allowed`, and each designer's book of it.
+
+    `share` (orders, 1) of each owner's `backlog` (owners + 1, paths) stands with the designer; million H100e.
+    """
+    book[:] = 0.0
+    for t in range(share.shape[0]):
+        o, d, part = owner[t], designer[t], share[t, 0]
         for n in range(asked.shape[1]):
+            asked[t, n] = part * backlog[o, n]
+            orders[t, n] = asked[t, n] * allowed[t, 0]
+            book[d, n] += orders[t, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT, _MAT, _VEC))
+def fill_orders(
+    asked: Array,
+    orders: Array,
+    fill: Array,
+    designer: Array,
+    owner: Array,
+    backlog: Array,
+    unnamed: Array,
+    lead: Array,
+    missing_racks: Array,
+    shipped: Array,
+    supplier_fill: Array,
+    shortage: Array,
+) -> None:
+    """Set `shipped` to each owner, (owners + 1, paths), million H100e; each designer fills its book pro rata.
+
+    Owners whose orders no tie names (`unnamed`, (owners + 1, 1)) get the mean. Racks that are missing hold chips back
+    (one row of them: none are). `supplier_fill`: what each order gets of what was asked over what its owner gets of its
+    whole book. `shortage` (paths): share of what should be shipped in a quarter of the `lead` that is not.
+    """
+    owners, paths, racks = backlog.shape[0], backlog.shape[1], missing_racks.shape[0] > 1
+    ordered, named, sent, book = np.zeros(paths), np.zeros(paths), np.zeros(paths), np.zeros(paths)
+    shipped[:] = 0.0
+    for t in range(orders.shape[0]):
+        d, o = designer[t], owner[t]
+        for n in range(paths):
+            supplier_fill[t, n] = orders[t, n] * fill[d, n]
+            shipped[o, n] += supplier_fill[t, n]
+            ordered[n] += orders[t, n]
+    for t in range(orders.shape[0]):
+        o = owner[t]
+        for n in range(paths):
             mine = shipped[o, n] / max(backlog[o, n], 1e-12)
-            got = delivered[t, n] / max(asked[t, n], 1e-12) / max(mine, 1e-9)
-            fill[t, n] = got if mine > 1e-9 else 1.0
+            got = supplier_fill[t, n] / max(asked[t, n], 1e-12) / max(mine, 1e-9)
+            supplier_fill[t, n] = got if mine > 1e-9 else 1.0
+    for o in range(owners):
+        for n in range(paths):
+            named[n] += shipped[o, n]
+            book[n] += backlog[o, n]
+    for o in range(owners):
+        for n in range(paths):
+            mean = named[n] / max(ordered[n], 1e-12)
+            sure = shipped[o, n] + backlog[o, n] * unnamed[o, 0] * mean
+            shipped[o, n] = sure * (1.0 - min(max(missing_racks[o, n], 0.0), 1.0)) if racks else sure
+            sent[n] += shipped[o, n]
+    for n in range(paths):
+        shortage[n] = 1.0 - sent[n] / max(book[n] / lead[n], 1e-12)
 
 
 def deliver(now: Moment) -> None:
     """Chips accepted and installed, fleets aged, halls and power finished, capacity of the chain moved on."""
     fleet, r = now.state.fleet, now.results
     grow_old(now)
-    accepted = r["shipped"] * r["accept"]
-    # a part of what an owner could not take goes to others
-    refused = CANCELLED * (r["shipped"] - accepted)
-    fleet.backlog = np.maximum(fleet.backlog - accepted - refused, 0.0)
-    fleet.waiting = fleet.waiting + accepted
-    fleet.delivered = fleet.delivered + accepted
-    r["accepted"] = accepted
+    r["accepted"] = np.empty_like(fleet.backlog)
+    take_in(r["shipped"], r["accept"], r["chip_orders"], fleet.backlog, fleet.waiting, fleet.delivered, r["accepted"])
     build(now)
     put_in_service(now)
-    fleet.backlog = np.maximum(fleet.backlog + r["chip_orders"], 0.0)
     expand_supply(now)
+
+
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_MAT] * 4))
+def take_in(
+    shipped: Array, accept: Array, new: Array, backlog: Array, waiting: Array, delivered: Array, accepted: Array
+) -> None:
+    """Move what owners accept of what is `shipped` from the order book to the chips that wait, and book `new` orders.
+
+    A part of what an owner could not take goes to others. All (owners + 1, paths), million H100e.
+    """
+    for o in range(shipped.shape[0]):
+        for n in range(shipped.shape[1]):
+            taken = shipped[o, n] * accept[o, n]
+            refused = CANCELLED * (shipped[o, n] - taken)
+            accepted[o, n] = taken
+            backlog[o, n] = max(max(backlog[o, n] - taken - refused, 0.0) + new[o, n], 0.0)
+            waiting[o, n] += taken
+            delivered[o, n] += taken
 
 
 def grow_old(now: Moment) -> None:
@@ -226,20 +393,17 @@ def come_late(now: Moment) -> None:
 
 def put_in_service(now: Moment) -> None:
     """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
-    fleet, r = now.state.fleet, now.results
+    fleet, r, shape = now.state.fleet, now.results, now.state.fleet.halls.shape
     # what an owner may draw is the smaller of its halls and its firm power
     headroom = np.minimum(fleet.halls, fleet.firm_power) - r["power_in_use"]
-    installed = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
+    r["installed"] = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
     if not now.on("order"):
-        installed = fleet.waiting.copy()
-    fleet.waiting = fleet.waiting - installed
-    fleet.stock[0] = installed
-    fleet.power[0] = installed * r["power_per_h100e"]
-    crowded = fleet.waiting > 0.05 * np.maximum(r["owner_stock"], 1e-9)
-    make_room(crowded, fleet.stock, fleet.power, fleet.retired)
-    r["installed"] = installed
-    r["hall_binding"] = crowded & (fleet.halls <= fleet.firm_power)
-    r["power_binding"] = crowded & (fleet.halls > fleet.firm_power)
+        r["installed"] = fleet.waiting.copy()
+    r["hall_binding"], r["power_binding"] = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
+    switch_on(
+        r["installed"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power, fleet.waiting,
+        fleet.stock, fleet.power, fleet.retired, r["hall_binding"], r["power_binding"],
+    )  # fmt: skip
 
 
 OLD, KEPT_OF_OLD = 11, 0.88
@@ -247,13 +411,41 @@ OLD, KEPT_OF_OLD = 11, 0.88
 (assumptions, 8 to 16 and 0.8 to 0.95)."""
 
 
-@_kernel(numba.void(_FLAG_MAT_IN, _CUBE, _CUBE, _MAT))
-def make_room(crowded: Array, stock: Array, power: Array, retired: Array) -> None:
-    """Retire a part of the old chips of owners where new ones wait (`crowded`)."""
+CROWDED = 0.05
+"""Chips that wait over those in service beyond which old ones make room (assumption, 0.02 to 0.1)."""
+
+
+@_kernel(numba.void(_MAT_IN, _VEC_IN, *[_MAT_IN] * 3, _MAT, _CUBE, _CUBE, _MAT, _FLAG_MAT, _FLAG_MAT))
+def switch_on(
+    installed: Array,
+    power_per_chip: Array,
+    stock_before: Array,
+    halls: Array,
+    firm_power: Array,
+    waiting: Array,
+    stock: Array,
+    power: Array,
+    retired: Array,
+    by_halls: Array,
+    by_power: Array,
+) -> None:
+    """Move what is `installed` from the chips that wait into the youngest class, and retire a part of the old chips of
+    owners where new ones wait all the same; what binds them there, halls or power. (owners + 1, paths), with ages first
+    where said.
+    """
+    for o in range(waiting.shape[0]):
+        for n in range(waiting.shape[1]):
+            left = waiting[o, n] - installed[o, n]
+            crowded = left > CROWDED * max(stock_before[o, n], 1e-9)
+            waiting[o, n] = left
+            stock[0, o, n] = installed[o, n]
+            power[0, o, n] = installed[o, n] * power_per_chip[n]
+            by_halls[o, n] = crowded and halls[o, n] <= firm_power[o, n]
+            by_power[o, n] = crowded and halls[o, n] > firm_power[o, n]
     for a in range(OLD, stock.shape[0]):
         for o in range(stock.shape[1]):
             for n in range(stock.shape[2]):
-                if crowded[o, n]:
+                if by_halls[o, n] or by_power[o, n]:
                     retired[o, n] += (1.0 - KEPT_OF_OLD) * stock[a, o, n]
                     stock[a, o, n] *= KEPT_OF_OLD
                     power[a, o, n] *= KEPT_OF_OLD
@@ -261,14 +453,14 @@ def make_room(crowded: Array, stock: Array, power: Array, retired: Array) -> Non
 
 def expand_supply(now: Moment) -> None:
     """Package capacity follows orders through fab lead times; missing tools slow it."""
-    e, th, r, cache = now.state.economy, now.block.theta, now.results, now.block.cache
+    e, th, r = now.state.economy, now.block.theta, now.results
     product = np.exp(th["chip_product_growth"] * now.years)
     fleet = now.state.fleet
     asked = 0.5 * (fleet.backlog.sum(axis=0) / r["chip_lead"] + np.maximum(r["chip_orders"].sum(axis=0), 0.0)) / product
     # the chain builds for orders at the end of its lead time
     years = 0.25 * th["fab_lead"] + FAB_FORESIGHT_YEARS
     asked = asked * np.exp(growth_over(r["growth"], th["extrapolation_fade"], years))
-    tools = 1.0 - (cache["foundry_share"] * r["missing_tools"][: now.block.layout.firms]).sum(axis=0)
+    tools = 1.0 - r["tools_missing"]
     growth = th["chip_capacity_growth"] * bounded(tools, 0.0, 1.0)
     stages, capacity = silicon.advance_capacity(
         e.chip_stages, e.chip_capacity, asked * 1.05, th["fab_lead"], growth, th["chip_capacity"], 0.33, 0.015
