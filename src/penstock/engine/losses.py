@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
-from penstock.engine.state import SOUND, State
+from penstock.engine.state import State
 
 Array = np.ndarray
 
@@ -26,7 +26,7 @@ class Losses:
     def __init__(self, block: Block, state: State) -> None:
         layout = block.layout
         self.value_before = state.firms.value.copy()
-        """equity at the end of the last quarter in which the firm was sound, (firms, paths)"""
+        """equity at the end of the last quarter in which the firm was sound, (firms, paths); the recorder keeps it"""
         guarantee = layout.guarantee.start
         receivable = np.full(layout.operating.stop, LOSS_INSTRUMENTS.index("receivable"))
         receivable[layout.category["lease"].slice] = LOSS_INSTRUMENTS.index("lease")
@@ -43,8 +43,6 @@ class Losses:
 
     def note(self, now: Moment) -> None:
         """Keep the losses of a finished quarter."""
-        f = now.state.firms
-        np.copyto(self.value_before, f.value, where=f.stage == SOUND)
         if "resolved" in now.results:
             firms, lanes = now.results["resolved"][:2]
             equity = self.value_before[firms, lanes]

@@ -15,8 +15,8 @@ from penstock.engine.state import State
 from penstock.scenarios.program import LeverTable, Program
 
 if TYPE_CHECKING:
-    from penstock.engine.seen import Seen
     from penstock.engine.parts import Chain
+    from penstock.engine.seen import Seen
     from penstock.engine.steps.cascade import Cascade
 
 Array = np.ndarray

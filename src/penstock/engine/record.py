@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from penstock.bounds import bounded
 from penstock.conduct import rescue
+from penstock.engine import tallies
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.claim_outcomes import ClaimOutcomes
 from penstock.engine.layout import Layout
@@ -18,8 +18,7 @@ from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
 from penstock.layers import energy
-from penstock.money import failure, kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money import failure
 from penstock.scenarios import quarters as calendar
 
 Array = np.ndarray
@@ -44,6 +43,31 @@ CAUSES = (
     "", "event", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash",
     "insolvent", "rating_cut", "covenant",
 )  # fmt: skip
+
+TESTS = tuple(
+    np.array(codes, dtype=np.intp)
+    for codes in zip(
+        *(
+            (CAUSE_KINDS.index(kind), CAUSES.index(cause))
+            for kind, cause in (
+                ("market", "cash"),
+                ("market", "insolvent"),
+                ("market", "mood"),
+                ("rollover", "maturity"),
+                ("rollover", "rating_cut"),
+                ("covenant", "covenant"),
+                ("shock", "power_cut"),
+                ("shock", "chip_cut"),
+                ("shock", "freeze"),
+                ("market", "own_cause"),
+                ("shock", "event"),
+                ("tie", ""),
+            )
+        ),
+        strict=True,
+    )
+)
+"""Codes of kind and cause of each test of `tallies.find_causes`, later ones overruling earlier."""
 
 
 class Events:
@@ -93,6 +117,14 @@ class Recorder:
     economy: dict[str, Array]
     layers: dict[str, Array]
     company: dict[str, Array]
+    by_quarter: Array
+    """(quarters, measures, firms, paths) of which `company` shows each measure, in single precision"""
+    layers_by_quarter: Array
+    """(quarters, measures, layers, paths) of which `layers` shows each measure"""
+    layer: Array
+    """(firms,) layer of each firm"""
+    strategic: Array
+    """stakes that suppliers hold in their customers"""
     events: Events
     losses: Losses
     claim_outcomes: ClaimOutcomes
@@ -114,12 +146,18 @@ class Recorder:
     @classmethod
     def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
         quarters, width, firms = block.program.quarters, block.width, block.layout.firms
+        by_quarter = np.empty((quarters, len(COMPANY_MEASURES), firms, width), dtype=np.float32)
+        layers = np.zeros((quarters, len(LAYER_MEASURES), len(LAYERS), width))
         origin = calendar.ordinal(first_quarter)
         return cls(
             block=block,
             economy={name: np.zeros((quarters, width)) for name in ECONOMY_MEASURES},
-            layers={name: np.zeros((quarters, len(LAYERS), width)) for name in LAYER_MEASURES},
-            company={name: np.empty((quarters, firms, width), dtype=np.float32) for name in COMPANY_MEASURES},
+            layers={name: layers[:, place] for place, name in enumerate(LAYER_MEASURES)},
+            company={name: by_quarter[:, place] for place, name in enumerate(COMPANY_MEASURES)},
+            by_quarter=by_quarter,
+            layers_by_quarter=layers,
+            layer=np.ascontiguousarray(block.layout.layer, dtype=np.intp),
+            strategic=np.flatnonzero(block.facts.strategic),
             events=Events(),
             losses=Losses(block, state),
             claim_outcomes=ClaimOutcomes(block),
@@ -141,7 +179,6 @@ class Recorder:
         """Keep a finished quarter."""
         self._economy(now)
         self._firms(now)
-        self._layers(now)
         self._failures(now)
         self.losses.note(now)
         self.claim_outcomes.note(now)
@@ -173,32 +210,18 @@ class Recorder:
         e["surplus_usd_bn"][t], e["stranded_usd_bn"][t] = r["surplus"], r["stranded"]
 
     def _firms(self, now: Moment) -> None:
-        t, r, f, c = now.quarter, now.results, now.state.firms, self.company
-        firms = now.block.layout.firms
-        c["revenue_usd_bn"][t] = r["revenue"]
-        c["capex_usd_bn"][t] = r["capex"]
-        c["profit_usd_bn"][t] = r["profit"]
-        c["cash_usd_bn"][t] = now.state.books.cash[:firms]
-        c["debt_usd_bn"][t] = r["debt"]
-        c["market_value_usd_bn"][t] = f.value
-        c["failed"][t] = f.stage >= RESTRUCTURED
-        np.minimum(self.value_min, f.value, out=self.value_min)
-
-    def _layers(self, now: Moment) -> None:
-        t, r, layout = now.quarter, now.results, now.block.layout
-        financed = financed_revenue(now)
-        rows = {
-            "revenue_usd_bn": r["revenue"],
-            "profit_usd_bn": r["profit"],
-            "capex_usd_bn": r["capex"],
-            "debt_usd_bn": r["debt"],
-            "market_value_usd_bn": now.state.firms.value,
-            "financed_revenue_usd_bn": financed,
-            "defaults": r["failed_now"].astype(float),
-        }
-        layer = np.ascontiguousarray(layout.layer, dtype=np.intp)
-        for name, values in rows.items():
-            kernels.accumulate(np.ascontiguousarray(values), layer, self.layers[name][t])
+        """Measures of firms and layers; a firm's smallest value, and its last while it was sound."""
+        t, r, f, layout = now.quarter, now.results, now.state.firms, now.block.layout
+        share, financed = np.empty_like(f.value), np.empty_like(f.value)
+        tallies.finance_sales(
+            r["stake_paid"], self.strategic, layout.stake_company, r["vendor_credit"], r["revenue"], r["equity_raised"],
+            r["new_debt"], now.block.scratch.flow, layout.flow_payer, layout.flow_payee, share, financed,
+        )  # fmt: skip
+        tallies.keep_firms(
+            r["revenue"], r["capex"], r["profit"], now.state.books.cash, r["debt"], f.value, f.stage, financed,
+            r["failed_now"], self.layer, self.value_min, self.losses.value_before, self.by_quarter[t],
+            self.layers_by_quarter[t],
+        )  # fmt: skip
 
     def _failures(self, now: Moment) -> None:
         """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
@@ -284,26 +307,12 @@ class Recorder:
         revenue = np.maximum(now.state.firms.revenue[firms, lanes] + lost, 1e-9)
         by_tie = lost > CHAIN_LOSS_SHARE * revenue
         worst = np.where(by_tie, worst, -1)
-        maturity = r["principal"][firms, lanes] > 0.5 * np.maximum(r["unfunded"][firms, lanes], 1e-9)
-        # later tests overrule earlier ones
-        kinds = np.full(len(firms), CAUSE_KINDS.index("market"))
-        causes = np.full(len(firms), CAUSES.index("cash"))
+        kinds, causes = np.empty(len(firms), dtype=np.intp), np.empty(len(firms), dtype=np.intp)
         f = now.state.firms
-        tests = (
-            (~r["solvent"][firms, lanes], "market", "insolvent"),
-            (e.mood[lanes] < 0.4, "market", "mood"),
-            (maturity, "rollover", "maturity"),
-            (f.fallen[firms, lanes] > 0, "rollover", "rating_cut"),
-            (f.covenant[firms, lanes] > 0, "covenant", "covenant"),
-            (e.power_cut[lanes] > 0, "shock", "power_cut"),
-            (e.chip_cut[lanes] > 0, "shock", "chip_cut"),
-            (e.freeze[lanes] > 0, "shock", "freeze"),
-            (r["own_cause"][firms, lanes], "market", "own_cause"),
-            (_struck(now, firms, lanes), "shock", "event"),
-            (by_tie, "tie", ""),
-        )
-        for test, kind, cause in tests:
-            kinds[test], causes[test] = CAUSE_KINDS.index(kind), CAUSES.index(cause)
+        tallies.find_causes(
+            firms, lanes, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen, f.covenant, e.mood,
+            e.power_cut, e.chip_cut, e.freeze, _struck(now), worst, *TESTS, kinds, causes,
+        )  # fmt: skip
         return kinds, causes, worst
 
     def finish(self, state: State) -> dict[str, Array]:
@@ -369,36 +378,13 @@ def binding(now: Moment) -> Array:
     return scores.argmax(axis=0)
 
 
-def financed_revenue(now: Moment) -> Array:
-    """Revenue paid out of money that came from the seller's side: equity rounds by suppliers and vendor credit.
-
-    A firm's share of strategic money in all its money of the quarter goes with each dollar it pays, (firms, paths).
-    """
-    r, layout, block = now.results, now.block.layout, now.block
-    strategic = np.flatnonzero(block.facts.strategic)
-    share = np.zeros((layout.unit_count, block.width))
-    kernels.accumulate_rows(r["stake_paid"], strategic, layout.stake_company[strategic], share)
-    sellers_share(r["vendor_credit"], r["revenue"], r["equity_raised"], r["new_debt"], share)
-    received = np.zeros_like(share)
-    kernels.pass_on(block.scratch.flow, layout.flow_payer, layout.flow_payee, share, received)
-    return received[: layout.firms]
-
-
-@_kernel(numba.void(*[_MAT_IN] * 4, _MAT))
-def sellers_share(vendor: Array, revenue: Array, equity: Array, debt: Array, share: Array) -> None:
-    """Turn what suppliers invest in a firm (first rows of `share`) into their share of its money of the quarter."""
-    for f in range(revenue.shape[0]):
-        for n in range(revenue.shape[1]):
-            money = max(revenue[f, n] + equity[f, n] + debt[f, n], 1e-9)
-            share[f, n] = min((share[f, n] + vendor[f, n]) / money, 1.0)
-
-
-def _struck(now: Moment, firms: Array, lanes: Array) -> Array:
-    """True where an event of the scenario strikes the firm's supply or its borrowing."""
-    out = np.zeros(len(firms), dtype=bool)
-    for name in ("supply", "borrowing"):
-        left = now.struck(name)
-        if left is not None:
-            rows = np.broadcast_to(left, (left.shape[0], now.block.width))
-            out |= rows[firms, lanes] < 1.0
-    return out
+def _struck(now: Moment) -> Array:
+    """True where an event of the scenario strikes the firm's supply or its borrowing, (firms, paths); no rows: none."""
+    found = [
+        left[: now.block.layout.firms] < 1.0
+        for name in ("supply", "borrowing")
+        if (left := now.struck(name)) is not None
+    ]
+    if not found:
+        return np.zeros((0, now.block.width), dtype=bool)
+    return np.ascontiguousarray(np.broadcast_to(np.logical_or.reduce(found), (len(found[0]), now.block.width)))

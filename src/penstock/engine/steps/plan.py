@@ -9,11 +9,11 @@ from penstock.bounds import bounded
 from penstock.conduct import integration, investment
 from penstock.engine.moment import PROJECT, Moment, by_path
 from penstock.engine.reach import reach_of
+from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
-from penstock.money import funding, kernels
-from penstock.engine.state import GONE, RESTRUCTURED
+from penstock.money import funding
 from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray

@@ -1,0 +1,170 @@
+"""Passes over a finished quarter: what the tables keep of each firm and layer, and why firms are in trouble."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from penstock.engine.state import RESTRUCTURED, SOUND
+from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+
+Array = np.ndarray
+
+_SINGLES = numba.types.Array(numba.float32, 3, "C")
+
+REVENUE, CAPEX, PROFIT, CASH, DEBT, VALUE, FAILED = range(7)
+"""Measures of a firm, in the order of `COMPANY_MEASURES`."""
+LAYER_REVENUE, LAYER_PROFIT, LAYER_CAPEX, LAYER_DEBT, LAYER_VALUE, LAYER_FINANCED, LAYER_DEFAULTS = range(7)
+"""Measures of a layer, in the order of `LAYER_MEASURES`."""
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT))
+def finance_sales(
+    stake_paid: Array,
+    strategic: Array,
+    company: Array,
+    vendor: Array,
+    revenue: Array,
+    equity: Array,
+    debt: Array,
+    flow: Array,
+    payer: Array,
+    payee: Array,
+    share: Array,
+    financed: Array,
+) -> None:
+    """Set `financed` to the revenue of each firm that is paid out of money from the sellers' side; (firms, paths).
+
+    That money is what suppliers paid for stakes (`strategic` of them, paid for this quarter) and `vendor` credit. Its
+    `share` in all money of a firm in the quarter (revenue, equity, debt) goes with each dollar that the firm pays.
+    """
+    firms, paths = revenue.shape[0], revenue.shape[1]
+    brings = np.zeros(firms, np.bool_)
+    share[:] = 0.0
+    financed[:] = 0.0
+    for k in range(strategic.shape[0]):
+        t = strategic[k]
+        c = company[t]
+        for n in range(paths):
+            share[c, n] += stake_paid[t, n]
+    for f in range(firms):
+        for n in range(paths):
+            money = max(revenue[f, n] + equity[f, n] + debt[f, n], 1e-9)
+            share[f, n] = min((share[f, n] + vendor[f, n]) / money, 1.0)
+            brings[f] = brings[f] or share[f, n] != 0.0
+    for t in range(flow.shape[0]):
+        p, q = payer[t], payee[t]
+        if p < firms and q < firms and brings[p]:
+            for n in range(paths):
+                financed[q, n] += flow[t, n] * share[p, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT, _SINGLES, _CUBE))
+def keep_firms(
+    revenue: Array,
+    capex: Array,
+    profit: Array,
+    cash: Array,
+    debt: Array,
+    value: Array,
+    stage: Array,
+    financed: Array,
+    failed_now: Array,
+    layer: Array,
+    value_min: Array,
+    value_before: Array,
+    firms: Array,
+    layers: Array,
+) -> None:
+    """Keep the measures of each firm, `firms[measure]` (firms, paths), and add them to `layers[measure]`, by `layer`.
+
+    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound. `cash` may have
+    more rows.
+    """
+    for f in range(revenue.shape[0]):
+        k = layer[f]
+        for n in range(revenue.shape[1]):
+            firms[REVENUE, f, n] = revenue[f, n]
+            firms[CAPEX, f, n] = capex[f, n]
+            firms[PROFIT, f, n] = profit[f, n]
+            firms[CASH, f, n] = cash[f, n]
+            firms[DEBT, f, n] = debt[f, n]
+            firms[VALUE, f, n] = value[f, n]
+            firms[FAILED, f, n] = stage[f, n] >= RESTRUCTURED
+        for n in range(revenue.shape[1]):
+            layers[LAYER_REVENUE, k, n] += revenue[f, n]
+            layers[LAYER_PROFIT, k, n] += profit[f, n]
+            layers[LAYER_CAPEX, k, n] += capex[f, n]
+            layers[LAYER_DEBT, k, n] += debt[f, n]
+            layers[LAYER_VALUE, k, n] += value[f, n]
+            layers[LAYER_FINANCED, k, n] += financed[f, n]
+            layers[LAYER_DEFAULTS, k, n] += failed_now[f, n]
+        for n in range(revenue.shape[1]):
+            value_min[f, n] = min(value_min[f, n], value[f, n])
+            if stage[f, n] == SOUND:
+                value_before[f, n] = value[f, n]
+
+
+LEAST_MOOD = 0.4
+"""Mood below which trouble without another cause is put down to it."""
+MOST_DUE = 0.5
+"""Share of what a firm cannot fund that has to be repayment of debt for the trouble to be a matter of maturity."""
+
+
+@_kernel(
+    numba.void(
+        _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _FLAG_MAT_IN, *[_MAT_IN] * 4, *[_VEC_IN] * 4, _FLAG_MAT_IN, _IDX_IN, _IDX_IN,
+        _IDX_IN, _IDX, _IDX,
+    )
+)  # fmt: skip
+def find_causes(
+    firm: Array,
+    path: Array,
+    solvent: Array,
+    own_cause: Array,
+    principal: Array,
+    unfunded: Array,
+    fallen: Array,
+    breach: Array,
+    mood: Array,
+    power_cut: Array,
+    chip_cut: Array,
+    freeze: Array,
+    struck: Array,
+    tie: Array,
+    kinds_of: Array,
+    causes_of: Array,
+    kind: Array,
+    cause: Array,
+) -> None:
+    """Set `kind` and `cause` of the trouble of each pair (firm, path): of all that holds, the last of the tests below.
+
+    `kinds_of` and `causes_of` are the codes of the cause that each test stands for. `tie` of each pair: with a failed
+    customer, -1 without. `struck` (firms, paths; no rows: none): an event of the scenario strikes the firm.
+    """
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        found = 0
+        if not solvent[f, n]:
+            found = 1
+        if mood[n] < LEAST_MOOD:
+            found = 2
+        if principal[f, n] > MOST_DUE * max(unfunded[f, n], 1e-9):
+            found = 3
+        if fallen[f, n] > 0.0:
+            found = 4
+        if breach[f, n] > 0.0:
+            found = 5
+        if power_cut[n] > 0.0:
+            found = 6
+        if chip_cut[n] > 0.0:
+            found = 7
+        if freeze[n] > 0.0:
+            found = 8
+        if own_cause[f, n]:
+            found = 9
+        if struck.shape[0] > 0 and struck[f, n]:
+            found = 10
+        if tie[k] >= 0:
+            found = 11
+        kind[k], cause[k] = kinds_of[found], causes_of[found]
