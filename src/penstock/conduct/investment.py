@@ -48,7 +48,7 @@ def response_to_price(price_ratio: Array, response: Array | float) -> Array:
 
 
 @register_jitable
-def wanted_stock(value: Array, grown: Array, reach: Array, hurdle: Array, utilisation: Array) -> Array:
+def wanted_stock(value: Array, grown: Array, reach: Array | float, hurdle: Array, utilisation: Array) -> Array:
     """Million H100e wanted at the end of a lead time, (owners, paths).
 
     grown: factor of growth and falling prices until then; reach: response to the price.

@@ -44,30 +44,23 @@ CAUSES = (
     "insolvent", "rating_cut", "covenant",
 )  # fmt: skip
 
-TESTS = tuple(
-    np.array(codes, dtype=np.intp)
-    for codes in zip(
-        *(
-            (CAUSE_KINDS.index(kind), CAUSES.index(cause))
-            for kind, cause in (
-                ("market", "cash"),
-                ("market", "insolvent"),
-                ("market", "mood"),
-                ("rollover", "maturity"),
-                ("rollover", "rating_cut"),
-                ("covenant", "covenant"),
-                ("shock", "power_cut"),
-                ("shock", "chip_cut"),
-                ("shock", "freeze"),
-                ("market", "own_cause"),
-                ("shock", "event"),
-                ("tie", ""),
-            )
-        ),
-        strict=True,
-    )
+TESTS = (
+    ("market", "cash"),
+    ("market", "insolvent"),
+    ("market", "mood"),
+    ("rollover", "maturity"),
+    ("rollover", "rating_cut"),
+    ("covenant", "covenant"),
+    ("shock", "power_cut"),
+    ("shock", "chip_cut"),
+    ("shock", "freeze"),
+    ("market", "own_cause"),
+    ("shock", "event"),
+    ("tie", ""),
 )
-"""Codes of kind and cause of each test of `tallies.find_causes`, later ones overruling earlier."""
+"""Kind and cause that each test of `tallies.find_causes` stands for, later ones overruling earlier."""
+KINDS_OF = np.array([CAUSE_KINDS.index(kind) for kind, _ in TESTS], dtype=np.intp)
+CAUSES_OF = np.array([CAUSES.index(cause) for _, cause in TESTS], dtype=np.intp)
 
 
 class Events:
@@ -311,7 +304,7 @@ class Recorder:
         f = now.state.firms
         tallies.find_causes(
             firms, lanes, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen, f.covenant, e.mood,
-            e.power_cut, e.chip_cut, e.freeze, _struck(now), worst, *TESTS, kinds, causes,
+            e.power_cut, e.chip_cut, e.freeze, _struck(now), worst, KINDS_OF, CAUSES_OF, kinds, causes,
         )  # fmt: skip
         return kinds, causes, worst
 

@@ -78,8 +78,8 @@ def keep_firms(
 ) -> None:
     """Keep the measures of each firm, `firms[measure]` (firms, paths), and add them to `layers[measure]`, by `layer`.
 
-    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound. `cash` may have
-    more rows.
+    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound. `cash` may
+    have more rows.
     """
     for f in range(revenue.shape[0]):
         k = layer[f]

@@ -111,8 +111,8 @@ def run_short(
     """Set what each designer can `deliver`, (designers, paths), and the share of its tools that the chain misses.
 
     The first six arguments are a `Chain`: suppliers of one part stand in for each other by their shares; of the parts
-    of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where that
-    is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes what is
+    of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where
+    that is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes what is
     lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms' shares in
     tools, category number `tools`. `missed` and `lost` (units, paths) are room to work in.
     """
