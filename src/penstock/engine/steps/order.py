@@ -112,9 +112,9 @@ def run_short(
 
     The first six arguments are a `Chain`: suppliers of one part stand in for each other by their shares; of the parts
     of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where
-    that is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes what is
-    lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms' shares in
-    tools, category number `tools`. `missed` and `lost` (units, paths) are room to work in.
+    that is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes
+    what is lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms'
+    shares in tools, category number `tools`. `missed` and `lost` (units, paths) are room to work in.
     """
     units, paths, bans = supply.shape[0], supply.shape[1], allowed.shape[0] > 0
     firms = tool_share.shape[0]
