@@ -337,7 +337,6 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["capital_rest_opening"] = rest
     cache["wear"] = np.ones((layout.firms, width))
     cache["wear_opening"] = np.maximum(facts.sheet["buildings"], 1e-9)
-    cache["extend"] = np.ones((layout.firms, width))
     billed = facts.opening_flow
     collected = facts.collection * billed
     sums = np.zeros((4, layout.unit_count, 1))

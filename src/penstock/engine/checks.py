@@ -8,7 +8,7 @@ import numpy as np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
 from penstock.money import kernels
-from penstock.money.kernels import _FLAG_IN, _MAT, _MAT_IN, _VEC, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
@@ -87,15 +87,51 @@ def unbalanced(account: Array, sums: Array, gap: Array) -> None:
         gap[n] = abs(sums[0, n]) / sums[1, n]
 
 
-@_kernel(numba.void(_MAT_IN, _FLAG_IN, _VEC))
-def unheld(shares: Array, held: Array, worst: Array) -> None:
-    """Raise `worst` (paths) to the largest distance from one of the stakes in a firm that is `held` by stakes."""
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _FLAG_IN, _MAT, _VEC))
+def unheld(stake: Array, company: Array, held: Array, shares: Array, worst: Array) -> None:
+    """Raise `worst` (paths) to the largest distance from one of the stakes in a firm that is `held` by stakes.
+
+    `shares` (firms, paths) is room to work in.
+    """
+    shares[:] = 0.0
+    for t in range(stake.shape[0]):
+        c = company[t]
+        for n in range(stake.shape[1]):
+            shares[c, n] += stake[t, n]
     for f in range(held.shape[0]):
         if held[f]:
             for n in range(shares.shape[1]):
                 gap = abs(shares[f, n] - 1.0)
                 if gap > worst[n] or gap != gap:
                     worst[n] = gap
+
+
+@_kernel(numba.void(*[_MAT_IN] * 8, _VEC, _VEC))
+def misplaced(
+    delivered: Array,
+    stock: Array,
+    waiting: Array,
+    retired: Array,
+    failed: Array,
+    power: Array,
+    halls: Array,
+    firm_power: Array,
+    chips: Array,
+    over: Array,
+) -> None:
+    """Raise `chips` and `over` (paths) to the largest gap between chips delivered and found, and of power drawn beyond
+    halls and firm power, each over its size; all others (owners + 1, paths).
+    """
+    for o in range(stock.shape[0]):
+        for n in range(stock.shape[1]):
+            found = delivered[o, n] - stock[o, n] - waiting[o, n] - retired[o, n] - failed[o, n]
+            gap = abs(found) / max(delivered[o, n], 1e-3)
+            if gap > chips[n] or gap != gap:
+                chips[n] = gap
+            limit = min(halls[o, n], firm_power[o, n])
+            gap = max(power[o, n] - limit, 0.0) / max(limit, 1e-3)
+            if gap > over[n] or gap != gap:
+                over[n] = gap
 
 
 def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
@@ -115,16 +151,14 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     )  # fmt: skip
     cash, held = np.zeros(block.width), np.zeros(block.width)
     unbalanced(books.cash, np.zeros((2, block.width)), cash)
-    shares = np.zeros((layout.unit_count, block.width))
-    kernels.accumulate(state.ties.stake, layout.stake_company, shares)
-    unheld(shares, block.cache["held"], held)
-    stock, power = block.cache["owner_stock"], block.cache["owner_power"]
-    chips = np.abs(fleet.delivered - stock - fleet.waiting - fleet.retired - fleet.failed)
-    chips = (chips / np.maximum(fleet.delivered, 1e-3)).max(axis=0)
+    unheld(state.ties.stake, layout.stake_company, block.cache["held"], np.empty((layout.firms, block.width)), held)
+    chips, over = np.zeros(block.width), np.zeros(block.width)
+    misplaced(
+        fleet.delivered, block.cache["owner_stock"], fleet.waiting, fleet.retired, fleet.failed,
+        block.cache["owner_power"], fleet.halls, fleet.firm_power, chips, over,
+    )  # fmt: skip
     errors = {"balance": balance, "cash": cash, "shares": held, "chips": chips}
     if now.on("order"):
-        limit = np.minimum(fleet.halls, fleet.firm_power)
-        over = np.maximum(power - limit, 0.0) / np.maximum(limit, 1e-3)
-        errors["power"] = over.max(axis=0)
+        errors["power"] = over
     worst = np.max(np.stack(list(errors.values())), axis=0)
     return worst, errors

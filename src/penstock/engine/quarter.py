@@ -74,5 +74,3 @@ def remember(now: Moment) -> None:
     e.spending_last = r["spending"].sum(axis=0)
     fleet = now.state.fleet
     cache["owner_stock"], cache["owner_power"] = fleet.stock.sum(axis=0), fleet.power.sum(axis=0)
-    builders = cache["builder_mask"]
-    cache["extend"] = np.where((e.freeze > 0) & builders, 0.25, 1.0)

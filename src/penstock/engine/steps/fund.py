@@ -11,7 +11,7 @@ from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import funding, leverage
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -149,17 +149,24 @@ def plan_debt_service(now: Moment) -> None:
     r["interest_due"], r["principal_due"] = dues[layout.interest.slice], dues[layout.principal.slice]
     r["interest"], r["principal"] = np.empty_like(f.rate), np.empty_like(f.rate)
     fall_due(
-        debt, f.rate, share.astype(float), cache["extend"], r["called_debt"], cache["debt_owed"],
+        debt, f.rate, share.astype(float), now.state.economy.freeze, cache["builder_mask"], r["called_debt"],
+        cache["debt_owed"],
         *now.block.ties_of["debts_of"], r["interest_due"], r["principal_due"], r["interest"], r["principal"],
     )  # fmt: skip
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, _IDX_IN, _IDX_IN, *[_MAT] * 4))
+DUE_IN_A_FREEZE = 0.25
+"""Part of what falls due by contract that lenders ask of builders in a freeze (assumption, 0.15 to 0.5): plant that is
+half built brings them nothing."""
+
+
+@_kernel(numba.void(*[_MAT_IN] * 3, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 4))
 def fall_due(
     debt: Array,
     rate: Array,
     share: Array,
-    extended: Array,
+    freeze: Array,
+    builds: Array,
     called: Array,
     owed: Array,
     first: Array,
@@ -171,13 +178,14 @@ def fall_due(
 ) -> None:
     """Set interest and principal due by debt tie and by borrower, whose debts are `rows`, from `first`; usd_bn.
 
-    `share` (ties, 1) falls due by contract, of which lenders leave `extended`; of all that is `owed` a firm is asked
-    back what is `called` on top.
+    `share` (ties, 1) falls due by contract, less of it in a `freeze` where a firm `builds`, (firms, 1); of all that is
+    `owed` a firm is asked back what is `called` on top.
     """
-    asked = np.empty(rate.shape[1])
+    asked, extended = np.empty(rate.shape[1]), np.empty(rate.shape[1])
     for f in range(rate.shape[0]):
         for n in range(rate.shape[1]):
             asked[n] = called[f, n] / max(owed[f, n], 1e-9)
+            extended[n] = DUE_IN_A_FREEZE if builds[f, 0] and freeze[n] > 0.0 else 1.0
             interest_of[f, n] = 0.0
             principal_of[f, n] = 0.0
         for k in range(first[f], first[f + 1]):
@@ -185,7 +193,7 @@ def fall_due(
             part = share[t, 0]
             for n in range(rate.shape[1]):
                 interest[t, n] = debt[t, n] * rate[f, n] * 0.25
-                principal[t, n] = debt[t, n] * min(part * extended[f, n] + asked[n], 1.0)
+                principal[t, n] = debt[t, n] * min(part * extended[n] + asked[n], 1.0)
                 interest_of[f, n] += interest[t, n]
                 principal_of[f, n] += principal[t, n]
 

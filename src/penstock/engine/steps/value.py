@@ -10,8 +10,8 @@ from penstock.conduct.investment import growth_over
 from penstock.engine.moment import MOOD_NOISE, Moment
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
-from penstock.money import kernels, valuation
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money import valuation
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -37,9 +37,21 @@ def value(now: Moment) -> None:
 
 
 def debt_by_firm(now: Moment) -> Array:
-    total = np.zeros((now.block.layout.unit_count, now.block.width))
-    kernels.accumulate(now.state.ties.debt, now.block.layout.borrower, total)
-    return total[: now.block.layout.firms]
+    """What each firm owes along its debt ties, (firms, paths), usd_bn."""
+    total = np.empty_like(now.state.firms.value)
+    add_up(now.state.ties.debt, *now.block.ties_of["debts_of"], total)
+    return total
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+def add_up(amount: Array, first: Array, rows: Array, total: Array) -> None:
+    """Set `total` of each firm to the sum over its ties, which are `rows` from `first`; (firms, paths)."""
+    for f in range(total.shape[0]):
+        total[f] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            for n in range(total.shape[1]):
+                total[f, n] += amount[t, n]
 
 
 def company_value(now: Moment) -> Array:
@@ -110,17 +122,38 @@ def move_mood(now: Moment) -> None:
 def mark_stakes(now: Moment) -> None:
     """Marks every stake to market; the change beyond what was paid is a revaluation of the holder."""
     layout, books, ties, r = now.block.layout, now.state.books, now.state.ties, now.results
-    marked = np.zeros_like(books.stakes)
-    kernels.mark_to_market(ties.stake, now.state.firms.value, layout.stake_holder, layout.stake_company, marked)
-    bought = np.zeros_like(marked)
-    kernels.accumulate(r["stake_paid"], layout.stake_holder, bought)
-    revalue(marked, books.stakes, bought, books.net_worth)
-    books.stakes = marked
+    revalue(
+        ties.stake, r["stake_paid"], now.state.firms.value, layout.stake_holder, layout.stake_company,
+        np.empty_like(books.stakes), np.empty_like(books.stakes), books.stakes, books.net_worth,
+    )  # fmt: skip
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
-def revalue(marked: Array, before: Array, bought: Array, worth: Array) -> None:
-    """Add to net worth what stakes gained beyond what was bought; (units, paths), usd_bn."""
+@_kernel(numba.void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, *[_MAT] * 4))
+def revalue(
+    share: Array,
+    paid: Array,
+    value: Array,
+    holder: Array,
+    company: Array,
+    marked: Array,
+    bought: Array,
+    stakes: Array,
+    worth: Array,
+) -> None:
+    """Move `stakes` to the market value of what each unit holds; what they gain beyond what was bought adds to net worth.
+
+    `share` and what is `paid` for new shares are (stakes, paths), the others (units or firms, paths), usd_bn. `marked`
+    and `bought` are room to work in.
+    """
+    marked[:] = 0.0
+    bought[:] = 0.0
+    for t in range(share.shape[0]):
+        h, c = holder[t], company[t]
+        for n in range(share.shape[1]):
+            marked[h, n] += share[t, n] * value[c, n]
+        for n in range(share.shape[1]):
+            bought[h, n] += paid[t, n]
     for u in range(worth.shape[0]):
         for n in range(worth.shape[1]):
-            worth[u, n] += marked[u, n] - before[u, n] - bought[u, n]
+            worth[u, n] += marked[u, n] - stakes[u, n] - bought[u, n]
+            stakes[u, n] = marked[u, n]

@@ -5,6 +5,7 @@ Arrays end in the paths axis. Money is usd_bn per year unless a name says otherw
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -59,10 +60,27 @@ def market_shares(base: Array, attraction: Array, segment: Array, segments: int)
 
     base (ties,), attraction (ties, paths), segment (ties,) -> (ties, paths). Multinomial logit in logs.
     """
-    weight = base[:, None] * attraction
-    total = np.zeros((segments, weight.shape[1]))
-    np.add.at(total, segment, weight)
-    return weight / np.maximum(total, 1e-300)[segment]
+    weight, total = np.empty(attraction.shape), np.zeros((segments, attraction.shape[1]))
+    _divide_up(np.ascontiguousarray(base), np.ascontiguousarray(attraction), np.asarray(segment, dtype=np.intp), total, weight)
+    return weight
+
+
+@numba.njit(
+    numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (1, 2)],
+               numba.types.Array(numba.intp, 1, "C", readonly=True), numba.float64[:, ::1], numba.float64[:, ::1]),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _divide_up(base: Array, attraction: Array, segment: Array, total: Array, share: Array) -> None:
+    """Set `share` (ties, paths); `total` (segments, paths) is zero before."""
+    for t in range(share.shape[0]):
+        k = segment[t]
+        for n in range(share.shape[1]):
+            share[t, n] = base[t] * attraction[t, n]
+            total[k, n] += share[t, n]
+    for t in range(share.shape[0]):
+        k = segment[t]
+        for n in range(share.shape[1]):
+            share[t, n] /= max(total[k, n], 1e-300)
 
 
 def attraction_step(
