@@ -304,6 +304,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["builders"] = builders
     landlords = np.sort(np.concatenate([builders, layout.members("generator")]))
     cache["landlords"] = landlords
+    cache["let_rows"] = np.union1d(np.arange(layout.owners), landlords)
     cache["landlord_plant"] = facts.sheet["buildings"][landlords] + facts.sheet["compute_equipment"][landlords]
     cache["landlord_yield"] = np.where(np.isin(landlords, builders), facilities.HALL_YIELD, facilities.POWER_YIELD)[
         :, None

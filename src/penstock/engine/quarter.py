@@ -55,11 +55,10 @@ def quarter(now: Moment) -> None:
 
 def affordable(now: Moment) -> np.ndarray:
     """Share of its orders that each owner accepts, (owners + 1, paths); the rest of the world follows the mean."""
-    layout = now.block.layout
-    scale = now.state.firms.capex_scale[: layout.owners]
-    weight = now.block.cache["external_weights"][: layout.owners]
-    world = (scale * weight).sum(axis=0) / weight.sum()
-    return np.concatenate([scale, world[None]])
+    weight = now.block.cache["external_weights"]
+    accept = np.empty((now.block.layout.owners + 1, now.block.width))
+    spend.accept_orders(now.state.firms.capex_scale, weight, float(weight[:-1].sum()), accept)
+    return accept
 
 
 def remember(now: Moment) -> None:

@@ -24,8 +24,9 @@ def let_free_plant(now: Moment, received: Array) -> None:
         built = now.block.cache["landlords"]
         let[built] += plant_let(now, received[built])
     r["let"] = let
-    r["sales"] = r["sales"] + let
-    received[: layout.firms] += let
+    rows = now.block.cache["let_rows"]
+    r["sales"][rows] += let[rows]
+    received[rows] += let[rows]
 
 
 def compute_let(now: Moment) -> Array:

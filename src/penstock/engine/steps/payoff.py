@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
+from penstock.money.kernels import _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -23,10 +25,34 @@ def payoff(now: Moment) -> None:
     gain = th["surplus_ratio"] * (1.0 + 0.25 * np.log(cheaper))
     surplus = spending.sum(axis=0) * np.maximum(gain, 0.0) + th["productivity_spillover"] * spending[1:].sum(axis=0)
     r["surplus"] = surplus if now.on("payoff") else np.zeros_like(surplus)
-    short = bounded(1.0 - r["price"] / r["full_cost"], 0.0, 1.0)
-    idle = bounded(1.0 - r["utilisation"] / r["target"], 0.0, 1.0)
-    book = f.compute_equipment.sum(axis=0)
-    over = f.stage >= RESTRUCTURED
-    rows = np.flatnonzero(over.any(axis=1))
-    failed = np.where(over[rows], 0.5 * (f.compute_equipment[rows] + f.buildings[rows]), 0.0).sum(axis=0)
-    r["stranded"] = book * np.maximum(short, idle) + failed
+    r["stranded"] = np.empty_like(surplus)
+    strand(
+        f.compute_equipment, f.buildings, f.stage, r["price"], r["full_cost"], r["utilisation"],
+        by_path(r["target"], now.block.width), r["stranded"],
+    )  # fmt: skip
+
+
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 4, _VEC))
+def strand(
+    equipment: Array,
+    buildings: Array,
+    stage: Array,
+    price: Array,
+    full_cost: Array,
+    utilisation: Array,
+    target: Array,
+    stranded: Array,
+) -> None:
+    """Set what is `stranded`, (paths,), usd_bn: chips as far as their rent falls short of their cost, or their use of
+    the target, and half of the plant of firms that failed.
+    """
+    book, failed = np.zeros(stranded.shape[0]), np.zeros(stranded.shape[0])
+    for f in range(stage.shape[0]):
+        for n in range(stranded.shape[0]):
+            book[n] += equipment[f, n]
+            if stage[f, n] >= RESTRUCTURED:
+                failed[n] += 0.5 * (equipment[f, n] + buildings[f, n])
+    for n in range(stranded.shape[0]):
+        short = min(max(1.0 - price[n] / full_cost[n], 0.0), 1.0)
+        idle = min(max(1.0 - utilisation[n] / target[n], 0.0), 1.0)
+        stranded[n] = book[n] * max(short, idle) + failed[n]

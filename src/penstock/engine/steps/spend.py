@@ -70,7 +70,34 @@ def plan_at_full_scale(now: Moment) -> None:
     gone.
     """
     f = now.state.firms
-    f.capex_scale = np.where(f.stage >= GONE, 0.0, np.where(f.stage >= RESTRUCTURED, RESTRUCTURED_CAPEX, 1.0))
+    f.capex_scale = np.empty_like(f.stage)
+    scale_plans(f.stage, f.capex_scale)
+
+
+@_kernel(numba.void(_MAT_IN, _MAT))
+def scale_plans(stage: Array, scale: Array) -> None:
+    """Set the `scale` of capital spending by what became of a firm; (firms, paths)."""
+    for f in range(stage.shape[0]):
+        for n in range(stage.shape[1]):
+            scale[f, n] = 1.0
+            if stage[f, n] >= RESTRUCTURED:
+                scale[f, n] = 0.0 if stage[f, n] >= GONE else RESTRUCTURED_CAPEX
+
+
+@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.float64, _MAT))
+def accept_orders(scale: Array, weight: Array, weights: float, accept: Array) -> None:
+    """Set `accept` (owners + 1, paths) to each owner's `scale`; the rest of the world takes the mean by `weight`.
+
+    `weight` is (owners + 1, 1), `weights` its sum over owners.
+    """
+    owners = accept.shape[0] - 1
+    accept[owners] = 0.0
+    for o in range(owners):
+        for n in range(accept.shape[1]):
+            accept[o, n] = scale[o, n]
+            accept[owners, n] += scale[o, n] * weight[o, 0]
+    for n in range(accept.shape[1]):
+        accept[owners, n] /= weights
 
 
 def pay(now: Moment, category: str, received: Array) -> None:
@@ -128,41 +155,44 @@ def take_or_pay(now: Moment, category: str) -> None:
     Only what it wants beyond its contracts it buys along all its ties, in the shares of what it wants of each.
     """
     layout, scratch, facts = now.block.layout, now.block.scratch, now.block.facts
-    block = layout.category[category]
-    flow = scratch.flow[block.slice]
-    flow *= now.state.ties.activity[block.slice]
-    rows = now.block.cache[f"contract_rows_{category}"]
-    if len(rows):
-        ties = facts.contract_tie[rows]
-        due = facts.contract_due[rows, min(now.quarter, facts.contract_due.shape[1] - 1)][:, None]
-        allowed = now.struck("allowed")
-        if allowed is not None:
-            due = due * allowed[ties]
-        wanted = np.zeros((2, layout.unit_count, now.block.width))
-        buy_under_contract(
-            due * now.state.ties.activity[ties], ties - block.start, layout.flow_payer[block.slice], wanted[0],
-            wanted[1], flow,
-        )  # fmt: skip
+    block, rows = layout.category[category], now.block.cache[f"contract_rows_{category}"]
+    flow, ties = scratch.flow[block.slice], facts.contract_tie[rows]
+    due = facts.contract_due[rows, min(now.quarter, facts.contract_due.shape[1] - 1)]
+    allowed = now.struck("allowed")
+    if allowed is not None:
+        due = due * allowed[ties, 0]
+    wanted, contracted = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
+    buy_under_contract(
+        due, ties - block.start, layout.flow_payer[block.slice], now.state.ties.activity[block.slice], wanted,
+        contracted, flow,
+    )  # fmt: skip
     if category == "compute":
         deliver_compute(now, flow)
     kernels.accumulate(flow, layout.payee[block.slice], scratch.received)
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
-def buy_under_contract(due: Array, tie: Array, payer: Array, wanted: Array, contracted: Array, flow: Array) -> None:
+@_kernel(numba.void(_VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT))
+def buy_under_contract(
+    due: Array, tie: Array, payer: Array, activity: Array, wanted: Array, contracted: Array, flow: Array
+) -> None:
     """Turn what payers want along the ties of a category into what they buy, usd_bn a quarter.
 
-    `due` (contracts, paths) is paid on the ties `tie`; what a payer wants in all beyond that it takes from all its
-    ties, in the shares of `flow` (ties, paths). `wanted` and `contracted` (units, paths) come in as zeros.
+    `due` (contracts,) is paid on the ties `tie`; what a payer wants in all beyond that it takes from all its ties, in
+    the shares of `flow` (ties, paths); both as far as a tie lives (`activity`). `wanted` and `contracted` (units,
+    paths) are room to work in.
     """
+    for t in range(flow.shape[0]):
+        wanted[payer[t]] = 0.0
+        contracted[payer[t]] = 0.0
     for t in range(flow.shape[0]):
         p = payer[t]
         for n in range(flow.shape[1]):
+            flow[t, n] *= activity[t, n]
             wanted[p, n] += flow[t, n]
     for k in range(due.shape[0]):
         p = payer[tie[k]]
         for n in range(flow.shape[1]):
-            contracted[p, n] += due[k, n]
+            contracted[p, n] += due[k] * activity[tie[k], n]
     for t in range(flow.shape[0]):
         p = payer[t]
         for n in range(flow.shape[1]):
@@ -170,27 +200,63 @@ def buy_under_contract(due: Array, tie: Array, payer: Array, wanted: Array, cont
     for k in range(due.shape[0]):
         t = tie[k]
         for n in range(flow.shape[1]):
-            flow[t, n] += due[k, n]
+            flow[t, n] += due[k] * activity[t, n]
 
 
 def deliver_compute(now: Moment, flow: Array) -> None:
     """A cloud delivers, and is paid for, what its fleet can carry."""
-    layout, r, cache = now.block.layout, now.results, now.block.cache
+    layout, r, cache, width = now.block.layout, now.results, now.block.cache, now.block.width
     block = layout.category["compute"]
-    outside = layout.payer[block.slice] >= layout.firms
-    asked = np.zeros((layout.unit_count, now.block.width))
-    kernels.accumulate(flow, layout.payee[block.slice], asked)
-    r["compute_asked"] = asked[: layout.owners]
-    carry = np.ones((layout.unit_count, now.block.width))
-    carry[: layout.owners] = np.minimum(1.0, r["capability"] / np.maximum(asked[: layout.owners], 1e-12))
-    carry[: layout.owners] *= now.state.firms.stage[: layout.owners] < 3.0
-    asked_outside = flow[outside].sum(axis=0)
-    if now.on("serve"):
-        flow *= carry[layout.payee[block.slice]]
-    # demand of customers outside the firms that their clouds turn away
-    r["compute_unserved"] = np.maximum(asked_outside - flow[outside].sum(axis=0), 0.0)
-    r["compute_delivered"] = r["compute_asked"] * carry[: layout.owners]
-    cache["compute_expected"] = r["compute_asked"]
+    asked, delivered = np.empty((layout.owners, width)), np.empty((layout.owners, width))
+    r["compute_unserved"] = np.empty(width)
+    carry_compute(
+        layout.flow_payer[block.slice], layout.flow_payee[block.slice], r["capability"], now.state.firms.stage,
+        float(now.on("serve")), np.empty((layout.owners, width)), asked, delivered, r["compute_unserved"], flow,
+    )  # fmt: skip
+    r["compute_asked"], r["compute_delivered"], cache["compute_expected"] = asked, delivered, asked
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3, _VEC, _MAT))
+def carry_compute(
+    payer: Array,
+    payee: Array,
+    capability: Array,
+    stage: Array,
+    limits: float,
+    carry: Array,
+    asked: Array,
+    delivered: Array,
+    unserved: Array,
+    flow: Array,
+) -> None:
+    """Cut the `flow` of compute (ties, paths) to what the fleets of those who sell can carry; usd_bn a quarter.
+
+    Sets what owners are `asked` for and deliver, (owners, paths), and what users outside the firms (those without a
+    `stage`) are turned away, (paths,). Nothing is cut where `limits` is 0. `carry` (owners, paths) is room to work in.
+    """
+    owners, firms, paths = asked.shape[0], stage.shape[0], flow.shape[1]
+    asked[:] = 0.0
+    unserved[:] = 0.0
+    for t in range(flow.shape[0]):
+        if payee[t] < owners:
+            for n in range(paths):
+                asked[payee[t], n] += flow[t, n]
+    for o in range(owners):
+        for n in range(paths):
+            carry[o, n] = min(1.0, capability[o, n] / max(asked[o, n], 1e-12)) if stage[o, n] < GONE else 0.0
+            delivered[o, n] = asked[o, n] * carry[o, n]
+    wanted = np.zeros(paths)
+    for t in range(flow.shape[0]):
+        outside = payer[t] >= firms
+        for n in range(paths):
+            if outside:
+                wanted[n] += flow[t, n]
+            if limits > 0.0 and payee[t] < owners:
+                flow[t, n] *= carry[payee[t], n]
+            if outside:
+                unserved[n] += flow[t, n]
+    for n in range(paths):
+        unserved[n] = max(wanted[n] - unserved[n], 0.0)
 
 
 MAINTENANCE = 0.3

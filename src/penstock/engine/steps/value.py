@@ -140,7 +140,7 @@ def revalue(
     stakes: Array,
     worth: Array,
 ) -> None:
-    """Move `stakes` to the market value of what each unit holds; what they gain beyond what was bought adds to net worth.
+    """Move `stakes` to the market value of what each unit holds; their gains beyond what was bought add to net worth.
 
     `share` and what is `paid` for new shares are (stakes, paths), the others (units or firms, paths), usd_bn. `marked`
     and `bought` are room to work in.

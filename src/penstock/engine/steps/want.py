@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.bounds import bounded
 from penstock.engine.layout import SEGMENTS
 from penstock.engine.moment import ADOPTION_NOISE, Moment
+from penstock.engine.state import RESTRUCTURED
 from penstock.layers import ai, data
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -102,10 +105,29 @@ def _own_weights(now: Moment, growing: bool) -> Array:
     weights = now.block.cache["own_weights"]
     if not growing:
         return weights
-    f = now.state.firms
-    owners = now.block.layout.owners
-    earned = bounded(f.ebitda[:owners] / np.maximum(f.ebitda_opening[:owners], 1e-6), 0.2, 4.0)
-    business = now.block.trend[now.quarter, :owners] * f.franchise[:owners]
-    index = np.where(f.ebitda_opening[:owners] > 0.0, 0.5 * earned + 0.5 * business, business)
-    world = index.mean(axis=0, keepdims=True)
-    return weights * np.concatenate([index * (f.stage[:owners] < 2.0), world])
+    f, out = now.state.firms, np.empty((len(weights), now.block.width))
+    weigh_own_use(f.ebitda, f.ebitda_opening, f.franchise, f.stage, now.block.trend[now.quarter], weights, out)
+    return out
+
+
+@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
+def weigh_own_use(
+    ebitda: Array, opening: Array, franchise: Array, stage: Array, trend: Array, weight: Array, out: Array
+) -> None:
+    """Set `out` to each owner's `weight` times its business over the opening's, (owners + 1, paths).
+
+    Business is earnings and sales outside the ties, half each, where a firm had earnings at the opening; a firm that
+    failed has none. The rest of the world follows the mean. `trend` (firms, 1), `weight` (owners + 1, 1).
+    """
+    owners = out.shape[0] - 1
+    out[owners] = 0.0
+    for o in range(owners):
+        for n in range(out.shape[1]):
+            index = trend[o, 0] * franchise[o, n]
+            if opening[o, n] > 0.0:
+                earned = min(max(ebitda[o, n] / max(opening[o, n], 1e-6), 0.2), 4.0)
+                index = 0.5 * earned + 0.5 * index
+            out[owners, n] += index
+            out[o, n] = weight[o, 0] * index if stage[o, n] < RESTRUCTURED else 0.0
+    for n in range(out.shape[1]):
+        out[owners, n] = weight[owners, 0] * (out[owners, n] / owners)

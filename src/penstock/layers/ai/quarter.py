@@ -61,7 +61,8 @@ def market_shares(base: Array, attraction: Array, segment: Array, segments: int)
     base (ties,), attraction (ties, paths), segment (ties,) -> (ties, paths). Multinomial logit in logs.
     """
     weight, total = np.empty(attraction.shape), np.zeros((segments, attraction.shape[1]))
-    _divide_up(np.ascontiguousarray(base), np.ascontiguousarray(attraction), np.asarray(segment, dtype=np.intp), total, weight)
+    base, attraction = np.ascontiguousarray(base), np.ascontiguousarray(attraction)
+    _divide_up(base, attraction, np.asarray(segment, dtype=np.intp), total, weight)
     return weight
 
 
