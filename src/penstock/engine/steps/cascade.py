@@ -141,7 +141,10 @@ def pay_down_the_stack(
     in.
     """
     firms, paths = scale.shape[0], flow.shape[1]
-    received[:] = earlier
+    # written out, for the copy of one array to another would bring in (and compile) the text of its error
+    for u in range(received.shape[0]):
+        for n in range(paths):
+            received[u, n] = earlier[u, n]
     for c in range(kind.shape[0]):
         driven_by = kind[c]
         for k in range(first[c], first[c + 1]):
