@@ -8,14 +8,14 @@ from simulated import Array, model_of
 
 from penstock.engine.model import run_block
 from penstock.engine.moment import Moment
-from penstock.engine.steps import fund
+from penstock.engine.steps import rounds
 from penstock.money.funding import RESTING_MOOD, SHARES_IN_NEED
 
 
 def test_who_is_worth_much_sells_shares_before_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where 3 % of a firm's value, at the mood of the day, covers what is missing, the firm is in no distress."""
     seen: list[tuple[Array, Array]] = []
-    issue = fund.issue_in_need
+    issue = rounds.issue_in_need
 
     def watched(now: Moment, short: Array) -> bool:
         e, f = now.state.economy, now.state.firms
@@ -25,7 +25,7 @@ def test_who_is_worth_much_sells_shares_before_it_misses(monkeypatch: pytest.Mon
         seen.append((covered, short))
         return issue(now, short)
 
-    monkeypatch.setattr(fund, "issue_in_need", watched)
+    monkeypatch.setattr(rounds, "issue_in_need", watched)
     found = []
 
     def note(now: Moment, _: str) -> None:

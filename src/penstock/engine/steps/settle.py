@@ -6,7 +6,7 @@ import numpy as np
 
 from penstock.engine.bills import kinds_of
 from penstock.engine.moment import Moment
-from penstock.engine.steps import fund
+from penstock.engine.steps import rounds
 from penstock.money import bills, clearing
 
 Array = np.ndarray
@@ -40,7 +40,7 @@ def settle(now: Moment) -> None:
     r["income"] = bill(now)
     dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
     clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
-    if now.on("fund") and fund.issue_in_need(now, -gap[: layout.firms]):
+    if now.on("fund") and rounds.issue_in_need(now, -gap[: layout.firms]):
         clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     short: Array = np.asarray((gap[: layout.firms] < -1e-9).any(axis=0))
     r["granted"] = np.zeros((layout.firms, now.block.width))
