@@ -14,7 +14,7 @@ from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.model import Model
 from penstock.engine.moment import Moment
-from penstock.engine.steps import close, fund, mend, order, settle
+from penstock.engine.steps import close, mend, order, rounds, settle
 from penstock.money import kernels
 
 EXACT = 1e-9
@@ -195,7 +195,7 @@ def test_a_forgotten_dilution_is_caught() -> None:
         new = now.state.ties.stake
         now.state.ties.stake = np.maximum(new, kept["stake"])
 
-    with step_wrapped(fund, "sell_equity", before=remember, after=forget):
+    with step_wrapped(rounds, "sell_equity", before=remember, after=forget):
         assert worst_error(failing(), "shares") > CAUGHT
 
 

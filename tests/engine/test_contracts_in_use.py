@@ -18,36 +18,43 @@ PAYER = np.array([0, 0, 1, 0, 2], dtype=np.intp)
 """Payers of five ties."""
 
 
-def buy(due: np.ndarray, tie: np.ndarray, use: np.ndarray) -> np.ndarray:
+def buy(due: np.ndarray, tie: np.ndarray, use: np.ndarray, activity: np.ndarray | None = None) -> np.ndarray:
     """What is bought along the ties, of which `use` is wanted."""
-    flow, sums = np.ascontiguousarray(use, dtype=float), np.zeros((2, 3, use.shape[1]))
-    buy_under_contract(np.ascontiguousarray(due, dtype=float), tie.astype(np.intp), PAYER, sums[0], sums[1], flow)
+    flow, room = np.array(use, dtype=float, order="C"), np.full((2, 3, use.shape[1]), 99.0)
+    alive = np.ones_like(flow) if activity is None else activity
+    buy_under_contract(due.astype(float), tie.astype(np.intp), PAYER, alive, room[0], room[1], flow)
     return flow
 
 
 def test_what_is_wanted_beyond_contracts_is_bought_in_old_shares() -> None:
     use = np.array([[6.0], [2.0], [5.0], [0.0], [1.0]])
-    bought = buy(np.array([[4.0]]), np.array([3]), use)
+    bought = buy(np.array([4.0]), np.array([3]), use)
     # the first payer wants 8, has 4 under contract, and halves what it takes elsewhere
     assert bought.ravel().tolist() == pytest.approx([3.0, 1.0, 5.0, 4.0, 1.0])
 
 
 def test_contracts_beyond_all_that_is_wanted_are_paid() -> None:
     use = np.array([[6.0], [2.0], [5.0], [0.0], [1.0]])
-    bought = buy(np.array([[9.0], [3.0]]), np.array([3, 0]), use)
+    bought = buy(np.array([9.0, 3.0]), np.array([3, 0]), use)
     assert bought.ravel().tolist() == pytest.approx([3.0, 0.0, 5.0, 9.0, 1.0])
 
 
 AMOUNTS = st.floats(0.0, 100.0)
 
 
-@given(arrays(float, (5, 3), elements=AMOUNTS), arrays(float, (2, 3), elements=AMOUNTS))
-def test_a_payer_buys_the_larger_of_wants_and_contracts(use: np.ndarray, due: np.ndarray) -> None:
+@given(
+    arrays(float, (5, 3), elements=AMOUNTS),
+    arrays(float, 2, elements=AMOUNTS),
+    arrays(float, (5, 3), elements=st.floats(0.0, 1.0)),
+)
+def test_a_payer_buys_the_larger_of_wants_and_contracts(use: np.ndarray, due: np.ndarray, activity: np.ndarray) -> None:
     tie = np.array([1, 2])
-    bought = buy(due, tie, use)
+    bought = buy(due, tie, use, activity)
+    alive = due[:, None] * activity[tie]
     for payer in range(3):
-        mine, contracted = payer == PAYER, due[PAYER[tie] == payer].sum(axis=0)
-        assert bought[mine].sum(axis=0) == pytest.approx(np.maximum(use[mine].sum(axis=0), contracted))
+        mine, contracted = payer == PAYER, alive[PAYER[tie] == payer].sum(axis=0)
+        wanted = (use * activity)[mine].sum(axis=0)
+        assert bought[mine].sum(axis=0) == pytest.approx(np.maximum(wanted, contracted))
     assert (bought >= 0.0).all()
 
 
