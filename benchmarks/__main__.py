@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT, provenance
 
-PARTS = ("engine", "steps", "command", "contagion", "opponents", "limit", "start")
+PARTS = ("engine", "steps", "command", "contagion", "opponents", "limit", "start", "economies", "cluster", "sizes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"PART: found {unknown[0]!r}; expected some of {', '.join(PARTS)}")
 
     # loaded here, so that --help and a mistake answer at once
-    from benchmarks import command, contagion, engine, limit, opponents, step_profile
+    from tools import measure_install
+
+    from benchmarks import cluster, command, contagion, engine, large_economies, limit, opponents, step_profile
     from benchmarks.page import ASKED_PATHS, limits, write
 
     where = provenance()
     paths = given.paths
     speeds, profile, run, starts, networks = [], None, None, {}, []
-    others, physical = [], None
+    others, physical, economies, paces, sizes = [], None, [], [], []
     if "start" in parts:
         _say("start-up")
         starts = command.measure_starts(given.repeats)
@@ -55,9 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "limit" in parts:
         _say("bytes and bandwidth")
         physical = limit.measure(given.quarters, given.repeats)
-    for what, asked, found, held in limits(speeds, run, starts, networks, others, physical):
+    if "economies" in parts:
+        _say("large economies")
+        economies = large_economies.measure_apart()
+    if "cluster" in parts:
+        _say("Ray beside the pool of processes")
+        paces = cluster.measure()
+    if "sizes" in parts:
+        _say("what an installation takes on disk")
+        sizes = measure_install.measure()
+    measured = (speeds, run, starts, networks, others, physical, economies, paces, sizes)
+    for what, asked, found, held in limits(*measured):
         print(f"{what}: {found} ({asked}): {held.strip('*')}")
-    for path in write(given.docs, where, speeds, profile, run, starts, networks, others, physical):
+    for path in write(given.docs, where, speeds, profile, *measured[1:]):
         print(f"wrote {path}")
     return 0
 

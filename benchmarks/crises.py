@@ -18,8 +18,9 @@ from scipy import sparse
 
 from benchmarks.contagion import CRISIS, network
 from benchmarks.machine import provenance
-from benchmarks.page import _table, _time
 from benchmarks.portfolio import measure
+from benchmarks.tables import table as markdown
+from benchmarks.tables import time_text
 from penstock.engine.model import prepare, simulate_paths
 from penstock.engine.steps import settle
 from penstock.money.distress import _relative
@@ -175,11 +176,11 @@ def table(rows: list[Row]) -> str:
         (row.what, _short(row.limit), _short(row.seconds), "yes" if row.seconds < row.limit else "**no**", row.told)
         for row in rows
     ]
-    return _table(("what", "below", "measured, processor", "held", "found"), cells)
+    return markdown(("what", "below", "measured, processor", "held", "found"), cells)
 
 
 def _short(seconds: float) -> str:
-    return f"{1e6 * seconds:.1f} µs" if seconds < 1e-3 else _time(seconds)
+    return f"{1e6 * seconds:.1f} µs" if seconds < 1e-3 else time_text(seconds)
 
 
 def main() -> int:

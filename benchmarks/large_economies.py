@@ -12,18 +12,20 @@ conservation on many firms, not for results: rings of ties are thinner than in a
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.large_worlds import exponent
-from benchmarks.machine import provenance
+from benchmarks.machine import ROOT, provenance
 from penstock.engine.checks import conservation_error
 from penstock.engine.facts import build_facts
 from penstock.engine.layout import build_layout
@@ -74,6 +76,9 @@ class Speed:
     nonconverged: int
     failures: int
     peak_mb: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def enlarged(opening: Opening, copies: int, seed: int = 7) -> Opening:
@@ -182,6 +187,20 @@ def measure(world: World, copies: int, quarters: int, scenario: str = "baseline"
     )
 
 
+def measure_apart(copies: Sequence[int] = COPIES, quarters: int = QUARTERS, scenario: str = "baseline") -> list[Speed]:
+    """Each size in a process of its own, so that its peak of memory is its own."""
+    found = []
+    for number in copies:
+        command = [sys.executable, "-m", "benchmarks.large_economies", "--here", str(number)]
+        command += ["--quarters", str(quarters), "--scenario", scenario]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if told.returncode:
+            raise RuntimeError(f"large_economies: found exit code {told.returncode}; expected 0\n{told.stderr}")
+        found.append(Speed(**json.loads(told.stdout)))
+        print(f"large_economies: {found[-1]}", file=sys.stderr, flush=True)
+    return found
+
+
 def table(rows: Sequence[Speed]) -> str:
     """Markdown, with the exponent below."""
     lines = [
@@ -208,11 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--copies", type=int, nargs="+", default=list(COPIES), help="of each firm [23 73 230 730]")
     parser.add_argument("--quarters", type=int, default=QUARTERS)
     parser.add_argument("--scenario", default="baseline")
+    parser.add_argument("--here", type=int, metavar="COPIES", help="one size in this process, told as JSON")
     given = parser.parse_args(arguments)
-    world, rows = load_world(), []
-    for copies in given.copies:
-        rows.append(measure(world, copies, given.quarters, given.scenario))
-        print(f"large_economies: {rows[-1]}", file=sys.stderr, flush=True)
+    if given.here is not None:
+        print(json.dumps(measure(load_world(), given.here, given.quarters, given.scenario).to_dict()))
+        return 0
+    rows = measure_apart(given.copies, given.quarters, given.scenario)
     size = f"Blocks of {LANES} paths, {given.quarters} quarters of {given.scenario}; processor time of one process."
     print("\n".join([*provenance().lines(), "", size, "", table(rows)]))
     largest = max(rows, key=lambda row: row.firms)

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import provenance
-from benchmarks.page import _table, _time
+from benchmarks.tables import table as markdown
+from benchmarks.tables import time_text
 from penstock.analysis.contagion import METHODS, outcome_of
 from penstock.analysis.firm_network import OWED, FirmNetwork, network_of
 from penstock.world import load_world
@@ -192,7 +193,7 @@ def report(rows: Sequence[Speed], methods: Sequence[str]) -> str:
     lines = [
         (
             method,
-            *(_time(by[firms, method].seconds) for firms, _ in sizes),
+            *(time_text(by[firms, method].seconds) for firms, _ in sizes),
             f"{slopes[method]:.2f}" if method in slopes else "",
         )
         for method in methods
@@ -201,7 +202,7 @@ def report(rows: Sequence[Speed], methods: Sequence[str]) -> str:
     note = f"\n\nNot converged: {', '.join(stopped)}" if stopped else ""
     told = ", ".join(f"{firms:,} with {ties:,}" for firms, ties in sizes)
     head = ("ties", *(f"{ties:,}" for _, ties in sizes), "exponent")
-    return f"Firms and ties: {told}. Best processor time.\n\n{_table(head, lines)}{note}"
+    return f"Firms and ties: {told}. Best processor time.\n\n{markdown(head, lines)}{note}"
 
 
 if __name__ == "__main__":

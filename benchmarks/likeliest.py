@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.page import _table
+from benchmarks.tables import table as markdown
 from penstock.analysis.likeliest import Answer, Search
 from penstock.analysis.reverse_search import FIRST_PATHS, RADIUS, SEARCH_PATHS, Outcome
 
@@ -95,7 +95,7 @@ def table(found: Sequence[Found]) -> str:
         near = f"{held.mean():.3f} ({held.max():.3f})" if len(held) else ""
         trials, paths = (float(np.mean([getattr(item, key) for item in mine])) for key in ("trials", "paths"))
         rows.append((name, f"{len(held)} of {len(mine)}", near, f"{trials:.0f}", f"{paths:,.0f}"))
-    return _table(("limit", "found", "distance, mean (largest)", "trials", "paths"), rows)
+    return markdown(("limit", "found", "distance, mean (largest)", "trials", "paths"), rows)
 
 
 def main(seeds: int = 16) -> int:

@@ -8,9 +8,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from tools.measure_install import Size
+
+from benchmarks.cluster import MOST_SLOWER, Pace, ratio_of
+from benchmarks.cluster import table as cluster_table
 from benchmarks.command import EndToEnd
 from benchmarks.contagion import NetworkSpeed
 from benchmarks.engine import Throughput
+from benchmarks.large_economies import MOST_FIRMS, MOST_QUARTER_S, STEEPEST, Speed
+from benchmarks.large_economies import MOST_MEMORY_MB as MOST_ECONOMY_MB
+from benchmarks.large_economies import table as economies_table
+from benchmarks.large_worlds import exponent
 from benchmarks.limit import MOST_RATIO, Limit
 from benchmarks.limit import sentences as limit_sentences
 from benchmarks.limit import table as limit_table
@@ -18,9 +26,9 @@ from benchmarks.machine import Provenance
 from benchmarks.opponents import LEAST_POSTING, Row
 from benchmarks.opponents import table as opponents_table
 from benchmarks.step_profile import Profile
+from benchmarks.tables import NOT_MEASURED, table, time_text
 
 TEMPLATE = Path(__file__).with_name("page.md")
-NOT_MEASURED = "*not measured in this call*"
 
 LEAST_SPEED = 30_000
 """path-quarters per second on two cores"""
@@ -30,7 +38,7 @@ MOST_COLD_S, MOST_WARM_S = 60.0, 20.0
 MOST_MEMORY_MB, MOST_RUN_MB = 2000.0, 60.0
 ASKED_PATHS, ASKED_QUARTERS = 1000, 40
 """size of the run for which the limits of time, memory and disk hold"""
-MOST_HELP_S = 0.3
+MOST_HELP_S, MOST_IMPORT_S = 0.3, 0.5
 MOST_NETWORK_S = {1_000: 0.010, 100_000: 10.0}
 """seconds of clearing or DebtRank by number of nodes, with ten ties a node"""
 MOST_NETWORK_MB = 4000.0
@@ -46,18 +54,25 @@ def page(
     networks: Sequence[NetworkSpeed] = (),
     others: Sequence[Row] = (),
     limit: Limit | None = None,
+    economies: Sequence[Speed] = (),
+    paces: Sequence[Pace] = (),
+    sizes: Sequence[Size] = (),
 ) -> str:
     """Markdown of `docs/benchmarks.md`."""
+    asked = limits(engine, run, starts, networks, others, limit, economies, paces, sizes)
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         provenance="  \n".join(where.lines()),
-        limits=_table(("asked for", "limit", "measured", "held"), limits(engine, run, starts, networks, others, limit)),
+        limits=table(("asked for", "limit", "measured", "held"), asked),
         engine=_engine(engine),
         profile=_profile(profile),
         command=_command(run),
         contagion=_contagion(networks),
         opponents=opponents_table(others) if others else NOT_MEASURED,
         physical=f"{limit_sentences(limit)}\n\n{limit_table(limit)}" if limit else NOT_MEASURED,
-        starts=_table(("call", "seconds"), [(f"`{name}`", f"{s:.2f}") for name, s in starts.items()]),
+        economies=economies_table(economies) if economies else NOT_MEASURED,
+        cluster=cluster_table(paces) if paces else NOT_MEASURED,
+        sizes=_sizes(sizes),
+        starts=table(("call", "seconds"), [(f"`{name}`", f"{s:.2f}") for name, s in starts.items()]),
     )
 
 
@@ -68,6 +83,9 @@ def limits(
     networks: Sequence[NetworkSpeed] = (),
     others: Sequence[Row] = (),
     limit: Limit | None = None,
+    economies: Sequence[Speed] = (),
+    paces: Sequence[Pace] = (),
+    sizes: Sequence[Size] = (),
 ) -> list[tuple[str, str, str, str]]:
     """What was asked for, its limit, what was found, and whether it holds."""
     rows: list[tuple[str, str, str, bool | None]] = []
@@ -109,7 +127,9 @@ def limits(
         size = f"{net.nodes:,} nodes, {net.ties:,} ties"
         if net.nodes in MOST_NETWORK_S:
             most = MOST_NETWORK_S[net.nodes]
-            rows.append((f"{net.method}, {size}", f"below {_time(most)}", _time(net.penstock_s), net.penstock_s < most))
+            rows.append(
+                (f"{net.method}, {size}", f"below {time_text(most)}", time_text(net.penstock_s), net.penstock_s < most)
+            )
     if networks:
         largest = max(networks, key=lambda net: net.nodes)
         size, peak = f"{largest.nodes:,} nodes, {largest.ties:,} ties", largest.peak_mb
@@ -118,7 +138,33 @@ def limits(
     if "penstock --help" in starts:
         help_s = starts["penstock --help"]
         rows.append(("`penstock --help`", f"below {MOST_HELP_S} s", f"{help_s:.2f} s", help_s < MOST_HELP_S))
+    if "import penstock" in starts:
+        import_s = starts["import penstock"]
+        rows.append(("`import penstock`", f"below {MOST_IMPORT_S} s", f"{import_s:.2f} s", import_s < MOST_IMPORT_S))
+    rows += _wide(economies, paces)
+    for size in sizes:
+        rows.append((size.what, f"below {size.limit_mb:,.0f} MB", f"{size.mb:,.0f} MB", size.held))
     return [(what, limit, found, HELD[held]) for what, limit, found, held in rows]
+
+
+def _wide(economies: Sequence[Speed], paces: Sequence[Pace]) -> list[tuple[str, str, str, bool | None]]:
+    """Limits of large economies and of the cluster."""
+    rows: list[tuple[str, str, str, bool | None]] = []
+    for one in economies:
+        if one.firms >= MOST_FIRMS:
+            size = f"{one.firms:,} firms, {one.ties:,} ties"
+            most = f"below {MOST_QUARTER_S:.0f} s"
+            rows.append((f"a quarter of {size}", most, f"{one.seconds:.2f} s", one.seconds < MOST_QUARTER_S))
+            most = f"below {MOST_ECONOMY_MB:,.0f} MB"
+            rows.append((f"peak memory of {size}", most, f"{one.peak_mb:,.0f} MB", one.peak_mb < MOST_ECONOMY_MB))
+    if len(economies) > 1:
+        found = exponent([one.ties for one in economies], [one.seconds for one in economies])
+        rows.append(("exponent of time against ties", f"at most {STEEPEST}", f"{found:.2f}", found <= STEEPEST))
+    if paces:
+        ratio, least = ratio_of(paces), 1.0 - MOST_SLOWER
+        what = f"Ray on this machine over the pool, {paces[0].paths:,} paths"
+        rows.append((what, f"at least {least:.2f}", f"{ratio:.2f}", ratio >= least))
+    return rows
 
 
 def write(
@@ -131,6 +177,9 @@ def write(
     networks: Sequence[NetworkSpeed] = (),
     others: Sequence[Row] = (),
     limit: Limit | None = None,
+    economies: Sequence[Speed] = (),
+    paces: Sequence[Pace] = (),
+    sizes: Sequence[Size] = (),
 ) -> list[Path]:
     """Write the page and the raw figures below `docs`; returns their paths."""
     raw: dict[str, Any] = {
@@ -141,13 +190,17 @@ def write(
         "contagion": [one.to_dict() for one in networks],
         "opponents": [one.to_dict() for one in others],
         "limit": limit.to_dict() if limit else None,
+        "economies": [one.to_dict() for one in economies],
+        "cluster": [one.to_dict() for one in paces],
+        "sizes": [one.to_dict() for one in sizes],
         "starts_s": {name: round(seconds, 3) for name, seconds in starts.items()},
     }
     figures = docs / "validation" / "benchmarks" / f"{where.stem}.json"
     figures.parent.mkdir(parents=True, exist_ok=True)
     figures.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     target = docs / "benchmarks.md"
-    target.write_text(page(where, engine, profile, run, starts, networks, others, limit), encoding="utf-8")
+    text = page(where, engine, profile, run, starts, networks, others, limit, economies, paces, sizes)
+    target.write_text(text, encoding="utf-8")
     return [target, figures]
 
 
@@ -161,7 +214,7 @@ def _engine(engine: list[Throughput]) -> str:
         )
         for one in engine
     ]
-    return _table(("processes", "paths x quarters", "path-quarters per second", "seconds of each repeat"), rows)
+    return table(("processes", "paths x quarters", "path-quarters per second", "seconds of each repeat"), rows)
 
 
 def _profile(profile: Profile | None) -> str:
@@ -175,7 +228,7 @@ def _profile(profile: Profile | None) -> str:
         f"Median of {profile.repeats} blocks of {profile.paths} paths and {profile.quarters} quarters. "
         f"Beginning a block takes {profile.begin_ms:.1f} ms once."
     )
-    return f"{_table(('call', 'ms per block-quarter', 'share'), rows)}\n\n{note}"
+    return f"{table(('call', 'ms per block-quarter', 'share'), rows)}\n\n{note}"
 
 
 def _command(run: EndToEnd | None) -> str:
@@ -188,7 +241,20 @@ def _command(run: EndToEnd | None) -> str:
         f"Memory: {run.cold.how_memory}. The run directory takes {run.run_mb:.1f} MB, of which the report "
         f"{run.report_mb:.1f} MB."
     )
-    return f"{_table(('call', 'seconds', 'of work on all cores', 'peak memory, MB'), rows)}\n\n{note}"
+    return f"{table(('call', 'seconds', 'of work on all cores', 'peak memory, MB'), rows)}\n\n{note}"
+
+
+def _sizes(sizes: Sequence[Size]) -> str:
+    rows = [
+        (
+            one.what,
+            f"{one.mb:,.1f}",
+            f"{one.compiled_mb:,.1f}",
+            ", ".join(f"{name} {mb:.0f}" for name, mb in one.largest),
+        )
+        for one in sizes
+    ]
+    return table(("what", "MB", "of it byte-compiled", "largest packages, MB"), rows)
 
 
 def _contagion(networks: Sequence[NetworkSpeed]) -> str:
@@ -198,23 +264,12 @@ def _contagion(networks: Sequence[NetworkSpeed]) -> str:
             f"{one.nodes:,} x {one.ties:,}",
             f"{one.failed:,}",
             f"{one.rounds}",
-            _time(one.penstock_s),
-            _time(one.published_s),
+            time_text(one.penstock_s),
+            time_text(one.published_s),
             f"{one.largest_gap:.0e}",
             f"{one.peak_mb:,.0f}",
         )
         for one in networks
     ]
     head = ("method", "nodes x ties", "failed", "rounds", "Penstock", "plain SciPy", "largest gap", "peak memory, MB")
-    return _table(head, rows)
-
-
-def _time(seconds: float) -> str:
-    return f"{1e3 * seconds:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    if not rows:
-        return NOT_MEASURED
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return table(head, rows)

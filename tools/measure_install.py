@@ -1,4 +1,4 @@
-"""Measure what an installation takes on disk: the base, then the extras, against their limits.
+"""Measure what an installation takes on disk, against its limits: the base, then the extras, and Penstock's own wheel.
 
     python tools/measure_install.py [--keep DIR]
 
@@ -15,36 +15,72 @@ import subprocess
 import sys
 import tempfile
 import venv
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE_LIMIT_MB = 650
 EXTRAS_LIMIT_MB = 1500
+WHEEL_LIMIT_MB = 15
 EXTRAS = "plot,analysis,energy,studio"
 INSTALLER = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence.pth")
 LARGEST = 8
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one thing takes on disk."""
+
+    what: str
+    mb: float
+    limit_mb: float
+    compiled_mb: float = 0.0
+    """byte-compiled files in it"""
+    largest: tuple[tuple[str, float], ...] = ()
+    """package and MB"""
+
+    @property
+    def held(self) -> bool:
+        return self.mb < self.limit_mb
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def main() -> int:
-    """Print the table; 0 when both are within their limits, else 1."""
+    """Print the sizes; 0 when all are within their limits, else 1."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--keep", type=Path, metavar="DIR", help="make the environment here and keep it")
-    keep = parser.parse_args().keep
+    sizes = measure(parser.parse_args().keep)
+    for size in sizes:
+        compiled = f" ({size.compiled_mb:.0f} MB of it byte-compiled)" if size.compiled_mb else ""
+        print(f"{size.what}: {size.mb:.0f} MB{compiled}; limit {size.limit_mb:.0f} MB")
+        for package, mb in size.largest:
+            print(f"  {mb:7.1f}  {package}")
+    return 0 if all(size.held for size in sizes) else 1
+
+
+def measure(keep: Path | None = None) -> list[Size]:
+    """The base, the base with extras, and the wheel of Penstock itself."""
     folder = keep or Path(tempfile.mkdtemp(prefix="penstock-measure-"))
     try:
         venv.create(folder, with_pip=True, clear=True)
-        _pip(folder, "--require-hashes", "-r", str(ROOT / "requirements.txt"))
-        base = _report(folder, "base", BASE_LIMIT_MB)
-        _pip(folder, "--constraint", str(_constraints(folder)), f"{ROOT}[{EXTRAS}]")
-        extras = _report(folder, f"base and extras {EXTRAS}", EXTRAS_LIMIT_MB)
+        _pip(folder, "install", "--require-hashes", "-r", str(ROOT / "requirements.txt"))
+        base = _size(folder, "base installation", BASE_LIMIT_MB)
+        _pip(folder, "install", "--constraint", str(_constraints(folder)), f"{ROOT}[{EXTRAS}]")
+        extras = _size(folder, f"base and extras {EXTRAS}", EXTRAS_LIMIT_MB)
+        _pip(folder, "wheel", "--no-deps", "--wheel-dir", str(folder / "wheel"), str(ROOT))
+        (wheel,) = (folder / "wheel").glob("*.whl")
+        return [base, extras, Size("wheel, data and studio in it", wheel.stat().st_size / MB, WHEEL_LIMIT_MB)]
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    return 0 if base and extras else 1
 
 
 def _pip(folder: Path, *arguments: str) -> None:
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *arguments]
+    command = [str(folder / "bin" / "python"), "-m", "pip", *arguments, "--quiet"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -56,7 +92,7 @@ def _constraints(folder: Path) -> Path:
     return path
 
 
-def _report(folder: Path, what: str, limit_mb: int) -> bool:
+def _size(folder: Path, what: str, limit_mb: float) -> Size:
     packages = next(folder.glob("lib/python3*/site-packages"))
     sizes: dict[str, int] = {}
     compiled = 0
@@ -67,11 +103,9 @@ def _report(folder: Path, what: str, limit_mb: int) -> bool:
         size = file.stat().st_size
         compiled += size if file.suffix == ".pyc" else 0
         sizes[top] = sizes.get(top, 0) + size
-    total = sum(sizes.values()) / 1e6
-    print(f"{what}: {total:.0f} MB ({compiled / 1e6:.0f} MB of it byte-compiled); limit {limit_mb} MB")
-    for top, size in sorted(sizes.items(), key=lambda item: -item[1])[:LARGEST]:
-        print(f"  {size / 1e6:7.1f}  {top}")
-    return total < limit_mb
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:LARGEST]
+    told = tuple((package, size / MB) for package, size in largest)
+    return Size(what, sum(sizes.values()) / MB, limit_mb, compiled / MB, told)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.engine import Throughput
 from benchmarks.machine import provenance
+from tools.measure_install import Size
 
-from benchmarks import command, contagion, crises, page, portfolio, step_profile
+from benchmarks import cluster, command, contagion, crises, large_economies, page, portfolio, step_profile
 from penstock.engine import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.steps import want
@@ -62,7 +63,7 @@ def test_a_part_alone_writes_a_page_that_says_what_is_missing(tmp_path: Path) ->
     assert main(["steps", "--quarters", "1", "--repeats", "1", "--docs", str(tmp_path)]) == 0
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "`settle.settle`" in text
-    assert text.count(page.NOT_MEASURED) == 7
+    assert text.count(page.NOT_MEASURED) == 10
     assert "$" not in text
     (figures,) = (tmp_path / "validation" / "benchmarks").glob("*.json")
     raw = json.loads(figures.read_text(encoding="utf-8"))
@@ -81,6 +82,26 @@ def test_networks_are_measured_beside_the_published_equations() -> None:
         assert min(one.penstock_s, one.published_s, one.peak_mb) > 0.0
     slow = contagion.NetworkSpeed("clearing", 1_000, 10_000, 1, 9, 0.02, 0.1, 0.0, 5_000.0)
     assert held(page.limits([], None, {}, [slow])) == ["**no**", "**no**"]
+
+
+def test_large_economies_the_cluster_and_sizes_stand_on_the_page() -> None:
+    small = large_economies.Speed(10_001, 160_000, 0.05, 0.1, 1e-13, 0, 1, 400.0)
+    large = large_economies.Speed(100_010, 1_600_000, 0.6, 0.1, 1e-13, 0, 1, 1_500.0)
+    pool, ray = (cluster.Pace(name, 10_000, speed, 9.0, "") for name, speed in (("processes", 100.0), ("ray", 84.0)))
+    sizes = [Size("base", 600.0, 650.0, 50.0, (("llvmlite", 170.0),)), Size("wheel", 16.0, 15.0)]
+    wide = {"economies": [small, large], "paces": [pool, ray], "sizes": sizes}
+    rows = page.limits([], None, {"import penstock": 0.6}, **wide)  # type: ignore[arg-type]
+    told = {what: (found, holds) for what, _, found, holds in rows}
+    assert told["`import penstock`"] == ("0.60 s", "**no**")
+    assert told["a quarter of 100,010 firms, 1,600,000 ties"] == ("0.60 s", "yes")
+    assert told["peak memory of 100,010 firms, 1,600,000 ties"] == ("1,500 MB", "yes")
+    assert told["exponent of time against ties"] == ("1.08", "yes")
+    assert told["Ray on this machine over the pool, 10,000 paths"] == ("0.84", "**no**")
+    assert (told["base"][1], told["wheel"][1]) == ("yes", "**no**")
+    text = page.page(provenance(), [], None, None, {}, **wide)  # type: ignore[arg-type]
+    assert "| base | 600.0 | 50.0 | llvmlite 170 |" in text
+    assert "| ray | 10,000 | 84 | 9.0 |" in text
+    assert "| 100,010 | 1,600,000 | 0.600 s |" in text
 
 
 def test_no_name_of_host_or_person_is_written() -> None:
