@@ -17,6 +17,7 @@ import ast
 import csv
 import json
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -284,6 +285,46 @@ def tests(folder: str) -> str:
     return table(("file", "what must hold"), body) if body else empty("no test here yet")
 
 
+def held(*files: str) -> str:
+    """What each test of some files says, in words."""
+    body = []
+    for name in files:
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+        for one in tree.body:
+            if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
+                words = one.name.removeprefix("test_").replace("_", " ")
+                body.append((words[:1].upper() + words[1:], f"`{name}`"))
+    return table(("what must hold", "where"), body)
+
+
+def exceptions_of_security() -> str:
+    """Source files that may do what the check of the source forbids, from that check itself."""
+    tree = ast.parse((ROOT / "tests/house/test_security.py").read_text(encoding="utf-8"))
+    found: dict[str, set[str]] = next(
+        ast.literal_eval(one.value)
+        for one in tree.body
+        if isinstance(one, ast.Assign) and getattr(one.targets[0], "id", "") == "EXCEPTIONS"
+    )
+    return table(("file", "what it may do"), [(f"`{name}`", ", ".join(sorted(what))) for name, what in found.items()])
+
+
+def locked_parts() -> str:
+    """How many packages and files are locked, and under which licences packages may be."""
+    supply = runpy.run_path(str(ROOT / "tools" / "supply_chain.py"))
+    parts = supply["bill_of_materials"]()["components"]
+    body = []
+    for what, some in (
+        ("a base installation", [part for part in parts if part["scope"] == "required"]),
+        ("all extras, development and benchmarks", parts),
+    ):
+        files = [file for part in some for file in part["externalReferences"]]
+        hashed = sum(any(one["alg"] == "SHA-256" for one in file["hashes"]) for file in files)
+        body.append((what, f"{len(some):,}", f"{len(files):,}", f"{hashed:,}"))
+    allowed = ", ".join(sorted(supply["ALLOWED"]))
+    head = ("locked for", "packages", "files", "of them with a SHA-256 hash")
+    return table(head, body, right=(1, 2, 3)) + f"\nLicences that may be installed: {allowed}.\n"
+
+
 def package() -> list[dict[str, Any]]:
     loaded: list[dict[str, Any]] = json.loads((SOURCE / "world/data/datapackage.json").read_text("utf-8"))["resources"]
     return loaded
@@ -306,6 +347,9 @@ TABLES: dict[str, Callable[..., str]] = {
     "world_tables": world_tables,
     "world_columns": world_columns,
     "tests": tests,
+    "held": held,
+    "exceptions_of_security": exceptions_of_security,
+    "locked_parts": locked_parts,
 }
 
 
