@@ -252,9 +252,10 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         ):
             for name, values in source.items():
                 target.setdefault(name, []).append(values[..., lanes])
-        keep = (ended["path"] >= first) & (ended["path"] < last)
+        # rows stand in order of path
+        rows_of = slice(*np.searchsorted(ended["path"], (first, last)))
         for name, values in ended.items():
-            outcomes.setdefault(name, []).append(values[keep])
+            outcomes.setdefault(name, []).append(values[rows_of])
         for rows, noted in ((events, recorder.events), (losses, recorder.losses)):
             found = noted.columns(recorder.block.layout, recorder.quarters)
             inside = (found["path"] >= first) & (found["path"] < last)
@@ -266,19 +267,11 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         lost += int(recorder.nonconverged[lanes].sum())
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.company.values()))
-    joined_outcomes = {name: np.concatenate(parts) for name, parts in outcomes.items()}
-    keys = np.lexsort(
-        (
-            joined_outcomes["instrument"].astype(str),
-            joined_outcomes["company_id"].astype(str),
-            joined_outcomes["path"],
-        )
-    )
     return PathBlock(
         economy={name: _side_by_side(parts) for name, parts in economy.items()},
         layers={name: _side_by_side(parts) for name, parts in layers.items()},
         company={name: _side_by_side(parts) for name, parts in company.items()},
-        outcomes={name: values[keys] for name, values in joined_outcomes.items()},
+        outcomes={name: _side_by_side(parts) for name, parts in outcomes.items()},
         events=_by_path(events),
         losses=_by_path(losses),
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},

@@ -155,4 +155,6 @@ def by_path(setting: Array | float, width: int) -> Array:
     """A setting as one number a path."""
     if isinstance(setting, np.ndarray) and setting.shape == (width,) and setting.flags.c_contiguous:
         return setting
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(setting, dtype=float), (width,)))
+    if isinstance(setting, np.ndarray):
+        return np.ascontiguousarray(np.broadcast_to(setting, (width,)), dtype=float)
+    return np.full(width, float(setting))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine import tallies
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
@@ -22,9 +21,6 @@ from penstock.money import failure
 from penstock.scenarios import quarters as calendar
 
 Array = np.ndarray
-
-BINDS = 0.05
-"""A limit binds where it takes more than this share of what was wanted."""
 
 STAGES = ("distress", "standstill", "restructuring", "rescue", "acquisition", "liquidation")
 FATES = {
@@ -108,6 +104,8 @@ class Recorder:
 
     block: Block
     economy: dict[str, Array]
+    economy_by_quarter: Array
+    """(quarters, measures, paths) of which `economy` shows each measure"""
     layers: dict[str, Array]
     company: dict[str, Array]
     by_quarter: Array
@@ -140,11 +138,13 @@ class Recorder:
     def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
         quarters, width, firms = block.program.quarters, block.width, block.layout.firms
         by_quarter = np.empty((quarters, len(COMPANY_MEASURES), firms, width), dtype=np.float32)
+        economy = np.zeros((quarters, len(ECONOMY_MEASURES), width))
         layers = np.zeros((quarters, len(LAYER_MEASURES), len(LAYERS), width))
         origin = calendar.ordinal(first_quarter)
         return cls(
             block=block,
-            economy={name: np.zeros((quarters, width)) for name in ECONOMY_MEASURES},
+            economy={name: economy[:, place] for place, name in enumerate(ECONOMY_MEASURES)},
+            economy_by_quarter=economy,
             layers={name: layers[:, place] for place, name in enumerate(LAYER_MEASURES)},
             company={name: by_quarter[:, place] for place, name in enumerate(COMPANY_MEASURES)},
             by_quarter=by_quarter,
@@ -179,28 +179,19 @@ class Recorder:
         self.nonconverged += now.results["nonconverged"]
 
     def _economy(self, now: Moment) -> None:
-        t, r, e = now.quarter, now.results, self.economy
-        theta, layers = now.block.theta, now.block.facts.layers
-        pue = now.block.cache["pue"]
-        power = now.block.cache["owner_power"]
-        it_gw = power.sum(axis=0)
-        facility = (power * pue).sum(axis=0)
+        """Measures of the whole economy."""
+        r, theta, fleet = now.results, now.block.theta, now.state.fleet
+        layers, cache = now.block.facts.layers, now.block.cache
+        facility_gw = (cache["owner_power"] * cache["pue"]).sum(axis=0)
         load = theta["server_load"] * (0.35 + 0.65 * r["utilisation"] / theta["utilisation_opening"])
-        energy_mwh = energy.energy_mwh(facility, 1.0) * np.minimum(load, 1.0)
-        paid = r["spending"].sum(axis=0) * 0.25
-        tokens = paid / r["token_price"] * 1e15
-        e["tokens_demanded"][t], e["tokens_served"][t] = tokens, tokens * r["served"]
-        e["price_usd_per_mtok"][t], e["price_usd_per_h100e_hour"][t] = r["token_price"], r["price"]
-        e["h100e"][t] = now.block.cache["owner_stock"].sum(axis=0) * 1e6
-        e["it_mw"][t], e["facility_mw"][t] = it_gw * 1e3, facility * 1e3
-        e["energy_mwh"][t] = energy_mwh
-        e["co2_t"][t] = energy_mwh * layers.supply.carbon_t_per_mwh
-        e["water_m3"][t] = energy_mwh * it_gw / np.maximum(facility, 1e-9) * layers.water_l_per_kwh
-        e["utilisation"][t] = r["utilisation"]
-        e["binding"][t] = binding(now)
-        e["capex_usd_bn"][t] = r["ai_capex"]
-        e["ai_revenue_usd_bn"][t] = paid * r["served"]
-        e["surplus_usd_bn"][t], e["stranded_usd_bn"][t] = r["surplus"], r["stranded"]
+        energy_mwh = energy.energy_mwh(facility_gw, 1.0) * np.minimum(load, 1.0)
+        tallies.keep_economy(
+            cache["owner_power"], cache["owner_stock"], fleet.waiting, r["hall_binding"], r["power_binding"],
+            r["spending"], facility_gw, energy_mwh, r["served"], r["token_price"], r["price"], r["utilisation"],
+            r["stock"], r["ai_capex"], r["surplus"], r["stranded"], r["chip_shortage"], r["hall_shortage"],
+            r["power_shortage"], r["funded_share"], layers.supply.carbon_t_per_mwh, layers.water_l_per_kwh,
+            self.economy_by_quarter[now.quarter],
+        )  # fmt: skip
 
     def _firms(self, now: Moment) -> None:
         """Measures of firms and layers; a firm's smallest value, and its last while it was sound."""
@@ -310,16 +301,14 @@ class Recorder:
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""
-        firms, width = self.first_distress.shape
+        firms = len(self.first_distress)
         text = np.array([*self.quarters, ""], dtype=object)
         names = np.array([*self.block.layout.units, ""], dtype=object)
-        stage = np.full((firms, width), "", dtype=object)
-        stage[self.first_distress >= 0] = "distress"
-        stage[state.firms.stage >= RESTRUCTURED] = "restructuring"
-        stage[self.rescuer >= 0] = "acquisition"
-        stage[state.firms.stage >= GONE] = "liquidation"
-        path = np.broadcast_to(self.block.first_path + np.arange(width), (firms, width))
-        company = np.broadcast_to(np.arange(firms)[:, None], (firms, width))
+        ends = np.array(["", "distress", "restructuring", "acquisition", "liquidation"], dtype=object)
+        stage = (self.first_distress >= 0).astype(np.int64)
+        stage[state.firms.stage >= RESTRUCTURED] = 2
+        stage[self.rescuer >= 0] = 3
+        stage[state.firms.stage >= GONE] = 4
         failed = self.default_quarter >= 0
         equity_loss = np.where(
             failed, 1.0 - np.minimum(state.firms.value / np.maximum(self.value_start, 1e-9), 1.0), 0.0
@@ -328,47 +317,29 @@ class Recorder:
             ("equity", np.ones_like(failed), equity_loss),
             *self.claim_outcomes.pieces(state, failed, self.claims),
         ]
-        out: dict[str, list[Array]] = {}
-        for instrument, keep, lost in pieces:
-            rows = np.nonzero(keep.T)
-            pick = (rows[1], rows[0])
-            columns = {
-                "path": path[pick],
-                "company_id": names[company[pick]],
-                "instrument": np.full(len(rows[0]), instrument, dtype=object),
-                "first_distress": text[self.first_distress[pick]],
-                "default_quarter": text[self.default_quarter[pick]],
-                "stage_end": stage[pick],
-                "loss_fraction": lost[pick].astype(np.float32),
-                "recovery": np.where(failed[pick], 1.0 - lost[pick], np.nan).astype(np.float32),
-                "rescuer_id": names[self.rescuer[pick]],
-                "value_start_usd_bn": self.value_start[pick].astype(np.float32),
-                "value_min_usd_bn": self.value_min[pick].astype(np.float32),
-                "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
-            }
-            for name, values in columns.items():
-                out.setdefault(name, []).append(values)
-        return {name: np.concatenate(parts) for name, parts in out.items()}
-
-
-def binding(now: Moment) -> Array:
-    """Code of the limit that takes most of what was wanted, (paths,)."""
-    r = now.results
-    waiting = now.state.fleet.waiting
-    total = np.maximum(waiting.sum(axis=0), 1e-9)
-    stuck = bounded(total / np.maximum(r["stock"], 1e-9) / 0.1, 0.0, 1.0)
-    by_halls = (waiting * r["hall_binding"]).sum(axis=0) / total * stuck
-    by_power = (waiting * r["power_binding"]).sum(axis=0) / total * stuck
-    scores = np.stack(
-        [
-            bounded(r["chip_shortage"], 0.0, 1.0),
-            np.maximum(bounded(r["hall_shortage"], 0.0, 1.0) * 0.5, by_halls),
-            np.maximum(bounded(r["power_shortage"], 0.0, 1.0) * 0.5, by_power),
-            bounded(1.0 - r["funded_share"], 0.0, 1.0),
-            np.full(now.block.width, BINDS),
-        ]
-    )
-    return scores.argmax(axis=0)
+        # rows in order of path, name of the company and name of the instrument
+        kinds = sorted(range(len(pieces)), key=lambda number: pieces[number][0])
+        by_name = np.argsort(np.array(self.block.layout.units[:firms]), kind="stable")
+        keep = np.stack([pieces[number][1][by_name].T for number in kinds], axis=-1)
+        lanes, places, numbers = np.nonzero(keep)
+        company = by_name[places]
+        pick = (company, lanes)
+        lost = np.stack([pieces[number][2] for number in kinds])[numbers, company, lanes]
+        instruments = np.array([pieces[number][0] for number in kinds], dtype=object)
+        return {
+            "path": self.block.first_path + lanes,
+            "company_id": names[company],
+            "instrument": instruments[numbers],
+            "first_distress": text[self.first_distress[pick]],
+            "default_quarter": text[self.default_quarter[pick]],
+            "stage_end": ends[stage[pick]],
+            "loss_fraction": lost.astype(np.float32),
+            "recovery": np.where(failed[pick], 1.0 - lost, np.nan).astype(np.float32),
+            "rescuer_id": names[self.rescuer[pick]],
+            "value_start_usd_bn": self.value_start[pick].astype(np.float32),
+            "value_min_usd_bn": self.value_min[pick].astype(np.float32),
+            "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
+        }
 
 
 def _struck(now: Moment) -> Array:

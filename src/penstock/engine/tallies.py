@@ -18,6 +18,93 @@ LAYER_REVENUE, LAYER_PROFIT, LAYER_CAPEX, LAYER_DEBT, LAYER_VALUE, LAYER_FINANCE
 """Measures of a layer, in the order of `LAYER_MEASURES`."""
 
 
+(
+    TOKENS_DEMANDED, TOKENS_SERVED, USD_PER_MTOK, USD_PER_HOUR, CHIPS, IT_MW, FACILITY_MW, ENERGY_MWH, CO2_T, WATER_M3,
+    UTILISATION, BINDING, AI_CAPEX, AI_REVENUE, SURPLUS, STRANDED,
+) = range(16)  # fmt: skip
+"""Measures of the economy, in the order of `ECONOMY_MEASURES`."""
+BINDS = 0.05
+"""A limit binds where it takes more than this share of what was wanted."""
+STUCK = 0.1
+"""Share of the fleet that has to wait for halls or power for the wait to count in full."""
+IN_PLANS = 0.5
+"""Weight of what trades or permits hold back in plans beside chips that wait."""
+
+
+@_kernel(numba.void(*[_MAT_IN] * 3, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[numba.float64] * 2, _MAT))
+def keep_economy(
+    power: Array,
+    stock: Array,
+    waiting: Array,
+    by_halls: Array,
+    by_power: Array,
+    spending: Array,
+    facility_gw: Array,
+    energy_mwh: Array,
+    served: Array,
+    token_price: Array,
+    price: Array,
+    utilisation: Array,
+    fleet: Array,
+    ai_capex: Array,
+    surplus: Array,
+    stranded: Array,
+    chip_shortage: Array,
+    hall_shortage: Array,
+    power_shortage: Array,
+    funded: Array,
+    carbon_t_per_mwh: float,
+    water_l_per_kwh: float,
+    kept: Array,
+) -> None:
+    """Keep the measures of the economy, `kept[measure]` (paths). Fleets (owners + 1, paths), `spending` (segments,
+    paths).
+
+    The limit that binds is the one that takes most of what was wanted: chips, halls, power, money; none of them where
+    it is little (demand).
+    """
+    for n in range(kept.shape[1]):
+        paid, chips, it_gw, total, halls, grid = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(spending.shape[0]):
+            paid += spending[k, n]
+        for o in range(stock.shape[0]):
+            chips += stock[o, n]
+            it_gw += power[o, n]
+            total += waiting[o, n]
+            halls += waiting[o, n] if by_halls[o, n] else 0.0
+            grid += waiting[o, n] if by_power[o, n] else 0.0
+        paid = paid * 0.25
+        tokens = paid / token_price[n] * 1e15
+        kept[TOKENS_DEMANDED, n] = tokens
+        kept[TOKENS_SERVED, n] = tokens * served[n]
+        kept[USD_PER_MTOK, n] = token_price[n]
+        kept[USD_PER_HOUR, n] = price[n]
+        kept[CHIPS, n] = chips * 1e6
+        kept[IT_MW, n] = it_gw * 1e3
+        kept[FACILITY_MW, n] = facility_gw[n] * 1e3
+        kept[ENERGY_MWH, n] = energy_mwh[n]
+        kept[CO2_T, n] = energy_mwh[n] * carbon_t_per_mwh
+        kept[WATER_M3, n] = energy_mwh[n] * it_gw / max(facility_gw[n], 1e-9) * water_l_per_kwh
+        kept[UTILISATION, n] = utilisation[n]
+        kept[AI_CAPEX, n] = ai_capex[n]
+        kept[AI_REVENUE, n] = paid * served[n]
+        kept[SURPLUS, n] = surplus[n]
+        kept[STRANDED, n] = stranded[n]
+        total = max(total, 1e-9)
+        stuck = min(max(total / max(fleet[n], 1e-9) / STUCK, 0.0), 1.0)
+        most, binds = min(max(chip_shortage[n], 0.0), 1.0), 0
+        score = max(min(max(hall_shortage[n], 0.0), 1.0) * IN_PLANS, halls / total * stuck)
+        if score > most:
+            most, binds = score, 1
+        score = max(min(max(power_shortage[n], 0.0), 1.0) * IN_PLANS, grid / total * stuck)
+        if score > most:
+            most, binds = score, 2
+        score = min(max(1.0 - funded[n], 0.0), 1.0)
+        if score > most:
+            most, binds = score, 3
+        kept[BINDING, n] = 4 if most < BINDS else binds
+
+
 @_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT))
 def finance_sales(
     stake_paid: Array,

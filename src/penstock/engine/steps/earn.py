@@ -42,7 +42,8 @@ def earn(now: Moment) -> None:
     allowed = np.zeros_like(f.revenue)
     if now.on("earn"):
         expected = facts.sheet["buildings"][regulated] * trend[regulated]
-        dearer = 0.25 * (f.rate - facts.interest_rate)[regulated] * now.block.cache["debt_owed"][regulated]
+        rise = f.rate[regulated] - facts.interest_rate[regulated]
+        dearer = 0.25 * rise * now.block.cache["debt_owed"][regulated]
         revenue = energy.regulated_revenue(f.buildings[regulated], expected, dearer)
         allowed[regulated] = revenue * f.activity[regulated]
         now.results["sales"][regulated] += allowed[regulated]
