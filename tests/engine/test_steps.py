@@ -336,17 +336,24 @@ def test_making_is_worth_it_only_for_who_buys_much() -> None:
 
 
 def test_a_project_runs_its_time_and_then_replaces_a_part() -> None:
-    project, own = one(0.0), one(0.0)
+    project, own, cost = (np.zeros((1, 1)) for _ in range(3))
     spent = []
+
+    def advance(yearly_spending: float, luck: float) -> None:
+        base, ones, rate = np.full((1, 1), yearly_spending / 4.0), np.ones((1, 1)), one(0.1)
+        phase, lucky = np.zeros((1, 1)), one(luck)
+        integration.advance_projects(base, ones, phase, one(1.0), one(0.35), rate, lucky, one(0.5), project, own, cost)
+
     for quarter in range(12):
-        project, own, cost = integration.advance_projects(project, own, np.array([quarter == 0]), one(0.1), one(0.5))
-        spent.append(cost[0])
-    assert own[0] == pytest.approx(integration.SHIFT)
+        advance(100.0 if quarter == 0 else 0.0, 0.1)
+        spent.append(cost[0, 0])
+    assert own[0, 0] == pytest.approx(integration.SHIFT)
     running = [cost for cost in spent if cost > 0.0]
     assert len(running) == integration.PROJECT_QUARTERS
     assert set(running) == {integration.PROJECT_COST_USD_BN_PER_QUARTER}
-    failed = integration.advance_projects(one(1.0), one(0.0), np.array([False]), one(0.9), one(0.5))[1]
-    assert failed[0] == 0.0
+    project[:], own[:] = 1.0, 0.0
+    advance(0.0, 0.9)
+    assert own[0, 0] == 0.0
 
 
 @properties

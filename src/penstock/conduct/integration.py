@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
+
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -19,6 +23,7 @@ SHIFT = 0.2
 MOST_OWN = 0.7
 
 
+@register_jitable
 def worth_making(yearly_spending: Array, margin: Array, rate: Array) -> Array:
     """True where the margin saved on the shifted purchases pays for the project at the cost of capital.
 
@@ -30,21 +35,40 @@ def worth_making(yearly_spending: Array, margin: Array, rate: Array) -> Array:
     return saving > cost * (1.0 + rate)
 
 
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3))
 def advance_projects(
-    project: Array, own: Array, worth: Array, chance: Array, success: Array
-) -> tuple[Array, Array, Array]:
-    """Projects a quarter on: quarters left, share of own chips, and research paid, usd_bn a quarter.
+    spending: Array,
+    delivered: Array,
+    phase: Array,
+    chip_price: Array,
+    margin: Array,
+    rate: Array,
+    chance: Array,
+    success: Array,
+    project: Array,
+    own: Array,
+    cost: Array,
+) -> None:
+    """Move projects a quarter on: quarters left of each, share of own chips, and its research, usd_bn a quarter.
 
-    chance: one uniform number an owner and path, used for the start of a project and for its success.
+    All (owners, paths). A project starts where making is worth it for what is spent on accelerators: `spending` a
+    quarter at the opening, (owners, 1), times what is `delivered` and its `chip_price` (paths) over the opening's.
+    `chance` (paths): a uniform number, moved by each owner's `phase`, (owners, 1); it serves for the start of a project
+    and for its success.
     """
-    running = project > 0.0
-    left = np.where(running, project - 1.0, 0.0)
-    done = running & (left <= 0.0)
-    succeeded = done & (chance < success)
-    own = np.where(succeeded, np.minimum(own + SHIFT * (1.0 - own), MOST_OWN), own)
-    starts = ~running & worth & (chance < START_CHANCE) & (own < MOST_OWN)
-    left = np.where(starts, PROJECT_QUARTERS, np.maximum(left, 0.0))
-    return left, own, PROJECT_COST_USD_BN_PER_QUARTER * (left > 0.0)
+    for o in range(project.shape[0]):
+        for n in range(project.shape[1]):
+            luck = (chance[n] + phase[o, 0]) % 1.0
+            running = project[o, n] > 0.0
+            left = max(project[o, n] - 1.0, 0.0) if running else 0.0
+            if running and left <= 0.0 and luck < success[n]:
+                own[o, n] = min(own[o, n] + SHIFT * (1.0 - own[o, n]), MOST_OWN)
+            if not running and luck < START_CHANCE and own[o, n] < MOST_OWN:
+                yearly = 4.0 * spending[o, 0] * delivered[o, n] * chip_price[n]
+                if worth_making(yearly, margin[n], rate[n]):
+                    left = PROJECT_QUARTERS
+            project[o, n] = left
+            cost[o, n] = PROJECT_COST_USD_BN_PER_QUARTER if left > 0.0 else 0.0
 
 
 def annuity(rate: Array, years: Array) -> Array:

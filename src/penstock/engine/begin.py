@@ -292,6 +292,8 @@ def _look_up_ties(block: Block, state: State) -> None:
     labs = layout.members("lab")
     cache["labs"] = labs
     cache["lab_revenue_opening"] = before["compute"][labs]
+    sectors = ("enterprises", "governments", "row_customers", "other_ai_buyers")
+    cache["compute_sectors"] = np.array([layout.sector[name] for name in sectors], dtype=np.intp)
     cache["lab_training_share"] = np.full((len(labs), 1), LAB_TRAINING_SHARE)
     cache["lab_compute_opening"] = facts.category_base["compute"][labs]
     renters = np.unique(payer[compute])

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from penstock.bounds import bounded
 from penstock.engine.moment import Moment, by_path
+from penstock.engine.state import DISTRESS
 from penstock.layers import energy
 from penstock.money import kernels
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -53,46 +53,87 @@ def revenue(now: Moment, category: str) -> Array:
 
 def compute(now: Moment, category: str) -> Array:
     """Labs buy for serving and training, enterprises with their spending, others with their own revenue."""
-    r, cache, first, layout = now.results, now.block.cache, now.block.opening, now.block.layout
-    e, f = now.state.economy, now.state.firms
-    out = revenue(now, category)
-    labs = cache["labs"]
-    sold = now.block.scratch.received[labs] / cache["lab_revenue_opening"]
-    training = r["training"] / first["training"]
-    share = cache["lab_training_share"]
-    wanted = (1.0 - share) * sold + share * np.sqrt(training * sold)
+    r, cache, block, e, f = now.results, now.block.cache, now.block, now.state.economy, now.state.firms
+    out, labs, spent = revenue(now, category), cache["labs"], block.facts.opening_spending[1:]
+    still = 0.5 ** (now.years / BURN_HALF_LIFE)
+    burn = OPENING_BURN * still * 2.0 * e.mood - MATURE_MARGIN * (1.0 - still)
+    wanted = np.empty((len(labs), block.width))
+    buy_compute(
+        labs, cache["renters"], cache["compute_sectors"], block.scratch.received, cache["lab_revenue_opening"],
+        cache["lab_training_share"], cache["lab_compute_opening"], r["training"] / block.opening["training"], burn,
+        f.cost, f.stage, r["pay_ratio"], r["served"], e.efficiency, r["spending"][1:].sum(axis=0) / spent.sum(),
+        r["owner_value"], cache["owner_value_opening"], by_path(now.lever("platform.margin"), block.width),
+        float(now.on("fund")), wanted, out,
+    )  # fmt: skip
     f.training_index[labs] = np.log(np.maximum(wanted, 1e-6))
-    index = bounded_by_money(now, sold, wanted, share) * r["pay_ratio"] * r["served"] * e.efficiency
-    out[labs] = index * (1.0 - 0.3 * (f.stage[labs] == 1.0))
-    enterprise = r["spending"][1:].sum(axis=0) / now.block.facts.opening_spending[1:].sum()
-    for sector in ("enterprises", "governments", "row_customers", "other_ai_buyers"):
-        out[layout.sector[sector]] = enterprise * r["pay_ratio"] * r["served"] * e.efficiency
-    renters = cache["renters"]
-    value = r["owner_value"][renters] / cache["owner_value_opening"][renters]
-    out[renters] = np.maximum(value, 0.05) * r["pay_ratio"]
-    out *= now.lever("platform.margin")
     return out
 
 
-def bounded_by_money(now: Moment, sold: Array, wanted: Array, share: Array) -> Array:
-    """Compute that labs buy: training is cut to what their plan to profit allows (a loss that shrinks over time).
+DISTRESSED_COMPUTE = 0.3
+"""Part of its compute that a lab in distress goes without (assumption, 0.2 to 0.5)."""
+LEAST_RENTED = 0.05
+"""Smallest compute that an owner rents, over the opening's."""
 
-    Investors let a lab lose a share of its revenue, and in the end ask for a margin: the distance between the two
-    falls by a half every `BURN_HALF_LIFE` years.
+
+@_kernel(
+    numba.void(
+        *[_IDX_IN] * 3, *[_MAT_IN] * 4, *[_VEC_IN] * 2, *[_MAT_IN] * 2, *[_VEC_IN] * 4, _MAT_IN, _MAT_IN, _VEC_IN,
+        numba.float64, _MAT, _MAT,
+    )
+)  # fmt: skip
+def buy_compute(
+    labs: Array,
+    renters: Array,
+    sectors: Array,
+    received: Array,
+    revenue_opening: Array,
+    training_share: Array,
+    bill_opening: Array,
+    training: Array,
+    burn: Array,
+    cost: Array,
+    stage: Array,
+    pay_ratio: Array,
+    served: Array,
+    efficiency: Array,
+    enterprises: Array,
+    owner_value: Array,
+    owner_value_opening: Array,
+    margin: Array,
+    limits: float,
+    wanted: Array,
+    out: Array,
+) -> None:
+    """Set `out` (units, paths), what is paid for compute over the opening's, where it does not follow own sales.
+
+    `labs` buy for serving what they sold and for training, which the world's `training` (paths) over the opening's
+    draws along; `wanted` (labs, paths) is what they would buy. Training is cut to what a plan to profit allows (nothing
+    is where `limits` is 0): investors let a lab lose `burn` (paths) of its revenue, and in the end ask for a margin.
+    `renters` among fleet owners follow the value of their compute, `sectors` the spending of enterprises.
     """
-    cache, r, e, f = now.block.cache, now.results, now.state.economy, now.state.firms
-    labs = cache["labs"]
-    serving = (1.0 - share) * sold
-    training = wanted - serving
-    if not now.on("fund"):
-        return wanted
-    bill = cache["lab_compute_opening"] * r["pay_ratio"]
-    still = 0.5 ** (now.years / BURN_HALF_LIFE)
-    burn = OPENING_BURN * still * 2.0 * e.mood - MATURE_MARGIN * (1.0 - still)
-    income = now.block.scratch.received[labs]
-    left = income * (1.0 + burn) - f.cost[labs] - serving * bill
-    afford = bounded(left / np.maximum(training * bill, 1e-9), LEAST_TRAINING, 1.0)
-    return serving + training * afford
+    for k in range(labs.shape[0]):
+        lab, share = labs[k], training_share[k, 0]
+        for n in range(out.shape[1]):
+            income = received[lab, n]
+            sold = income / revenue_opening[k, 0]
+            both = (1.0 - share) * sold + share * np.sqrt(training[n] * sold)
+            wanted[k, n] = both
+            if limits > 0.0:
+                serving = (1.0 - share) * sold
+                trained, bill = both - serving, bill_opening[k, 0] * pay_ratio[n]
+                left = income * (1.0 + burn[n]) - cost[lab, n] - serving * bill
+                both = serving + trained * min(max(left / max(trained * bill, 1e-9), LEAST_TRAINING), 1.0)
+            without = DISTRESSED_COMPUTE if stage[lab, n] == DISTRESS else 0.0
+            out[lab, n] = both * pay_ratio[n] * served[n] * efficiency[n] * (1.0 - without)
+    for u in sectors:
+        for n in range(out.shape[1]):
+            out[u, n] = enterprises[n] * pay_ratio[n] * served[n] * efficiency[n]
+    for o in renters:
+        for n in range(out.shape[1]):
+            out[o, n] = max(owner_value[o, n] / owner_value_opening[o, n], LEAST_RENTED) * pay_ratio[n]
+    for u in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            out[u, n] *= margin[n]
 
 
 def leased(now: Moment, category: str) -> Array:

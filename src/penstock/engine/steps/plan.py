@@ -437,9 +437,10 @@ def integrate(now: Moment) -> None:
     if not (now.on("integration") and now.on("plan")):
         r["project_cost"] = np.zeros_like(fleet.project)
         return
-    yearly = 4.0 * now.block.cache["accelerator_base"] * r["delivery_ratio_last"] * r["chip_index"]
-    worth = integration.worth_making(yearly, th["integration_margin"], r["rate"])
-    chance = (now.chance(PROJECT) + now.block.cache["owner_phase"]) % 1.0
-    fleet.project, fleet.own_chips, r["project_cost"] = integration.advance_projects(
-        fleet.project, fleet.own_chips, worth, chance, th["integration_success"]
-    )
+    cache, width = now.block.cache, now.block.width
+    r["project_cost"] = np.empty_like(fleet.project)
+    integration.advance_projects(
+        cache["accelerator_base"], r["delivery_ratio_last"], cache["owner_phase"], by_path(r["chip_index"], width),
+        th["integration_margin"], r["rate"], now.chance(PROJECT), th["integration_success"], fleet.project,
+        fleet.own_chips, r["project_cost"],
+    )  # fmt: skip
