@@ -103,13 +103,13 @@ def by_penstock(work: Ledger) -> Accounts:
     ties, paths = len(work.payer), work.activity.shape[2]
     owed, before, billed = (np.zeros((ties, paths)) for _ in range(3))
     cash = work.cash[:, None] * np.ones((1, paths))
-    worth, received, spent, sold, income, dues, gap = (np.zeros((work.units, paths)) for _ in range(7))
+    worth, received, spent, sold, kept, lost, income, dues, gap = (np.zeros((work.units, paths)) for _ in range(9))
     late = np.zeros((work.firms, paths))
     by_rank, share = np.zeros((clearing.CLASSES, work.units, paths)), np.ones((clearing.CLASSES, work.units, paths))
     payer_class = work.rank * work.units + work.payer
     first, rows = clearing.by_payer(work.payer, work.units)
     unlimited, fell = np.arange(work.units) >= work.firms, np.zeros(work.units, dtype=np.bool_)
-    rounds, no_other = np.zeros(paths, dtype=np.intp), np.zeros((ties, 0))
+    rounds, no_other = np.zeros(paths, dtype=np.intp), np.zeros((0, paths))
     whole = np.ones(work.flow_ties)
     kinds = [slice(0, work.flow_ties)]
     kinds += [slice(start, start + work.firms) for start in range(work.flow_ties, ties, work.firms)]
@@ -123,8 +123,7 @@ def by_penstock(work: Ledger) -> Accounts:
             (amount, part, *[column[kind] for column in columns], work.let_stand, work.payer[kind])
             for kind, amount, part in zip(kinds, amounts, parts, strict=True)
         ]
-        for sums in (by_rank, income, spent, sold):
-            sums[:] = 0.0
+        by_rank[:], income[:] = 0.0, 0.0
         for kind, bill in zip(kinds, terms, strict=True):
             bills.fall_due(
                 owed[kind], *bill, payer_class[kind], work.payee[kind], before[kind],
@@ -138,16 +137,14 @@ def by_penstock(work: Ledger) -> Accounts:
             work.let_stand, first, rows, work.payee, work.rank, unlimited, short, fell, share, rounds,
         )  # fmt: skip
         owed, before = before, owed
-        if fell.any():
-            kept, lost = np.zeros((2, work.units, paths))
+        someone_fell = bool(fell.any())
+        if someone_fell:
             for kind, bill in zip(kinds, terms, strict=True):
                 bills.hold_back(
                     before[kind], *bill, work.payee[kind], work.rank[kind], fell, share, owed[kind], kept, lost
                 )
             late += lost[: work.firms]
-            bills.book(income - lost, dues - kept, sold, spent, cash, worth)
-        else:
-            bills.book(income, dues, sold, spent, cash, worth)
+        bills.book(income, dues, someone_fell, no_other, no_other, kept, lost, sold, spent, cash, worth)
     return Accounts(cash, worth, late, owed)
 
 

@@ -46,6 +46,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
     # those who never fall short pay all
     classes = np.stack([np.where(fell[:, None], e.units, 1.0)] * clearing.CLASSES)
     billed = [0.5 * e.due, e.due, share, share[::-1].copy(), np.arange(TIES) % 4 == 0, e.units]
+    booked = [e.units, 2.0 * e.units, e.available[:-2], e.units[:-2]]
     choices: dict[str, list[Any]] = {
         "post": [e.due, e.payer, e.payee, units],
         "accumulate": [e.due, e.payee, units],
@@ -66,7 +67,18 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "fall_due": [*billed, e.payer, e.payer, e.payee, flow, units, other, 2.0 * other, 3.0 * other],
         "hold_back": [*billed, e.payer, e.payee, e.rank, fell, classes, flow, units, other],
         "pay_dues": [e.due, classes, e.payer, e.payee, e.rank, fell, flow, units, other],
-        "book": [e.units, 2.0 * e.units, other, e.available, units, 2.0 * other],
+        "book": [*booked[:2], False, *booked[2:], 1.0 * other, 2.0 * other, 3.0 * other, 4.0 * other, units, other],
+        "book short": [
+            *booked[:2],
+            True,
+            *booked[2:],
+            other,
+            2.0 * other,
+            3.0 * other,
+            4.0 * other,
+            units,
+            5.0 * other,
+        ],
         "add_paid": [*billed, e.payer, e.rank, fell, classes, e.payee, other],
     }
     return choices[name]
@@ -95,6 +107,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "hold_back",
         "pay_dues",
         "book",
+        "book short",
         "add_paid",
     ],
 )

@@ -128,6 +128,8 @@ def _scratch(layout: Layout, width: int) -> Scratch:
         before=np.zeros_like(billed),
         spent=np.zeros((units, width)),
         sold=np.zeros((units, width)),
+        kept=np.zeros((units, width)),
+        lost=np.zeros((units, width)),
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),

@@ -36,8 +36,12 @@ class Scratch:
     before: Array
     """(operating ties, paths) what was owed before the quarter's bills, from settlement on"""
     spent: Array
-    """(units, paths) bills of the quarter by payer"""
+    """(units, paths) bills of the quarter by payer; zero but within settlement, as the next three"""
     sold: Array
+    """the same by payee"""
+    kept: Array
+    """(units, paths) dues that stay unpaid, by payer"""
+    lost: Array
     """the same by payee"""
     received: Array
     unused: Array

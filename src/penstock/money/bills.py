@@ -134,13 +134,41 @@ def pay_dues(
             lost[q, n] += due[t, n] - paid[t, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, _MAT, _MAT))
-def book(income: Floats, dues: Floats, sold: Floats, spent: Floats, cash: Floats, worth: Floats) -> None:
-    """Book the sums of each unit, (units, paths): payments move cash, bills move net worth."""
+@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, _MAT_IN, _MAT_IN, *[_MAT] * 6))
+def book(
+    income: Floats,
+    dues: Floats,
+    someone_fell: bool,
+    tied_capital: Floats,
+    other_capital: Floats,
+    kept: Floats,
+    lost: Floats,
+    sold: Floats,
+    spent: Floats,
+    cash: Floats,
+    worth: Floats,
+) -> None:
+    """Book the sums of each unit, (units, paths): payments move cash, bills move net worth.
+
+    Where `someone_fell` short, what was `kept` and `lost` is taken off dues and income. Capital purchases of the first
+    units, (firms, paths), are no expense. Leaves `kept`, `lost`, `sold` and `spent` at zero for the next quarter.
+    """
     for u in range(cash.shape[0]):
+        if someone_fell:
+            for n in range(cash.shape[1]):
+                cash[u, n] += (income[u, n] - lost[u, n]) - (dues[u, n] - kept[u, n])
+                kept[u, n] = 0.0
+                lost[u, n] = 0.0
+        else:
+            for n in range(cash.shape[1]):
+                cash[u, n] += income[u, n] - dues[u, n]
         for n in range(cash.shape[1]):
-            cash[u, n] += income[u, n] - dues[u, n]
             worth[u, n] += sold[u, n] - spent[u, n]
+            sold[u, n] = 0.0
+            spent[u, n] = 0.0
+        if u < tied_capital.shape[0]:
+            for n in range(cash.shape[1]):
+                worth[u, n] += tied_capital[u, n] + other_capital[u, n]
 
 
 @_kernel(

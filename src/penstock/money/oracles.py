@@ -189,9 +189,27 @@ def pay_dues(
     np.add.at(lost, payee, due - paid)
 
 
-def book(income: Floats, dues: Floats, sold: Floats, spent: Floats, cash: Floats, worth: Floats) -> None:
+def book(
+    income: Floats,
+    dues: Floats,
+    someone_fell: bool,
+    tied_capital: Floats,
+    other_capital: Floats,
+    kept: Floats,
+    lost: Floats,
+    sold: Floats,
+    spent: Floats,
+    cash: Floats,
+    worth: Floats,
+) -> None:
+    """Sums of a quarter into the accounts, and back to zero."""
     cash += income - dues
+    if someone_fell:
+        cash += kept - lost
     worth += sold - spent
+    worth[: len(tied_capital)] += tied_capital + other_capital
+    for sums in (kept, lost, sold, spent) if someone_fell else (sold, spent):
+        sums[:] = 0.0
 
 
 def add_paid(

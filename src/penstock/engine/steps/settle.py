@@ -22,8 +22,7 @@ def bill(now: Moment) -> Array:
     r["let_stand"] = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
     owed = scratch.owed.reshape(-1, now.block.width)
     income = np.zeros((layout.unit_count, now.block.width))
-    for sums in (owed, scratch.spent, scratch.sold):
-        sums[:] = 0.0
+    owed[:] = 0.0
     for kind in kinds_of(now):
         bills.fall_due(
             now.state.ties.receivable[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer,
@@ -71,25 +70,24 @@ def post(now: Moment, dues: Array) -> None:
         now.block.layout, now.results, now.block.scratch, now.state.ties, now.state.books,
     )  # fmt: skip
     ties.receivable, scratch.before = scratch.before, ties.receivable
-    kept, lost = np.zeros((2, *dues.shape)) if scratch.fell.any() else (dues, dues)
-    if scratch.fell.any():
+    someone_fell = bool(scratch.fell.any())
+    if someone_fell:
         for kind in kinds_of(now):
             bills.hold_back(
                 scratch.before[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer, kind.payee,
-                kind.seniority, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], kept, lost,
+                kind.seniority, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
+                scratch.lost,
             )  # fmt: skip
-        now.block.cache["slow_in"] += lost[: layout.firms]
+        now.block.cache["slow_in"] += scratch.lost[: layout.firms]
     rest = slice(layout.operating.stop, layout.ties)
     bills.pay_dues(
         scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
-        scratch.fell, scratch.paid[rest], kept, lost,
+        scratch.fell, scratch.paid[rest], scratch.kept, scratch.lost,
     )  # fmt: skip
-    income = r["income"]
-    if scratch.fell.any():
-        dues, income = dues - kept, income - lost
-    bills.book(income, dues, scratch.sold, scratch.spent, books.cash, books.net_worth)
-    # capital purchases of firms are not an expense
-    books.net_worth[: layout.firms] += r["tied_capital"] + r["capital_rest"]
+    bills.book(
+        r["income"], dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.kept, scratch.lost,
+        scratch.sold, scratch.spent, books.cash, books.net_worth,
+    )  # fmt: skip
     interest, principal = layout.interest.slice, layout.principal.slice
     clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
@@ -141,8 +139,10 @@ def rescue_before(now: Moment, gap: Array) -> None:
     e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
     budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
     help_given = now.results["bailed"] = np.zeros((layout.firms, now.block.width))
+    if not (now.on("mend") and budget.any()):
+        return
     rows = np.flatnonzero((gap[: layout.firms] < -1e-9).any(axis=1))
-    if not (now.on("mend") and budget.any() and len(rows)):
+    if not len(rows):
         return
     share = now.lever("policy.bailout_share", policy.bailout_share)
     help_given[rows] = bail_out(-gap[rows], now.block.cache["systemic"][rows] * share, budget - e.rescue_spent)
