@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.errors import ModelError, UsageError
+from penstock.analysis.subject import OTHER_VERSION
+from penstock.errors import InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from penstock.engine.model import Model
@@ -54,7 +55,8 @@ def smallest_help(run: Run, path: int, company: str, scenario: str | None = None
     The path is simulated once more in a block whose lanes are all this path, each with another grant; the lane without
     one must default as the run did. Help at the last moment can delay: a company counts as helped where it does not
     default by the end of the run. Raises UsageError where the company does not default on the path or defaults in the
-    first quarter, ModelError where the path cannot be seen again.
+    first quarter, InputError where this version does not see the run's path again, ModelError where a check of the
+    model fails.
     """
     model = run.model(scenario)
     name = scenario or run.scenarios[0]
@@ -73,7 +75,7 @@ def smallest_help(run: Run, path: int, company: str, scenario: str | None = None
     defaults = _defaults_by_grant(model, path, company_id, when)
     without = defaults[0]
     if without != set(mine["company_id"].astype(str)):
-        raise ModelError(f"path {path}: found other defaults than the run's; expected the same path bit for bit")
+        raise InputError(f"path {path}: found other defaults than the run's; {OTHER_VERSION}")
     failing = [number for number, failed in enumerate(defaults) if company_id in failed]
     last = failing[-1]
     helped = last + 1 < len(AMOUNTS_USD_BN)

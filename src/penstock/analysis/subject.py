@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from penstock.world import World
 
 
+OTHER_VERSION = "expected the same, bit for bit: another version made the run, simulate it again"
+"""How a message ends where a run's own paths are simulated again and are not what they were."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A scenario of a world and the random numbers that it is simulated on."""

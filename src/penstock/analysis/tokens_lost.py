@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.analysis.subject import OTHER_VERSION
 from penstock.bounds import bounded
 from penstock.engine.progress import OnProgress, silent
-from penstock.errors import ModelError, UsageError
+from penstock.errors import InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +77,8 @@ def tokens_lost(
     - demand: chips free below that, because nobody wants them at the price.
 
     Of a run the first `paths` of its own paths are simulated again, bit for bit; its scenario is the first unless
-    named. Water is counted by the model and does not limit it. Raises UsageError for an unknown scenario, ModelError
-    where a check of the model fails.
+    named. Water is counted by the model and does not limit it. Raises UsageError for an unknown scenario, InputError
+    for a run that this version does not make again, ModelError where a check of the model fails.
     """
     from penstock.engine.ensemble import quarter_names
     from penstock.engine.model import WIDTH, prepare
@@ -99,8 +100,18 @@ def tokens_lost(
         parts.append(_block(model, first, min(WIDTH, paths - first), quarters))
     on_progress(paths, paths, "paths")
     joined = {key: np.concatenate([part[key] for part in parts], axis=-1) for key in parts[0]}
+    if isinstance(run_or_world, Run):
+        _same_as_run(run_or_world, name, joined[SERVED])
     years = np.array([quarter[:4] for quarter in quarter_names(world.as_of, quarters)])
     return TokensLost(name, paths, lost_table(joined, years), wanted_table(joined["wanted"], years))
+
+
+def _same_as_run(run: Run, scenario: str, served: Array) -> None:
+    """Raises InputError where paths that are simulated again did not serve what the run's did."""
+    from penstock.analysis.paired import economy_grid
+
+    if not np.array_equal(economy_grid(run, scenario, "tokens_served")[:, : served.shape[1]], served):
+        raise InputError(f"{scenario}: found other tokens served than the run's; {OTHER_VERSION}")
 
 
 def _block(model: Model, first: int, count: int, quarters: int) -> dict[str, Array]:
