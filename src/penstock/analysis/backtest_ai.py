@@ -22,6 +22,7 @@ from penstock.analysis.opponents import LEAST_POINTS, OPPONENTS
 from penstock.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from penstock.analysis.predictive import Error
     from penstock.engine.model import Model
     from penstock.world import World
 
@@ -29,11 +30,21 @@ START = dt.date(2024, 12, 31)
 LAST = dt.date(2025, 12, 31)
 PAST_WORLD = "ai-2024"
 FITTED, PRIOR, MATCHED = "fitted", "prior", "matched"
-MARGINS = (FITTED, PRIOR, MATCHED)
 """What parameters are drawn from: the calibration on data to 2024-12-31, the prior, and margins that were matched to
 data to 2025Q4. The last are no test.
 """
-SCORED = FITTED
+FITTED_DATA, FITTED_STATED, FITTED_SAME, PRIOR_DATA = (
+    "fitted_data",
+    "fitted_data_as_stated",
+    "fitted_data_same_for_all",
+    "prior_data",
+)
+"""Forecasts of data: paths with a discrepancy on top. That of the fit (the table's, times what data to 2024-12-31 made
+of it), the table's as it stands, sizes that are the same for all series by data to 2024-12-31 alone; and for the prior,
+which knows no data, the table's as it stands.
+"""
+MARGINS = (FITTED_DATA, FITTED, PRIOR_DATA, PRIOR, FITTED_STATED, FITTED_SAME, MATCHED)
+SCORED = FITTED_DATA
 FIT = Path(__file__).with_name("fit_until_2024")
 """Draws of `penstock calibrate --world ai-2022 --until 2024-12-31`."""
 
@@ -59,7 +70,7 @@ class Backtest:
 
     @property
     def main(self) -> Evaluation:
-        """The evaluation that counts: fitted to data up to the day."""
+        """The evaluation that counts: of data, fitted to data up to the day."""
         return self.evaluations[SCORED]
 
     def totals(self) -> pd.DataFrame:
@@ -127,12 +138,29 @@ def backtest_ai(
     known = series[series["date"] <= start.isoformat()]
     scoring = ScoringMap(tables)
     rivals = naive_forecasts(scoring, known, later, keys, opponents)
+    ensembles = {
+        parameters: _ensemble(_model(past, parameters, start, quarters, seed), past, scoring, keys, paths)
+        for parameters in (FITTED, PRIOR, MATCHED)
+    }
     evaluations = {}
     for name in MARGINS:
-        model = _model(past, name, start, quarters, seed)
-        ensemble = _ensemble(model, past, scoring, keys, paths)
-        evaluations[name] = evaluate(ensemble, scoring, known, later, keys, rivals)
+        parameters, error = _parts(name)
+        errors = {} if error is None else error.draws(scoring, keys, later, past.as_of, paths, seed)
+        evaluations[name] = evaluate(ensembles[parameters], scoring, known, later, keys, rivals, errors)
     return Backtest(start, past, evaluations, listed, paths, seed)
+
+
+def _parts(name: str) -> tuple[str, Error | None]:
+    """What parameters of some margins are drawn from, and the discrepancy on top of their paths."""
+    from penstock.analysis.predictive import Error, error_of_data, fitted_error
+
+    if name == FITTED_DATA:
+        return FITTED, fitted_error(FIT)
+    if name == FITTED_STATED:
+        return FITTED, Error()
+    if name == FITTED_SAME:
+        return FITTED, error_of_data(FIT)
+    return (PRIOR, Error()) if name == PRIOR_DATA else (name, None)
 
 
 def _model(world: World, margins: str, start: dt.date, quarters: int, seed: int) -> Model:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.analysis.backtest_ai import FITTED
 from penstock.analysis.opponents import ARIMA, DAMPED_TREND, LEAST_POINTS_FITTED, RANDOM_WALK
 
 if TYPE_CHECKING:
@@ -17,11 +18,27 @@ if TYPE_CHECKING:
 COMMAND = "penstock backtest ai --from {start} --paths {paths} --seed {seed} --out docs/validation"
 PSEUDO = (
     "**Pseudo-out-of-sample.** The forecast starts from what was known on the day, but those who built the model had"
-    " seen the data of the year after. `fitted`, which is what the tables below score: parameters are drawn from"
-    " `penstock calibrate --world ai-2022 --until 2024-12-31`, which knows no later point; what that fit does not"
-    " inform, and sizes on the day itself, from the prior. `prior`: no fit. `matched`: margins that were set with data"
-    " to 2025Q4, no test. The centres of the prior, the sizes of the discrepancy in the fit, and assumptions of"
-    " structure (who buys how much of what), were written with that knowledge too."
+    " seen the data of the year after. The centres of the prior, the sizes of the discrepancy, and assumptions of"
+    " structure (who buys how much of what), were written with that knowledge."
+)
+MEANING = (
+    ("fitted_data", "what is scored below: paths of `fitted` and the discrepancy of that fit on top"),
+    (
+        "fitted",
+        "the paths alone, as scored until 2026-11-30: parameters are drawn from `penstock calibrate --world ai-2022"
+        " --until 2024-12-31`, which knows no later point; what that fit does not inform, and sizes on the day itself,"
+        " from the prior",
+    ),
+    ("prior_data, prior", "no fit, with the discrepancy as stated and without"),
+    (
+        "fitted_data_as_stated",
+        "with the discrepancy as its table states it, without what data to 2024-12-31 made of it",
+    ),
+    (
+        "fitted_data_same_for_all",
+        "with sizes that are the same for all series and know data to 2024-12-31 alone: no judgement, so no hindsight",
+    ),
+    ("matched", "margins that were set with data to 2025Q4, paths alone; no test"),
 )
 WANTED_COVERAGE = (0.65, 0.95)
 WANTED_WIDTH = 1.5
@@ -41,6 +58,11 @@ def ai_page(found: Backtest) -> str:
         "",
         PSEUDO,
         "",
+        "A cited figure is what a path gives plus what the model misses and the source errs"
+        " ([decision](../decisions/0034-forecasts-of-data.md)). Rows of the first table:",
+        "",
+        *[f"- `{name}`: {what}." for name, what in MEANING],
+        "",
         f"World: {found.world.name} as of {found.world.as_of}, hash `{found.world.hash[:16]}`; {found.paths} paths,"
         f" seed {found.seed}. Scores are in logarithms. Every series counts the same. {found.remark}".rstrip(),
         "",
@@ -59,6 +81,12 @@ def ai_page(found: Backtest) -> str:
         f" {LEAST_POINTS_FITTED} points or more.",
         "",
         _series(found.main.by_series()),
+        "",
+        "## Series, paths alone",
+        "",
+        "What was scored until 2026-11-30 (`fitted`).",
+        "",
+        _series(found.evaluations[FITTED].by_series()),
         "",
         "## By horizon",
         "",

@@ -25,6 +25,7 @@ from penstock.analysis.calibration_checks import (
 )
 from penstock.analysis.calibration_data import Targets, targets_of
 from penstock.analysis.calibration_inference import Calibrator, Posterior
+from penstock.analysis.calibration_sizes import Sizes, likeliest_sizes
 from penstock.engine.progress import OnProgress, silent
 from penstock.errors import UsageError
 
@@ -78,6 +79,8 @@ class Calibration:
     """informed parameters that runs of other worlds may take: those whose prior is not of the world's own day"""
     rows: Mapping[str, tuple[float, ...]]
     """prior of each parameter that is not of the world's own day, as compared with a run's"""
+    same_for_all: Sizes
+    """sizes of a discrepancy without a table, by these data alone; no part of the fit"""
 
     @property
     def not_informed(self) -> tuple[str, ...]:
@@ -221,6 +224,7 @@ def _result(
         predictive_by_family(series),
         carried,
         rows,
+        likeliest_sizes(targets, bank.logs.mean(axis=1), np.atleast_2d(np.cov(bank.logs))),
     )
 
 

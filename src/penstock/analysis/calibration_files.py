@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ def write_draws(found: Calibration, folder: Path) -> None:
             "seed": found.seed,
             "effective_sample_size": round(found.posterior.effective_size, 1),
             "inflation_of_discrepancy": found.posterior.allowance.inflation,
+            "widened": dict(found.posterior.allowance.widened),
+            "same_for_all": {name: round(size, 4) for name, size in asdict(found.same_for_all).items()},
             "cover_80": {part: found.covered(f"{part}_cover_80") for part in ("prior", "posterior")},
             "prior": {name: list(row) for name, row in found.rows.items()},
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from penstock.analysis.scoring import (
 MODEL = "model"
 Key = tuple[str, str]
 Rivals = dict[Key, dict[str, Forecast]]
+Errors = Mapping[Key, np.ndarray]
+NO_ERRORS: Errors = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def evaluate(
     later: pd.DataFrame,
     keys: list[Key],
     rivals: Rivals,
+    errors: Errors = NO_ERRORS,
 ) -> Evaluation:
     """Scores of an ensemble against later points.
 
@@ -113,6 +117,8 @@ def evaluate(
         later: the outcomes, the same columns.
         keys: (series, entity) to score, in order.
         rivals: from `naive_forecasts`.
+        errors: logs that are added to what the ensemble gives for the points of a series, (points, paths) each; the
+            model misses nothing of a series that is not named.
     """
     points: list[ScoredPoint] = []
     missing: dict[Key, str] = {}
@@ -120,7 +126,7 @@ def evaluate(
         observable = scoring.find(*key)
         history = history_of(known, key)
         outcomes = _points(later, key)
-        found = _score_series(ensemble, observable, history, outcomes, rivals.get(key, {}))
+        found = _score_series(ensemble, observable, history, outcomes, rivals.get(key, {}), errors.get(key))
         if isinstance(found, str):
             missing[key] = found
         else:
@@ -164,6 +170,7 @@ def _score_series(
     history: History,
     outcomes: pd.DataFrame,
     naive: Mapping[str, Forecast],
+    error: np.ndarray | None,
 ) -> list[ScoredPoint] | str:
     """Points of one series, or the reason why it is not carried."""
     if observable.output is None:
@@ -177,8 +184,10 @@ def _score_series(
             return f"found a value of {value:g}; a logarithm needs more than 0"
         try:
             sample = value_at(ensemble, observable, days[place], last)
-        except ValueError as error:
-            return str(error)
+        except ValueError as missing:
+            return str(missing)
+        if error is not None:
+            sample = sample * np.exp(error[place])
         outcome = float(np.log(value))
         scores = {MODEL: score_sample(np.log(sample), outcome)}
         scores |= {name: _naive(given, place, outcome) for name, given in naive.items()}

@@ -36,7 +36,7 @@ def ai(
     Coverage of 50, 80 and 95 % intervals, width and CRPS in logs beside a random walk with drift, a damped trend and
     ARIMA. --out writes the page backtest-ai.md there and adds a row to score_log.csv.
     """
-    from penstock.analysis.backtest_ai import FITTED, PRIOR, backtest_ai
+    from penstock.analysis.backtest_ai import MARGINS, MATCHED, backtest_ai
 
     day = _day(start)
     if settings.overlay is not None or settings.world not in ("ai-2025", "ai-2024"):
@@ -50,12 +50,14 @@ def ai(
             "total",
             f"AI backtest from {found.start}, pseudo-out-of-sample, every series with the same weight",
             _totals_for_people(totals) if people else totals,
-            "fitted: calibrated on 2023 and 2024 from ai-2022, the test; prior: no fit; matched: margins set with"
-            " later data, no test." + opponents_note() + (f" {found.remark}" if found.remark else ""),
+            "fitted: parameters calibrated on 2023 and 2024 from ai-2022; data: with the discrepancy of the fit on top,"
+            " which is the test; prior: no fit; matched: margins set with later data, no test."
+            + opponents_note()
+            + (f" {found.remark}" if found.remark else ""),
         ),
         Section(
             "series",
-            "Series, fitted; CRPS in logs and width over those of the random walk",
+            "Series, fitted, data; CRPS in logs and width over those of the random walk",
             series_for_people(series) if people else series,
             "error: mean log of median over outcome (minus: too low).",
         ),
@@ -69,11 +71,11 @@ def ai(
         from penstock.analysis.score_log import add_score
 
         page = _write(out, "backtest-ai.md", ai_page(found))
-        for margins in (FITTED, PRIOR):
+        for margins in (name for name in MARGINS if name != MATCHED):
             total = found.evaluations[margins].total()
             what = f"backtest ai --from {found.start}, {margins}"
             log = add_score(out, what, reason, _figures(total, paths), dt.date.today())
-        settings.say(f"wrote {page} and two rows of {log}")
+        settings.say(f"wrote {page} and six rows of {log}")
 
 
 def _totals_for_people(totals: pd.DataFrame) -> pd.DataFrame:
