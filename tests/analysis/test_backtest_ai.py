@@ -65,9 +65,20 @@ def test_a_fit_to_later_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_fit_moves_the_forecast_and_nothing_that_is_scored(small: Backtest) -> None:
     fitted, prior = small.evaluations["fitted"], small.evaluations["prior"]
-    assert small.main is fitted
     assert list(fitted.by_series().index) == list(prior.by_series().index)
     assert (fitted.by_series()["median_error"] != prior.by_series()["median_error"]).any()
+
+
+def test_data_are_forecast_by_paths_and_the_discrepancy_of_their_fit_and_paths_alone_stand_beside(
+    small: Backtest,
+) -> None:
+    data, alone = small.main.by_series(), small.evaluations["fitted"].by_series()
+    assert small.main is small.evaluations["fitted_data"]
+    assert list(data.index) == list(alone.index)
+    without = [name for name in data.index if name.startswith(("asml", "capex_incl", "spread"))]
+    pd.testing.assert_frame_equal(data.loc[without], alone.loc[without])
+    rest = data.index.difference(without)
+    assert len(without) == 6 and (data.loc[rest, "width_80"] > alone.loc[rest, "width_80"]).all()
 
 
 def test_a_total_weighs_series_equally(small: Backtest) -> None:

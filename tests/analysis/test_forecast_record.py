@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,32 @@ def test_a_frozen_record_scores_as_the_record_itself(record: Record, tmp_path: P
         freeze(record, tmp_path / "frozen")
 
 
-@pytest.mark.parametrize("name", ["outputs.parquet", "known.csv", "observables.csv"])
+@pytest.mark.parametrize("name", ["outputs.parquet", "known.csv", "observables.csv", "discrepancy.csv"])
 def test_a_changed_record_is_refused(record: Record, tmp_path: Path, name: str) -> None:
     freeze(record, tmp_path / "frozen")
     path = tmp_path / "frozen" / name
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(InputError, match="a changed record cannot be scored"):
         read_record(tmp_path / "frozen")
+
+
+def test_data_are_forecast_with_the_discrepancy_and_paths_alone_stand_beside(record: Record, tmp_path: Path) -> None:
+    rows = ("capex_usd_bn,amazon,2026-03-31,40,usd_bn,,,", "capex_usd_bn,meta,2026-06-30,22,usd_bn,,,")
+    found = score(record, read_later(points(tmp_path, *rows)))
+    data, alone = found.main.by_series(), found.paths_alone.by_series()
+    assert list(data.index) == list(alone.index)
+    assert (data["width_80"] > alone["width_80"]).all()
+    assert (data["median_error"] - alone["median_error"]).abs().max() < 0.1
+    told = found.to_dict()
+    assert told["paths_alone"]["total"]["points"] == told["total"]["points"] == 2
+
+
+def test_a_record_from_before_the_discrepancy_was_kept_scores_its_paths(record: Record, tmp_path: Path) -> None:
+    freeze(replace(record, discrepancy=None), tmp_path / "frozen")
+    assert not (tmp_path / "frozen" / "discrepancy.csv").exists()
+    later = read_later(points(tmp_path, "capex_usd_bn,amazon,2026-03-31,40,usd_bn,,,"))
+    found = score(read_record(tmp_path / "frozen"), later)
+    pd.testing.assert_frame_equal(found.main.by_series(), found.paths_alone.by_series())
 
 
 def test_a_folder_without_a_record(tmp_path: Path) -> None:

@@ -157,9 +157,12 @@ def discrepancies() -> tuple[Discrepancy, ...]:
     return read_rows(TABLE, Discrepancy)
 
 
-def discrepancy_of(series: str, entity: str) -> Discrepancy | None:
-    """The row of a series of an entity, else of the series; None where there is none."""
-    rows = {(row.series, row.entity): row for row in discrepancies()}
+def discrepancy_of(series: str, entity: str, table: tuple[Discrepancy, ...] | None = None) -> Discrepancy | None:
+    """The row of a series of an entity, else of the series; None where there is none.
+
+    table: rows in place of those that come with the package.
+    """
+    rows = {(row.series, row.entity): row for row in (discrepancies() if table is None else table)}
     return rows.get((series, entity)) or rows.get((series, ANY))
 
 

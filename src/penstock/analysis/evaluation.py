@@ -117,8 +117,8 @@ def evaluate(
         later: the outcomes, the same columns.
         keys: (series, entity) to score, in order.
         rivals: from `naive_forecasts`.
-        errors: logs that are added to what the ensemble gives for the points of a series, (points, paths) each; the
-            model misses nothing of a series that is not named.
+        errors: logs that are added to what the ensemble gives for the points of a series, (points, n x paths) each,
+            n for each path; nothing is added to a series that is not named.
     """
     points: list[ScoredPoint] = []
     missing: dict[Key, str] = {}
@@ -187,7 +187,7 @@ def _score_series(
         except ValueError as missing:
             return str(missing)
         if error is not None:
-            sample = sample * np.exp(error[place])
+            sample = np.tile(sample, error.shape[1] // len(sample)) * np.exp(error[place])
         outcome = float(np.log(value))
         scores = {MODEL: score_sample(np.log(sample), outcome)}
         scores |= {name: _naive(given, place, outcome) for name, given in naive.items()}

@@ -2,7 +2,8 @@
 
 What is kept is every output that `observables.csv` names, at the opening and each quarter end, path by path, so that
 any later date can be read from it; beside it the points known by then, which set levels and feed the opponents, and the
-map itself. A score of a frozen forecast needs nothing else and does not change when the model does.
+map itself, and the discrepancy that stands between paths and data (`predictive`). A score of a frozen forecast needs
+nothing else and does not change when the model does.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from penstock.analysis.evaluation import Evaluation, Key, evaluate, naive_forecasts
+from penstock.analysis.calibration_data import Discrepancy, discrepancies
+from penstock.analysis.evaluation import Errors, Evaluation, Key, evaluate, naive_forecasts
 from penstock.analysis.observables import ANY, ScoringMap
 from penstock.analysis.observed_values import Ensemble, month_of
+from penstock.analysis.predictive import Error
 from penstock.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from penstock.world import World
 
 MANIFEST = "forecast.json"
-OUTPUTS, KNOWN, MAP = "outputs.parquet", "known.csv", "observables.csv"
+OUTPUTS, KNOWN, MAP, DISCREPANCY = "outputs.parquet", "known.csv", "observables.csv", "discrepancy.csv"
 MOST_QUARTERS = 40
 SCORED_APART = {
     "h100_rental_usd_per_hour": "later figures were met before the freeze (docs/validation/contamination.md)"
@@ -41,21 +44,29 @@ class Record:
     Attributes:
         about: date of the freeze, versions, hashes of world and scenario, seed, paths, quarters.
         known: points by the as-of date, columns of `series.csv`.
+        discrepancy: rows of `calibration_discrepancy.csv`; None in a record from before they were kept (2026-11-30),
+            whose paths alone are scored.
     """
 
     about: Mapping[str, Any]
     ensemble: Ensemble
     scoring: ScoringMap
     known: pd.DataFrame
+    discrepancy: tuple[Discrepancy, ...] | None = None
 
 
 @dataclass(frozen=True)
 class ForecastScore:
-    """Scores against later data: series that count, series scored apart, and those not carried."""
+    """Scores against later data: series that count, series scored apart, and those not carried.
+
+    `main` and `apart` are of forecasts of data, paths with the discrepancy on top; `paths_alone` is of the paths of the
+    series that count.
+    """
 
     about: Mapping[str, Any]
     main: Evaluation
     apart: Evaluation
+    paths_alone: Evaluation
     not_carried: Mapping[Key, str]
 
     def to_pandas(self) -> pd.DataFrame:
@@ -63,7 +74,7 @@ class ForecastScore:
         return self.main.by_series()
 
     def to_dict(self) -> dict[str, Any]:
-        """Total, by series, by horizon, points, series apart and series not carried."""
+        """Total, by series, by horizon, points, paths alone, series apart and series not carried."""
         empty = not self.main.points
         return {
             "forecast": dict(self.about),
@@ -71,6 +82,10 @@ class ForecastScore:
             "series": self.main.by_series().reset_index().to_dict("records"),
             "horizons": self.main.by_horizon().reset_index().to_dict("records"),
             "points": self.main.to_pandas().to_dict("records"),
+            "paths_alone": {
+                "total": {} if empty else self.paths_alone.total(),
+                "series": self.paths_alone.by_series().reset_index().to_dict("records"),
+            },
             "apart": self.apart.by_series().reset_index().to_dict("records"),
             "not_carried": [
                 {"series": key[0], "entity": key[1], "reason": why} for key, why in self.not_carried.items()
@@ -104,9 +119,10 @@ def make_record(
         "paths": paths,
         "quarters": quarters,
         "margins": "prior" if prior else "posterior" if model.posterior else "matched",
+        "discrepancy": "as stated",
     }
     ensemble = Ensemble(world.as_of, simulate_outputs(model, wanted, paths))
-    return Record(about, ensemble, scoring, series[series["date"] <= world.as_of.isoformat()])
+    return Record(about, ensemble, scoring, series[series["date"] <= world.as_of.isoformat()], discrepancies())
 
 
 def freeze(record: Record, out: Path) -> Path:
@@ -125,7 +141,12 @@ def freeze(record: Record, out: Path) -> Path:
     write_table(out / OUTPUTS, _wide(record.ensemble))
     write_bytes(out / KNOWN, to_csv(SERIES, record.known).encode())
     write_bytes(out / MAP, to_csv(OBSERVABLES, record.scoring.table).encode())
-    files = [{"path": name, "sha256": sha256_of(out / name)} for name in (OUTPUTS, KNOWN, MAP)]
+    kept = [OUTPUTS, KNOWN, MAP]
+    if record.discrepancy is not None:
+        rows = pd.DataFrame([asdict(row) for row in record.discrepancy])
+        write_bytes(out / DISCREPANCY, rows.to_csv(index=False, lineterminator="\n").encode())
+        kept.append(DISCREPANCY)
+    files = [{"path": name, "sha256": sha256_of(out / name)} for name in kept]
     write_json(out / MANIFEST, {"schema_version": 1, **record.about, "files": files})
     return out / MANIFEST
 
@@ -136,6 +157,7 @@ def read_record(folder: Path) -> Record:
     Raises InputError where the folder holds none, or a file differs from what was frozen.
     """
     from penstock.engine.storage import read_tables, sha256_of
+    from penstock.world.rows import read_rows
 
     path = folder / MANIFEST
     if not path.is_file():
@@ -146,7 +168,7 @@ def read_record(folder: Path) -> Record:
         day = dt.date.fromisoformat(about["world"]["as_of"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: found what is no record ({error}); expected what a freeze writes") from None
-    for name in (OUTPUTS, KNOWN, MAP):
+    for name in (OUTPUTS, KNOWN, MAP, *(name for name in (DISCREPANCY,) if name in listed)):
         found = sha256_of(folder / name)
         if found != listed.get(name):
             raise InputError(
@@ -159,7 +181,8 @@ def read_record(folder: Path) -> Record:
     outputs = {name: wide[name].to_numpy(float).reshape(steps, paths) for name in names}
     known = pd.read_csv(folder / KNOWN, dtype={"date": str, "unit": str}, keep_default_na=False)
     table = pd.read_csv(folder / MAP, dtype=str, keep_default_na=False)
-    return Record(about, Ensemble(day, outputs), ScoringMap.of_table(table), known)
+    rows = read_rows(folder / DISCREPANCY, Discrepancy) if DISCREPANCY in listed else None
+    return Record(about, Ensemble(day, outputs), ScoringMap.of_table(table), known, rows)
 
 
 def _wide(ensemble: Ensemble) -> pd.DataFrame:
@@ -193,15 +216,24 @@ def score(record: Record, later: pd.DataFrame) -> ForecastScore:
     points = pd.concat(usable) if usable else later.iloc[:0]
     keys = [(str(a), str(b)) for a, b in points[["series", "entity"]].drop_duplicates().itertuples(index=False)]
     rivals = naive_forecasts(record.scoring, record.known, points, keys)
-    whole = evaluate(record.ensemble, record.scoring, record.known, points, keys, rivals)
-    apart = tuple(point for point in whole.points if point.series in SCORED_APART)
-    rest = tuple(point for point in whole.points if point.series not in SCORED_APART)
+    errors: Errors = {}
+    if record.discrepancy is not None:
+        as_of, paths, seed = record.ensemble.as_of, int(record.about["paths"]), int(record.about["seed"])
+        errors = Error(table=record.discrepancy).draws(record.scoring, keys, points, as_of, paths, seed)
+    whole = evaluate(record.ensemble, record.scoring, record.known, points, keys, rivals, errors)
+    alone = evaluate(record.ensemble, record.scoring, record.known, points, keys, rivals)
     return ForecastScore(
         record.about,
-        replace(whole, points=rest),
-        replace(whole, points=apart),
+        _only(whole, apart=False),
+        _only(whole, apart=True),
+        _only(alone, apart=False),
         {**reasons, **whole.not_carried},
     )
+
+
+def _only(whole: Evaluation, *, apart: bool) -> Evaluation:
+    """The points of the series that are scored apart, or of the others."""
+    return replace(whole, points=tuple(point for point in whole.points if (point.series in SCORED_APART) == apart))
 
 
 def _usable(record: Record, key: Key, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -33,33 +33,38 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 STREAM = 81
+DRAWS_A_PATH = 16
+"""Discrepancies drawn for each path, half of them the other half turned round: they move no median by chance."""
 INFLATION, WIDENED, OF_DATA = "inflation_of_discrepancy", "widened", "same_for_all"
 
 
 @dataclass(frozen=True)
 class Error:
-    """How far data may stand from paths: an allowance on the table's rows, or sizes that are the same for all."""
+    """How far data may stand from paths: an allowance on the rows of a table, or sizes that are the same for all."""
 
     allowance: Allowance = AS_STATED
     sizes: Sizes | None = None
+    table: tuple[Discrepancy, ...] | None = None
+    """rows in place of those that come with the package"""
 
     def draws(
         self, scoring: ScoringMap, keys: Sequence[Key], later: pd.DataFrame, start: dt.date, paths: int, seed: int
     ) -> dict[Key, Array]:
-        """Discrepancy of the later points of some series in the order of their dates, logs (points, paths) each.
+        """Discrepancy of the later points of some series in the order of their dates, logs (points, 16 x paths) each.
 
-        Points of one series, and of series of one family, hang together on each path as the calibration has it.
+        A block of `paths` columns is a draw for each path. Points of one series, and of series of one family, hang
+        together in each column as the calibration has it.
         """
         points = [point for key in keys for point in self._points(scoring, key, later)]
         if not points:
             return {}
         targets = Targets(tuple(points), {}, 0, start)
-        normal = np.random.default_rng([STREAM, seed]).standard_normal((len(points), paths))
-        found = self.allowance.root(targets) @ normal
+        half = np.random.default_rng([STREAM, seed]).standard_normal((len(points), DRAWS_A_PATH // 2 * paths))
+        found = self.allowance.root(targets) @ np.concatenate([half, -half], axis=1)
         return {key: found[rows] for key in keys if len(rows := targets.rows_of(series=f"{key[0]} {key[1]}"))}
 
     def _points(self, scoring: ScoringMap, key: Key, later: pd.DataFrame) -> list[Target]:
-        stated = discrepancy_of(*key)
+        stated = discrepancy_of(*key, self.table)
         row = stated if self.sizes is None else self._same_for_all(key, stated, self.sizes)
         if row is None or (row.family == NOT_COMPARED and self.sizes is None):
             return []

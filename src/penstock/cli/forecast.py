@@ -108,6 +108,8 @@ def score(
 
 
 def _sections(found: ForecastScore) -> list[Section]:
+    from pandas import DataFrame
+
     from penstock.analysis.forecast_record import SCORED_APART
 
     about = found.about
@@ -118,9 +120,12 @@ def _sections(found: ForecastScore) -> list[Section]:
             f"Forecast of {world['name']} as of {world['as_of']}, {about['margins']} margins, made {about['frozen']}"
         )
         told = "Every series with the same weight; CRPS in logs." + opponents_note()
-        sections.append(Section("total", title, total_for_people(found.main.total()), told))
+        columns = {"data": found.main.total(), "paths alone": found.paths_alone.total()}
+        told += " data: paths with the discrepancy of model and sources on top; paths alone: without."
+        totals = DataFrame({name: total_for_people(total) for name, total in columns.items()})
+        sections.append(Section("total", title, totals.rename_axis("all series"), told))
         note = "error: mean log of median over outcome (minus: too low). CRPS and width over those of the random walk."
-        sections.append(Section("series", "By series", series_for_people(found.main.by_series()), note))
+        sections.append(Section("series", "By series, data", series_for_people(found.main.by_series()), note))
         sections.append(Section("horizons", "By quarters ahead", series_for_people(found.main.by_horizon())))
     if found.apart.points:
         told = "; ".join(f"{name}: {why}" for name, why in SCORED_APART.items())
