@@ -16,7 +16,8 @@ CARD = SCORES.with_name("model_card.md")
 """A copy of docs/model-card.md, written by the same tool."""
 NOTE = (
     "Simulated from what was known on the day, with parameters fitted to data up to it; those who built the model had "
-    "seen the data of the year after. Zero: what came. Bar: 8 of 10 simulated paths; disc: their median."
+    "seen the data of the year after. Zero: what came. Bar: 8 of 10 forecasts, each a simulated path with what model "
+    "and sources err by on top; disc: their median."
 )
 
 
@@ -48,7 +49,7 @@ def simulated_over_observed() -> Figure:
             ends = [100.0 * (float(point[key]) / observed - 1.0) for key in ("low", "median", "high")]
             rows.append([name, point["date"], *ends, observed, point["median"], point["low"], point["high"]])
         findings[name] = (
-            f"{label_of(name)}: {inside} of {len(mine)} observed points lie in the interval of 8 of 10 paths."
+            f"{label_of(name)}: {inside} of {len(mine)} observed points lie in the interval of 8 of 10 forecasts."
         )
     unit = "% that the simulated value lies above (+) or below (−) what was observed"
     return Figure(
