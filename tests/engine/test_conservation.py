@@ -14,7 +14,7 @@ from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.model import Model
 from penstock.engine.moment import Moment
-from penstock.engine.steps import close, mend, order, rounds, settle
+from penstock.engine.steps import close, deliver, mend, rounds, settle
 from penstock.money import kernels
 
 EXACT = 1e-9
@@ -173,7 +173,7 @@ MUTATIONS: dict[str, tuple[object, str, Callable[[Moment], None]]] = {
     "payment posted once": (settle, "settle", pay_once),
     "payment posted twice": (settle, "settle", pay_twice),
     "bill of one side": (settle, "settle", forget_a_bill),
-    "chips lost on the way": (order, "deliver", lose_chips),
+    "chips lost on the way": (deliver, "deliver", lose_chips),
     "wear that income does not know": (close, "close_books", forget_depreciation),
 }
 

@@ -56,7 +56,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 DEFAULT_QUARTERS = 16
 DEFAULT_PATHS = 32
 CAPACITY_DECAY_PER_QUARTER = 0.015
-"""Wear of shipping capacity, as the quarter's engine counts it (`engine/steps/order.py::expand_supply`)."""
+"""Wear of shipping capacity, as the quarter's engine counts it (`engine/steps/deliver.py::expand_supply`)."""
 
 
 @dataclass(frozen=True)

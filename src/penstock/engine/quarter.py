@@ -8,6 +8,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.seen import hide, show
 from penstock.engine.steps import (
     close,
+    deliver,
     earn,
     fund,
     mend,
@@ -44,7 +45,7 @@ def quarter(now: Moment) -> None:
     fund.bring_money_in(now)
     hide(now)
 
-    order.deliver(now)  # 6  chips, halls and power into service
+    deliver.deliver(now)  # 6  chips, halls and power into service
     settle.settle(now)  # 8  dues clear with limited liability
     close.close_books(now)  # 9  income, plant, net worth
     value.value(now)  # 10 mood, values, stakes, spreads

@@ -1,18 +1,16 @@
-"""Step 6, order and deliver: chips, halls and power move down their lines and into service."""
+"""Step 6, order: the chain of suppliers, and the chips that are shipped from its order books."""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-from penstock.bounds import bounded
-from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.parts import chain_of
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.layers import facilities, silicon
+from penstock.layers import silicon
 from penstock.money import kernels
-from penstock.money.kernels import _CUBE, _FLAG_IN, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -26,10 +24,6 @@ FELT_AT_ONCE = {"optics": 1.0, "tools": FRESH_SHARE_AT_RISK, "eda": 0.05, "wafer
 Optics go into each scanner; a fab runs on without new tools, a designer without software for a while (eda: assumption,
 0 to 0.1). Wafers and memory bound what designers ship.
 """
-CANCELLED = 0.6
-"""Share of refused deliveries that are cancelled; the rest stays in the book (assumption, 0.3 to 0.9)."""
-FAB_FORESIGHT_YEARS = 0.5
-"""Years beyond their lead time for which fabs and packaging build (assumption, 0 to 1)."""
 
 
 def supply_chain(now: Moment) -> None:
@@ -318,152 +312,3 @@ def fill_orders(
             sent[n] += shipped[o, n]
     for n in range(paths):
         shortage[n] = 1.0 - sent[n] / max(book[n] / lead[n], 1e-12)
-
-
-def deliver(now: Moment) -> None:
-    """Chips accepted and installed, fleets aged, halls and power finished, capacity of the chain moved on."""
-    fleet, r = now.state.fleet, now.results
-    grow_old(now)
-    r["accepted"] = np.empty_like(fleet.backlog)
-    take_in(r["shipped"], r["accept"], r["chip_orders"], fleet.backlog, fleet.waiting, fleet.delivered, r["accepted"])
-    build(now)
-    put_in_service(now)
-    expand_supply(now)
-
-
-@_kernel(numba.void(*[_MAT_IN] * 3, *[_MAT] * 4))
-def take_in(
-    shipped: Array, accept: Array, new: Array, backlog: Array, waiting: Array, delivered: Array, accepted: Array
-) -> None:
-    """Move what owners accept of what is `shipped` from the order book to the chips that wait, and book `new` orders.
-
-    A part of what an owner could not take goes to others. All (owners + 1, paths), million H100e.
-    """
-    for o in range(shipped.shape[0]):
-        for n in range(shipped.shape[1]):
-            taken = shipped[o, n] * accept[o, n]
-            refused = CANCELLED * (shipped[o, n] - taken)
-            accepted[o, n] = taken
-            backlog[o, n] = max(max(backlog[o, n] - taken - refused, 0.0) + new[o, n], 0.0)
-            waiting[o, n] += taken
-            delivered[o, n] += taken
-
-
-def grow_old(now: Moment) -> None:
-    fleet = now.state.fleet
-    factor = now.block.cache["survival"]
-    retired, failed = silicon.age_fleet(fleet.stock, factor, now.results["owner_stock"])
-    now.results["power_in_use"] = silicon.survive(fleet.power, factor)
-    fleet.retired = fleet.retired + retired
-    fleet.failed = fleet.failed + failed
-
-
-def build(now: Moment) -> None:
-    """Halls and firm power: starts within what trades can take on, then the stages."""
-    e, fleet, th, r = now.state.economy, now.state.fleet, now.block.theta, now.results
-    halls, power = r["hall_planned"] * r["accept"], r["power_planned"] * r["accept"]
-    r["hall_starts"], r["power_starts"] = halls, power
-    e.hall_limit = facilities.grow_limit(e.hall_limit, 1.0 - r["hall_shortage"], th["hall_starts_growth"])
-    e.power_limit = facilities.grow_limit(e.power_limit, 1.0 - r["power_shortage"], th["power_starts_growth"])
-    fleet.hall_stages, r["hall_done"] = facilities.advance_stages(fleet.hall_stages, halls, r["hall_lead"])
-    fleet.power_stages, done = facilities.advance_stages(fleet.power_stages, power, r["power_lead"])
-    # a frozen permit holds half of what would be connected for a later quarter
-    held = done * np.where(e.power_cut > 0, 0.5, 0.0)
-    fleet.power_stages[-1] += held
-    r["power_done"] = done - held
-    come_late(now)
-    fleet.halls = fleet.halls + r["hall_done"]
-    fleet.firm_power = fleet.firm_power + r["power_done"]
-
-
-def come_late(now: Moment) -> None:
-    """Holds back in the last stage what events delay: shares of what would be finished, and halls of late sites."""
-    fleet, r = now.state.fleet, now.results
-    building, connecting, late = now.struck("building"), now.struck("connecting"), now.struck("late_gw")
-    if building is None or connecting is None or late is None:
-        return
-    for name, on_time, line, lead in (
-        ("hall_done", building, fleet.hall_stages, r["hall_lead"]),
-        ("power_done", connecting, fleet.power_stages, r["power_lead"]),
-    ):
-        held = facilities.hold_back(r[name], on_time, late, np.minimum(line.shape[0] / lead, 1.0))
-        line[-1] += held
-        r[name] = r[name] - held
-
-
-def put_in_service(now: Moment) -> None:
-    """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
-    fleet, r, shape = now.state.fleet, now.results, now.state.fleet.halls.shape
-    # what an owner may draw is the smaller of its halls and its firm power
-    headroom = np.minimum(fleet.halls, fleet.firm_power) - r["power_in_use"]
-    r["installed"] = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
-    if not now.on("order"):
-        r["installed"] = fleet.waiting.copy()
-    r["hall_binding"], r["power_binding"] = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
-    switch_on(
-        r["installed"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power, fleet.waiting,
-        fleet.stock, fleet.power, fleet.retired, r["hall_binding"], r["power_binding"],
-    )  # fmt: skip
-
-
-OLD, KEPT_OF_OLD = 11, 0.88
-"""Age in quarters from which chips make room where new ones wait, and the share of them that stays a quarter
-(assumptions, 8 to 16 and 0.8 to 0.95)."""
-
-
-CROWDED = 0.05
-"""Chips that wait over those in service beyond which old ones make room (assumption, 0.02 to 0.1)."""
-
-
-@_kernel(numba.void(_MAT_IN, _VEC_IN, *[_MAT_IN] * 3, _MAT, _CUBE, _CUBE, _MAT, _FLAG_MAT, _FLAG_MAT))
-def switch_on(
-    installed: Array,
-    power_per_chip: Array,
-    stock_before: Array,
-    halls: Array,
-    firm_power: Array,
-    waiting: Array,
-    stock: Array,
-    power: Array,
-    retired: Array,
-    by_halls: Array,
-    by_power: Array,
-) -> None:
-    """Move what is `installed` from the chips that wait into the youngest class, and retire a part of the old chips of
-    owners where new ones wait all the same; what binds them there, halls or power. (owners + 1, paths), with ages first
-    where said.
-    """
-    for o in range(waiting.shape[0]):
-        for n in range(waiting.shape[1]):
-            left = waiting[o, n] - installed[o, n]
-            crowded = left > CROWDED * max(stock_before[o, n], 1e-9)
-            waiting[o, n] = left
-            stock[0, o, n] = installed[o, n]
-            power[0, o, n] = installed[o, n] * power_per_chip[n]
-            by_halls[o, n] = crowded and halls[o, n] <= firm_power[o, n]
-            by_power[o, n] = crowded and halls[o, n] > firm_power[o, n]
-    for a in range(OLD, stock.shape[0]):
-        for o in range(stock.shape[1]):
-            for n in range(stock.shape[2]):
-                if by_halls[o, n] or by_power[o, n]:
-                    retired[o, n] += (1.0 - KEPT_OF_OLD) * stock[a, o, n]
-                    stock[a, o, n] *= KEPT_OF_OLD
-                    power[a, o, n] *= KEPT_OF_OLD
-
-
-def expand_supply(now: Moment) -> None:
-    """Package capacity follows orders through fab lead times; missing tools slow it."""
-    e, th, r = now.state.economy, now.block.theta, now.results
-    product = np.exp(th["chip_product_growth"] * now.years)
-    fleet = now.state.fleet
-    asked = 0.5 * (fleet.backlog.sum(axis=0) / r["chip_lead"] + np.maximum(r["chip_orders"].sum(axis=0), 0.0)) / product
-    # the chain builds for orders at the end of its lead time
-    years = 0.25 * th["fab_lead"] + FAB_FORESIGHT_YEARS
-    asked = asked * np.exp(growth_over(r["growth"], th["extrapolation_fade"], years))
-    tools = 1.0 - r["tools_missing"]
-    growth = th["chip_capacity_growth"] * bounded(tools, 0.0, 1.0)
-    stages, capacity = silicon.advance_capacity(
-        e.chip_stages, e.chip_capacity, asked * 1.05, th["fab_lead"], growth, th["chip_capacity"], 0.33, 0.015
-    )
-    r["fab_starts"] = stages[0]
-    e.chip_stages, e.chip_capacity = stages, capacity
