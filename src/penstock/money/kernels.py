@@ -1,4 +1,4 @@
-"""Operations along ties, compiled: post, sum, spread, ration, clear, shift claims, mark to market.
+"""Operations along ties, compiled: post, sum, spread, follow, mark to market.
 
 A tie joins two units; its flow of a quarter is a row of a `(ties, paths)` array. These kernels carry such
 rows to the rows of `(units, paths)` arrays, with the paths (lanes) in the innermost loop. Everything else in
@@ -94,46 +94,6 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
             out[u, n] += amount[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _IDX_IN, _MAT))
-def accumulate_product(amount: Floats, source: Index, share: Floats, index: Index, out: Floats) -> None:
-    """Add `share[t] * amount[source[t]]` to `out[index[t]]`; `share` is (ties, 1)."""
-    for t in range(share.shape[0]):
-        s = source[t]
-        u = index[t]
-        part = share[t, 0]
-        for n in range(amount.shape[1]):
-            out[u, n] += amount[s, n] * part
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
-def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole: Floats, part: Floats) -> None:
-    """Set `part[t]` to a tie's part of its company's whole, which those who are able take: parts add to one.
-
-    `share` (ties, 1) is the part where all are able. Where nobody is, it stands as it is. `whole` (units, paths) is
-    zero before, and the sum of what the able would take after.
-    """
-    for t in range(share.shape[0]):
-        h = holder[t]
-        c = company[t]
-        for n in range(part.shape[1]):
-            part[t, n] = share[t, 0] * able[h, n]
-            whole[c, n] += part[t, n]
-    for t in range(share.shape[0]):
-        c = company[t]
-        for n in range(part.shape[1]):
-            part[t, n] = part[t, n] / max(whole[c, n], 1e-12) if whole[c, n] > 1e-12 else share[t, 0]
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
-def accumulate_rows(amount: Floats, rows: Index, index: Index, out: Floats) -> None:
-    """As `accumulate`, for the ties `rows` alone: adds `amount[rows[k]]` to `out[index[k]]`."""
-    for k in range(rows.shape[0]):
-        t = rows[k]
-        u = index[k]
-        for n in range(amount.shape[1]):
-            out[u, n] += amount[t, n]
-
-
 @_kernel(
     numba.void(_MAT_IN, _IDX_IN, _VEC_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
     numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
@@ -175,47 +135,6 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
         opening = before[k, 0]
         for n in range(received.shape[1]):
             driver[u, n] = min(received[u, n] / opening, largest)
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
-def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: Floats) -> None:
-    """Add to `received[payee[t]]` the share of each flow that its payer's money carries."""
-    for t in range(flow.shape[0]):
-        p = payer[t]
-        q = payee[t]
-        for n in range(flow.shape[1]):
-            received[q, n] += flow[t, n] * share[p, n]
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))
-def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:
-    """Fill each order by the share that its supplier can fill, the same for all its buyers.
-
-    `delivered[t] = order[t] * fill[supplier[t]]` is set; `received[buyer[t]]` is added to.
-    """
-    for t in range(order.shape[0]):
-        s = supplier[t]
-        b = buyer[t]
-        for n in range(order.shape[1]):
-            delivered[t, n] = order[t, n] * fill[s, n]
-        for n in range(order.shape[1]):
-            received[b, n] += delivered[t, n]
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
-def shift_claims(amount: Floats, creditor: Index, debtor: Index, claims: Floats, owed: Floats) -> None:
-    """Book a change of an instrument on both sides: the creditor's claims and the debtor's debt, from one
-    number.
-
-    A draw is positive, a repayment or write-down negative. The cash leg is a `post` of its own.
-    """
-    for t in range(amount.shape[0]):
-        c = creditor[t]
-        d = debtor[t]
-        for n in range(amount.shape[1]):
-            claims[c, n] += amount[t, n]
-        for n in range(amount.shape[1]):
-            owed[d, n] += amount[t, n]
 
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT))

@@ -52,27 +52,8 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
     driver[rows] = np.minimum(received[rows] / before, largest)
 
 
-def pass_on(flow: Floats, payer: Index, payee: Index, share: Floats, received: Floats) -> None:
-    np.add.at(received, payee, flow * share[payer])
-
-
-def accumulate_product(amount: Floats, source: Index, share: Floats, index: Index, out: Floats) -> None:
-    np.add.at(out, index, amount[source] * share)
-
-
-def accumulate_rows(amount: Floats, rows: Index, index: Index, out: Floats) -> None:
-    np.add.at(out, index, amount[rows])
-
-
 def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
     debt += interest - interest_paid - principal_paid
-
-
-def share_out(share: Floats, able: Floats, holder: Index, company: Index, whole: Floats, part: Floats) -> None:
-    """Parts of a whole by those who are able; as they were where nobody is."""
-    part[:] = share * able[holder]
-    np.add.at(whole, company, part)
-    part[:] = np.where(whole[company] > 1e-12, part / np.maximum(whole[company], 1e-12), share)
 
 
 def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
@@ -85,18 +66,6 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
     dues[:] = owed.sum(axis=0)
     gap[:] = cash + income - dues
-
-
-def ration(order: Floats, supplier: Index, buyer: Index, fill: Floats, delivered: Floats, received: Floats) -> None:
-    """Fill orders by the share that each supplier can fill."""
-    delivered[:] = order * fill[supplier]
-    np.add.at(received, buyer, delivered)
-
-
-def shift_claims(amount: Floats, creditor: Index, debtor: Index, claims: Floats, owed: Floats) -> None:
-    """Book one change on the creditor's and the debtor's side."""
-    np.add.at(claims, creditor, amount)
-    np.add.at(owed, debtor, amount)
 
 
 def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, out: Floats) -> None:
