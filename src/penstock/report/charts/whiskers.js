@@ -57,6 +57,8 @@ export function whiskersOption(view) {
     xAxis: {
       type: "value",
       min: share ? 0 : undefined,
+      // round steps would carry the axis of a share beyond all of it
+      max: share ? ({ max }) => (max > 0.75 && max <= 1 ? 1 : null) : undefined,
       splitNumber: width < 520 ? 3 : 6,
       axisLabel: {
         ...text,
