@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from penstock.engine.opening.cells import number
 from penstock.engine.opening.contracts import FLEET_GROUPS
-from penstock.engine.opening.physical import SLACK_OWNER
+from penstock.engine.opening.physical import SLACK_OWNER, FleetBridge
+from penstock.layers import platform
 
 if TYPE_CHECKING:
     from penstock.engine.opening.figures import SheetInputs
@@ -63,8 +65,11 @@ def ai_share(firm: str, group: str, inputs: SheetInputs, rules: Rules) -> float:
     return rules.assumed("ai_revenue_share", firm, group)
 
 
-def seller_revenue(universe: Universe, inputs: SheetInputs) -> pd.DataFrame:
-    """Rows seller, category, revenue: sales to the build-out in the last quarter."""
+def seller_revenue(universe: Universe, inputs: SheetInputs, rent: pd.Series) -> pd.DataFrame:
+    """Rows seller, category, revenue: sales to the build-out in the last quarter.
+
+    rent: what the chips that each owner lets bring, usd_bn a quarter (see `let_fleet_rent`).
+    """
     rows: list[tuple[str, str, float]] = []
     rules = universe.rules
     for firm in universe.firms:
@@ -80,13 +85,28 @@ def seller_revenue(universe: Universe, inputs: SheetInputs) -> pd.DataFrame:
                 part = rules.assumed("server_value_added") if category == "servers" else 1.0
                 rows.append((firm, category, revenue * share * part))
         if group in FLEET_GROUPS:
-            rows.append((firm, "compute", compute_revenue(firm, group, inputs, rules)))
+            rows.append((firm, "compute", compute_revenue(firm, group, inputs, rules, rent)))
     frame = pd.DataFrame(rows, columns=["seller", "category", "revenue"])
     return frame[frame["revenue"] > 0]
 
 
-def compute_revenue(firm: str, group: str, inputs: SheetInputs, rules: Rules) -> float:
-    """AI compute sold in the last quarter: the AI part of cloud revenue, all sales of a neocloud."""
+def let_fleet_rent(physical: pd.DataFrame, bridge: FleetBridge, rules: Rules) -> pd.Series:
+    """What the chips that each owner lets bring if each is rented all hours at the going rent, usd_bn a quarter.
+
+    Empty in a world that counts no chips: their number was told from what owners spend, so it bounds nothing.
+    """
+    if bridge.installed.sum() <= 0.0:
+        return pd.Series(dtype=float)
+    let = physical["h100e_installed"] * (1.0 - physical["own_use_share"])
+    price = rules.parameters["price_opening"].central
+    return pd.Series(platform.rent_of(let.to_numpy(float), np.array(price), np.array(1.0)), index=let.index)
+
+
+def compute_revenue(firm: str, group: str, inputs: SheetInputs, rules: Rules, rent: pd.Series) -> float:
+    """AI compute sold in the last quarter: all sales of a neocloud, the AI part of cloud revenue of other owners.
+
+    That part is an assumption, one for all clouds; no cloud sells more of it than the chips that it lets rent for.
+    """
     revenue, year = number(inputs.flows, firm, "revenue"), number(inputs.flows, firm, "ltm_revenue")
     if group == "neocloud":
         return revenue * rules.assumed("cloud_revenue_share", firm, group)
@@ -97,7 +117,7 @@ def compute_revenue(firm: str, group: str, inputs: SheetInputs, rules: Rules) ->
         sold = revenue * cloud / year
     else:
         sold = revenue * rules.assumed("cloud_revenue_share", firm, group)
-    return sold * rules.assumed("cloud_ai_share", firm, group)
+    return min(sold * rules.assumed("cloud_ai_share", firm, group), float(rent.get(firm, math.inf)))
 
 
 def buyer_budgets(universe: Universe, inputs: SheetInputs, physical: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from penstock.engine.opening.contracts import (
 )
 from penstock.engine.opening.filling import Floats, drop_small, proportional_fill
 from penstock.engine.opening.limits import Fit, fit_margins
-from penstock.engine.opening.margins import SLACK_BUYER, buyer_budgets, seller_revenue
+from penstock.engine.opening.margins import SLACK_BUYER, buyer_budgets, let_fleet_rent, seller_revenue
 from penstock.engine.opening.named import NamedTie, named_ties
 from penstock.engine.opening.physical import FleetBridge, build_physical
 from penstock.engine.opening.schedules import build_schedules
@@ -82,7 +82,7 @@ def build_network(world: World, universe: Universe, inputs: SheetInputs, removed
         before, _ = named_ties(world, universe, inputs, chosen_contracts(world))
         gone = {k: t for k, t in before.items() if _is_gone(removed, k)}
     users = user_ties(universe, inputs)
-    sellers = seller_revenue(universe, inputs)
+    sellers = seller_revenue(universe, inputs, let_fleet_rent(physical, bridge, universe.rules))
     budgets = _with_fuel(universe, inputs, buyer_budgets(universe, inputs, physical))
     fit = fit_margins(universe, inputs, named, sellers, budgets, users, gone)
     notes.extend(fit.notes)
