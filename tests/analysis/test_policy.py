@@ -17,7 +17,7 @@ from penstock.scenarios.policy_library import load_policy, policies, with_policy
 from penstock.world import World
 
 QUARTERS = 10
-PATHS = 16
+PATHS = 96
 
 
 @pytest.fixture(scope="module")

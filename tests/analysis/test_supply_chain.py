@@ -163,7 +163,7 @@ def test_parts_do_not_stand_in_for_each_other_and_suppliers_only_by_their_spare(
 
 @cache
 def cut() -> Any:
-    return supply_chain(world(), ["tsmc=0.5:2q"], quarters=6, paths=8)
+    return supply_chain(world(), ["tsmc=0.5:2q"], quarters=6, paths=32)
 
 
 def test_a_cut_reaches_racks_and_then_tokens() -> None:
@@ -184,7 +184,7 @@ def test_a_cut_reaches_racks_and_then_tokens() -> None:
 
 
 def test_no_cut_leaves_the_economy_as_it_is() -> None:
-    found = supply_chain(world(), ["tsmc=1:2q"], quarters=4, paths=8)
+    found = supply_chain(world(), ["tsmc=1:2q"], quarters=4, paths=32)
     assert (found.economy["difference"] == 0.0).all()
     assert (found.travel["percent"] == 0.0).all()
     before = cut().economy.set_index(["measure", "quarter"])["no_cut"]

@@ -72,6 +72,12 @@ def change(crisis: str, of: Callable[[Recorder], Array]) -> Array:
     return relative[BEGINS[crisis] :]
 
 
+def expected(crisis: str, name: str, measure: str = "revenue_usd_bn") -> Array:
+    """Relative change of a firm's mean over 128 paths: a loss that few paths bear whole moves no median."""
+    before, after = (firm_of(run(one, 128), name, measure).mean(axis=1) for one in ("baseline", crisis))
+    return np.asarray(after / before - 1.0)[BEGINS[crisis] :]
+
+
 def economy(crisis: str, column: str) -> Array:
     return change(crisis, lambda one: one.economy[column])
 
@@ -136,7 +142,7 @@ def test_a_lab_that_cannot_pay_takes_its_clouds_and_their_suppliers_along() -> N
     assert failed[4].mean() > 0.9 > 0.5 > firm_of(run("baseline"), "openai", "failed")[4].mean()
     # one tie away: the clouds that built for it; two ties away: those who sold these their chips
     # (chips that stand free are let to others within some quarters: docs/decisions/0022, 0030)
-    lost = firm("lab_cannot_pay", "coreweave")[3:]
+    lost = expected("lab_cannot_pay", "coreweave")[3:]
     assert lost.max() < -0.02 and lost.mean() < -0.04
     assert firm("lab_cannot_pay", "oracle", "capex_usd_bn")[3] < -0.3
     assert firm("lab_cannot_pay", "nvidia")[3:6].max() < -0.03
@@ -157,16 +163,18 @@ def test_the_lab_does_not_reach_the_cloud_without_its_contract() -> None:
 
 
 def test_a_cloud_without_its_anchor_tenant_shrinks_and_others_take_the_work() -> None:
-    # free chips find tenants within a year; the sales that the contract would have added never come
-    lost = firm("anchor_tenant_lost", "coreweave")
-    assert lost[0] < -0.25 < lost[3] < -0.03 and lost[12] < -0.15
-    assert firm("anchor_tenant_lost", "coreweave", "capex_usd_bn")[6:].max() < -0.1
+    # free chips find tenants within a year, where compute is scarce within a quarter; the sales that the contract would
+    # have added never come (docs/decisions/0035: in the first quarter -25 % before runs took the fit to 2025)
+    lost = expected("anchor_tenant_lost", "coreweave")
+    assert lost[0] < -0.1 < lost[3] < -0.03 and lost[12] < -0.15
+    assert firm("anchor_tenant_lost", "coreweave", "capex_usd_bn")[8:].max() < -0.1
     # the customer builds for itself, other clouds gain, landlords and chip makers of the loser lose
     assert firm("anchor_tenant_lost", "microsoft", "capex_usd_bn")[8] > 0.005
     # (of clouds that it rents from as well it wants no more than is under contract: docs/decisions/0030)
     assert firm("anchor_tenant_lost", "lambda")[10] > 0.001 > 0.0 > firm("anchor_tenant_lost", "nebius")[10]
     assert firm("anchor_tenant_lost", "core_scientific", "capex_usd_bn")[6] < 0.0
-    assert firm("anchor_tenant_lost", "nvidia")[4] < 0.0
+    # its chip maker once the loser would have built more, two years on
+    assert firm("anchor_tenant_lost", "nvidia")[8:12].max() < 0.0
     # users do not notice
     assert np.abs(economy("anchor_tenant_lost", "ai_revenue_usd_bn")).max() < 0.005
 
@@ -294,8 +302,8 @@ def test_without_vendor_finance_suppliers_sell_less_and_fewer_fail() -> None:
 def test_the_telecom_bust_again() -> None:
     """Fall of spending as wide as then, use still growing, builders on outside money worst, more failures."""
     capex, worth = economy("telecom_replay", "capex_usd_bn"), value("telecom_replay")
-    assert capex[2] < 0.0 and capex[11] < 2.0 * capex[2]
-    assert capex[11] < -0.15 and worth[7] < -0.2
+    assert capex[2] < 0.0 and capex[4:8].max() < 1.5 * capex[2]
+    assert capex[11] < -0.12 and capex.min() < -0.2 and worth[7] < -0.2
     used = run("telecom_replay").economy["tokens_served"]
     assert np.median(used[BEGINS["telecom_replay"] + 11] / used[BEGINS["telecom_replay"]]) > 1.2
     fell = [group("telecom_replay", name, "capex_usd_bn")[9] for name in ("lab", "neocloud", "hyperscaler")]

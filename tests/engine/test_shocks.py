@@ -321,4 +321,4 @@ def test_value_of_compute_turns_with_the_elasticity() -> None:
 def test_efficiency_reaches_labs_before_those_who_build() -> None:
     for later in (1, 2):
         labs, clouds = (group("efficiency_shock", name, "revenue_usd_bn")[later] for name in ("lab", "chip_designer"))
-        assert labs > 0.03 and labs > 3.0 * abs(clouds), later
+        assert labs > 0.02 and labs > 3.0 * abs(clouds), later

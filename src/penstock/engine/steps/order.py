@@ -18,12 +18,23 @@ FRESH_SHARE_AT_RISK = 0.15
 """Share of a fab's output that hangs on tools and spare parts of the same quarter (assumption, 0.05 to 0.3)."""
 
 
-FELT_AT_ONCE = {"optics": 1.0, "tools": FRESH_SHARE_AT_RISK, "eda": 0.05, "wafers": 0.0, "memory": 0.0}
-"""Part of what a supplier's inputs lack that its own deliveries lack in the same quarter; optics first, memory last.
+FELT_AT_ONCE = (
+    ("tools", FRESH_SHARE_AT_RISK),
+    ("optics", 1.0),
+    ("tools", 0.0),
+    ("eda", 0.05),
+    ("wafers", 0.0),
+    ("memory", 0.0),
+)
+"""Part of what a supplier's inputs lack that its own deliveries lack in the same quarter, in the order of the chain.
 
-Optics go into each scanner; a fab runs on without new tools, a designer without software for a while (eda: assumption,
-0 to 0.1). Wafers and memory bound what designers ship.
+A fab feels at once what its makers of tools lack themselves: their people and spare parts keep its tools going. Optics
+go into each new scanner; a maker that lacks them builds none and keeps those at work going. So tools come a second
+time: what is missing then is missed by the capacity to come. A designer works on without software for a while (eda:
+assumption, 0 to 0.1). Wafers and memory bound what designers ship.
 """
+TOOLS_TO_COME = 2
+"""Place in that order of the tools that are missing where capacity grows."""
 
 
 def supply_chain(now: Moment) -> None:
@@ -43,14 +54,14 @@ def supply_chain(now: Moment) -> None:
     if left is not None:
         supply = supply * left
     if block.chain is None:
-        block.chain = chain_of([block.parts_of[name] for name in FELT_AT_ONCE])
+        block.chain = chain_of([block.parts_of[name] for name, _ in FELT_AT_ONCE])
     chain, designers = block.chain, cache["designers"]
     now.results["tools_missing"] = np.empty(block.width)
     now.results["supply"] = np.empty((len(designers), block.width))
     run_short(
         chain.category, chain.part, chain.tie, chain.supplier, chain.buyer, chain.share,
-        np.array(list(FELT_AT_ONCE.values())), np.zeros((0, 1)) if allowed is None else allowed, designers,
-        cache["foundry_share"], list(FELT_AT_ONCE).index("tools"), supply, missed, lost, now.results["supply"],
+        np.array([felt for _, felt in FELT_AT_ONCE]), np.zeros((0, 1)) if allowed is None else allowed, designers,
+        cache["foundry_share"], TOOLS_TO_COME, supply, missed, lost, now.results["supply"],
         now.results["tools_missing"],
     )  # fmt: skip
     if left is not None:
@@ -108,7 +119,7 @@ def run_short(
     of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where
     that is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes
     what is lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms'
-    shares in tools, category number `tools`. `missed` and `lost` (units, paths) are room to work in.
+    shares in tools, category number `tools` of the chain. `missed` and `lost` (units, paths) are room to work in.
     """
     units, paths, bans = supply.shape[0], supply.shape[1], allowed.shape[0] > 0
     firms = tool_share.shape[0]
