@@ -11,7 +11,8 @@ from simulated import Array, bundled, model_of, simulated, walk
 
 from penstock.engine.model import Model, PathBlock, prepare, simulate_paths
 from penstock.engine.moment import Moment
-from penstock.engine.random import FIRM_STEP, draw
+from penstock.engine.philox import LAST
+from penstock.engine.random import ECONOMY, FIRM_STEP, PARAMETERS, Streams, draw
 from penstock.scenarios import load_scenario
 
 QUARTERS = 8
@@ -115,6 +116,23 @@ def test_numbers_of_early_quarters_do_not_hang_on_later_ones() -> None:
     for field in fields(short):
         values = getattr(short, field.name)
         assert np.array_equal(values, getattr(longer, field.name)[: len(values)]), field.name
+
+
+def test_numbers_are_those_of_the_generator_of_numpy() -> None:
+    """To the bit, with draws that the ziggurat refuses and draws beyond its last strip among them."""
+    quarters, columns, first = 40, np.array([2, 0, 255, 131, 130]), 2**40
+    numbers, streams = draw(7, range(first, first + 9), quarters, columns), Streams(7)
+    largest = 0.0
+    for lane in range(9):
+        for name in ("parameters", "changes"):
+            assert (streams.at(first + lane, name).random(PARAMETERS) == getattr(numbers, name)[:, lane]).all()
+        for of, width, places in (("economy", ECONOMY, np.arange(ECONOMY)), ("firm", FIRM_STEP, columns)):
+            normal = streams.at(first + lane, f"{of}_normal").standard_normal((quarters, width))
+            assert (normal[:, places] == getattr(numbers, f"{of}_normal")[..., lane]).all()
+            uniform = streams.at(first + lane, f"{of}_uniform").random((quarters, width))
+            assert (uniform[:, places] == getattr(numbers, f"{of}_uniform")[..., lane]).all()
+            largest = max(largest, np.abs(normal).max())
+    assert largest > LAST
 
 
 @pytest.mark.parametrize("more", [1, 40])
