@@ -36,10 +36,16 @@ WORKER_VARIABLES = {
     "MKL_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
-    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+    "GLIBC_TUNABLES": os.environ.get(
+        "GLIBC_TUNABLES",
+        ":".join(
+            f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={2**28}", f"trim_threshold={2**28}")
+        ),
+    ),
 }
-"""Environment of workers: a thread each; memory in large pages where the system gives them, for a block takes and gives
-back some hundred MB (docs/decisions/0008). What the person has set for the memory stays."""
+"""Environment of workers: a thread each; memory in large pages where the system gives them, and kept from block to
+block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036). What the person has set for the
+memory stays."""
 GUARD_ADVICE = (
     "jobs: a script that calls with jobs > 1 starts new processes that read the script again; "
     "put the call under `if __name__ == '__main__':`, or use jobs=1"

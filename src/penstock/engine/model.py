@@ -266,7 +266,7 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         worst = max(worst, float(recorder.conservation[lanes].max()))
         lost += int(recorder.nonconverged[lanes].sum())
         broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
-        broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.company.values()))
+        broken += int(recorder.broken[lanes].sum())
     return PathBlock(
         economy={name: _side_by_side(parts) for name, parts in economy.items()},
         layers={name: _side_by_side(parts) for name, parts in layers.items()},

@@ -130,6 +130,8 @@ class Recorder:
     value_min: Array
     conservation: Array
     nonconverged: Array
+    broken: Array
+    """(paths,) numbers in the table of companies that are none"""
     quarters: tuple[str, ...]
     flows: Array
     """(years, pairs of groups, paths) usd_bn paid in a year"""
@@ -164,6 +166,7 @@ class Recorder:
             value_min=state.firms.value.copy(),
             conservation=np.zeros(width),
             nonconverged=np.zeros(width, dtype=np.int64),
+            broken=np.zeros(width, dtype=np.intp),
             quarters=tuple(calendar.text(origin + number) for number in range(quarters)),
             flows=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
         )
@@ -204,7 +207,7 @@ class Recorder:
         tallies.keep_firms(
             r["revenue"], r["capex"], r["profit"], now.state.books.cash, r["debt"], f.value, f.stage, financed,
             r["failed_now"], self.layer, self.value_min, self.losses.value_before, self.by_quarter[t],
-            self.layers_by_quarter[t],
+            self.layers_by_quarter[t], self.broken,
         )  # fmt: skip
 
     def _failures(self, now: Moment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from penstock.engine.state import RESTRUCTURED, SOUND
 from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
@@ -146,7 +147,16 @@ def finance_sales(
                 financed[q, n] += flow[t, n] * share[p, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT, _SINGLES, _CUBE))
+@register_jitable
+def _note(values: Array, f: int, measure: int, layer: int, of_layer: int, firms: Array, layers: Array) -> None:
+    """Keep a measure of firm `f`, and add it to that of its layer: a loop with few arrays, which takes wide registers."""
+    for n in range(values.shape[1]):
+        firms[measure, f, n] = values[f, n]
+    for n in range(values.shape[1]):
+        layers[of_layer, layer, n] += values[f, n]
+
+
+@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT, _SINGLES, _CUBE, _IDX))
 def keep_firms(
     revenue: Array,
     capex: Array,
@@ -162,34 +172,35 @@ def keep_firms(
     value_before: Array,
     firms: Array,
     layers: Array,
+    broken: Array,
 ) -> None:
     """Keep the measures of each firm, `firms[measure]` (firms, paths), and add them to `layers[measure]`, by `layer`.
 
-    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound. `cash` may
-    have more rows.
+    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound; what is not a
+    number is counted in `broken` (paths). `cash` may have more rows.
     """
     for f in range(revenue.shape[0]):
         k = layer[f]
+        _note(revenue, f, REVENUE, k, LAYER_REVENUE, firms, layers)
+        _note(capex, f, CAPEX, k, LAYER_CAPEX, firms, layers)
+        _note(profit, f, PROFIT, k, LAYER_PROFIT, firms, layers)
+        _note(debt, f, DEBT, k, LAYER_DEBT, firms, layers)
+        _note(value, f, VALUE, k, LAYER_VALUE, firms, layers)
         for n in range(revenue.shape[1]):
-            firms[REVENUE, f, n] = revenue[f, n]
-            firms[CAPEX, f, n] = capex[f, n]
-            firms[PROFIT, f, n] = profit[f, n]
             firms[CASH, f, n] = cash[f, n]
-            firms[DEBT, f, n] = debt[f, n]
-            firms[VALUE, f, n] = value[f, n]
+        for n in range(revenue.shape[1]):
             firms[FAILED, f, n] = stage[f, n] >= RESTRUCTURED
         for n in range(revenue.shape[1]):
-            layers[LAYER_REVENUE, k, n] += revenue[f, n]
-            layers[LAYER_PROFIT, k, n] += profit[f, n]
-            layers[LAYER_CAPEX, k, n] += capex[f, n]
-            layers[LAYER_DEBT, k, n] += debt[f, n]
-            layers[LAYER_VALUE, k, n] += value[f, n]
             layers[LAYER_FINANCED, k, n] += financed[f, n]
+        for n in range(revenue.shape[1]):
             layers[LAYER_DEFAULTS, k, n] += failed_now[f, n]
+        for measure in range(FAILED):
+            for n in range(revenue.shape[1]):
+                broken[n] += firms[measure, f, n] != firms[measure, f, n]
         for n in range(revenue.shape[1]):
             value_min[f, n] = min(value_min[f, n], value[f, n])
-            if stage[f, n] == SOUND:
-                value_before[f, n] = value[f, n]
+        for n in range(revenue.shape[1]):
+            value_before[f, n] = value[f, n] if stage[f, n] == SOUND else value_before[f, n]
 
 
 LEAST_MOOD = 0.4
