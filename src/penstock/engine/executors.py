@@ -30,18 +30,15 @@ from penstock.errors import ModelError, UsageError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+KEPT_MEMORY = ("hugetlb=1", f"mmap_threshold={2**28}", f"trim_threshold={2**28}")
+"""Settings of glibc's memory: large pages, and memory that is given back to the system by 256 MB only."""
 WORKER_VARIABLES = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
-    "GLIBC_TUNABLES": os.environ.get(
-        "GLIBC_TUNABLES",
-        ":".join(
-            f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={2**28}", f"trim_threshold={2**28}")
-        ),
-    ),
+    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ":".join(f"glibc.malloc.{setting}" for setting in KEPT_MEMORY)),
 }
 """Environment of workers: a thread each; memory in large pages where the system gives them, and kept from block to
 block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036). What the person has set for the

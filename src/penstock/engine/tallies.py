@@ -149,7 +149,7 @@ def finance_sales(
 
 @register_jitable
 def _note(values: Array, f: int, measure: int, layer: int, of_layer: int, firms: Array, layers: Array) -> None:
-    """Keep a measure of firm `f`, and add it to that of its layer: a loop with few arrays, which takes wide registers."""
+    """Keep a measure of firm `f`, and add it to that of its layer, in loops of few arrays: they take wide registers."""
     for n in range(values.shape[1]):
         firms[measure, f, n] = values[f, n]
     for n in range(values.shape[1]):
