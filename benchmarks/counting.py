@@ -343,7 +343,6 @@ def count_block(model: Any, width: int, first_path: int = 0) -> tuple[Counter, i
     from penstock.engine import model as engine
     from penstock.engine import quarter as page
     from penstock.engine.begin import begin_block
-    from penstock.engine.ledger_view import pair_indices
     from penstock.engine.moment import Moment
     from penstock.engine.record import Recorder
     from penstock.money.failure import by_firm
@@ -354,7 +353,6 @@ def count_block(model: Any, width: int, first_path: int = 0) -> tuple[Counter, i
         seed=model.seed, first_path=first_path, width=width, prior=model.prior, trend=model.trend,
         posterior=model.posterior,
     )  # fmt: skip
-    block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     places: list[tuple[Any, str, str]] = [

@@ -126,8 +126,8 @@ def by_penstock(work: Ledger) -> Accounts:
         by_rank[:], income[:] = 0.0, 0.0
         for kind, bill in zip(kinds, terms, strict=True):
             bills.fall_due(
-                owed[kind], *bill, payer_class[kind], work.payee[kind], before[kind],
-                by_rank.reshape(-1, paths), income, spent, sold,
+                owed[kind], *bill, payer_class[kind], work.payee[kind], work.rank[kind], before[kind],
+                by_rank.reshape(-1, paths), income, spent, sold, no_other,
             )  # fmt: skip
         late += sold[: work.firms] - income[: work.firms]
         clearing.weigh_dues(cash, income, by_rank, dues, gap)
@@ -141,8 +141,9 @@ def by_penstock(work: Ledger) -> Accounts:
         if someone_fell:
             for kind, bill in zip(kinds, terms, strict=True):
                 bills.hold_back(
-                    before[kind], *bill, work.payee[kind], work.rank[kind], fell, share, owed[kind], kept, lost
-                )
+                    before[kind], *bill, work.payee[kind], work.rank[kind], work.rank[kind], fell, share, owed[kind],
+                    kept, lost, no_other,
+                )  # fmt: skip
             late += lost[: work.firms]
         bills.book(income, dues, someone_fell, no_other, no_other, kept, lost, sold, spent, cash, worth)
     return Accounts(cash, worth, late, owed)

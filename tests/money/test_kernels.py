@@ -46,6 +46,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
     # those who never fall short pay all
     classes = np.stack([np.where(fell[:, None], e.units, 1.0)] * clearing.CLASSES)
     billed = [0.5 * e.due, e.due, share, share[::-1].copy(), np.arange(TIES) % 4 == 0, e.units]
+    pairs = 7.0 * e.units[: clearing.CLASSES]
     booked = [e.units, 2.0 * e.units, e.available[:-2], e.units[:-2]]
     choices: dict[str, list[Any]] = {
         "post": [e.due, e.payer, e.payee, units],
@@ -58,9 +59,9 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "share_paid": [classes, np.stack([e.available] * clearing.CLASSES), fell, other[:-2]],
         "weigh_dues": [e.available, e.units, classes, units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
-        "fall_due": [*billed, e.payer, e.payer, e.payee, flow, units, other, 2.0 * other, 3.0 * other],
-        "hold_back": [*billed, e.payer, e.payee, e.rank, fell, classes, flow, units, other],
-        "pay_dues": [e.due, classes, e.payer, e.payee, e.rank, fell, flow, units, other],
+        "fall_due": [*billed, e.payer, e.payer, e.payee, e.rank, flow, units, other, 2.0 * other, 3.0 * other, pairs],
+        "hold_back": [*billed, e.payer, e.payee, e.rank, e.rank, fell, classes, flow, units, other, pairs],
+        "pay_dues": [e.due, classes, e.payer, e.payee, e.rank, e.rank, fell, flow, units, other, pairs],
         "book": [*booked[:2], False, *booked[2:], 1.0 * other, 2.0 * other, 3.0 * other, 4.0 * other, units, other],
         "book short": [
             *booked[:2],
@@ -73,7 +74,6 @@ def arguments(name: str, e: Economy) -> list[Any]:
             units,
             5.0 * other,
         ],
-        "add_paid": [*billed, e.payer, e.rank, fell, classes, e.payee, other],
     }
     return choices[name]
 
@@ -96,7 +96,6 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "pay_dues",
         "book",
         "book short",
-        "add_paid",
     ],
 )
 @pytest.mark.parametrize("paths", [1, 5, 64])

@@ -8,6 +8,7 @@ from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, capital_ties
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, USE_CATEGORIES, Layout
+from penstock.engine.ledger_view import GROUP_NAMES, pair_indices
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
 from penstock.engine.parts import parts_of
@@ -103,7 +104,7 @@ def begin_block(
         program=program,
         draws=draws,
         trend=trend,
-        scratch=_scratch(layout, width),
+        scratch=_scratch(layout, width, program.quarters),
         first_path=first_path,
         width=width,
         events=events_of(program, layout, facts),
@@ -117,7 +118,7 @@ def begin_block(
     return block, state
 
 
-def _scratch(layout: Layout, width: int) -> Scratch:
+def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
     ties, units = layout.ties, layout.unit_count
     billed = np.zeros((layout.operating.stop, width))
     return Scratch(
@@ -130,6 +131,7 @@ def _scratch(layout: Layout, width: int) -> Scratch:
         sold=np.zeros((units, width)),
         kept=np.zeros((units, width)),
         lost=np.zeros((units, width)),
+        between=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
         received=np.zeros((units, width)),
         unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
@@ -235,6 +237,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     width = block.width
     base = facts.tie_base
     payer, payee = layout.payer[layout.flow.slice], layout.payee[layout.flow.slice]
+    cache.update(pair_indices(layout))
     cache["tie_base"] = np.ascontiguousarray(base[:, 0])
     before = revenue_before(layout, facts.flows["other_revenue"], base)
     for name in USE_CATEGORIES:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from penstock.engine.moment import Moment
-from penstock.money import bills, kernels
 
 Array = np.ndarray
 
@@ -30,6 +29,8 @@ class Kind(NamedTuple):
     payer_class: Array
     payee: Array
     seniority: Array
+    pair: Array
+    """number of its pair of groups"""
 
 
 def kinds_of(now: Moment) -> Iterator[Kind]:
@@ -46,18 +47,7 @@ def kinds_of(now: Moment) -> Iterator[Kind]:
         ties = block.slice
         terms = (cache[part][: len(block)], cache["collection"][ties], cache["deferrable"][ties])
         ends = (layout.payer[ties], layout.payer_class[ties], layout.payee[ties], layout.seniority[ties])
-        yield Kind(ties, amount, terms, *ends)
-
-
-def add_paid(now: Moment, index: Array, out: Array) -> None:
-    """Add what was paid on each tie in the quarter, bills and other dues, to `out[index[tie]]`."""
-    scratch, rest = now.block.scratch, slice(now.block.layout.operating.stop, None)
-    for kind in kinds_of(now):
-        bills.add_paid(
-            scratch.before[kind.ties], kind.amount, *kind.terms, now.results["let_stand"], kind.payer, kind.seniority,
-            scratch.fell, scratch.paid_share, index[kind.ties], out,
-        )  # fmt: skip
-    kernels.accumulate(scratch.paid[rest], index[rest], out)
+        yield Kind(ties, amount, terms, *ends, cache["pairs"][ties])
 
 
 def write_out(now: Moment) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.engine.bills import add_paid
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Moment
 from penstock.engine.opening.state import LAYERS, SECTORS
@@ -75,9 +74,8 @@ def pair_indices(layout: Layout) -> dict[str, Array]:
 
 
 def add_flows(now: Moment, total: Array) -> None:
-    """Add what was paid in a quarter to `total` (pairs, paths): dues, loans drawn, equity rounds, payouts."""
+    """Add loans drawn, equity rounds and payouts of a quarter to `total` (pairs, paths); settlement added the dues."""
     cache, r = now.block.cache, now.results
-    add_paid(now, cache["pairs"], total)
     kernels.accumulate(r["drawn"], cache["pairs_drawn"], total)
     kernels.accumulate(r["stake_paid"], cache["pairs_rounds"], total)
     kernels.accumulate(r["paid_out"], cache["pairs_paid_out"], total)

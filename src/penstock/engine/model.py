@@ -20,7 +20,7 @@ from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
-from penstock.engine.ledger_view import GROUP_NAMES, LEDGER, pair_indices, postings, unpaid
+from penstock.engine.ledger_view import GROUP_NAMES, LEDGER, postings, unpaid
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.kept import opening_of
 from penstock.engine.opening.kept_layers import layers_of
@@ -206,7 +206,6 @@ def run_block(
         posterior=model.posterior,
     )
     block.seen = seen
-    block.cache.update(pair_indices(model.layout))
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     with without_collector():

@@ -43,6 +43,8 @@ class Scratch:
     """(units, paths) dues that stay unpaid, by payer"""
     lost: Array
     """the same by payee"""
+    between: Array
+    """(years, pairs of groups, paths) usd_bn paid in a year"""
     received: Array
     unused: Array
     driver: Array

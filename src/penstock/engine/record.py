@@ -11,7 +11,7 @@ from penstock.engine import tallies
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.claim_outcomes import ClaimOutcomes
 from penstock.engine.layout import Layout
-from penstock.engine.ledger_view import GROUP_NAMES, add_flows
+from penstock.engine.ledger_view import add_flows
 from penstock.engine.losses import Losses
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
@@ -168,7 +168,7 @@ class Recorder:
             nonconverged=np.zeros(width, dtype=np.int64),
             broken=np.zeros(width, dtype=np.intp),
             quarters=tuple(calendar.text(origin + number) for number in range(quarters)),
-            flows=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
+            flows=block.scratch.between,
         )
 
     def record(self, now: Moment) -> None:

@@ -13,7 +13,7 @@ import numba
 from penstock.money.kernels import _CUBE_IN, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Flags, Floats, Index, _kernel
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 3, *[_MAT] * 5))
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_MAT] * 6))
 def fall_due(
     receivable: Floats,
     amount: Floats,
@@ -24,17 +24,20 @@ def fall_due(
     payer: Index,
     payer_class: Index,
     payee: Index,
+    pair: Index,
     carried: Floats,
     owed: Floats,
     income: Floats,
     spent: Floats,
     sold: Floats,
+    between: Floats,
 ) -> None:
     """Bill ties, and find what of all that is owed falls due; (ties, paths), usd_bn.
 
     The bill is `amount[t] part[t]`, the due `(receivable[t] + bill) collection[t]`, on deferred ties less the share
     `let_stand[payer]` that the supplier lets stand. Sets `carried[t]`, what is owed after it is paid. Adds dues to
-    `owed[payer_class[t]]` and `income[payee[t]]`, bills to `spent[payer[t]]` and `sold[payee[t]]`.
+    `owed[payer_class[t]]` and `income[payee[t]]`, bills to `spent[payer[t]]` and `sold[payee[t]]`, and dues to
+    `between[pair[t]]`, unless that has no rows.
     """
     for t in range(amount.shape[0]):
         p = payer[t]
@@ -60,11 +63,18 @@ def fall_due(
                 income[q, n] += due
                 spent[p, n] += bill
                 sold[q, n] += bill
+        if between.shape[0] > 0:
+            b = pair[t]
+            for n in range(amount.shape[1]):
+                due = (receivable[t, n] + amount[t, n] * share) * speed
+                if deferred[t]:
+                    due = due * (1.0 - let_stand[p, n])
+                between[b, n] += due
 
 
 @_kernel(
     numba.void(
-        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, _CUBE_IN, *[_MAT] * 3,
+        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 4,
     )
 )  # fmt: skip
 def hold_back(
@@ -77,15 +87,18 @@ def hold_back(
     payer: Index,
     payee: Index,
     seniority: Index,
+    pair: Index,
     fell: Flags,
     paid_share: Floats,
     carried: Floats,
     kept: Floats,
     lost: Floats,
+    between: Floats,
 ) -> None:
     """Go again through the ties of units that `fell` short: what they do not pay stays owed.
 
-    Sets `carried[t]`; adds what is not paid to `kept[payer[t]]` and `lost[payee[t]]`, from one number.
+    Sets `carried[t]`; adds what is not paid to `kept[payer[t]]` and `lost[payee[t]]`, from one number, and takes it off
+    `between[pair[t]]`, unless that has no rows.
     """
     for t in range(amount.shape[0]):
         p = payer[t]
@@ -102,29 +115,36 @@ def hold_back(
             carried[t, n] = receivable[t, n] + (bill - paid)
             kept[p, n] += due - paid
             lost[q, n] += due - paid
+            if between.shape[0] > 0:
+                between[pair[t], n] -= due - paid
 
 
-@_kernel(numba.void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 3, _FLAG_IN, *[_MAT] * 3))
+@_kernel(numba.void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
 def pay_dues(
     due: Floats,
     paid_share: Floats,
     payer: Index,
     payee: Index,
     seniority: Index,
+    pair: Index,
     fell: Flags,
     paid: Floats,
     kept: Floats,
     lost: Floats,
+    between: Floats,
 ) -> None:
     """Set `paid[t] = due[t] paid_share[seniority[t], payer[t]]`, what clearing lets each tie carry.
 
-    What a unit that `fell` short does not pay is added to `kept[payer[t]]` and `lost[payee[t]]`.
+    What a unit that `fell` short does not pay is added to `kept[payer[t]]` and `lost[payee[t]]`; what is paid is added
+    to `between[pair[t]]`.
     """
     for t in range(due.shape[0]):
         p = payer[t]
+        b = pair[t]
         if not fell[p]:
             for n in range(due.shape[1]):
                 paid[t, n] = due[t, n]
+                between[b, n] += due[t, n]
             continue
         q = payee[t]
         c = seniority[t]
@@ -132,6 +152,7 @@ def pay_dues(
             paid[t, n] = due[t, n] * paid_share[c, p, n]
             kept[p, n] += due[t, n] - paid[t, n]
             lost[q, n] += due[t, n] - paid[t, n]
+            between[b, n] += paid[t, n]
 
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, _MAT_IN, _MAT_IN, *[_MAT] * 6))
@@ -169,40 +190,3 @@ def book(
         if u < tied_capital.shape[0]:
             for n in range(cash.shape[1]):
                 worth[u, n] += tied_capital[u, n] + other_capital[u, n]
-
-
-@_kernel(
-    numba.void(
-        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 2, _FLAG_IN, _CUBE_IN, _IDX_IN, _MAT,
-    )
-)  # fmt: skip
-def add_paid(
-    receivable: Floats,
-    amount: Floats,
-    part: Floats,
-    collection: Floats,
-    deferred: Flags,
-    let_stand: Floats,
-    payer: Index,
-    seniority: Index,
-    fell: Flags,
-    paid_share: Floats,
-    index: Index,
-    out: Floats,
-) -> None:
-    """Add what was paid of the bills of `fall_due` to `out[index[t]]`."""
-    for t in range(amount.shape[0]):
-        p = payer[t]
-        c = seniority[t]
-        u = index[t]
-        share = part[t]
-        speed = collection[t]
-        if fell[p] or deferred[t]:
-            for n in range(amount.shape[1]):
-                due = (receivable[t, n] + amount[t, n] * share) * speed
-                if deferred[t]:
-                    due *= 1.0 - let_stand[p, n]
-                out[u, n] += due * paid_share[c, p, n]
-        else:
-            for n in range(amount.shape[1]):
-                out[u, n] += (receivable[t, n] + amount[t, n] * share) * speed

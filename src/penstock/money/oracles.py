@@ -98,11 +98,13 @@ def fall_due(
     payer: Index,
     payer_class: Index,
     payee: Index,
+    pair: Index,
     carried: Floats,
     owed: Floats,
     income: Floats,
     spent: Floats,
     sold: Floats,
+    between: Floats,
 ) -> None:
     """Bills and dues, and their sums on both sides."""
     bill, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
@@ -112,6 +114,7 @@ def fall_due(
         (income, payee, due),
         (spent, payer, bill),
         (sold, payee, bill),
+        (between, pair, due),
     ):
         np.add.at(sums, index, values)
 
@@ -126,11 +129,13 @@ def hold_back(
     payer: Index,
     payee: Index,
     seniority: Index,
+    pair: Index,
     fell: Flags,
     paid_share: Floats,
     carried: Floats,
     kept: Floats,
     lost: Floats,
+    between: Floats,
 ) -> None:
     """What units that fell short do not pay of their bills."""
     bill, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
@@ -139,6 +144,7 @@ def hold_back(
     carried[rows] = (receivable + bill - due)[rows] + unpaid
     np.add.at(kept, payer[rows], unpaid)
     np.add.at(lost, payee[rows], unpaid)
+    np.subtract.at(between, pair[rows], unpaid)
 
 
 def pay_dues(
@@ -147,15 +153,18 @@ def pay_dues(
     payer: Index,
     payee: Index,
     seniority: Index,
+    pair: Index,
     fell: Flags,
     paid: Floats,
     kept: Floats,
     lost: Floats,
+    between: Floats,
 ) -> None:
     """What each tie carries after clearing, and what it does not."""
     paid[:] = np.where(fell[payer][:, None], due * paid_share[seniority, payer], due)
     np.add.at(kept, payer, due - paid)
     np.add.at(lost, payee, due - paid)
+    np.add.at(between, pair, paid)
 
 
 def book(
@@ -179,25 +188,6 @@ def book(
     worth[: len(tied_capital)] += tied_capital + other_capital
     for sums in (kept, lost, sold, spent) if someone_fell else (sold, spent):
         sums[:] = 0.0
-
-
-def add_paid(
-    receivable: Floats,
-    amount: Floats,
-    part: Floats,
-    collection: Floats,
-    deferred: Flags,
-    let_stand: Floats,
-    payer: Index,
-    seniority: Index,
-    fell: Flags,
-    paid_share: Floats,
-    index: Index,
-    out: Floats,
-) -> None:
-    """What was paid of bills, by any index."""
-    _, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
-    np.add.at(out, index, np.where(fell[payer][:, None], due * paid_share[seniority, payer], due))
 
 
 def clear_dues(

@@ -26,7 +26,8 @@ def bill(now: Moment) -> Array:
     for kind in kinds_of(now):
         bills.fall_due(
             now.state.ties.receivable[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer,
-            kind.payer_class, kind.payee, scratch.before[kind.ties], owed, income, scratch.spent, scratch.sold,
+            kind.payer_class, kind.payee, kind.pair, scratch.before[kind.ties], owed, income, scratch.spent,
+            scratch.sold, scratch.between[now.quarter // 4],
         )  # fmt: skip
     cache["slow_in"] = scratch.sold[: layout.firms] - income[: layout.firms]
     clearing.add_dues(scratch.due, layout.payer_class, layout.payee, layout.operating.stop, layout.ties, owed, income)
@@ -75,14 +76,15 @@ def post(now: Moment, dues: Array) -> None:
         for kind in kinds_of(now):
             bills.hold_back(
                 scratch.before[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer, kind.payee,
-                kind.seniority, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
-                scratch.lost,
+                kind.seniority, kind.pair, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
+                scratch.lost, scratch.between[now.quarter // 4],
             )  # fmt: skip
         now.block.cache["slow_in"] += scratch.lost[: layout.firms]
     rest = slice(layout.operating.stop, layout.ties)
     bills.pay_dues(
         scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
-        scratch.fell, scratch.paid[rest], scratch.kept, scratch.lost,
+        now.block.cache["pairs"][rest], scratch.fell, scratch.paid[rest], scratch.kept, scratch.lost,
+        scratch.between[now.quarter // 4],
     )  # fmt: skip
     bills.book(
         r["income"], dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.kept, scratch.lost,
