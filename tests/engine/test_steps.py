@@ -376,9 +376,9 @@ def test_forced_sales_fetch_less_the_more_is_sold_at_once() -> None:
 
 
 def test_the_most_liquid_of_those_who_can_pay_buys() -> None:
-    cash = np.array([[10.0, 1.0], [30.0, 2.0], [90.0, 3.0]])
-    eligible = np.array([True, True, False])
-    assert rescue.choose_buyer(cash, eligible, np.array([2.0, 2.0])).tolist() == [1, -1]
+    cash = np.array([[10.0, 1.0], [30.0, 2.0], [-np.inf, -np.inf]])
+    candidates, seller = np.array([4, 7, 9]), np.array([1, 1])
+    assert rescue.richest_other(cash, candidates, seller, np.arange(2), np.array([2.0, 2.0])).tolist() == [7, -1]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+
+from penstock.money.kernels import _IDX, _IDX_IN, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -29,28 +32,37 @@ def fire_sale_price(sold: Array, market: Array) -> Array:
     return ASSET_PRICE * np.exp(-3.0 * np.minimum(sold / np.maximum(market, 1e-9), 1.0))
 
 
-def choose_buyer(cash: Array, eligible: Array, price: Array) -> Array:
-    """The most liquid eligible firm for each failed firm, or -1; cash (candidates, pairs), price (pairs,)."""
-    able = np.where(eligible[:, None] & (cash > BUYER_CASH_MULTIPLE * price), cash, -np.inf)
-    best = np.argmax(able, axis=0)
-    return np.where(np.isfinite(able[best, np.arange(len(price))]), best, -1)
-
-
 def richest_other(cash: Array, candidates: Array, firms: Array, lanes: Array, price: Array) -> Array:
     """The most liquid eligible firm on the path of each failed firm other than itself, or -1; (pairs,).
 
     cash: (candidates, paths), minus infinity for those who may not buy. The two with the most cash of a path are enough
     for all that fail on it, so that the cost grows with candidates and failures and not with their product.
     """
-    paths = np.arange(cash.shape[1])
-    first = np.argmax(cash, axis=0)
-    others = cash.copy()
-    others[first, paths] = -np.inf
-    second = np.argmax(others, axis=0)
-    means = np.stack([cash[first, paths], others[second, paths]])[:, lanes]
-    two = candidates[np.stack([first, second])[:, lanes]]
-    best = choose_buyer(np.where(two != firms, means, -np.inf), np.ones(2, dtype=bool), price)
-    return np.where(best >= 0, two[np.maximum(best, 0), np.arange(len(firms))], -1)
+    buyer = np.empty(len(firms), dtype=np.intp)
+    able, failed, path = (np.ascontiguousarray(index, dtype=np.intp) for index in (candidates, firms, lanes))
+    choose_richest(np.ascontiguousarray(cash), able, failed, path, np.ascontiguousarray(price), buyer)
+    return buyer
+
+
+@_kernel(numba.void(_MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _IDX))
+def choose_richest(cash: Array, candidates: Array, firm: Array, path: Array, price: Array, buyer: Array) -> None:
+    """Set `buyer` of each pair (firm, path) to the richest candidate that is another firm and can pay; -1 without."""
+    first, second = np.full(cash.shape[1], -2), np.full(cash.shape[1], -2)
+    for k in range(firm.shape[0]):
+        n = path[k]
+        if first[n] == -2:
+            first[n], second[n] = -1, -1
+            for c in range(cash.shape[0]):
+                if cash[c, n] > -np.inf:
+                    if first[n] < 0 or cash[c, n] > cash[first[n], n]:
+                        first[n], second[n] = c, first[n]
+                    elif second[n] < 0 or cash[c, n] > cash[second[n], n]:
+                        second[n] = c
+        best = first[n]
+        if best >= 0 and candidates[best] == firm[k]:
+            best = second[n]
+        able = best >= 0 and cash[best, n] > BUYER_CASH_MULTIPLE * price[k]
+        buyer[k] = candidates[best] if able else -1
 
 
 def resolution(plant: Array, liabilities: Array, buyer: Array) -> Array:

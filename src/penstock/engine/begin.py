@@ -393,7 +393,6 @@ def _look_up_failures(block: Block, state: State) -> None:
     payer[contracts] = layout.payer[contracts]
     block.ties_of["contracts_of"] = failure.by_firm(payer, layout.firms)
     lab = np.isin(np.arange(layout.firms), cache["labs"])
-    cache["lab_mask"] = lab[:, None]
     cache["contract_left"] = np.where(lab, 0.3, 0.5)
     sound = facts.market_value[:, 0] > facts.constants["systemic_value"]
     cache["systemic"] = sound[:, None].astype(float)
@@ -401,7 +400,8 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["buyers"] = hyperscalers
     cache["quarters_to_income"] = quarters_to_income(layout, facts)
     cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
-    cache["core_firms"] = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))[:, None]
+    core = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))
+    cache["default_weights"], cache["repaid"] = np.where(core, 1.0, 1.0 / 6.0), np.zeros((layout.firms, block.width))
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))

@@ -40,11 +40,16 @@ def ties_of_pairs(firm: Index, first: Index, rows: Index) -> tuple[Index, Index]
     return pair.astype(np.intp), rows[first[firm][pair] + place]
 
 
-@_kernel(
-    numba.void(
-        _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, _IDX_OUT, _VEC, _VEC
-    )
-)
+@_kernel(numba.intp(_IDX_IN, _IDX_IN))
+def count_ties(firm: Index, first: Index) -> int:
+    """How many ties all pairs have."""
+    count = 0
+    for f in firm:
+        count += first[f + 1] - first[f]
+    return count
+
+
+@_kernel(numba.void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC))
 def write_down(
     firm: Index,
     path: Index,
@@ -56,14 +61,16 @@ def write_down(
     kept_other: Floats,
     balance: Floats,
     worth: Floats,
+    debtor: Index,
+    lane: Index,
     tie: Index,
     claim: Floats,
     lost: Floats,
 ) -> None:
     """Cut the claims on each failed firm to the share that is kept: the debtor's gain is the creditor's loss.
 
-    `balance[t]` falls, `worth[creditor[t]]` falls and `worth[firm]` rises by the same number. `tie`, `claim` (before
-    the cut) and `lost` have an entry for each tie of each pair in turn.
+    `balance[t]` falls, `worth[creditor[t]]` falls and `worth[firm]` rises by the same number. `debtor`, `lane` (the
+    path), `tie`, `claim` (before the cut) and `lost` have an entry for each tie of each pair in turn.
     """
     entry = 0
     for k in range(firm.shape[0]):
@@ -73,6 +80,8 @@ def write_down(
             t = rows[j]
             kept = kept_secured[k] if secured[t] else kept_other[k]
             loss = balance[t, n] * (1.0 - kept)
+            debtor[entry] = f
+            lane[entry] = n
             tie[entry] = t
             claim[entry] = balance[t, n]
             lost[entry] = loss
@@ -91,55 +100,49 @@ def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activ
             activity[rows[j], path[k]] *= left[k]
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT, _VEC))
-def total(firm: Index, path: Index, first: Index, rows: Index, balance: Floats, out: Floats) -> None:
-    """Add the balances on each failed firm to `out[k]`."""
-    for k in range(firm.shape[0]):
-        f = firm[k]
-        for j in range(first[f], first[f + 1]):
-            out[k] += balance[rows[j], path[k]]
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT, _MAT))
+@_kernel(numba.void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC))
 def repay(
     firm: Index,
     path: Index,
     first: Index,
     rows: Index,
     creditor: Index,
-    share: Floats,
+    amount: Floats,
     balance: Floats,
     cash: Floats,
+    repaid: Floats,
+    receiver: Index,
+    debtor: Index,
+    lane: Index,
+    tie: Index,
+    paid: Floats,
 ) -> None:
-    """Pay each creditor of a firm `share[k]` of its claim out of the firm's cash."""
+    """Pay the creditors of each firm pro rata out of its cash: `amount[k]`, at most what they are owed.
+
+    Adds it to `repaid` (firms, paths). `receiver`, `debtor`, `lane` (the path), `tie` and `paid` have an entry for each
+    tie of each pair in turn.
+    """
+    entry = 0
     for k in range(firm.shape[0]):
         f = firm[k]
         n = path[k]
+        owed = 0.0
+        for j in range(first[f], first[f + 1]):
+            owed += balance[rows[j], n]
+        share = min(1.0, amount[k] / max(owed, 1e-12))
         for j in range(first[f], first[f + 1]):
             t = rows[j]
-            paid = balance[t, n] * share[k]
-            balance[t, n] -= paid
-            cash[creditor[t], n] += paid
-            cash[f, n] -= paid
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _VEC_IN, _MAT))
-def lose_sales(
-    firm: Index,
-    path: Index,
-    first: Index,
-    rows: Index,
-    payee: Index,
-    amount: Floats,
-    left: Floats,
-    lost: Floats,
-) -> None:
-    """Add to each seller what a failed buyer's contracts no longer bring: `amount[t, path[k]] (1 - left[k])`."""
-    for k in range(firm.shape[0]):
-        f = firm[k]
-        for j in range(first[f], first[f + 1]):
-            t = rows[j]
-            lost[payee[t], path[k]] += amount[t, path[k]] * (1.0 - left[k])
+            part = balance[t, n] * share
+            receiver[entry] = creditor[t]
+            debtor[entry] = f
+            lane[entry] = n
+            tie[entry] = t
+            paid[entry] = part
+            entry += 1
+            balance[t, n] -= part
+            cash[creditor[t], n] += part
+            cash[f, n] -= part
+        repaid[f, n] += owed * share
 
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))

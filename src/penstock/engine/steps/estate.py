@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from penstock.bounds import bounded
 from penstock.conduct import rescue
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
 from penstock.money import failure
+from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -38,83 +41,222 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     Fleets go to owners elsewhere, all else to private investors: they pay the firm, which books what is missing.
     """
     f, books, layout = now.state.firms, now.state.books, now.block.layout
-    items = (f.compute_equipment, f.buildings, f.construction)
-    book = sum(item[firms, lanes] for item in items)
-    sold = np.bincount(lanes, weights=book, minlength=now.block.width)
-    stock = sum(item.sum(axis=0) for item in items)
-    scale = np.broadcast_to(np.asarray(now.lever("finance.recovery")), (now.block.width,))
+    book, sold, stock = np.empty((3, len(firms)))
+    weigh_estates(firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock)
+    scale = by_path(now.lever("finance.recovery"), now.block.width)
     # a price is a share of the book of a going firm: of a book that was cut before it is more
-    share = (rescue.fire_sale_price(sold, stock) * scale)[lanes] / (1.0 - written_off)
+    share = rescue.fire_sale_price(sold, stock) * scale[lanes] / (1.0 - written_off)
     price = book * bounded(share, 0.0, 1.0)
     elsewhere = np.where(firms < layout.owners, layout.owner_unit[-1], layout.sector["private_investors"])
     now.handed_over.append(("plant", elsewhere, firms, lanes, price, np.full(len(firms), -1)))
-    for who, amount in ((elsewhere, -price), (firms, price)):
-        np.add.at(books.cash, (who, lanes), amount)
-    np.subtract.at(books.net_worth, (elsewhere, lanes), price)
-    books.net_worth[firms, lanes] += price - book
-    for item in (*items, f.equipment_gross):
-        item[firms, lanes] = 0.0
-    f.equipment_entries[:, firms, lanes] = 0.0
-    for item in (f.inventory, f.goodwill):
-        loss = item[firms, lanes] * GOODWILL_LOST
-        item[firms, lanes] -= loss
-        books.net_worth[firms, lanes] -= loss
+    hand_estates_over(
+        firms, lanes, elsewhere, price, book, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
+        f.construction, f.inventory, f.goodwill, books.cash, books.net_worth,
+    )  # fmt: skip
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 3))
+def weigh_estates(
+    firm: Array,
+    path: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    book: Array,
+    sold: Array,
+    stock: Array,
+) -> None:
+    """Set the plant of each pair, all plant that is sold on its path, and all plant of firms there, usd_bn."""
+    of_path, sums = np.zeros(equipment.shape[1]), np.empty(3)
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        book[k] = equipment[f, n] + buildings[f, n] + construction[f, n]
+        of_path[n] += book[k]
+    for k in range(firm.shape[0]):
+        n = path[k]
+        sold[k] = of_path[n]
+        sums[:] = 0.0
+        for f in range(equipment.shape[0]):
+            sums[0] += equipment[f, n]
+            sums[1] += buildings[f, n]
+            sums[2] += construction[f, n]
+        stock[k] = sums[0] + sums[1] + sums[2]
+
+
+@_kernel(numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 8))
+def hand_estates_over(
+    firm: Array,
+    path: Array,
+    buyer: Array,
+    price: Array,
+    book: Array,
+    entries: Array,
+    gross: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    inventory: Array,
+    goodwill: Array,
+    cash: Array,
+    worth: Array,
+) -> None:
+    """Buyers pay the `price` of each estate, which stood in the books at `book`; no plant is left to the firm."""
+    for k in range(firm.shape[0]):
+        f, n, b = firm[k], path[k], buyer[k]
+        cash[b, n] -= price[k]
+        cash[f, n] += price[k]
+        worth[b, n] -= price[k]
+        worth[f, n] += price[k] - book[k]
+        for item in (equipment, buildings, construction, gross):
+            item[f, n] = 0.0
+        for vintage in range(entries.shape[0]):
+            entries[vintage, f, n] = 0.0
+        for item in (inventory, goodwill):
+            loss = item[f, n] * GOODWILL_LOST
+            item[f, n] -= loss
+            worth[f, n] -= loss
+
+
+def claims_on(now: Moment) -> tuple[tuple[str, Array, Array, Array], ...]:
+    """Kinds of claims on firms: name, creditor by tie, which ties rank first, and what is owed, (ties, paths)."""
+    layout, ties, cache = now.block.layout, now.state.ties, now.block.cache
+    return (
+        ("debts_of", layout.lender, cache["ranks_first"], ties.debt),
+        ("bills_of", layout.payee, cache["no_security"], ties.receivable),
+        ("called_of", layout.payer[layout.guarantee.slice], cache["no_security"], ties.called),
+    )
 
 
 def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
     """Cash of each pair goes to secured lenders first, then to all others alike; what is left of claims is lost."""
-    layout, ties, books, cache = now.block.layout, now.state.ties, now.state.books, now.block.cache
-    operating, guarantors = layout.operating.slice, layout.payer[layout.guarantee.slice]
-    claims = (
-        ("debts_of", layout.lender, cache["ranks_first"], ties.debt),
-        ("bills_of", layout.payee[operating], cache["no_security"], ties.receivable),
-        ("called_of", guarantors, cache["no_security"], ties.called),
-    )
-    found = []
-    sums = np.zeros((2, len(firms)))
-    for name, creditor, first, balance in claims:
+    books, kinds = now.state.books, claims_on(now)
+    sums, found = np.zeros((2, len(firms))), []
+    for name, _, before, balance in kinds:
         pair, tie = failure.ties_of_pairs(firms, *now.block.ties_of[name])
-        owed = balance[tie, lanes[pair]]
-        before = first[tie]
-        found.append((name, creditor[tie], before, balance, pair, tie, owed))
-        for rank, mine in enumerate((before, ~before)):
-            sums[rank] += np.bincount(pair[mine], weights=owed[mine], minlength=len(firms))
+        owed = np.empty(len(pair))
+        add_claims(lanes, pair, tie, before, balance, owed, sums)
+        found.append((pair, tie, owed))
     cash = np.maximum(books.cash[firms, lanes], 0.0)
     secured = np.minimum(cash / np.maximum(sums[0], 1e-12), 1.0)
     left = np.maximum(cash - sums[0], 0.0)
     other = np.minimum(left / np.maximum(sums[1], 1e-12), 1.0)
-    for name, creditor, before, balance, pair, tie, owed in found:
-        paid = owed * np.where(before, secured[pair], other[pair])
-        lost = owed - paid
-        debtor, path = firms[pair], lanes[pair]
-        balance[tie, path] = 0.0
-        np.add.at(books.cash, (creditor, path), paid)
-        np.subtract.at(books.cash, (debtor, path), paid)
-        np.subtract.at(books.net_worth, (creditor, path), lost)
-        np.add.at(books.net_worth, (debtor, path), lost)
-        now.written_down.append((name, debtor, path, tie, owed, lost))
+    for (name, creditor, before, balance), (pair, tie, owed) in zip(kinds, found, strict=True):
+        paid, lost = np.empty((2, len(pair)))
+        debtor, path, receiver = np.empty((3, len(pair)), dtype=np.intp)
         debt = name == "debts_of"
+        pay_claims(
+            firms, lanes, pair, tie, creditor, before, owed, secured, other, debt, balance, books.cash,
+            books.net_worth, now.results["repaid"], receiver, debtor, path, paid, lost,
+        )  # fmt: skip
+        now.written_down.append((name, debtor, path, tie, owed, lost))
         number = tie if debt else np.full(len(tie), -1)
-        now.handed_over.append(("repayment", creditor, debtor, path, paid, number))
-        if debt:
-            np.add.at(now.results["repaid"], (debtor, path), paid)
+        now.handed_over.append(("repayment", receiver, debtor, path, paid, number))
+
+
+@_kernel(numba.void(*[_IDX_IN] * 3, _FLAG_IN, _MAT_IN, _VEC, _MAT))
+def add_claims(path: Array, pair: Array, tie: Array, first: Array, balance: Array, owed: Array, sums: Array) -> None:
+    """Set what is `owed` on each tie of each pair, and add it to `sums`: what ranks first, and all else, (2, pairs)."""
+    mine = np.zeros_like(sums)
+    for k in range(tie.shape[0]):
+        owed[k] = balance[tie[k], path[pair[k]]]
+        mine[0 if first[tie[k]] else 1, pair[k]] += owed[k]
+    for rank in range(2):
+        for k in range(sums.shape[1]):
+            sums[rank, k] += mine[rank, k]
+
+
+@_kernel(
+    numba.void(
+        *[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, numba.boolean, *[_MAT] * 4, *[_IDX] * 3, _VEC, _VEC
+    )
+)  # fmt: skip
+def pay_claims(
+    firm: Array,
+    lane: Array,
+    pair: Array,
+    tie: Array,
+    creditor: Array,
+    first: Array,
+    owed: Array,
+    secured: Array,
+    other: Array,
+    is_debt: bool,
+    balance: Array,
+    cash: Array,
+    worth: Array,
+    repaid: Array,
+    receiver: Array,
+    debtor: Array,
+    path: Array,
+    paid: Array,
+    lost: Array,
+) -> None:
+    """Pay the share of its rank on each claim out of the cash of its pair, and write off the rest; usd_bn.
+
+    Nothing is owed after. Debts that are paid are `repaid`, (firms, paths). Sets the ends of each claim, its path, what
+    is `paid` and what is `lost`.
+    """
+    for k in range(tie.shape[0]):
+        t, p = tie[k], pair[k]
+        debtor[k], path[k], receiver[k] = firm[p], lane[p], creditor[t]
+        paid[k] = owed[k] * (secured[p] if first[t] else other[p])
+        lost[k] = owed[k] - paid[k]
+        balance[t, lane[p]] = 0.0
+    for k in range(tie.shape[0]):
+        cash[receiver[k], path[k]] += paid[k]
+    for k in range(tie.shape[0]):
+        cash[debtor[k], path[k]] -= paid[k]
+    for k in range(tie.shape[0]):
+        worth[receiver[k], path[k]] -= lost[k]
+    for k in range(tie.shape[0]):
+        worth[debtor[k], path[k]] += lost[k]
+    if is_debt:
+        for k in range(tie.shape[0]):
+            repaid[debtor[k], path[k]] += paid[k]
 
 
 def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
     """Chips, halls, power and orders of owners that end go to owners elsewhere."""
-    layout, fleet = now.block.layout, now.state.fleet
-    for array in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
-        array[:, layout.owners] += _by_lane(array[:, firms, lanes], lanes, now.block.width)
-        array[:, firms, lanes] = 0.0
-    for array in (
-        fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
-    ):  # fmt: skip
-        array[layout.owners] += _by_lane(array[None, firms, lanes], lanes, now.block.width)[0]
-        array[firms, lanes] = 0.0
+    fleet = now.state.fleet
+    move_fleets(
+        firms, lanes, fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages, fleet.halls, fleet.firm_power,
+        fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
+    )  # fmt: skip
 
 
-def _by_lane(moved: Array, lanes: Array, width: int) -> Array:
-    """Sums of the last axis by path, (rows, paths)."""
-    out = np.zeros((moved.shape[0], width))
-    np.add.at(out.T, lanes, moved.T)
-    return out
+@register_jitable
+def _move(firm: Array, path: Array, items: Array, sums: Array) -> None:
+    """Move what pairs have to the last row, path by path as one sum."""
+    for k in range(firm.shape[0]):
+        sums[path[k]] = 0.0
+    for k in range(firm.shape[0]):
+        sums[path[k]] += items[firm[k], path[k]]
+    for k in range(firm.shape[0]):
+        items[items.shape[0] - 1, path[k]] += sums[path[k]]
+        sums[path[k]] = 0.0
+        items[firm[k], path[k]] = 0.0
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_CUBE] * 4, *[_MAT] * 7))
+def move_fleets(
+    firm: Array,
+    path: Array,
+    stock: Array,
+    power: Array,
+    hall_stages: Array,
+    power_stages: Array,
+    halls: Array,
+    firm_power: Array,
+    delivered: Array,
+    retired: Array,
+    failed: Array,
+    waiting: Array,
+    backlog: Array,
+) -> None:
+    """Move all that pairs have to owners elsewhere, the last row; by age or stage first where there are three axes."""
+    sums = np.empty(halls.shape[1])
+    for stages in (stock, power, hall_stages, power_stages):
+        for a in range(stages.shape[0]):
+            _move(firm, path, stages[a], sums)
+    for items in (halls, firm_power, delivered, retired, failed, waiting, backlog):
+        _move(firm, path, items, sums)

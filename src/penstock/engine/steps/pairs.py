@@ -1,0 +1,273 @@
+"""Step 11, passes over the pairs (firm, path) that default in a quarter: few, each with a handful of numbers.
+
+A pair is given by `firm[k]` and `path[k]`; no pair stands twice. Where pairs of a path touch the same account, each
+loop goes through all of them before the next begins, so that sums run in the order of the pairs.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
+from penstock.engine.state import GONE, RESTRUCTURED
+from penstock.money.kernels import _CUBE, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+
+Array = np.ndarray
+
+
+@_kernel(numba.void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4))
+def weigh(
+    firm: Array,
+    path: Array,
+    first: Array,
+    rows: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    owed: Array,
+    other: Array,
+    debt: Array,
+    owners: int,
+    plant: Array,
+    liabilities: Array,
+    claims: Array,
+    market: Array,
+) -> None:
+    """Set the plant and the liabilities of each pair, the debt on it, and the plant of all owners on its path; usd_bn.
+
+    Debts of a firm are `rows`, from `first`; `debt` (ties, paths).
+    """
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        plant[k] = equipment[f, n] + buildings[f, n] + construction[f, n]
+        liabilities[k] = owed[f, n] + other[f, n]
+        claims[k] = 0.0
+        for j in range(first[f], first[f + 1]):
+            claims[k] += debt[rows[j], n]
+        market[k] = 0.0
+        for o in range(owners):
+            market[k] += equipment[o, n] + buildings[o, n]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT))
+def pay_costs(firm: Array, path: Array, share: Array, rest: int, cost: Array, cash: Array, worth: Array) -> None:
+    """Set the `cost` of default, a `share` (paths) of the cash that is left; it goes to the unit `rest`."""
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        cost[k] = max(cash[f, n], 0.0) * share[n]
+        cash[f, n] -= cost[k]
+        worth[f, n] -= cost[k]
+        cash[rest, n] += cost[k]
+        worth[rest, n] += cost[k]
+
+
+LIEN_ON_CHIPS = 0.2
+"""Recovery of a secured lender to a fleet owner beyond that of its chips at most (assumption, 0.1 to 0.3)."""
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3))
+def recover(
+    firm: Array,
+    path: Array,
+    owners: int,
+    unsecured: Array,
+    secured: Array,
+    chips: Array,
+    scale: Array,
+    debt_secured: Array,
+    debt_other: Array,
+    other: Array,
+) -> None:
+    """Set the shares that are kept of secured debt, of other debt and of all other claims on each pair.
+
+    Recoveries by path, (paths,): `unsecured`, `secured` and on `chips`, what stands behind the debt of fleet owners,
+    who stand first; by the `scale` of a scenario.
+    """
+    for k in range(firm.shape[0]):
+        n = path[k]
+        other[k] = min(max(unsecured[n] * scale[n], 0.0), 1.0)
+        debt_secured[k] = min(max(secured[n] * scale[n], 0.0), 1.0)
+        debt_other[k] = other[k]
+        if firm[k] < owners:
+            debt_other[k] = min(other[k], chips[n] * scale[n])
+            debt_secured[k] = min(debt_secured[k], chips[n] * scale[n] + LIEN_ON_CHIPS)
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.float64, _CUBE, *[_MAT] * 7))
+def impair(
+    firm: Array,
+    path: Array,
+    part: float,
+    entries: Array,
+    gross: Array,
+    equipment: Array,
+    buildings: Array,
+    construction: Array,
+    inventory: Array,
+    goodwill: Array,
+    worth: Array,
+) -> None:
+    """Write off a `part` of what each pair owns; `entries` (vintages, firms, paths) make up `gross`."""
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        for item in (equipment, buildings, construction, inventory, goodwill):
+            loss = item[f, n] * part
+            item[f, n] -= loss
+            worth[f, n] -= loss
+        gross[f, n] *= 1.0 - part
+        for vintage in range(entries.shape[0]):
+            entries[vintage, f, n] *= 1.0 - part
+
+
+@_kernel(numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 4))
+def hand_over_plant(
+    firm: Array,
+    path: Array,
+    buyer: Array,
+    plant: Array,
+    paid: Array,
+    entries: Array,
+    gross: Array,
+    equipment: Array,
+    buildings: Array,
+    cash: Array,
+) -> None:
+    """Each buyer pays `paid` for a part of the `plant` of a pair, and books it as buildings."""
+    for k in range(firm.shape[0]):
+        cash[buyer[k], path[k]] -= paid[k]
+    for k in range(firm.shape[0]):
+        cash[firm[k], path[k]] += paid[k]
+    for k in range(firm.shape[0]):
+        buildings[buyer[k], path[k]] += paid[k]
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        left = 1.0 - paid[k] / plant[k]
+        for item in (equipment, buildings, gross):
+            item[f, n] *= left
+        for vintage in range(entries.shape[0]):
+            entries[vintage, f, n] *= left
+
+
+@register_jitable
+def _move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array) -> None:
+    for k in range(firm.shape[0]):
+        half[k] = 0.5 * items[firm[k], path[k]]
+    for k in range(firm.shape[0]):
+        items[buyer[k], path[k]] += half[k]
+    for k in range(firm.shape[0]):
+        items[firm[k], path[k]] -= half[k]
+
+
+@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _CUBE, *[_MAT] * 6))
+def halve_fleets(
+    firm: Array,
+    path: Array,
+    buyer: Array,
+    stock: Array,
+    power: Array,
+    halls: Array,
+    firm_power: Array,
+    delivered: Array,
+    retired: Array,
+    failed: Array,
+    waiting: Array,
+) -> None:
+    """Half of the fleet of each pair goes to its buyer; by age, owner and path where there are three axes."""
+    half = np.empty(firm.shape[0])
+    for ages in (stock, power):
+        for a in range(ages.shape[0]):
+            _move_half(firm, path, buyer, ages[a], half)
+    for items in (halls, firm_power, delivered, retired, failed, waiting):
+        _move_half(firm, path, buyer, items, half)
+
+
+KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5
+"""Part of its activity that a firm keeps up after it was restructured, and after it was bought (assumptions, 0.6 to 0.9
+and 0.3 to 0.7)."""
+
+
+@_kernel(numba.void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, _VEC, _VEC, *[_MAT] * 3))
+def conclude(
+    firm: Array,
+    path: Array,
+    fate: Array,
+    first: Array,
+    rows: Array,
+    claims: Array,
+    debt: Array,
+    repaid: Array,
+    spreads: float,
+    loss: Array,
+    losses: Array,
+    stage: Array,
+    activity: Array,
+    line: Array,
+) -> None:
+    """Set what becomes of each pair, and the `loss` on its debt: of its `claims` before, what is not repaid or left.
+
+    Adds it to `losses` (paths). A failure costs activity where it `spreads` (is 0 where it does not).
+    """
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        kept = KEPT
+        stage[f, n] = RESTRUCTURED
+        if fate[k] == ACQUISITION:
+            kept = KEPT_WHEN_BOUGHT
+        elif fate[k] == LIQUIDATION:
+            kept = 0.0
+            stage[f, n] = GONE
+        if spreads > 0.0:
+            activity[f, n] *= kept
+        line[f, n] = 0.0
+        left = 0.0
+        for j in range(first[f], first[f + 1]):
+            left += debt[rows[j], n]
+        loss[k] = claims[k] - left - repaid[f, n]
+        losses[n] += max(loss[k], 0.0)
+
+
+LOST_SALES = 0.15
+"""Share of a firm's sales lost to failed customers at which its lenders close for a year (assumption, 0.1 to 0.3).
+
+Project loans carry a debt-service cover of about 1.2: a loss of a sixth of the income breaches it.
+"""
+SHUT_OUT_QUARTERS = 4.0
+"""Quarters for which a breach shuts a firm out of the market for debt."""
+
+
+@_kernel(numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3))
+def frighten(
+    firm: Array,
+    path: Array,
+    first: Array,
+    rows: Array,
+    payee: Array,
+    flow: Array,
+    left: Array,
+    revenue: Array,
+    grade: Array,
+    remembered: float,
+    lost: Array,
+    no_access: Array,
+    covenant: Array,
+) -> None:
+    """Shut out of the market who sold much to failed customers, and note the breach for the quarters `remembered`.
+
+    Contracts that a firm pays are `rows`, from `first`: of their `flow` the part `left`, (firms,), goes on. `lost`
+    (units, paths) is room to work in, zero before and after. Firms of investment `grade` have no such covenants.
+    """
+    for k in range(firm.shape[0]):
+        for j in range(first[firm[k]], first[firm[k] + 1]):
+            lost[payee[rows[j]], path[k]] += flow[rows[j], path[k]] * (1.0 - left[firm[k]])
+    for k in range(firm.shape[0]):
+        n = path[k]
+        for j in range(first[firm[k]], first[firm[k] + 1]):
+            q = payee[rows[j]]
+            if q < revenue.shape[0] and lost[q, n] > LOST_SALES * (revenue[q, n] + 1e-9) and grade[q, n] < 0.5:
+                no_access[q, n] = max(no_access[q, n], SHUT_OUT_QUARTERS)
+                covenant[q, n] = remembered
+    for k in range(firm.shape[0]):
+        for j in range(first[firm[k]], first[firm[k] + 1]):
+            lost[payee[rows[j]], path[k]] = 0.0
