@@ -401,7 +401,8 @@ def _look_up_failures(block: Block, state: State) -> None:
     cache["quarters_to_income"] = quarters_to_income(layout, facts)
     cache["for_sale"] = np.isin(np.arange(layout.firms), layout.members("lab", "neocloud", "developer"))
     core = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))
-    cache["default_weights"], cache["repaid"] = np.where(core, 1.0, 1.0 / 6.0), np.zeros((layout.firms, block.width))
+    cache["default_weights"] = np.where(core, 1.0, 1.0 / 6.0)
+    cache["repaid"], cache["no_help"] = np.zeros((2, layout.firms, block.width))
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))

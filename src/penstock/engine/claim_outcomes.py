@@ -6,10 +6,12 @@ later, what is cut of the rest. Money that a sale or winding-up pays lenders is 
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import GONE, State
+from penstock.money.kernels import _CUBE, _IDX_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 Piece = tuple[str, Array, Array]
@@ -29,47 +31,40 @@ class ClaimOutcomes:
         shape = (len(DEBTS) + 1, layout.firms, block.width)
         self._block = block
         self._kind = np.array([DEBTS.index(name) for name in layout.instrument], dtype=np.intp)
+        self._bill = np.full(layout.operating.stop, RECEIVABLE, dtype=np.intp)
         self._claims, self._kept = np.zeros(shape), np.ones(shape)
         """usd_bn at the default; share of it that is left or was repaid"""
+        # room to add up the cuts of a quarter, zero between quarters
+        self._whole, self._lost = np.zeros((2, *shape))
 
     def note(self, now: Moment) -> None:
         """Keep what a finished quarter cut."""
-        if not now.written_down:
-            return
         cuts = [cut for cut in now.written_down if cut[0] != "called_of"]
-        ends = {name: now.results[name][:2] for name in ("resolved", "liquidated") if name in now.results}
-        numbers = [self._number(firms, lanes) for _, firms, lanes, _, _, _ in cuts]
-        pairs = np.unique(np.concatenate([*numbers, *(self._number(*pair) for pair in ends.values())]))
-        claims, lost = np.zeros((2, len(self._claims), len(pairs)))
         seen: set[str] = set()
-        for (name, _, _, ties, claim, cut), number in zip(cuts, numbers, strict=True):
-            place = np.searchsorted(pairs, number)
-            kind = self._kind[ties] if name == "debts_of" else np.full(len(ties), RECEIVABLE)
+        for name, debtor, path, tie, claim, lost in cuts:
             # a firm that is resolved and wound up in one quarter is cut twice: its claims are those of the first cut
-            fresh = np.ones(len(ties)) if name not in seen else (claims[kind, place] <= 0.0).astype(float)
-            np.add.at(claims, (kind, place), claim * fresh)
-            np.add.at(lost, (kind, place), cut)
+            add_cut(debtor, path, tie, self._kind_of(name), claim, lost, name not in seen, self._whole, self._lost)
             seen.add(name)
-        for name, (firms, lanes) in ends.items():
-            place = np.searchsorted(pairs, self._number(firms, lanes))
-            self._settle(firms, lanes, claims[:, place], lost[:, place], first_time=name == "resolved")
+        for name in ("resolved", "liquidated"):
+            if name in now.results and cuts:
+                firms, lanes = now.results[name][:2]
+                keep_cut(firms, lanes, name == "resolved", self._whole, self._lost, self._claims, self._kept)
+        for _, debtor, path, *_ in cuts:
+            forget_cut(debtor, path, self._whole, self._lost)
 
-    def _number(self, firms: Array, lanes: Array) -> Array:
-        """One number for each pair (firm, path)."""
-        return firms * self._block.width + lanes
-
-    def _settle(self, firms: Array, lanes: Array, claims: Array, lost: Array, first_time: bool) -> None:
-        if first_time:
-            self._claims[:, firms, lanes] = claims
-        self._kept[:, firms, lanes] *= 1.0 - lost / np.maximum(claims, TINY_USD_BN)
+    def _kind_of(self, name: str) -> Array:
+        return self._kind if name == "debts_of" else self._bill
 
     def lost_now(self, now: Moment, firms: Array, lanes: Array) -> Array:
         """Debt cut in this quarter for each pair (firm, path), usd_bn."""
-        total = np.zeros(self._claims.shape[1:])
-        for name, debtors, paths, _, _, cut in now.written_down:
-            if name == "debts_of":
-                np.add.at(total, (debtors, paths), cut)
-        return total[firms, lanes]
+        cuts = [cut for name, *cut in now.written_down if name == "debts_of"]
+        total = self._lost[0]
+        for debtor, path, _, _, lost in cuts:
+            np.add.at(total, (debtor, path), lost)
+        found = total[firms, lanes]
+        for debtor, path, *_ in cuts:
+            total[debtor, path] = 0.0
+        return found
 
     def pieces(self, state: State, failed: Array, debt_claims: Array) -> list[Piece]:
         """Rows of every instrument but equity; `failed` and `debt_claims` (usd_bn at the default) are (firms, paths).
@@ -99,3 +94,50 @@ class ClaimOutcomes:
         # a cut strikes all contracts of a firm alike, so any of them tells it
         ended[has] = 1.0 - state.ties.activity[ties[first[:-1][has]]]
         return np.asarray(ended[: layout.firms])
+
+
+@_kernel(numba.void(*[_IDX_IN] * 4, _VEC_IN, _VEC_IN, numba.boolean, _CUBE, _CUBE))
+def add_cut(
+    debtor: Array,
+    path: Array,
+    tie: Array,
+    kind_of: Array,
+    claim: Array,
+    lost: Array,
+    first_cut: bool,
+    claims: Array,
+    cuts: Array,
+) -> None:
+    """Add what is cut of claims to `cuts`, and what they were to `claims`, by kind of their tie, debtor and path.
+
+    Where it is not the `first_cut`, claims count of those alone of whom nothing was cut before.
+    """
+    fresh = np.ones(tie.shape[0], np.bool_)
+    if not first_cut:
+        for k in range(tie.shape[0]):
+            fresh[k] = claims[kind_of[tie[k]], debtor[k], path[k]] <= 0.0
+    for k in range(tie.shape[0]):
+        kind, f, n = kind_of[tie[k]], debtor[k], path[k]
+        if fresh[k]:
+            claims[kind, f, n] += claim[k]
+        cuts[kind, f, n] += lost[k]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.boolean, *[_CUBE] * 4))
+def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Array, claims: Array, kept: Array) -> None:
+    """Leave of each pair's claims, by kind, the share that a quarter did not cut; keep the claims the `first_time`."""
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        for kind in range(kept.shape[0]):
+            if first_time:
+                claims[kind, f, n] = whole[kind, f, n]
+            kept[kind, f, n] *= 1.0 - lost[kind, f, n] / max(whole[kind, f, n], TINY_USD_BN)
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _CUBE))
+def forget_cut(debtor: Array, path: Array, whole: Array, lost: Array) -> None:
+    """Set what was added up of these pairs back to zero."""
+    for k in range(debtor.shape[0]):
+        for kind in range(whole.shape[0]):
+            whole[kind, debtor[k], path[k]] = 0.0
+            lost[kind, debtor[k], path[k]] = 0.0

@@ -19,12 +19,15 @@ LOSS_INSTRUMENTS = ("equity", "bond", "loan", "lease", "receivable", "guarantee"
 what a guarantor paid and wants back.
 """
 
+EQUITY = "equity"
+
 
 class Losses:
     """Losses of a block in order of quarter, as columns of codes until the end."""
 
     def __init__(self, block: Block, state: State) -> None:
         layout = block.layout
+        self._first_path = block.first_path
         self.value_before = state.firms.value.copy()
         """equity at the end of the last quarter in which the firm was sound, (firms, paths); the recorder keeps it"""
         guarantee = layout.guarantee.start
@@ -32,63 +35,52 @@ class Losses:
         receivable[layout.category["lease"].slice] = LOSS_INSTRUMENTS.index("lease")
         debt = np.array([LOSS_INSTRUMENTS.index(name) for name in layout.instrument], dtype=np.int64)
         called = np.full(len(layout.guarantee), LOSS_INSTRUMENTS.index("guarantee"))
-        self._kinds = {
-            # creditor, instrument and place of the name of each claim
+        # creditor, instrument and place of the name of each claim by kind; equity is one of nobody
+        kinds = {
+            EQUITY: (np.array([-1]), np.array([LOSS_INSTRUMENTS.index("equity")]), -1),
             "debts_of": (layout.lender, debt, layout.ties),
-            "bills_of": (layout.payee, receivable, 0),
-            "called_of": (layout.payer[guarantee:], called, guarantee),
+            "bills_of": (layout.payee[: len(receivable)], receivable, 0),
+            "called_of": (layout.payer[guarantee:][: len(called)], called, guarantee),
         }
-        self._codes: list[tuple[Array, ...]] = []
-        self._amounts: list[tuple[Array, Array]] = []
+        self._creditor, self._instrument = (np.concatenate([of[n] for of in kinds.values()]) for n in range(2))
+        self._name = np.concatenate([of[2] + np.arange(len(of[0])) for of in kinds.values()])
+        starts = np.cumsum([0, *(len(of[0]) for of in kinds.values())])
+        self._start = dict(zip(kinds, starts.tolist(), strict=False))
+        self._cuts: list[tuple[tuple[int, int], tuple[Array, ...]]] = []
 
     def note(self, now: Moment) -> None:
         """Keep the losses of a finished quarter."""
         if "resolved" in now.results:
             firms, lanes = now.results["resolved"][:2]
             equity = self.value_before[firms, lanes]
-            nobody, shares = np.full(len(firms), -1), np.full(len(firms), LOSS_INSTRUMENTS.index("equity"))
-            self._add(now, firms, lanes, nobody, shares, nobody, equity, equity)
-        for name, firms, lanes, ties, claim, lost in now.written_down:
-            rows = lost > 0.0
-            creditor, instrument, start = self._kinds[name]
-            tie = ties[rows]
-            self._add(
-                now, firms[rows], lanes[rows], creditor[tie], instrument[tie], start + tie, claim[rows], lost[rows]
-            )  # fmt: skip
+            nothing = np.zeros(len(firms), dtype=np.intp)
+            self._cuts.append(((now.quarter, self._start[EQUITY]), (firms, lanes, nothing, equity, equity)))
+        for name, *cut in now.written_down:
+            self._cuts.append(((now.quarter, self._start[name]), tuple(cut)))
 
-    def _add(
-        self,
-        now: Moment,
-        firms: Array,
-        lanes: Array,
-        creditors: Array,
-        instruments: Array,
-        ties: Array,
-        claim: Array,
-        lost: Array,
-    ) -> None:
-        quarter = np.full(len(firms), now.quarter)
-        self._codes.append((now.block.first_path + lanes, quarter, firms, creditors, instruments, ties))
-        self._amounts.append((claim, lost))
+    def _rows(self) -> tuple[Array, ...]:
+        """quarter, company, path, claim (its place among all kinds), what it was worth and what of it is lost."""
+        if not self._cuts:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none, none, none, np.zeros(0), np.zeros(0)
+        when, cuts = zip(*self._cuts, strict=True)
+        quarter, start = np.repeat(np.array(when), [len(cut[0]) for cut in cuts], axis=0).T
+        firms, lanes, ties, claim, lost = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
+        rows = np.flatnonzero((lost > 0.0) | (start == self._start[EQUITY]))
+        return quarter[rows], firms[rows], lanes[rows], (start + ties)[rows], claim[rows], lost[rows]
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
         """The table `losses` of the block, without scenario and sequence."""
-        names = ("path", "quarter", "company", "creditor", "instrument", "tie")
-        empty = tuple(np.zeros(0, dtype=np.int64) for _ in names)
-        codes: list[tuple[Array, ...]] = self._codes or [empty]
-        stacked = [np.concatenate(parts) for parts in zip(*codes, strict=True)]
-        code = dict(zip(names, stacked, strict=True))
+        quarter, company, lanes, place, claim, lost = self._rows()
         units = np.array([*layout.units, ""], dtype=object)
         ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
-        rows: list[tuple[Array, ...]] = [*self._amounts] or [empty[:2]]
-        amounts = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
         return {
-            "path": code["path"],
-            "quarter": np.array(quarters, dtype=object)[code["quarter"]],
-            "company_id": units[code["company"]],
-            "creditor_id": units[code["creditor"]],
-            "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[code["instrument"]],
-            "tie_id": ties[code["tie"]],
-            "claim_usd_bn": amounts[0].astype(float),
-            "loss_usd_bn": amounts[1].astype(float),
+            "path": self._first_path + lanes,
+            "quarter": np.array(quarters, dtype=object)[quarter],
+            "company_id": units[company],
+            "creditor_id": units[self._creditor[place]],
+            "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[self._instrument[place]],
+            "tie_id": ties[self._name[place]],
+            "claim_usd_bn": claim,
+            "loss_usd_bn": lost,
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.conduct import rescue
-from penstock.engine import tallies
+from penstock.engine import tallies, trouble
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.claim_outcomes import ClaimOutcomes
 from penstock.engine.layout import Layout
@@ -29,9 +29,6 @@ FATES = {
     rescue.LIQUIDATION: "liquidation",
 }
 SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
-CHAIN_LOSS_SHARE = 0.05
-"""A failure belongs to a chain where failed customers had bought at least this share of a firm's sales with them."""
-
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
 CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")
@@ -54,7 +51,7 @@ TESTS = (
     ("shock", "event"),
     ("tie", ""),
 )
-"""Kind and cause that each test of `tallies.find_causes` stands for, later ones overruling earlier."""
+"""Kind and cause that each test of `trouble.find_causes` stands for, later ones overruling earlier."""
 KINDS_OF = np.array([CAUSE_KINDS.index(kind) for kind, _ in TESTS], dtype=np.intp)
 CAUSES_OF = np.array([CAUSES.index(cause) for _, cause in TESTS], dtype=np.intp)
 
@@ -63,14 +60,27 @@ class Events:
     """Events of a block in order of quarter, as columns of codes until the end."""
 
     def __init__(self) -> None:
-        self.codes: list[tuple[Array, ...]] = []
-        self.amounts: list[Array] = []
+        self._told: list[tuple[tuple[int, int], tuple[Array, ...], Array]] = []
+
+    def add(self, quarter: int, stage: str, codes: tuple[Array, ...], amount: Array) -> None:
+        """Keep what happened in a quarter: path, company, cause_kind, cause, counterparty and tie, usd_bn, each."""
+        self._told.append(((quarter, STAGES.index(stage)), codes, amount))
+
+    @property
+    def codes(self) -> dict[str, Array]:
+        """Columns of codes."""
+        if not self._told:
+            return {name: np.zeros(0, dtype=np.int64) for name in EVENT_CODES}
+        when, rows, _ = zip(*self._told, strict=True)
+        lengths = [len(codes[0]) for codes in rows]
+        quarter, stage = np.repeat(np.array(when), lengths, axis=0).T
+        path, *others = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        company, *rest = others
+        return dict(zip(EVENT_CODES, (path, quarter, company, stage, *rest), strict=True))
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
         """The table `events` of the block, without scenario and sequence."""
-        empty = [np.zeros(0, dtype=np.int64)] * len(EVENT_CODES)
-        stacked = [np.concatenate(parts) for parts in zip(*self.codes, strict=True)] if self.codes else empty
-        code = dict(zip(EVENT_CODES, stacked, strict=True))
+        code, amounts = self.codes, [np.zeros(0), *(amount for _, _, amount in self._told)]
         units = np.array([*layout.units, ""], dtype=object)
         ties = np.array([*layout.tie_id, ""], dtype=object)
         causes = np.array(CAUSES, dtype=object)[code["cause"]]
@@ -83,7 +93,7 @@ class Events:
             "cause_id": np.where(code["tie"] >= 0, ties[code["tie"]], causes),
             "counterparty_id": units[code["counterparty"]],
             "tie_id": ties[code["tie"]],
-            "amount_usd_bn": np.concatenate(self.amounts) if self.amounts else np.zeros(0),
+            "amount_usd_bn": np.concatenate(amounts),
         }
 
 
@@ -212,95 +222,74 @@ class Recorder:
 
     def _failures(self, now: Moment) -> None:
         """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
-        r, layout = now.results, now.block.layout
+        r, cache = now.results, now.block.cache
         firms, lanes = failure.pairs(r["distress_now"])
-        new = self.first_distress[firms, lanes] < 0
-        self.first_distress[firms[new], lanes[new]] = now.quarter
-        unpaid = r["dues"][firms, lanes] * (1.0 - r["paid_share"][firms, lanes])
+        unpaid = np.empty(len(firms))
+        trouble.note_misses(firms, lanes, now.quarter, r["dues"], r["paid_share"], self.first_distress, unpaid)
         found = [_Found("distress", firms, lanes, unpaid)]
-        firms, lanes = failure.pairs(r["bailed"] > 1e-9)
-        government = np.full(len(firms), layout.sector["governments"])
-        found.append(_Found("rescue", firms, lanes, r["bailed"][firms, lanes], government))
+        if r["bailed"] is not cache["no_help"]:
+            firms, lanes = failure.pairs(r["bailed"] > 1e-9)
+            government = np.full(len(firms), now.block.layout.sector["governments"])
+            found.append(_Found("rescue", firms, lanes, r["bailed"][firms, lanes], government))
         if "resolved" in r:
             firms, lanes, _, _ = r["resolved"]
             found.append(_Found("standstill", firms, lanes, r["resolved_claims"]))
-        self._events(now, found)
+        self._tell(now, found)
         # what follows a default is told with the defaults of the quarter known
         found = self._fates(now) if "resolved" in r else []
         if "liquidated" in r:
             firms, lanes = r["liquidated"]
             found.append(_Found("liquidation", firms, lanes, self.claim_outcomes.lost_now(now, firms, lanes)))
-        self._events(now, found)
+        self._tell(now, found)
 
     def _fates(self, now: Moment) -> list[_Found]:
         """Keeps the defaults of the quarter; what became of each."""
         r = now.results
         firms, lanes, fate, buyer = r["resolved"]
-        new = self.first_distress[firms, lanes] < 0
-        self.first_distress[firms[new], lanes[new]] = now.quarter
-        self.default_quarter[firms, lanes] = now.quarter
-        purchases = now.block.ties_of["dues_of"]
-        failure.keep_purchases(firms, lanes, *purchases, now.block.scratch.flow, self.bought)
-        self.claims[firms, lanes] = r["resolved_claims"]
-        self.rescuer[firms, lanes] = buyer
+        trouble.note_defaults(
+            firms, lanes, *now.block.ties_of["dues_of"], r["resolved_claims"], buyer, now.quarter,
+            now.block.scratch.flow, self.first_distress, self.default_quarter, self.rescuer, self.claims, self.bought,
+        )  # fmt: skip
         # of a purchase the price is told, of the rest what lenders lose
         amount = np.where(fate == rescue.ACQUISITION, r["resolved_price"], r["resolved_loss"])
         rows = {stage: np.flatnonzero(fate == code) for code, stage in FATES.items()}
         return [_Found(stage, firms[k], lanes[k], amount[k], buyer[k]) for stage, k in rows.items()]
 
-    def _events(self, now: Moment, found: list[_Found]) -> None:
-        """Add events, each with its cause; a standstill makes its chain of defaults one longer."""
-        found = [part for part in found if len(part.firms)]
-        if not found:
-            return
-        layout = now.block.layout
-        firms = np.concatenate([part.firms for part in found])
-        lanes = np.concatenate([part.lanes for part in found])
-        stages = np.repeat([STAGES.index(part.stage) for part in found], [len(part.firms) for part in found])
-        nobody = [np.full(len(part.firms), -1) if part.other is None else part.other for part in found]
-        kinds, causes, ties = self._causes(now, firms, lanes)
-        self._lengthen(firms, lanes, ties, stages == STAGES.index("standstill"))
-        other = np.concatenate(nobody)
-        other = np.where((other < 0) & (ties >= 0), layout.payer[np.maximum(ties, 0)], other)
-        path, quarter = now.block.first_path + lanes, np.full(len(firms), now.quarter)
-        self.events.codes.append((path, quarter, firms, stages, kinds, causes, other, ties))
-        self.events.amounts.append(np.concatenate([np.asarray(part.amount, dtype=float) for part in found]))
-
-    def _lengthen(self, firms: Array, lanes: Array, ties: Array, defaults: Array) -> None:
-        """The chain of a default that a failed customer caused is one longer than the customer's."""
-        mine = defaults & (ties >= 0)
-        firms, lanes = firms[mine], lanes[mine]
-        deeper = self.depth[self.block.layout.payer[ties[mine]], lanes] + 1
-        self.depth[firms, lanes] = np.maximum(self.depth[firms, lanes], deeper)
-
-    def _causes(self, now: Moment, firms: Array, lanes: Array) -> tuple[Array, Array, Array]:
-        """Why firms are in trouble: a failed customer, a cause of their own, a shock, lenders, or the market.
+    def _tell(self, now: Moment, found: list[_Found]) -> None:
+        """Add events, each with its cause; a standstill makes its chain of defaults one longer.
 
         Where nothing else is known, a firm that still has more than it owes is told from one that does not.
         """
-        r, e, layout = now.results, now.state.economy, now.block.layout
-        lost, worst = np.zeros(len(firms)), np.full(len(firms), -1, dtype=np.intp)
-        failed = self.default_quarter >= 0
-        failure.failed_customers(
-            firms,
-            lanes,
-            *self.block.ties_of["sales_of"],
-            layout.payer,
-            self.bought,
-            failed,
-            lost,
-            worst,
-        )
-        revenue = np.maximum(now.state.firms.revenue[firms, lanes] + lost, 1e-9)
-        by_tie = lost > CHAIN_LOSS_SHARE * revenue
-        worst = np.where(by_tie, worst, -1)
-        kinds, causes = np.empty(len(firms), dtype=np.intp), np.empty(len(firms), dtype=np.intp)
-        f = now.state.firms
-        tallies.find_causes(
-            firms, lanes, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen, f.covenant, e.mood,
-            e.power_cut, e.chip_cut, e.freeze, _struck(now), worst, KINDS_OF, CAUSES_OF, kinds, causes,
-        )  # fmt: skip
-        return kinds, causes, worst
+        r, e, f, layout = now.results, now.state.economy, now.state.firms, now.block.layout
+        longer = []
+        for part in found:
+            if not len(part.firms):
+                continue
+            kinds, causes, ties = np.empty((3, len(part.firms)), dtype=np.intp)
+            other = np.full(len(part.firms), -1) if part.other is None else part.other.copy()
+            trouble.find_causes(
+                part.firms, part.lanes, *self.block.ties_of["sales_of"], layout.payer, self.bought,
+                self.default_quarter, f.revenue, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen,
+                f.covenant, e.mood, e.power_cut, e.chip_cut, e.freeze, self._struck(now), KINDS_OF, CAUSES_OF, kinds,
+                causes, ties, other,
+            )  # fmt: skip
+            if part.stage == "standstill":
+                longer.append((part.firms, part.lanes, ties))
+            path = now.block.first_path + part.lanes
+            self.events.add(now.quarter, part.stage, (path, part.firms, kinds, causes, other, ties), part.amount)
+        for firms, lanes, ties in longer:
+            trouble.lengthen(firms, lanes, ties, layout.payer, self.depth)
+
+    def _struck(self, now: Moment) -> Array:
+        """True where an event of the scenario strikes a firm's supply or borrowing, (firms, paths); no rows: none."""
+        if now.block.events is None:
+            return np.zeros((0, now.block.width), dtype=bool)
+        found = [
+            left[: now.block.layout.firms] < 1.0
+            for name in ("supply", "borrowing")
+            if (left := now.struck(name)) is not None
+        ]
+        return np.ascontiguousarray(np.broadcast_to(np.logical_or.reduce(found), (len(found[0]), now.block.width)))
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""
@@ -343,15 +332,3 @@ class Recorder:
             "value_min_usd_bn": self.value_min[pick].astype(np.float32),
             "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
         }
-
-
-def _struck(now: Moment) -> Array:
-    """True where an event of the scenario strikes the firm's supply or its borrowing, (firms, paths); no rows: none."""
-    found = [
-        left[: now.block.layout.firms] < 1.0
-        for name in ("supply", "borrowing")
-        if (left := now.struck(name)) is not None
-    ]
-    if not found:
-        return np.zeros((0, now.block.width), dtype=bool)
-    return np.ascontiguousarray(np.broadcast_to(np.logical_or.reduce(found), (len(found[0]), now.block.width)))

@@ -10,11 +10,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Flags, Floats, Index, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _kernel
 
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX_OUT = numba.types.Array(numba.intp, 1, "C")
-_FLAGS = numba.types.Array(numba.boolean, 2, "C", readonly=True)
 
 
 def by_firm(index: npt.ArrayLike, firms: int) -> tuple[Index, Index]:
@@ -143,48 +142,3 @@ def repay(
             cash[creditor[t], n] += part
             cash[f, n] -= part
         repaid[f, n] += owed * share
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
-def keep_purchases(firm: Index, path: Index, first: Index, rows: Index, flow: Floats, bought: Floats) -> None:
-    """Set `bought` on the ties that failed firms pay to their `flow`; those of payer f: `rows[first[f]:first[f + 1]]`.
-
-    Of these only ties that stand among the flows have one.
-    """
-    for k in range(firm.shape[0]):
-        f = firm[k]
-        for j in range(first[f], first[f + 1]):
-            t = rows[j]
-            if t < flow.shape[0]:
-                bought[t, path[k]] = flow[t, path[k]]
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _MAT_IN, _FLAGS, _VEC, _IDX_OUT))
-def failed_customers(
-    firm: Index,
-    path: Index,
-    first: Index,
-    rows: Index,
-    payer: Index,
-    amount: Floats,
-    failed: Flags,
-    lost: Floats,
-    worst: Index,
-) -> None:
-    """For each pair the sales to customers that had failed before, and the tie with the largest; -1 where none.
-
-    `amount` (ties, paths): what a customer bought when it failed. `failed` (firms, paths); payers beyond its rows never
-    fail.
-    """
-    for k in range(firm.shape[0]):
-        f = firm[k]
-        most = 0.0
-        worst[k] = -1
-        for j in range(first[f], first[f + 1]):
-            t = rows[j]
-            p = payer[t]
-            if p < failed.shape[0] and failed[p, path[k]]:
-                lost[k] += amount[t, path[k]]
-                if amount[t, path[k]] > most:
-                    most = amount[t, path[k]]
-                    worst[k] = t

@@ -43,7 +43,7 @@ def settle(now: Moment) -> None:
     if now.on("fund") and rounds.issue_in_need(now, -gap[: layout.firms]):
         clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     short: Array = np.asarray((gap[: layout.firms] < -1e-9).any(axis=0))
-    r["granted"] = np.zeros((layout.firms, now.block.width))
+    r["granted"] = now.block.cache["no_help"]
     rescue_before(now, gap)
     r["contained"] = contain(now, gap, dues, short)
     clear(now, gap, short & ~r["contained"])
@@ -140,13 +140,14 @@ def rescue_before(now: Moment, gap: Array) -> None:
 
     e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
     budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
-    help_given = now.results["bailed"] = np.zeros((layout.firms, now.block.width))
+    now.results["bailed"] = now.block.cache["no_help"]
     if not (now.on("mend") and budget.any()):
         return
     rows = np.flatnonzero((gap[: layout.firms] < -1e-9).any(axis=1))
     if not len(rows):
         return
     share = now.lever("policy.bailout_share", policy.bailout_share)
+    help_given = now.results["bailed"] = np.zeros((layout.firms, now.block.width))
     help_given[rows] = bail_out(-gap[rows], now.block.cache["systemic"][rows] * share, budget - e.rescue_spent)
     if help_given.any():
         grant(now, help_given)
@@ -157,7 +158,7 @@ def rescue_before(now: Moment, gap: Array) -> None:
 def grant(now: Moment, amount: Array) -> None:
     """Posts a transfer from the government to firms."""
     books, layout = now.state.books, now.block.layout
-    now.results["granted"] += amount
+    now.results["granted"] = now.results["granted"] + amount
     books.cash[: layout.firms] += amount
     books.net_worth[: layout.firms] += amount
     government = layout.sector["governments"]
