@@ -38,7 +38,8 @@ def growth_over(growth: Array, fade: Array, years: Array) -> Array:
 
 
 LARGEST_RATIO_LOG = 1.0
-"""Log of the price of compute over its hurdle beyond which plans no longer follow it, up or down."""
+"""Log of the price of compute over its hurdle beyond which plans no longer follow it, up or down (assumption, 0.7 to
+1.5)."""
 
 
 def response_to_price(price_ratio: Array, response: Array | float) -> Array:
@@ -92,7 +93,7 @@ SPARE_TARGET, SECURED_SPARE = 1.05, 1.03
 LARGEST_BOOK = 6.0
 """Quarters of the world's chip output, by share of the fleet, beyond which an owner's order book does not grow."""
 LARGEST_CANCEL = 0.3
-"""Share of its book that an owner cancels in a quarter at most."""
+"""Share of its book that an owner cancels in a quarter at most (assumption, 0.15 to 0.5)."""
 REPLACED_A_QUARTER = 0.15
 """Stock over its economic life in years of which so much is replaced a quarter (assumption, 0.1 to 0.25; a fleet of
 even age would replace a quarter)."""

@@ -27,9 +27,11 @@ LAYER_REVENUE, LAYER_PROFIT, LAYER_CAPEX, LAYER_DEBT, LAYER_VALUE, LAYER_FINANCE
 BINDS = 0.05
 """A limit binds where it takes more than this share of what was wanted."""
 STUCK = 0.1
-"""Share of the fleet that has to wait for halls or power for the wait to count in full."""
+"""Share of the fleet that has to wait for halls or power for the wait to count in full (assumption, 0.05 to 0.2; it
+names what binds and moves nothing)."""
 IN_PLANS = 0.5
-"""Weight of what trades or permits hold back in plans beside chips that wait."""
+"""Weight of what trades or permits hold back in plans beside chips that wait (assumption, 0.25 to 1; it
+names what binds and moves nothing)."""
 
 
 @_kernel(numba.void(*[_MAT_IN] * 3, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[numba.float64] * 2, _MAT))

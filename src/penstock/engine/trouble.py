@@ -62,11 +62,14 @@ def note_defaults(
 
 
 CHAIN_LOSS_SHARE = 0.05
-"""A failure belongs to a chain where failed customers had bought at least this share of a firm's sales with them."""
+"""A failure belongs to a chain where failed customers had bought at least this share of a firm's sales with them
+(convention of these counts, 0.02 to 0.1)."""
 LEAST_MOOD = 0.4
-"""Mood below which trouble without another cause is put down to it."""
+"""Mood below which trouble without another cause is put down to it (assumption, 0.3 to 0.5; it names a cause and moves
+nothing)."""
 MOST_DUE = 0.5
-"""Share of what a firm cannot fund that has to be repayment of debt for the trouble to be a matter of maturity."""
+"""Share of what a firm cannot fund that has to be repayment of debt for the trouble to be a matter of maturity:
+most of it."""
 
 
 @_kernel(
@@ -106,8 +109,8 @@ def find_causes(
 
     `kinds_of` and `causes_of` are the codes of the cause that each test stands for. The last is a failed customer:
     those that failed before had `bought` a large part of the firm's sales along its ties, `rows` from `first`; `tie` is
-    that of the largest of them, -1 without, and its payer stands in `other` where nobody does. `struck` (firms, paths; no
-    rows: none): an event of the scenario strikes the firm.
+    that of the largest of them, -1 without, and its payer stands in `other` where nobody does. `struck` (firms, paths;
+    no rows: none): an event of the scenario strikes the firm.
     """
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]

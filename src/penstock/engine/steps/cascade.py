@@ -34,7 +34,7 @@ DRIVEN_BY = {
     "generation": GENERATION,
 }
 MOST_FAB_SALES = 6.0
-"""Growth of a fab's sales over the opening beyond which it buys no more tools."""
+"""Growth of a fab's sales over the opening beyond which it buys no more tools (assumption, 4 to 10)."""
 
 LEAST_REVENUE_USD_BN = 1e-6
 """A thousand dollars: no unit took in less, so that what follows its revenue has something to follow."""

@@ -21,7 +21,8 @@ SETUP_SHARE = 0.5
 HALLS_IN_SITE = 0.75
 """Share of halls in the cost of a site; the rest is power (assumption, 0.65 to 0.85; docs/decisions/0003)."""
 LARGEST_RATIO = 200.0
-"""Growth of a payer's revenue over the opening beyond which its purchases no longer follow."""
+"""Growth of a payer's revenue over the opening beyond which its purchases no longer follow (assumption, 50 to 1,000: a
+guard where next to nothing was taken in at the opening)."""
 OPENING_BURN = 1.0
 """Loss over revenue that investors allowed labs in 2025 (assumption, 0.7 to 1.5; OpenAI's plan 2025 about 0.7)."""
 BURN_HALF_LIFE = 1.5
@@ -72,7 +73,7 @@ def compute(now: Moment, category: str) -> Array:
 DISTRESSED_COMPUTE = 0.3
 """Part of its compute that a lab in distress goes without (assumption, 0.2 to 0.5)."""
 LEAST_RENTED = 0.05
-"""Smallest compute that an owner rents, over the opening's."""
+"""Smallest compute that an owner rents, over the opening's (assumption, 0.02 to 0.1)."""
 
 
 @_kernel(

@@ -285,7 +285,8 @@ FOLLOWS_SALES, FOLLOWS_FABS, FOLLOWS_POWER, FOLLOWS_LEASES = range(4)
 """What the AI capital spending of a firm without a fleet follows: its sales; of fabs, fab starts too; of those who make
 and sell power, its starts; of builders, what is built for lease."""
 LARGEST_GROWTH = 6.0
-"""Growth of a firm's sales over the opening beyond which its capital spending for AI no longer follows."""
+"""Growth of a firm's sales over the opening beyond which its capital spending for AI no longer follows (assumption,
+4 to 10)."""
 
 
 @_kernel(
