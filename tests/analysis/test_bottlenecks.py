@@ -21,7 +21,9 @@ from penstock.analysis.bottlenecks import (
     relieved,
     transitions,
 )
+from penstock.analysis.shadow_prices import offered_by, price_row
 from penstock.engine.chunks import BINDING
+from penstock.engine.model import prepare
 from penstock.errors import UsageError
 from penstock.scenarios import load_scenario
 
@@ -103,3 +105,57 @@ def test_relief_of_nothing_is_worth_nothing_and_of_power_something() -> None:
     # a run tells the same as the world that it is a run of
     again = bottlenecks(found.run, "baseline", reliefs=(power,)).relief.set_index("output")
     assert again["difference"]["tokens"] == table["difference"]["power", "tokens"]
+
+
+def test_a_shadow_price_by_hand() -> None:
+    # two paths: $3bn and $1bn more for 1,000 and 1,000 thousand H100e: 2e9 / 1000 dollars a thousand
+    row = price_row("silicon.capacity", np.array([3.0, 1.0]), np.array([1000.0, 1000.0]))
+    assert row["per"] == "thousand_h100e"
+    assert row["offered"] == 1000.0
+    assert row["price_usd"] == pytest.approx(2e6)
+    # residuals +1 and -1 $bn: sqrt(2 * 2 / 1) / 2000 $bn
+    assert row["price_se"] == pytest.approx(1e9 * 2.0 / 2000.0)
+    assert row["price_high95"] - row["price_usd"] == pytest.approx(1.96 * row["price_se"])
+    assert np.isnan(price_row("silicon.capacity", np.array([3.0]), np.array([0.0]))["price_usd"]), "nothing is offered"
+    assert price_row("silicon.capacity.tsmc", np.array([3.0]), None)["per"] == ""
+
+
+@settings(max_examples=25)
+@given(
+    arrays.arrays(np.float64, 6, elements=st.floats(-100, 100)),
+    arrays.arrays(np.float64, 6, elements=st.floats(0.1, 100)),
+    st.floats(0.01, 100),
+)
+def test_a_price_scales_with_worth_and_against_what_is_offered(
+    worth: np.ndarray, offered: np.ndarray, factor: float
+) -> None:
+    price = price_row("demand.ceiling", worth, offered)["price_usd"]
+    assert price_row("demand.ceiling", factor * worth, offered)["price_usd"] == pytest.approx(factor * price)
+    assert price_row("demand.ceiling", worth, factor * offered)["price_usd"] == pytest.approx(price / factor)
+    assert price_row("demand.ceiling", 7.0 * offered, offered)["price_se"] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_what_a_relief_offers_is_proportional_to_its_size_and_known_for_each() -> None:
+    model = prepare(ps.load_world(), quarters=4)
+    asked = {relief.name: (relief.knob, relief.apply) for relief in RELIEFS}
+    found = offered_by(
+        model, {**asked, "double": ("silicon.capacity", "*1.2"), "two": ("silicon.capacity.asml", "*2")}, 8
+    )
+    assert set(found) == {*asked, "double"}, "a knob without a thing has no price"
+    for name, offered in found.items():
+        assert offered.shape == (4, 8), name
+        assert (offered.sum(axis=0) > 0.0).all(), name
+    np.testing.assert_allclose(found["double"], 2.0 * found["chips"], rtol=1e-12)
+
+
+def test_prices_stand_beside_relief_and_a_relief_of_nothing_has_none() -> None:
+    power = Relief("power", "power", "energy.power_delay_quarters", "-1", "a quarter sooner")
+    nothing = Relief("nothing", "chips", "silicon.capacity", "*1.0", "as it is")
+    table = bottlenecks(ps.load_world(), paths=16, quarters=4, reliefs=(power, nothing)).relief
+    priced = table[table["per"] != ""].set_index(["relief", "output"])
+    assert set(priced.loc["power"].index) == {"spending", "surplus", "capex"}
+    row = priced.loc[("power", "surplus")]
+    assert row["price_usd"] == pytest.approx(1e9 * row["difference"] / row["offered"])
+    assert row["price_low95"] < row["price_usd"] < row["price_high95"]
+    assert priced.loc["nothing", "price_usd"].isna().all()
+    assert table.loc[table["output"] == "tokens", "price_usd"].isna().all()

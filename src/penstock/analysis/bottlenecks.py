@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,9 @@ class Bottlenecks:
     transitions: pd.DataFrame
     """binding, next, share of its spells (with se), median_quarters of those spells, spells, now (opening spells)"""
     relief: pd.DataFrame
-    """relief, limit, knob, apply, output, unit, horizon, base, difference, se, low95, high95, percent_of_base"""
+    """relief, limit, knob, apply, output, unit, quarters, base, level, difference, se, low95, high95, p05, p95,
+    percent_of_base; and for outputs in dollars the price of a unit of what limits: per (its unit), offered (what the
+    relief offers more of it, mean), price_usd with price_se, price_low95, price_high95 (`shadow_prices`)"""
     run: Run = field(repr=False, compare=False)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -101,6 +103,8 @@ def bottlenecks(
     and seed are simulated again with the knobs. `scenario` of a world is `baseline` unless given. Raises UsageError
     for an unknown scenario, InputError for a bad one.
     """
+    from penstock.analysis.shadow_prices import offered_by
+    from penstock.engine.model import prepare
     from penstock.engine.run import Run
     from penstock.scenarios import load_scenario, read_scenario
 
@@ -127,12 +131,14 @@ def bottlenecks(
     )
     assert run is not None
     first = held if held is not None else run
+    offers = {each.name: (each.knob, each.apply) for each in reliefs}
+    offered = offered_by(prepare(world, plan, **{k: v for k, v in size.items() if k != "paths"}), offers, size["paths"])
     codes = binding_codes(first, plan.name)
     return Bottlenecks(
         plan.name,
         binding_shares(codes, quarter_names_of(first)),
         transitions(codes),
-        relief_table(first, plan.name, run, reliefs, [each.name for each in variants]),
+        relief_table(first, plan.name, run, reliefs, [each.name for each in variants], offered),
         first,
     )
 
@@ -250,9 +256,21 @@ HORIZON_QUARTERS = 12
 """The near horizon: the contracted build-out; the whole run is the other."""
 
 
-def relief_table(base: Run, scenario: str, run: Run, reliefs: Sequence[Relief], names: Sequence[str]) -> pd.DataFrame:
-    """What each relief adds, path by path: sums over the first quarters and over the whole run."""
+def relief_table(
+    base: Run,
+    scenario: str,
+    run: Run,
+    reliefs: Sequence[Relief],
+    names: Sequence[str],
+    offered: Mapping[str, Array],
+) -> pd.DataFrame:
+    """What each relief adds, path by path: sums over the first quarters and over the whole run.
+
+    offered: relief -> what it offers more of the limiting thing, (quarters, paths).
+    """
     import pandas as pd
+
+    from penstock.analysis.shadow_prices import price_row
 
     before = {name: economy_grid(base, scenario, column) * scale for name, (column, _, scale) in WORTH.items()}
     horizons = sorted({min(HORIZON_QUARTERS, len(before["tokens"])), len(before["tokens"])})
@@ -260,13 +278,16 @@ def relief_table(base: Run, scenario: str, run: Run, reliefs: Sequence[Relief], 
     rows = []
     for relief, name in zip(reliefs, names, strict=True):
         told = {"relief": relief.name, "limit": relief.limit, "knob": relief.knob, "apply": relief.apply}
+        more = offered.get(relief.name)
         for output, (column, unit, scale) in WORTH.items():
             after = economy_grid(run, name, column) * scale
             for horizon in horizons:
-                found = difference_row(before[output][:horizon].sum(axis=0), after[:horizon].sum(axis=0))
+                first, then = before[output][:horizon].sum(axis=0), after[:horizon].sum(axis=0)
+                priced = more[:horizon].sum(axis=0) if more is not None and unit == "usd_bn" else None
+                found = difference_row(first, then) | price_row(relief.knob, then - first, priced)
                 rows.append({**told, "output": output, "unit": unit, "quarters": horizon, **found})
         found = difference_row(defaults, headlines_of(run, name)["defaults"])
-        rows.append({**told, "output": "defaults", "unit": "per_path", "quarters": horizons[-1], **found})
+        rows.append({**told, "output": "defaults", "unit": "per_path", "quarters": horizons[-1], **found, "per": ""})
     frame = pd.DataFrame(rows)
     if len(frame):
         frame["percent_of_base"] = 100.0 * frame["difference"] / frame["base"].where(frame["base"] != 0.0)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from penstock.cli.output import Section
 from penstock.engine.chunks import BINDING
+from penstock.report.figures_studies import UNIT_WORDS, price_text
 from penstock.report.numbers import percent, plain
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def bottleneck_sections(found: Bottlenecks, *, people: bool) -> list[Section]:
         ),
         Section("transitions", "What comes next", _transitions(found.transitions), TRANSITION_NOTE),
         Section("relief", "What relief is worth, mean of paths (95 % interval)", _relief(found.relief), RELIEF_NOTE),
+        Section("prices", "Shadow prices: usd a unit more of what limits (95 %)", _prices(found.relief), PRICE_NOTE),
     ]
 
 
@@ -45,6 +47,10 @@ TRANSITION_NOTE = (
 RELIEF_NOTE = (
     "One knob loosened from the first quarter on, same random numbers. The knobs differ in what moving them costs:\n"
     "compare with that cost, not with each other. Surplus rests on two assumptions (docs/stress.md)."
+)
+PRICE_NOTE = (
+    "What relief adds over what it offers more, to first order; undiscounted. Spending: what users pay. Surplus: what\n"
+    "they gain beyond it. An interval around zero: that limit does not hold back much. --format json has each number."
 )
 
 
@@ -89,6 +95,19 @@ def _relief(frame: pd.DataFrame) -> pd.DataFrame:
             rows.append(row)
     headers = [f"{name}, {units[_unit(frame, name)]}" for name in RELIEF_SHOWN]
     return pd.DataFrame(rows, columns=["relief", "knob", "over", *headers])
+
+
+def _prices(frame: pd.DataFrame) -> pd.DataFrame:
+    headers = ["relief", "one unit", "over", "spending", "surplus"]
+    if frame.empty:
+        return pd.DataFrame(columns=headers)
+    known = frame[frame["per"].astype(bool)]
+    rows = []
+    for (relief, per, quarters), mine in known.groupby(["relief", "per", "quarters"], sort=False):
+        cells = {str(row["output"]): price_text(row) for row in mine.to_dict("records")}
+        priced = [cells[output] for output in ("spending", "surplus")]
+        rows.append((str(relief), UNIT_WORDS[str(per)], f"{quarters} q", *priced))
+    return pd.DataFrame(rows, columns=headers)
 
 
 def _unit(frame: pd.DataFrame, output: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.report.analyses import Analyses
-from penstock.report.numbers import money, percent, plain, signed, signed_money
+from penstock.report.numbers import NOT_AVAILABLE, dollars, money, percent, plain, signed, signed_money
 from penstock.report.source import ReportData
 from penstock.report.spec import Column, Facet, Figure
 
@@ -61,6 +62,23 @@ UNIT_NAMES = {
 Z90 = 1.645
 
 
+UNIT_WORDS = {
+    "thousand_h100e": "1,000 H100e",
+    "thousand_h100e_years": "1,000 H100e, year sooner",
+    "mw_years": "MW, year sooner",
+    "usd_bn": "$1bn",
+}
+"""Units of what limits (`analysis/shadow_prices.py`), short."""
+
+
+def price_text(row: Mapping[Any, Any]) -> str:
+    """A shadow price with its 95 % interval: `$190k ($96k to $280k)`."""
+    usd, low, high = (float(row[name]) for name in ("price_usd", "price_low95", "price_high95"))
+    if not math.isfinite(usd):
+        return NOT_AVAILABLE
+    return f"{dollars(usd, 2)} ({dollars(low, 2)} to {dollars(high, 2)})"
+
+
 def relief(data: ReportData, found: Analyses) -> Figure | None:
     """What a small loosening of each limit adds over the run, path by path."""
     if found.relief is None:
@@ -76,7 +94,8 @@ def relief(data: ReportData, found: Analyses) -> Figure | None:
         for row in mine:
             knob = f"{row['knob']} {row['apply']}"
             changes = (row[key] for key in ("low95", "difference", "high95", "percent_of_base"))
-            rows.append([output, str(row["relief"]), str(row["limit"]), knob, *changes])
+            priced = [UNIT_WORDS[row["per"]], price_text(row)] if row.get("per") else ["", ""]
+            rows.append([output, str(row["relief"]), str(row["limit"]), knob, *changes, *priced])
         top = max(mine, key=lambda row: abs(row["difference"]))
         findings[output] = (
             f"{name}: of the loosenings tried, {top['relief']} ({top['knob']} {top['apply']}) moves it most, by "
@@ -97,6 +116,8 @@ def relief(data: ReportData, found: Analyses) -> Figure | None:
             Column("difference", "Change of the mean"),
             Column("high", "Change, 95% high"),
             Column("percent", "% of the mean"),
+            Column("per", "One unit of what limits", "text"),
+            Column("price", "Worth of a unit (95%)", "text"),
         ),
         rows=rows,
         findings=findings,

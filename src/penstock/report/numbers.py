@@ -67,6 +67,15 @@ def money(usd_bn: float, digits: int = SIGNIFICANT_DIGITS) -> str:
     return f"{MINUS if usd_bn < 0 and text != '0' else ''}${text}{suffix}"
 
 
+def dollars(usd: float, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """Nominal dollars given in dollars: `$1.23bn`, `$340m`, `$94.0k`, `$12.0`."""
+    size = abs(usd)
+    if not math.isfinite(usd) or size >= 0.9995e6:
+        return money(usd / 1e9, digits)
+    factor, suffix = (1e-3, "k") if size >= 999.5 else (1.0, "")
+    return f"{MINUS if usd < 0 else ''}${plain(size * factor, digits)}{suffix}"
+
+
 def signed(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:
     """A change: `+12.3`, `−4.0`, `0`."""
     text = plain(value, digits)
