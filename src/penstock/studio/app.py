@@ -312,6 +312,7 @@ TITLES = {
     "prevention": "What would have prevented it",
     "reverse": "Likeliest shock",
     "bottlenecks": "Bottlenecks",
+    "switches": "Without each assumption",
     "portfolio": "Portfolio",
 }
 

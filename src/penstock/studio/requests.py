@@ -87,6 +87,14 @@ class BottlenecksRequest(Request):
     run: Name
 
 
+class SwitchesRequest(Request):
+    """What each assumption of structure does in a scenario of a run, switched off one at a time."""
+
+    task: Literal["switches"]
+    run: Name
+    scenario: str = Field(default="", max_length=80)
+
+
 class PortfolioRequest(Request):
     """What exposures that were handed in lose over a run. `exposures` is the name that the upload gave."""
 
@@ -103,6 +111,7 @@ JobRequest = Annotated[
     | PreventionRequest
     | ReverseRequest
     | BottlenecksRequest
+    | SwitchesRequest
     | PortfolioRequest,
     Field(discriminator="task"),
 ]

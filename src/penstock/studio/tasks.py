@@ -36,5 +36,6 @@ TASKS: dict[str, Task] = {
     "prevention": work_study.preventions,
     "reverse": work_study.likeliest_shock,
     "bottlenecks": work_study.limits,
+    "switches": work_study.assumptions,
     "portfolio": work_study.exposures,
 }

@@ -24,6 +24,7 @@ ALONE_PATH_QUARTERS = 40_000
 
 YEARS_OF_QUARTERS = 40
 """Quarters that the studies of one company simulate."""
+SWITCH_PATHS = 256
 VARIANTS = 16
 """About as many variants of a scenario are tried as prevention."""
 
@@ -181,6 +182,24 @@ def _limits(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     figure = relief(opened.data, Analyses(relief=found))
     drawn = figure.to_json() | {"note": figure.note} if figure is not None else None
     return json_value({**found.to_dict(), "figure": drawn, "notice": notice_of_run(opened.run)})
+
+
+def assumptions(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    """What each assumption of structure does in a scenario of a run."""
+    facts = [place.open_run(arguments["run"]).id, arguments["scenario"]]
+    return kept(place, "switches", facts, lambda: _assumptions(place, arguments, tell))
+
+
+def _assumptions(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
+    from penstock.analysis.switches import LOOPS, switch_study
+    from penstock.report.notice import notice_of_run
+
+    run = place.open_run(arguments["run"])
+    quarters = (len(LOOPS) + 1) * min(SWITCH_PATHS, run.manifest["paths"]) * run.manifest["quarters"]
+    found = switch_study(
+        run, arguments["scenario"] or None, paths=SWITCH_PATHS, jobs=jobs_for(quarters), on_progress=tell
+    )
+    return json_value({**found.to_dict(), "notice": notice_of_run(run)})
 
 
 def exposures(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:

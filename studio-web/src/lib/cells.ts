@@ -4,7 +4,7 @@ export function cellKeys(event: KeyboardEvent): void {
   const cell = (event.target as HTMLElement).closest("td");
   const to = (place: Element | null | undefined): void => {
     const next = place?.querySelector<HTMLElement>("button");
-    if (!next) return;
+    if (!next?.getClientRects().length) return;
     event.preventDefault();
     next.focus();
   };
@@ -14,7 +14,7 @@ export function cellKeys(event: KeyboardEvent): void {
   else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
     const step = event.key === "ArrowRight" ? "nextElementSibling" : "previousElementSibling";
     let next = cell[step];
-    while (next && !next.querySelector("button")) next = next[step];
+    while (next && !next.querySelector("button")?.getClientRects().length) next = next[step];
     to(next);
   } else if (event.key === "ArrowDown") to(cell.parentElement?.nextElementSibling?.children[cell.cellIndex]);
   else if (event.key === "ArrowUp") to(cell.parentElement?.previousElementSibling?.children[cell.cellIndex]);

@@ -4,6 +4,7 @@
 import { csvText, jsonText, pngBlob, save, svgText } from "./export.js";
 import { KINDS } from "./kinds.js";
 import { chosenObjects, finding, openingChoice, unitOf } from "./rows.js";
+import { stackWhereNarrow } from "./stack.js";
 import { tableElement } from "./table.js";
 import { theme } from "./theme.js";
 
@@ -24,6 +25,7 @@ export class FigureView {
     this.addFacets();
     this.addActions();
     this.update();
+    this.stacked = stackWhereNarrow(this.wrap);
   }
 
   addFacets() {
