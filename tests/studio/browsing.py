@@ -16,7 +16,7 @@ PAGES = (
     "flows",
     "cascade?event=0",
     "portfolio",
-    "evidence",
+    "evidence?open=rests.checks.history.structure.grades.card.sources.parameters",
     "bottlenecks",
     "report",
     "map",

@@ -67,6 +67,11 @@ OUT_OF_ORDER = """() => {
 """One step back is the way round: a page begins at its own content, after the links to other pages."""
 
 
+WIDE_TABLES = """() => [...document.querySelectorAll('.table-wrap')]
+  .filter((wrap) => wrap.clientWidth && wrap.scrollWidth > wrap.clientWidth + 1)
+  .map((wrap) => wrap.getAttribute('aria-label') || wrap.outerHTML.slice(0, 120))"""
+
+
 @dataclass
 class Tour:
     """What was seen on every page, opened one after the other in one tab; by page, empty where nothing was wrong."""
@@ -126,8 +131,36 @@ def test_every_page_is_whole_and_clean_on_a_phone_in_the_dark(browser: Any, stud
         page = opened.go(name, small_run)
         if seen := findings(page, name):
             found[name] = seen
+        if wide := page.evaluate(WIDE_TABLES):
+            found[f"{name}, tables"] = wide
         take_pictures(page, name, 390, "dark")
     assert found == {}
+    assert opened.problems == []
+    opened.close()
+
+
+def test_a_table_on_a_phone_is_cards_with_the_rest_of_the_columns_behind_a_button(
+    browser: Any, studio: Studio, small_run: str
+) -> None:
+    opened = Opened(browser, studio, 390)
+    page = opened.go("cascade?scenario=lab_cannot_pay", small_run)
+    table = page.get_by_role("region", name="cascade: Enter goes")
+    first = table.get_by_role("row").nth(1)
+    assert table.get_by_role("table").count() == 1, "a screen reader still finds a table"
+    assert table.get_by_role("columnheader").count() == 7
+    assert first.get_by_role("cell").count() == 4
+    more = table.get_by_role("button", name="3 more columns")
+    more.focus()
+    page.keyboard.press("Enter")
+    assert first.get_by_role("cell").count() >= 6
+    assert "Layer" in first.locator("td[data-label=Layer]").get_attribute("data-label")
+    table.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 2, "arrows lead from card to card"
+    page.set_viewport_size({"width": 1280, "height": 900})
+    opened.settle()
+    assert table.get_by_role("button", name="Fewer columns").count() == 0, "wide enough, it is a table again"
     assert opened.problems == []
     opened.close()
 
@@ -276,12 +309,44 @@ def test_what_is_lost_who_waits_and_how_it_scores_are_shown(tab: Opened, small_r
     page.wait_for_selector("dialog dl.facts")
     text = page.locator("dialog").inner_text()
     assert "waits for the grid" in text and "penstock site" in text and "MW" in text
-    page = tab.go("evidence?card=open", small_run)
+    page = tab.go("evidence?open=card.history", small_run)
     text = tab.text()
     assert "80% intervals cover 65% to 95%" in text
     assert "Not for" in text, "the model card is read there"
     page.get_by_role("button", name="alphabet: capex, $bn", exact=True).click()
     assert "alphabet: capex" in page.locator("[data-figure='backtest-points'] figcaption").inner_text()
+    assert tab.problems == []
+
+
+def test_each_assumption_of_structure_shows_what_it_does_in_the_run(tab: Opened, small_run: str) -> None:
+    page = tab.go("evidence?open=structure", small_run)
+    tab.button("Switch each part off and run again").click()
+    table = page.get_by_role("region", name="switches: Enter goes")
+    table.wait_for(timeout=WAIT_MS)
+    rows = table.locator("tbody tr")
+    assert rows.count() == 8
+    for text in rows.all_inner_texts():
+        assert " to " in text or "no path differs" in text or "off already" in text, text
+    assert "most clearly" in page.locator("#part-structure").inner_text()
+    rows.first.get_by_role("button", name="Put in the tray").click()
+    assert "contagion off" in page.locator("section[aria-label=Edits]").inner_text()
+    text = tab.saved(page.locator("#part-structure").get_by_role("button", name="CSV", exact=True).first)
+    assert text.splitlines()[0].startswith("switch,meaning,note,output,unit,base,level,difference,se,low95,high95")
+    page.reload()
+    tab.settle()
+    assert table.locator("tbody tr").count() == 8, "a reload shows again what was found"
+    assert tab.problems == []
+
+
+def test_relief_has_a_price_a_unit_with_its_interval(tab: Opened, small_run: str) -> None:
+    page = tab.go("bottlenecks", small_run)
+    tab.button("Loosen each limit and run again").click()
+    table = page.get_by_role("region", name="shadow-prices: Enter goes")
+    table.wait_for(timeout=WAIT_MS)
+    row = table.locator("tr", has_text="MW of firm power had a year sooner").first
+    assert row.locator("td button").count() >= 3, "each price opens its card"
+    assert "$" in row.inner_text() and " to " in row.inner_text()
+    assert "95% interval" in tab.text()
     assert tab.problems == []
 
 
