@@ -260,6 +260,19 @@ def test_a_number_opens_its_card(tab: Opened, small_run: str) -> None:
     assert "grade" in text.lower()
 
 
+def test_one_card_after_another_shows_its_own(tab: Opened, small_run: str) -> None:
+    page = tab.go("home", small_run)
+    page.locator(".panel button.number").last.click()
+    page.wait_for_selector(f"dialog:has-text('{small_run}')")
+    page.keyboard.press("Escape")
+    page.goto(page.url.replace("/home", "/network") + "&company=oracle")
+    tab.settle()
+    page.locator("aside button.number:has-text('$300bn')").first.click()
+    page.wait_for_selector("dialog:has-text('d_co_orcl_openai')")
+    assert small_run not in page.locator("dialog").inner_text()
+    assert tab.problems == []
+
+
 def test_every_number_of_a_table_opens_its_card_by_keyboard_too(tab: Opened, small_run: str) -> None:
     page = tab.go("cascade?scenario=lab_cannot_pay", small_run)
     table = page.get_by_role("region", name="cascade: Enter goes")

@@ -1,7 +1,7 @@
 // A table that is wider than a phone is shown as cards, one a row: the first column as its title, three more beneath,
 // the rest behind a button. Roles are told outright, because a table that is laid out otherwise loses them.
 
-const NARROW = 620;
+const NARROW = 700;
 const FIRST = 4;
 
 export function stackWhereNarrow(wrap) {
