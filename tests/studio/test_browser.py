@@ -209,6 +209,15 @@ def test_a_mark_of_the_cascade_opens_its_causes_by_keyboard(tab: Opened, small_r
     assert page.locator("aside[aria-label=Causes]").count() == 1, "a reload returns to the same state"
 
 
+def test_with_reduced_motion_a_cascade_is_shown_whole_at_once(tab: Opened, small_run: str) -> None:
+    page = tab.go("cascade?scenario=lab_cannot_pay&quarter=2026Q1", small_run)
+    before = page.locator("svg g[role=button]").count()
+    tab.button("Play").click()
+    assert tab.button("Play").count() == 1, "nothing moves"
+    assert page.get_by_label("Quarter, from a list").input_value() == "2028Q4"
+    assert page.locator("svg g[role=button]").count() > before
+
+
 def test_edits_go_through_the_tray_to_a_scenario_file(tab: Opened, small_run: str) -> None:
     page = tab.go("network?company=oracle", small_run)
     page.locator("aside tr", has_text="OpenAI").get_by_role("button", name="Remove").click()
@@ -339,7 +348,7 @@ def test_each_assumption_of_structure_shows_what_it_does_in_the_run(tab: Opened,
     rows = table.locator("tbody tr")
     assert rows.count() == 8
     for text in rows.all_inner_texts():
-        assert " to " in text or "no path differs" in text or "off already" in text, text
+        assert "\u00a0to\u00a0" in text or "no path differs" in text or "off already" in text, text
     assert "most clearly" in page.locator("#part-structure").inner_text()
     rows.first.get_by_role("button", name="Put in the tray").click()
     assert "contagion off" in page.locator("section[aria-label=Edits]").inner_text()

@@ -131,6 +131,26 @@ def test_a_tray_becomes_a_file_that_the_command_line_checks(
     assert "nearest d_co_orcl_openai" in found["detail"]
 
 
+def test_the_file_of_a_tray_gives_the_same_run_on_the_command_line(studio: Studio, tmp_path: Path) -> None:
+    edits = {"name": "edited_world", "remove": [{"tie": "d_co_orcl_openai"}], "switch": {"contagion": False}}
+    code, found = studio.call("POST", "/api/scenarios/text", edits)
+    assert code == 200
+    scenarios = [{"name": "baseline"}, {"text": found["text"]}]
+    ours = studio.do({"task": "simulate", "scenarios": scenarios, "paths": 6, "quarters": 4})["run"]
+    file = tmp_path / "edited_world.toml"
+    file.write_text(found["text"], encoding="utf-8")
+    theirs, overlay = tmp_path / "run", str(studio.workspace / "overlay")
+    size = ["--paths", "6", "--quarters", "4", "--overlay", overlay, "--quiet"]
+    assert main(["run", "baseline", str(file), *size, "--out", str(theirs)]) == 0
+    files = [read_json(run / "manifest.json")["files"] for run in (studio.workspace / "runs" / ours, theirs)]
+    assert files[0] == files[1], "to the bit"
+
+
+def test_a_path_at_the_worst_twentieth_has_its_rank(studio: Studio, small_run: str) -> None:
+    told = studio.get(f"/api/runs/{small_run}/cascade?scenario=lab_cannot_pay&path=worst5")
+    assert told["rank"] == 1, "one in twenty of sixteen paths is the worst"
+
+
 def test_a_site_its_power_and_a_token_are_what_the_functions_say(studio: Studio) -> None:
     world = load_world(overlay=studio.workspace / "overlay")
     campus = studio.get("/api/sites/colossus_2")
@@ -242,6 +262,7 @@ def test_runs_are_compared_path_by_path(studio: Studio, small_run: str) -> None:
     ours = measures["capex_usd_bn"]
     assert all(low <= mean <= high for low, mean, high in zip(ours["low95"], ours["mean"], ours["high95"], strict=True))
     assert found["others"][0]["unpaired"] == []
+    assert len(ours["dots"]) == 20 and ours["dots"] == sorted(ours["dots"])
     unlike = studio.get(f"/api/compare?runs={small_run}&runs=by-hand")
     assert set(unlike["others"][0]["unpaired"]) >= {"paths", "quarters"}
 

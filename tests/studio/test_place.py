@@ -72,6 +72,17 @@ def test_no_name_leads_out_of_the_uploads(place: Place, name: str) -> None:
         place.upload(name)
 
 
+def test_python_of_a_chart_loads_the_world_that_is_shown(tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "overlay"
+    own.mkdir(parents=True)
+    (tmp_path / "ws").mkdir()
+    assert Place(tmp_path / "ws").python == "ps.load_world('ai-2025')"
+    assert Place(tmp_path / "ws").bundled
+    laid_over = Place(tmp_path / "ws", overlay=str(own), as_of="2025-06-30")
+    assert laid_over.python == "ps.load_world('ai-2025', as_of='2025-06-30', overlay='../mine/overlay')"
+    assert not laid_over.bundled
+
+
 async def _chunks(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part

@@ -296,15 +296,10 @@ def evidence_bars(data: ReportData) -> Figure | None:
             "categories": bases,
         },
         python=(
-            "import subprocess\n\n# dollars of the opening state by evidence grade\n"
-            'subprocess.run(["penstock", "world", "opening", "--world", '
-            f"{_world_name(data)!r}], check=True)\n"
+            "import penstock as ps\nfrom penstock.report.source import evidence_of\n\n"
+            f"run = ps.open_run({data.directory!r})\nprint(evidence_of(run))\n"
         ),
     )
-
-
-def _world_name(data: ReportData) -> str:
-    return str(data.manifest.get("world", {}).get("name", "ai-2025"))
 
 
 def evidence_sentence(data: ReportData) -> str:

@@ -108,6 +108,8 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
             "sources": len(world.table("sources")),
             "runs": len(list_runs(place.runs)),
             "engine": workshop.engine(),
+            "load": place.python,
+            "bundled": place.bundled,
             "notice": world_notice(world),
         }
 
@@ -241,7 +243,9 @@ def _run_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     async def cascade(
         run: RunPath,
         scenario: Annotated[str, Query(max_length=80)] = "",
-        path: Annotated[str, Query(max_length=120, description="worst, median, a number, or company:ID")] = "worst",
+        path: Annotated[
+            str, Query(max_length=120, description="worst, worst5, median, a number, or company:ID")
+        ] = "worst",
     ) -> Response:
         """One path told: events with causes, postings, losers."""
         arguments = {"run": run, "scenario": scenario, "path": path}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -22,6 +23,11 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 UPLOAD_NAME = re.compile(r"[0-9a-f]{32}")
 RUNS_HELD = 3
 """Opened runs that a process keeps; each holds its tables once they are read."""
+
+
+def _from(workspace: Path, name: str) -> str:
+    """A folder as it is reached from the workspace; another name as it stands."""
+    return Path(os.path.relpath(name, workspace)).as_posix() if Path(name).is_dir() else name
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,21 @@ class Place:
     def cache(self) -> Path:
         """What can be made again."""
         return self.workspace / CACHE
+
+    @property
+    def python(self) -> str:
+        """The call that loads this world, made in the workspace; a folder is told from there, not from the root."""
+        told = [repr(_from(self.workspace, self.world))]
+        if self.as_of:
+            told.append(f"as_of={self.as_of!r}")
+        if self.overlay:
+            told.append(f"overlay={_from(self.workspace, self.overlay)!r}")
+        return f"ps.load_world({', '.join(told)})"
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the world is one that a run finds by its name."""
+        return not self.overlay and not Path(self.world).is_dir()
 
     def run_directory(self, name: str) -> Path:
         """The directory of a run by its name. Raises UsageError for a name that is none or leads elsewhere."""

@@ -22,6 +22,9 @@ PAIRING = ("seed", "paths", "quarters", "prior")
 
 MOST_COMPARED = 24
 
+DOTS = tuple((k + 0.5) / 20 for k in range(20))
+"""Quantiles of a quantile dotplot: each dot stands for one in twenty futures."""
+
 
 def run_data(place: Place, name: str) -> tuple[Run, ReportData]:
     """A run and what figures need of it."""
@@ -156,11 +159,15 @@ def _short(name: str) -> str:
 
 
 def _picked(run: Run, scenario: str, asked: str) -> str:
-    """`company:ID` picks a path on which that company cannot pay, the one with the largest loss among them."""
+    """`company:ID`: a path on which it cannot pay, with the largest loss among them; `worst5`: at the worst 5 %."""
     from penstock.analysis.breaking import TROUBLE
     from penstock.analysis.losses import losses_of
 
     word, _, company = asked.partition(":")
+    if asked == "worst5":
+        found = losses_of(run, scenario)
+        order = sorted(range(len(found.paths)), key=lambda k: (-float(found.loss_usd_bn[k]), int(found.paths[k])))
+        return str(int(found.paths[order[max(0, -(-len(order) // 20) - 1)]]))
     if word != "company":
         return asked
     events = run.events
@@ -281,6 +288,7 @@ def compare(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
                     "high95": gap.mean(axis=0) + 1.96 * error,
                     "p05": np.quantile(gap, 0.05, axis=0),
                     "p95": np.quantile(gap, 0.95, axis=0),
+                    "dots": np.quantile(gap[:, -1], DOTS),
                 }
             )
         failed = defaults_per_path(data, data.scenarios[-1]) - defaults_per_path(first, first.scenarios[0])
@@ -291,7 +299,7 @@ def compare(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
                 "scenario": data.scenarios[-1],
                 "unpaired": [],
                 "measures": measures,
-                "defaults": {"mean": float(failed.mean()), "se": spread},
+                "defaults": {"mean": float(failed.mean()), "se": spread, "dots": np.quantile(failed, DOTS)},
             }
         )
     from penstock.report.notice import notice

@@ -89,7 +89,8 @@ export class FigureView {
   }
 
   async copyPython() {
-    const text = this.figure.python;
+    // a page that knows more of where it runs may say so
+    const text = this.page.python ? this.page.python(this.figure.python) : this.figure.python;
     try {
       await navigator.clipboard.writeText(text);
       this.page.say("Python copied.");
