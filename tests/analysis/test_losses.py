@@ -111,6 +111,8 @@ def test_who_bears_a_loss_hangs_on_who_holds_the_claim() -> None:
     kinds = ["equity", "loan", "loan", "receivable", "receivable", "receivable", "bond", "receivable"]
     expected = ["equity", "lenders", "suppliers", "suppliers", "state", "users", "lenders", "users"]
     assert list(bearers_of(creditors, kinds, {"nvidia"})) == expected
+    # where nothing but equity is lost, no loss has a creditor
+    assert list(bearers_of([None, None], ["equity", "equity"], {"nvidia"})) == ["equity", "equity"]
 
 
 def test_the_worst_path_is_the_first_of_the_largest() -> None:

@@ -162,8 +162,8 @@ def bearers_of(creditors: Any, instruments: Any, firms: Iterable[str]) -> np.nda
 
     import pandas as pd
 
-    # few of the many rows differ in creditor or kind: each pair is looked up once
-    holder, holders = pd.factorize(np.asarray(creditors, dtype=object))
+    # few of the many rows differ in creditor or kind: each pair is looked up once; equity has no creditor
+    holder, holders = pd.factorize(np.asarray(creditors, dtype=object), use_na_sentinel=False)
     kind, kinds = pd.factorize(np.asarray(instruments, dtype=object))
     pairs, place = np.unique(holder * max(len(kinds), 1) + kind, return_inverse=True)
     found = [bearer(str(holders[pair // len(kinds)]), str(kinds[pair % len(kinds)])) for pair in pairs.tolist()]
