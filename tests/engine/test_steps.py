@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.conduct import integration, investment, rescue
 from penstock.engine.parameters import assumptions, draw_parameters
+from penstock.engine.steps import fleets
 from penstock.layers import ai, data, energy, facilities, platform, silicon
 from penstock.money import funding, valuation
 
@@ -186,10 +187,17 @@ def test_a_fleet_that_ages_loses_what_retires_and_fails_and_nothing_else(life: f
     factor = silicon.survival_factor(ages, np.array([life, life]))
     assert ((factor >= 0.0) & (factor <= 1.0)).all()
     assert (np.diff(factor, axis=0) <= 1e-12).all()
-    older = fleet.copy()
-    retired, failed = silicon.age_fleet(older, factor, fleet.sum(axis=0))
+    older, power, shape = fleet.copy(), fleet.copy(), fleet.shape[1:]
+    waiting, retired, failed, halls, stock_after, power_after = np.zeros((6, *shape))
+    by_halls, by_power = np.zeros((2, *shape), dtype=bool)
+    fleets.run_fleets(
+        factor, np.ones(2), fleet.sum(axis=0), halls, halls, True, waiting, retired, failed, older, power, by_halls,
+        by_power, stock_after, power_after,
+    )  # fmt: skip
     assert (older >= 0.0).all() and (retired >= -1e-12).all() and (failed >= 0.0).all()
     assert older.sum(axis=0) + retired + failed == pytest.approx(fleet.sum(axis=0), rel=1e-12)
+    assert stock_after == pytest.approx(older.sum(axis=0), rel=1e-12)
+    assert (power_after == stock_after).all()
     assert (older[0] == 0.0).all()
     kept = (1.0 - silicon.PERMANENT_FAILURE_PER_QUARTER) * factor[:-1, None]
     assert older[1:] == pytest.approx(kept * fleet[:-1], rel=1e-12)
@@ -204,10 +212,10 @@ def test_half_of_a_generation_survives_to_a_little_after_its_economic_life() -> 
 @properties
 @given(number(0.0, 50.0), number(-5.0, 50.0), number(0.2, 1.5))
 def test_chips_go_into_service_as_far_as_power_carries(waiting: float, headroom: float, kilowatts: float) -> None:
-    installed = silicon.install(one(waiting), one(headroom), one(kilowatts))[0]
+    installed = fleets.install(one(waiting), one(headroom), one(kilowatts))[0]
     assert 0.0 <= installed <= waiting
     assert installed * kilowatts <= max(headroom, 0.0) * (1 + 1e-12)
-    assert silicon.install(one(waiting), one(1e9), one(kilowatts))[0] == waiting
+    assert fleets.install(one(waiting), one(1e9), one(kilowatts))[0] == waiting
 
 
 @properties
@@ -422,14 +430,17 @@ def test_a_need_is_covered_in_order_and_each_source_within_its_room(
     need: float, room: list[float], flexible: float
 ) -> None:
     debt, line, equity, vendor, capex, cost = room
-    found = np.full((9, 1, 1), np.nan)
+    found, scale, others = np.full((8, 1, 1), np.nan), np.ones((1, 1)), np.full((2, 1, 1), np.nan)
     money, spending = (need, debt, line, equity), (vendor, funding.FIRST_FAILED - 1.0, capex, flexible, 0.0, cost)
     before, after = ([np.full((1, 1), value) for value in part] for part in (money, spending))
-    funding.cover(*before, np.ones(1), *after, found)
+    funding.cover(*before, np.ones(1), *after, found, *others, scale)
     sources = [float(value) for value in found[funding.DEBT : funding.UNFUNDED, 0, 0]]
     limits = [debt, line, equity, vendor, capex * min(flexible, 1 - funding.LEAST_CAPEX), funding.COST_CUT * cost]
     unfunded = float(found[funding.UNFUNDED, 0, 0])
-    assert sum(sources) + unfunded == pytest.approx(max(need, 0.0), abs=1e-9)
+    # whoever has to cut capital spending cuts a little more than it lacks
+    more = max(sources[funding.CAPEX_CUT] - (max(need, 0.0) - sum(sources[: funding.CAPEX_CUT])), 0.0)
+    assert more <= funding.CUT_MARGIN * capex + 1e-12
+    assert sum(sources) + unfunded - more == pytest.approx(max(need, 0.0), abs=1e-9)
     assert unfunded >= -1e-12
     assert found[funding.SURPLUS, 0, 0] == max(-need, 0.0)
     for number_, (source, limit) in enumerate(zip(sources, limits, strict=True)):
@@ -437,7 +448,8 @@ def test_a_need_is_covered_in_order_and_each_source_within_its_room(
         if source > 1e-9:
             # nobody turns to the next source while the one before has room
             assert all(s >= bound - 1e-9 for s, bound in zip(sources[:number_], limits[:number_], strict=True))
-    assert 0.0 <= found[funding.CAPEX_SHARE, 0, 0] <= 1.0
+    assert 0.0 <= scale[0, 0] <= 1.0
+    assert others[0, 0, 0] == sources[funding.DEBT] + sources[funding.LINE]
 
 
 @properties

@@ -72,5 +72,4 @@ def remember(now: Moment) -> None:
     cache["default_weight"] = r["default_weight_next"]
     cache["power_starts_last"] = r["power_starts"].sum(axis=0)
     e.spending_last = r["spending"].sum(axis=0)
-    fleet = now.state.fleet
-    cache["owner_stock"], cache["owner_power"] = fleet.stock.sum(axis=0), fleet.power.sum(axis=0)
+    cache["owner_stock"], cache["owner_power"] = r["stock_after"], r["power_after"]

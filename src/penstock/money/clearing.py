@@ -51,6 +51,39 @@ def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Fl
             gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
 
 
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT))
+def weigh_again(
+    raised: Floats, holder: Index, company: Index, cash: Floats, income: Floats, dues: Floats, gap: Floats
+) -> None:
+    """Set `gap` anew for firms that `raised` equity on some path and for those who hold stakes in them."""
+    moved, raising = np.zeros(gap.shape[0], np.bool_), np.zeros(raised.shape[0], np.bool_)
+    for f in range(raised.shape[0]):
+        some = False
+        for n in range(raised.shape[1]):
+            some |= raised[f, n] != 0.0
+        moved[f] = raising[f] = some
+    for t in range(holder.shape[0]):
+        if raising[company[t]]:
+            moved[holder[t]] = True
+    for u in range(gap.shape[0]):
+        if moved[u]:
+            for n in range(gap.shape[1]):
+                gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
+
+
+@_kernel(numba.void(_MAT_IN, _INT, _FLAG, _FLAG))
+def find_short(gap: Floats, firms: int, units: Flags, paths: Flags) -> None:
+    """Set which of the first units, `firms`, fall short on some path, and on which paths some of them do."""
+    paths[:] = False
+    for u in range(firms):
+        some = False
+        for n in range(gap.shape[1]):
+            short = gap[u, n] < -PAID_IN_FULL_USD_BN
+            some |= short
+            paths[n] |= short
+        units[u] = some
+
+
 @_kernel(numba.void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _MAT))
 def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
     """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.

@@ -43,7 +43,7 @@ ROOM_A_QUARTER = 0.35
 FIRST_FAILED = 2.0
 """First stage of a firm that has defaulted."""
 
-DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE, SURPLUS = range(9)
+DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, SURPLUS = range(8)
 """What `cover` finds, in its order."""
 
 
@@ -198,7 +198,7 @@ def find_debt_room(
             no_access[f, n] = max(no_access[f, n] - 1.0, 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, *[_MAT_IN] * 6, _CUBE))
+@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, *[_MAT_IN] * 6, _CUBE, *[_MAT] * 3))
 def cover(
     need: Floats,
     debt_room: Floats,
@@ -212,14 +212,17 @@ def cover(
     ai_share: Floats,
     cost: Floats,
     found: Floats,
+    new_debt: Floats,
+    let_stand: Floats,
+    scale: Floats,
 ) -> None:
     """Fill a need (negative = surplus) from each source in order, each at most its room; all (firms, paths), usd_bn.
 
     Suppliers let a `vendor_share` (paths) of the bill for `equipment` stand for firms that have not failed. Capital
     spending can be stopped as far as it is flexible: ordinary spending by `core_flexible`, (firms, 1), that for AI
     (`ai_share` of it) by a half more.
-    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, CAPEX_SHARE (of planned
-    capital spending, what goes ahead) and SURPLUS.
+    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED and SURPLUS; `new_debt`, all
+    that is borrowed; the share of the bill for equipment that is `let_stand`. Of planned spending `scale` goes ahead.
     """
     for f in range(need.shape[0]):
         for n in range(need.shape[1]):
@@ -230,8 +233,8 @@ def cover(
             left -= line
             equity = min(left, max(equity_room[f, n], 0.0))
             left -= equity
-            let_stand = vendor_share[n] * equipment[f, n] if stage[f, n] < FIRST_FAILED else 0.0
-            vendor = min(left, max(let_stand, 0.0))
+            offered = vendor_share[n] * equipment[f, n] if stage[f, n] < FIRST_FAILED else 0.0
+            vendor = min(left, max(offered, 0.0))
             left -= vendor
             # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
             planned = max(capex[f, n], 0.0)
@@ -247,8 +250,10 @@ def cover(
             found[CAPEX_CUT, f, n] = capex_cut
             found[COST_CUT_BY, f, n] = cost_cut
             found[UNFUNDED, f, n] = left - cost_cut
-            found[CAPEX_SHARE, f, n] = 1.0 - capex_cut / max(planned, 1e-9)
             found[SURPLUS, f, n] = max(-need[f, n], 0.0)
+            new_debt[f, n] = debt + line
+            let_stand[f, n] = min(vendor / max(equipment[f, n], 1e-12), 1.0)
+            scale[f, n] *= 1.0 - capex_cut / max(planned, 1e-9)
 
 
 RESTING_MOOD = 0.55

@@ -8,8 +8,9 @@ import numpy as np
 from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
+from penstock.engine.steps import fleets
 from penstock.layers import facilities, silicon
-from penstock.money.kernels import _CUBE, _FLAG_MAT, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _kernel
 
 Array = np.ndarray
 
@@ -22,11 +23,10 @@ FAB_FORESIGHT_YEARS = 0.5
 def deliver(now: Moment) -> None:
     """Chips accepted and installed, fleets aged, halls and power finished, capacity of the chain moved on."""
     fleet, r = now.state.fleet, now.results
-    grow_old(now)
     r["accepted"] = np.empty_like(fleet.backlog)
     take_in(r["shipped"], r["accept"], r["chip_orders"], fleet.backlog, fleet.waiting, fleet.delivered, r["accepted"])
     build(now)
-    put_in_service(now)
+    fleets.turn_over(now)
     expand_supply(now)
 
 
@@ -46,15 +46,6 @@ def take_in(
             backlog[o, n] = max(max(backlog[o, n] - taken - refused, 0.0) + new[o, n], 0.0)
             waiting[o, n] += taken
             delivered[o, n] += taken
-
-
-def grow_old(now: Moment) -> None:
-    fleet = now.state.fleet
-    factor = now.block.cache["survival"]
-    retired, failed = silicon.age_fleet(fleet.stock, factor, now.results["owner_stock"])
-    now.results["power_in_use"] = silicon.survive(fleet.power, factor)
-    fleet.retired = fleet.retired + retired
-    fleet.failed = fleet.failed + failed
 
 
 def build(now: Moment) -> None:
@@ -88,66 +79,6 @@ def come_late(now: Moment) -> None:
         held = facilities.hold_back(r[name], on_time, late, np.minimum(line.shape[0] / lead, 1.0))
         line[-1] += held
         r[name] = r[name] - held
-
-
-def put_in_service(now: Moment) -> None:
-    """Waiting chips go into service where halls and power carry them; where they wait, old ones make room."""
-    fleet, r, shape = now.state.fleet, now.results, now.state.fleet.halls.shape
-    # what an owner may draw is the smaller of its halls and its firm power
-    headroom = np.minimum(fleet.halls, fleet.firm_power) - r["power_in_use"]
-    r["installed"] = silicon.install(fleet.waiting, headroom, r["power_per_h100e"])
-    if not now.on("order"):
-        r["installed"] = fleet.waiting.copy()
-    r["hall_binding"], r["power_binding"] = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
-    switch_on(
-        r["installed"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power, fleet.waiting,
-        fleet.stock, fleet.power, fleet.retired, r["hall_binding"], r["power_binding"],
-    )  # fmt: skip
-
-
-OLD, KEPT_OF_OLD = 11, 0.88
-"""Age in quarters from which chips make room where new ones wait, and the share of them that stays a quarter
-(assumptions, 8 to 16 and 0.8 to 0.95)."""
-
-
-CROWDED = 0.05
-"""Chips that wait over those in service beyond which old ones make room (assumption, 0.02 to 0.1)."""
-
-
-@_kernel(numba.void(_MAT_IN, _VEC_IN, *[_MAT_IN] * 3, _MAT, _CUBE, _CUBE, _MAT, _FLAG_MAT, _FLAG_MAT))
-def switch_on(
-    installed: Array,
-    power_per_chip: Array,
-    stock_before: Array,
-    halls: Array,
-    firm_power: Array,
-    waiting: Array,
-    stock: Array,
-    power: Array,
-    retired: Array,
-    by_halls: Array,
-    by_power: Array,
-) -> None:
-    """Move what is `installed` from the chips that wait into the youngest class, and retire a part of the old chips of
-    owners where new ones wait all the same; what binds them there, halls or power. (owners + 1, paths), with ages first
-    where said.
-    """
-    for o in range(waiting.shape[0]):
-        for n in range(waiting.shape[1]):
-            left = waiting[o, n] - installed[o, n]
-            crowded = left > CROWDED * max(stock_before[o, n], 1e-9)
-            waiting[o, n] = left
-            stock[0, o, n] = installed[o, n]
-            power[0, o, n] = installed[o, n] * power_per_chip[n]
-            by_halls[o, n] = crowded and halls[o, n] <= firm_power[o, n]
-            by_power[o, n] = crowded and halls[o, n] > firm_power[o, n]
-    for a in range(OLD, stock.shape[0]):
-        for o in range(stock.shape[1]):
-            for n in range(stock.shape[2]):
-                if by_halls[o, n] or by_power[o, n]:
-                    retired[o, n] += (1.0 - KEPT_OF_OLD) * stock[a, o, n]
-                    stock[a, o, n] *= KEPT_OF_OLD
-                    power[a, o, n] *= KEPT_OF_OLD
 
 
 def expand_supply(now: Moment) -> None:

@@ -220,7 +220,8 @@ def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
     fleet = now.state.fleet
     move_fleets(
         firms, lanes, fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages, fleet.halls, fleet.firm_power,
-        fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
+        fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog, now.results["stock_after"],
+        now.results["power_after"],
     )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def _move(firm: Array, path: Array, items: Array, sums: Array) -> None:
         items[firm[k], path[k]] = 0.0
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_CUBE] * 4, *[_MAT] * 7))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_CUBE] * 4, *[_MAT] * 9))
 def move_fleets(
     firm: Array,
     path: Array,
@@ -252,11 +253,24 @@ def move_fleets(
     failed: Array,
     waiting: Array,
     backlog: Array,
+    stock_total: Array,
+    power_total: Array,
 ) -> None:
-    """Move all that pairs have to owners elsewhere, the last row; by age or stage first where there are three axes."""
+    """Move all that pairs have to owners elsewhere, the last row; by age or stage first where there are three axes.
+
+    `stock_total` and `power_total`, the sums over ages, follow.
+    """
     sums = np.empty(halls.shape[1])
     for stages in (stock, power, hall_stages, power_stages):
         for a in range(stages.shape[0]):
             _move(firm, path, stages[a], sums)
     for items in (halls, firm_power, delivered, retired, failed, waiting, backlog):
         _move(firm, path, items, sums)
+    last = stock_total.shape[0] - 1
+    for ages, total in ((stock, stock_total), (power, power_total)):
+        for k in range(firm.shape[0]):
+            n = path[k]
+            total[firm[k], n] = 0.0
+            total[last, n] = ages[0, last, n]
+            for a in range(1, ages.shape[0]):
+                total[last, n] += ages[a, last, n]

@@ -205,24 +205,23 @@ def fund(now: Moment) -> None:
     need, room = needed(now), debt_room(now)
     if not now.on("fund"):
         room = 1e9 * cache["can_borrow"] * np.ones_like(need)
-    found = np.empty((9, *need.shape))
+    found = np.empty((funding.SURPLUS + 1, *need.shape))
+    r["new_debt"], r["let_stand"] = np.empty((2, *need.shape))
     planned = np.maximum(r["capex"], 1e-9)
     funding.cover(
         need, room, f.line, r["round_room"], vendor_share(now), r["tied_equipment"], f.stage, planned,
-        facts.conduct["core_flexibility"], r["ai_capex_share"], r["other_cost"], found,
+        facts.conduct["core_flexibility"], r["ai_capex_share"], r["other_cost"], found, r["new_debt"], r["let_stand"],
+        f.capex_scale,
     )  # fmt: skip
     r.update(
         need=need,
-        new_debt=found[funding.DEBT] + found[funding.LINE],
         line_drawn=found[funding.LINE],
         equity_raised=found[funding.EQUITY],
         vendor_credit=found[funding.VENDOR],
         unfunded=found[funding.UNFUNDED],
         cost_cut=found[funding.COST_CUT_BY],
         surplus_cash=found[funding.SURPLUS],
-        it_bill=r["tied_equipment"],
     )
-    f.capex_scale = f.capex_scale * found[funding.CAPEX_SHARE]
     if now.on("fund"):
         keep_leverage(now, room)
 

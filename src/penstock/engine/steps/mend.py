@@ -211,7 +211,8 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     if both.any():
         pairs.halve_fleets(
             firms[both], lanes[both], buyer[both], fleet.stock, fleet.power, fleet.halls, fleet.firm_power,
-            fleet.delivered, fleet.retired, fleet.failed, fleet.waiting,
+            fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, now.results["stock_after"],
+            now.results["power_after"],
         )  # fmt: skip
     return prices
 

@@ -160,7 +160,17 @@ def _move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array
         items[firm[k], path[k]] -= half[k]
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _CUBE, *[_MAT] * 6))
+@register_jitable
+def _add_up(firm: Array, path: Array, fleet: Array, total: Array) -> None:
+    """Set `total` of each pair to the sum over ages."""
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        total[f, n] = fleet[0, f, n]
+        for a in range(1, fleet.shape[0]):
+            total[f, n] += fleet[a, f, n]
+
+
+@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _CUBE, *[_MAT] * 8))
 def halve_fleets(
     firm: Array,
     path: Array,
@@ -173,14 +183,22 @@ def halve_fleets(
     retired: Array,
     failed: Array,
     waiting: Array,
+    stock_total: Array,
+    power_total: Array,
 ) -> None:
-    """Half of the fleet of each pair goes to its buyer; by age, owner and path where there are three axes."""
+    """Half of the fleet of each pair goes to its buyer; by age, owner and path where there are three axes.
+
+    `stock_total` and `power_total`, the sums over ages, follow.
+    """
     half = np.empty(firm.shape[0])
     for ages in (stock, power):
         for a in range(ages.shape[0]):
             _move_half(firm, path, buyer, ages[a], half)
     for items in (halls, firm_power, delivered, retired, failed, waiting):
         _move_half(firm, path, buyer, items, half)
+    for ages, total in ((stock, stock_total), (power, power_total)):
+        _add_up(firm, path, ages, total)
+        _add_up(buyer, path, ages, total)
 
 
 KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5

@@ -103,29 +103,30 @@ def sell_shares(
                 value[f, n] += raised[f, n]
 
 
-def issue_in_need(now: Moment, short: Array) -> bool:
-    """A firm that would miss a payment, and is worth much more than that, sells new shares; whether any did.
+def issue_in_need(now: Moment, gap: Array) -> Array | None:
+    """A firm that would miss a payment, and is worth much more than that, sells new shares: what it raises, usd_bn.
 
-    short: what is missing, (firms, paths). The room shrinks with mood and in a freeze as that of any round does, and is
-    nothing after a default; a firm whose equity is worth little finds nobody.
+    None where nobody does. gap: what is left after all dues, below zero where something is missing, (units, paths). The
+    room shrinks with mood and in a freeze as that of any round does, and is nothing after a default; a firm whose
+    equity is worth little finds nobody.
     """
     e, f, r, cache = now.state.economy, now.state.firms, now.results, now.block.cache
     spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
     raising = now.struck("raising")
-    raised = np.empty_like(short)
+    raised = np.empty_like(f.value)
     some = raise_in_need(
-        short, f.value, spirits, by_path(now.lever("finance.equity_access"), now.block.width), cache["can_issue"],
+        gap, f.value, spirits, by_path(now.lever("finance.equity_access"), now.block.width), cache["can_issue"],
         f.stage, np.ones_like(cache["can_issue"]) if raising is None else np.ascontiguousarray(raising),
         r["equity_raised"], raised,
     )  # fmt: skip
     if some:
         sell_equity(now, raised, r["stake_paid"])
-    return bool(some)
+    return raised if some else None
 
 
 @_kernel(numba.boolean(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT_IN, _MAT_IN, _MAT_IN, _MAT, _MAT))
 def raise_in_need(
-    short: Array,
+    gap: Array,
     value: Array,
     spirits: Array,
     openness: Array,
@@ -135,19 +136,20 @@ def raise_in_need(
     so_far: Array,
     raised: Array,
 ) -> bool:
-    """Set `raised` to what firms that are `short` sell, and add it to what they raised `so_far`; whether any does.
+    """Set `raised` to what firms sell that lack something, and add it to what they raised `so_far`; whether any does.
 
-    All (firms, paths), usd_bn, but the mood of the market (`spirits`) and what a scenario leaves of it (`openness`),
-    (paths,), and what a firm's standing and events leave, (firms, 1).
+    They lack as much as their `gap` is below zero, (units, paths), firms first. All (firms, paths), usd_bn, but the
+    mood of the market (`spirits`) and what a scenario leaves of it (`openness`), (paths,), and what a firm's standing
+    and events leave, (firms, 1).
     """
     some = False
-    for f in range(short.shape[0]):
-        for n in range(short.shape[1]):
+    for f in range(raised.shape[0]):
+        for n in range(raised.shape[1]):
             raised[f, n] = 0.0
-            if short[f, n] > 0.0:
+            if gap[f, n] < 0.0:
                 room = funding.SHARES_IN_NEED * value[f, n] * spirits[n] * openness[n] * able[f, 0]
                 room = room * told[f, 0] if stage[f, n] < RESTRUCTURED else 0.0
-                raised[f, n] = min(1.02 * short[f, n], max(room - so_far[f, n], 0.0))
+                raised[f, n] = min(1.02 * -gap[f, n], max(room - so_far[f, n], 0.0))
                 so_far[f, n] += raised[f, n]
                 some = some or raised[f, n] > 0.0
     return some

@@ -19,7 +19,6 @@ def bill(now: Moment) -> Array:
     """What falls due of bills and other dues, and its sums, as if everybody paid; returns income by payee."""
     layout, r, scratch, cache = now.block.layout, now.results, now.block.scratch, now.block.cache
     scratch.due[layout.guarantee.slice] = cache["called"]
-    r["let_stand"] = np.minimum(r["vendor_credit"] / np.maximum(r["it_bill"], 1e-12), 1.0)
     owed = scratch.owed.reshape(-1, now.block.width)
     income = np.zeros((layout.unit_count, now.block.width))
     owed[:] = 0.0
@@ -40,11 +39,13 @@ def settle(now: Moment) -> None:
     r["income"] = bill(now)
     dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
     clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
-    if now.on("fund") and rounds.issue_in_need(now, -gap[: layout.firms]):
-        clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
-    short: Array = np.asarray((gap[: layout.firms] < -1e-9).any(axis=0))
+    raised = rounds.issue_in_need(now, gap) if now.on("fund") else None
+    if raised is not None:
+        clearing.weigh_again(raised, layout.stake_holder, layout.stake_company, books.cash, r["income"], dues, gap)
+    falls, short = np.empty(layout.firms, dtype=bool), np.empty(now.block.width, dtype=bool)
+    clearing.find_short(gap, layout.firms, falls, short)
     r["granted"] = now.block.cache["no_help"]
-    rescue_before(now, gap)
+    rescue_before(now, gap, np.flatnonzero(falls))
     r["contained"] = contain(now, gap, dues, short)
     clear(now, gap, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
@@ -134,8 +135,8 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     return lanes
 
 
-def rescue_before(now: Moment, gap: Array) -> None:
-    """A bail-out by rule and budget: the government fills the expected shortfall of large firms."""
+def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
+    """A bail-out by rule and budget: the government fills what large firms will lack; `rows`: who falls short."""
     from penstock.conduct.rescue import bail_out
 
     e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
@@ -143,7 +144,7 @@ def rescue_before(now: Moment, gap: Array) -> None:
     now.results["bailed"] = now.block.cache["no_help"]
     if not (now.on("mend") and budget.any()):
         return
-    rows = np.flatnonzero((gap[: layout.firms] < -1e-9).any(axis=1))
+    rows = rows[now.block.cache["systemic"][rows, 0] > 0.0]
     if not len(rows):
         return
     share = now.lever("policy.bailout_share", policy.bailout_share)

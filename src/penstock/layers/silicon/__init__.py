@@ -3,12 +3,9 @@
 from penstock.layers.silicon.quarter import (
     PERMANENT_FAILURE_PER_QUARTER,
     advance_capacity,
-    age_fleet,
     fill_rate,
     input_availability,
-    install,
     survival_factor,
-    survive,
 )
 from penstock.layers.silicon.roofline import batch_for_speed, batch_limit, decode, gemm_time, prefill, replica
 from penstock.layers.silicon.serving import busy_chips, throughput
@@ -16,7 +13,6 @@ from penstock.layers.silicon.serving import busy_chips, throughput
 __all__ = [
     "PERMANENT_FAILURE_PER_QUARTER",
     "advance_capacity",
-    "age_fleet",
     "batch_for_speed",
     "batch_limit",
     "busy_chips",
@@ -24,10 +20,8 @@ __all__ = [
     "fill_rate",
     "gemm_time",
     "input_availability",
-    "install",
     "prefill",
     "replica",
     "survival_factor",
-    "survive",
     "throughput",
 ]

@@ -5,7 +5,6 @@ Fleet arrays are (ages, owners, paths) in million H100e, age in quarters.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from penstock.bounds import bounded
@@ -29,45 +28,6 @@ def survival_factor(ages: int, life_years: Array) -> Array:
     factor = survival[1:] / survival[:-1]
     factor[-1] = 0.0
     return factor
-
-
-def age_fleet(fleet: Array, factor: Array, total: Array) -> tuple[Array, Array]:
-    """Makes the fleet a quarter older where it lies; what was retired and what failed, (owners, paths).
-
-    total: its sum over ages before, (owners, paths).
-    """
-    failed = PERMANENT_FAILURE_PER_QUARTER * total
-    return total - failed - survive(fleet, factor), failed
-
-
-def survive(fleet: Array, factor: Array) -> Array:
-    """Leaves of each age class what survives the quarter, where it lies; returns the sum over ages, (owners, paths).
-
-    Age 0 is empty after, the last class is gone.
-    """
-    left = np.zeros(fleet.shape[1:])
-    _grow_older(fleet, (1.0 - PERMANENT_FAILURE_PER_QUARTER) * factor, left)
-    return left
-
-
-@numba.njit(
-    numba.void(numba.float64[:, :, ::1], numba.float64[:, ::1], numba.float64[:, ::1]),
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-)
-def _grow_older(fleet: Array, kept: Array, left: Array) -> None:
-    for a in range(fleet.shape[0] - 1, 0, -1):
-        for o in range(fleet.shape[1]):
-            for n in range(fleet.shape[2]):
-                fleet[a, o, n] = fleet[a - 1, o, n] * kept[a - 1, n]
-                left[o, n] += fleet[a, o, n]
-    fleet[0] = 0.0
-
-
-def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:
-    """Million H100e put into service: what waits, as far as halls and power carry (kW per H100e = GW per million)."""
-    return np.minimum(waiting, np.maximum(headroom_gw, 0.0) / power_kw)
 
 
 def advance_capacity(
