@@ -248,7 +248,6 @@ def _look_up_ties(block: Block, state: State) -> None:
     for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
         block.parts_of[name] = parts_of(block, name)
     tools = facts.category_base["tools"][: layout.firms]
-    cache["nothing"] = np.zeros((layout.unit_count, width))
     cache["foundry_share"] = tools / np.maximum(tools.sum(), TINY)
 
     row_of = np.full(layout.unit_count, -1, dtype=np.int64)

@@ -8,14 +8,25 @@ import numpy as np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
 from penstock.money import kernels
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
 
 def net_worth_by_balance(block: Block, state: State) -> Array:
     """Assets less liabilities of every unit from the stocks themselves, (units, paths), usd_bn."""
-    layout, ties, firms, books = block.layout, state.ties, state.firms, state.books
+    firms, worth = state.firms, claims_and_cash(block, state)
+    add_own(
+        firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
+        firms.other_assets, firms.other_liabilities, worth,
+    )  # fmt: skip
+    worth[block.layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
+    return worth
+
+
+def claims_and_cash(block: Block, state: State) -> Array:
+    """Cash and claims less debts of every unit, (units, paths), usd_bn."""
+    layout, ties, books = block.layout, state.ties, state.books
     worth = books.cash.copy()
     # claims: the creditor's asset is the debtor's liability, from one number
     kernels.post(ties.debt, layout.borrower, layout.lender, worth)
@@ -23,12 +34,7 @@ def net_worth_by_balance(block: Block, state: State) -> Array:
     kernels.post(ties.receivable, layout.payer[rows], layout.payee[rows], worth)
     if len(ties.called):
         kernels.post(ties.called, block.facts.guarantee_beneficiary, layout.payer[layout.guarantee.slice], worth)
-    kernels.mark_to_market(ties.stake, firms.value, layout.stake_holder, layout.stake_company, worth)
-    add_own(
-        firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
-        firms.other_assets, firms.other_liabilities, worth,
-    )  # fmt: skip
-    worth[layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
+    kernels.mark_to_market(ties.stake, state.firms.value, layout.stake_holder, layout.stake_company, worth)
     return worth
 
 
@@ -50,27 +56,41 @@ def add_own(
             worth[f, n] += plant + inventory[f, n] + goodwill[f, n] + other[f, n] - owed[f, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 7, _VEC))
+@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _VEC))
 def compare(
     worth: Array,
     booked: Array,
     cash: Array,
     equipment: Array,
     buildings: Array,
+    construction: Array,
+    inventory: Array,
+    goodwill: Array,
     other: Array,
+    owed: Array,
     debt: Array,
+    rest: int,
     worst: Array,
 ) -> None:
-    """Raise `worst` (paths) to the largest gap between `worth` and `booked`, (units, paths), over a unit's size.
+    """Raise `worst` (paths) to the largest gap between what units own and `booked`, (units, paths), over their sizes.
 
-    Plant, other assets and debt are known of firms, which stand first.
+    `worth` is what they have in cash and claims, less debts. Plant, other assets, what is `owed` outside the ties (to
+    the unit `rest`) and debt are known of firms, which stand first.
     """
+    firms, paths = debt.shape[0], worth.shape[1]
+    owed_by_all = np.zeros(paths)
     for u in range(worth.shape[0]):
-        for n in range(worth.shape[1]):
+        for n in range(paths):
+            has = worth[u, n]
             size = abs(cash[u, n]) + abs(booked[u, n]) + 1.0
-            if u < debt.shape[0]:
+            if u < firms:
+                plant = equipment[u, n] + buildings[u, n] + construction[u, n]
+                has += plant + inventory[u, n] + goodwill[u, n] + other[u, n] - owed[u, n]
                 size += equipment[u, n] + buildings[u, n] + other[u, n] + debt[u, n]
-            gap = abs(worth[u, n] - booked[u, n]) / size
+                owed_by_all[n] += owed[u, n]
+            elif u == rest:
+                has += owed_by_all[n]
+            gap = abs(has - booked[u, n]) / size
             # what is not a number must not pass for a small gap
             if gap > worst[n] or gap != gap:
                 worst[n] = gap
@@ -143,11 +163,11 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     """
     block, state = now.block, now.state
     layout, books, firms, fleet = block.layout, state.books, state.firms, state.fleet
-    worth = net_worth_by_balance(block, state)
     balance = np.zeros(block.width)
     compare(
-        worth, books.net_worth, books.cash, firms.compute_equipment, firms.buildings, firms.other_assets,
-        block.cache["debt_owed"], balance,
+        claims_and_cash(block, state), books.net_worth, books.cash, firms.compute_equipment, firms.buildings,
+        firms.construction, firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities,
+        block.cache["debt_owed"], layout.sector["row_rest"], balance,
     )  # fmt: skip
     cash, held = np.zeros(block.width), np.zeros(block.width)
     unbalanced(books.cash, np.zeros((2, block.width)), cash)

@@ -8,7 +8,7 @@ import numpy as np
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels, leverage
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
@@ -20,23 +20,22 @@ COMPLETION = 0.25
 
 def close_books(now: Moment) -> None:
     """Posts income to net worth; moves capital purchases into plant; writes off what fell in value."""
-    layout, r, books, f = now.block.layout, now.results, now.state.books, now.state.firms
+    layout, r, books, f, cache = now.block.layout, now.results, now.state.books, now.state.firms, now.block.cache
     book_interest(now)
-    add_plant(now)
-    r["write_down"] = write_down_stock(now) if now.on("close") else np.zeros_like(r["tax"])
-    r["profit"], r["paid_out"] = np.empty_like(r["tax"]), np.empty_like(r["tax"])
     if now.quarter == 0:
-        now.block.cache["cash_target"] = leverage.cash_target(books.cash[: layout.firms], r["revenue"])
-    earn_and_pay_out(
-        r["ebitda"], r["depreciation"], r["interest"], r["tax"], r["write_down"], r["surplus_cash"],
-        now.block.facts.conduct["payout_share"], r["revenue"], now.block.cache["cash_target"],
-        0.25 * leverage.YEARLY_ADJUSTMENT, r["profit"], r["paid_out"], f.ebitda, books.cash, books.net_worth,
+        cache["cash_target"] = leverage.cash_target(books.cash[: layout.firms], r["revenue"])
+    r["profit"], r["paid_out"], revenue, bought = np.empty((4, *f.value.shape))
+    paid = np.zeros(now.block.width)
+    close_firms(
+        r["capex"], r["tied_equipment"], cache["it_rest"], r["equipment_ratio"], r["depreciation"], r["revenue"],
+        f.value, r["ebitda"], r["interest"], r["tax"], r["surplus_cash"], now.block.facts.conduct["payout_share"],
+        cache["cash_target"], r["tie_expense"], r["other_cost"], float(now.on("close")),
+        0.25 * leverage.YEARLY_ADJUSTMENT, f.equipment_entries[now.quarter % EQUIPMENT_LIFE], f.equipment_gross,
+        f.compute_equipment, f.construction, f.buildings, f.expected_revenue, f.inventory, f.goodwill, f.value_peak,
+        f.ebitda, books.cash, books.net_worth, r["profit"], r["paid_out"], revenue, bought, paid,
     )  # fmt: skip
-    f.cost = r["other_cost"].copy()
-    f.revenue = r["revenue"].copy()
-    f.capex = r["capex"]
-    f.bought = r["tie_expense"] + r["other_cost"]
-    public, paid = layout.sector["public_equity"], r["paid_out"].sum(axis=0)
+    f.cost, f.revenue, f.bought, f.capex = r["other_cost"], revenue, bought, r["capex"]
+    public = layout.sector["public_equity"]
     books.cash[public] += paid
     books.net_worth[public] += paid
 
@@ -57,46 +56,6 @@ def book_interest(now: Moment) -> None:
     now.state.ties.guarantee = np.maximum(now.state.ties.guarantee - called, 0.0)
 
 
-def add_plant(now: Moment) -> None:
-    """Compute equipment by vintage, straight line over its book life; all else passes through construction."""
-    layout, r, f = now.block.layout, now.results, now.state.firms
-    added = r["tied_equipment"].copy()
-    added[: layout.owners] += now.block.cache["it_rest"] * r["equipment_ratio"][:-1]
-    move_plant(
-        r["capex"], added, r["depreciation"], float(now.on("close")), f.equipment_entries[now.quarter % EQUIPMENT_LIFE],
-        f.equipment_gross, f.compute_equipment, f.construction, f.buildings,
-    )  # fmt: skip
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 5))
-def move_plant(
-    capex: Array,
-    equipment: Array,
-    depreciation: Array,
-    wears: float,
-    entry: Array,
-    gross: Array,
-    compute_equipment: Array,
-    construction: Array,
-    buildings: Array,
-) -> None:
-    """Move the capital spending of a quarter into plant; all (firms, paths), usd_bn.
-
-    `entry` holds the vintage that leaves the books and takes the new one; `wears` is 0 where nothing wears out.
-    """
-    for f in range(capex.shape[0]):
-        for n in range(capex.shape[1]):
-            added = min(equipment[f, n], capex[f, n])
-            used = min(gross[f, n] / EQUIPMENT_LIFE, compute_equipment[f, n]) * wears
-            compute_equipment[f, n] += added - used
-            gross[f, n] = max(gross[f, n] - entry[f, n] + added, 0.0)
-            entry[f, n] = added
-            begun = construction[f, n] + (capex[f, n] - added)
-            finished = COMPLETION * begun
-            construction[f, n] = begun - finished
-            buildings[f, n] += finished - (depreciation[f, n] - used)
-
-
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT))
 def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
     """Move `wear`, (firms, paths): plant in use relative to the `opening`, (firms, 1), as far as a firm had any."""
@@ -106,60 +65,84 @@ def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
             wear[f, n] = min(max(moved, 0.5), 2.0)
 
 
-def write_down_stock(now: Moment) -> Array:
-    """Inventory falls with orders that did not come, goodwill with values below book; (firms, paths), usd_bn."""
-    r, f = now.results, now.state.firms
-    lost = np.empty_like(f.value)
-    write_down(r["revenue"], f.value, f.expected_revenue, f.inventory, f.goodwill, f.value_peak, lost)
-    return lost
-
-
-@_kernel(numba.void(_MAT_IN, _MAT_IN, *[_MAT] * 5))
-def write_down(
-    revenue: Array, value: Array, expected: Array, inventory: Array, goodwill: Array, peak: Array, lost: Array
-) -> None:
-    """Set `lost` to what inventory and goodwill lose; move expectations and the peak of value. All (firms, paths)."""
-    for f in range(revenue.shape[0]):
-        for n in range(revenue.shape[1]):
-            shortfall = max(1.0 - revenue[f, n] / max(expected[f, n], 1e-9) - 0.1, 0.0)
-            stock = min(INVENTORY_WRITE_DOWN * shortfall, 0.5) * inventory[f, n]
-            expected[f, n] = expected[f, n] * 1.01 + 0.4 * (revenue[f, n] - expected[f, n])
-            inventory[f, n] -= stock
-            worn = 0.10 * goodwill[f, n] if value[f, n] < 0.5 * peak[f, n] else 0.0
-            goodwill[f, n] -= worn
-            peak[f, n] = max(0.97 * peak[f, n], value[f, n])
-            lost[f, n] = stock + worn
-
-
-@_kernel(numba.void(*[_MAT_IN] * 9, numba.float64, *[_MAT] * 5))
-def earn_and_pay_out(
-    ebitda: Array,
+@_kernel(numba.void(*[_MAT_IN] * 15, numba.float64, numba.float64, *[_MAT] * 16, _VEC))
+def close_firms(
+    capex: Array,
+    tied_equipment: Array,
+    equipment_rest: Array,
+    equipment_ratio: Array,
     depreciation: Array,
+    revenue: Array,
+    value: Array,
+    ebitda: Array,
     interest: Array,
     tax: Array,
-    write_downs: Array,
     surplus: Array,
     payout_share: Array,
-    revenue: Array,
     cash_held: Array,
+    tie_expense: Array,
+    other_cost: Array,
+    wears: float,
     handed_out: float,
-    profit: Array,
-    paid_out: Array,
+    entry: Array,
+    gross: Array,
+    compute_equipment: Array,
+    construction: Array,
+    buildings: Array,
+    expected: Array,
+    inventory: Array,
+    goodwill: Array,
+    peak: Array,
     smoothed: Array,
     cash: Array,
     worth: Array,
+    profit: Array,
+    paid_out: Array,
+    sold: Array,
+    bought: Array,
+    paid_by_all: Array,
 ) -> None:
-    """Set profit and payouts; move cash and net worth of the firms, the first rows of `cash` and `worth`.
+    """Close the books of each firm; (firms, paths), usd_bn, but shares (firms, 1); `cash` and `worth` have more rows.
+
+    Compute equipment goes into plant by vintage, along the ties and, of owners, who stand first, what no tie names
+    (`equipment_rest` at the opening, (owners, 1)), straight line over its book life; all else passes through
+    construction. `entry` holds the vintage that leaves the books and takes the new one. Inventory falls with orders
+    that did not come, goodwill with values below book. Nothing wears out or is written down where `wears` is 0.
 
     Dividends and buybacks come out of surplus cash: what is left after settlement, never a due payment. A share of
-    profit (`payout_share`, (firms, 1)) goes out, and the part `handed_out` of the cash beyond what a firm means to hold
-    (`cash_held`, over a quarter's sales).
+    profit (`payout_share`) goes out, and the part `handed_out` of the cash beyond what a firm means to hold
+    (`cash_held`, over a quarter's sales). What all pay is added to `paid_by_all`, (paths,). Also set is what the next
+    quarter needs of this one: sales and operating purchases.
     """
-    for f in range(ebitda.shape[0]):
+    owners, paths = equipment_rest.shape[0], paid_by_all.shape[0]
+    lost = np.zeros(paths)
+    for f in range(capex.shape[0]):
+        for n in range(paths):
+            equipment = tied_equipment[f, n]
+            if f < owners:
+                equipment += equipment_rest[f, 0] * equipment_ratio[f, n]
+            added = min(equipment, capex[f, n])
+            used = min(gross[f, n] / EQUIPMENT_LIFE, compute_equipment[f, n]) * wears
+            compute_equipment[f, n] += added - used
+            gross[f, n] = max(gross[f, n] - entry[f, n] + added, 0.0)
+            entry[f, n] = added
+            begun = construction[f, n] + (capex[f, n] - added)
+            finished = COMPLETION * begun
+            construction[f, n] = begun - finished
+            buildings[f, n] += finished - (depreciation[f, n] - used)
+        if wears > 0.0:
+            for n in range(paths):
+                shortfall = max(1.0 - revenue[f, n] / max(expected[f, n], 1e-9) - 0.1, 0.0)
+                stock = min(INVENTORY_WRITE_DOWN * shortfall, 0.5) * inventory[f, n]
+                expected[f, n] = expected[f, n] * 1.01 + 0.4 * (revenue[f, n] - expected[f, n])
+                inventory[f, n] -= stock
+                worn = 0.10 * goodwill[f, n] if value[f, n] < 0.5 * peak[f, n] else 0.0
+                goodwill[f, n] -= worn
+                peak[f, n] = max(0.97 * peak[f, n], value[f, n])
+                lost[n] = stock + worn
         share = payout_share[f, 0]
-        for n in range(ebitda.shape[1]):
-            lost = depreciation[f, n] + write_downs[f, n]
-            earned = ebitda[f, n] - depreciation[f, n] - interest[f, n] - tax[f, n] - write_downs[f, n]
+        for n in range(paths):
+            earned = ebitda[f, n] - depreciation[f, n] - interest[f, n] - tax[f, n] - lost[n]
             spare = max(min(surplus[f, n], cash[f, n]), 0.0)
             more = handed_out * max(cash[f, n] - cash_held[f, n] * revenue[f, n], 0.0)
             paid = min(max(earned, 0.0) * share + more, 0.9 * spare)
@@ -167,4 +150,8 @@ def earn_and_pay_out(
             paid_out[f, n] = paid
             smoothed[f, n] += 0.4 * (ebitda[f, n] - smoothed[f, n])
             cash[f, n] -= paid
-            worth[f, n] -= lost + paid
+            worth[f, n] -= depreciation[f, n] + lost[n] + paid
+            paid_by_all[n] += paid
+        for n in range(paths):
+            sold[f, n] = revenue[f, n]
+            bought[f, n] = tie_expense[f, n] + other_cost[f, n]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from penstock.bounds import bounded
 from penstock.engine.events import shares_left
@@ -24,68 +25,70 @@ def operate(now: Moment, again: bool = False) -> None:
 
     Again, after funding: with the orders that go ahead, and costs as they were cut.
     """
-    r, f, block = now.results, now.state.firms, now.block
-    if not again:
-        r["tie_expense"], r["other_cost"], r["depreciation"], r["ebitda"], r["tax"] = (
-            np.empty_like(f.cost) for _ in range(5)
-        )
-    buy_for_use(block.scratch.flow, *block.ties_of["purchases_of"], r["tied_capital"], r["tie_expense"])
-    if not again:
-        plan_costs(now)
-        plan_debt_service(now)
-    earn_and_tax(
-        r["revenue"], r["tie_expense"], r["cost_cut"] if again else block.cache["nothing"], r["depreciation"],
-        r["interest"], r["other_cost"], r["ebitda"], r["tax"],
+    r, f, block, facts = now.results, now.state.firms, now.block, now.block.facts
+    bought = (block.scratch.flow, *block.ties_of["purchases_of"], r["tied_capital"], r["revenue"])
+    if again:
+        run_again(
+            *bought, r["cost_cut"], r["depreciation"], r["interest"], r["tie_expense"], r["other_cost"], r["ebitda"],
+            r["tax"],
+        )  # fmt: skip
+        return
+    plan_debt_service(now)
+    r["tie_expense"], r["other_cost"], r["depreciation"], r["ebitda"], r["tax"] = np.empty((5, *f.cost.shape))
+    run_firms(
+        *bought, f.cost, r["project_cost"][: block.layout.owners], r["plant_revenue"],
+        block.cache["revenue_opening"][: block.layout.firms], facts.flows["other_cost"], facts.conduct["variable_cost"],
+        facts.conduct["marginal_cost"], f.stage, f.equipment_gross, f.compute_equipment, f.buildings, r["interest"],
+        float(now.on("close")), r["tie_expense"], r["other_cost"], r["depreciation"], r["ebitda"], r["tax"],
     )  # fmt: skip
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT))
-def buy_for_use(flow: Array, first: Array, rows: Array, capital: Array, bought: Array) -> None:
-    """Set what each firm buys along its ties (`rows`, from `first`) and is no `capital`; (firms, paths), usd_bn.
+@register_jitable
+def _buy(flow: Array, first: Array, rows: Array, capital: Array, f: int, bought: Array) -> None:
+    """Set what a firm buys along its ties (`rows`, from `first`) and is no `capital`; (firms, paths), usd_bn.
 
     What a unit outside the firms buys is its own spending whatever it is.
     """
-    for f in range(bought.shape[0]):
+    bought[f] = 0.0
+    for k in range(first[f], first[f + 1]):
         for n in range(bought.shape[1]):
-            bought[f, n] = 0.0
-        for k in range(first[f], first[f + 1]):
-            t = rows[k]
-            for n in range(bought.shape[1]):
-                bought[f, n] += flow[t, n]
-        for n in range(bought.shape[1]):
-            bought[f, n] -= capital[f, n]
+            bought[f, n] += flow[rows[k], n]
+    for n in range(bought.shape[1]):
+        bought[f, n] -= capital[f, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 5, *[_MAT] * 3))
-def earn_and_tax(
+@register_jitable
+def _tax(
+    revenue: Array, bought: Array, cost: Array, depreciation: Array, interest: Array, f: int, ebitda: Array, tax: Array
+) -> None:
+    """Set a firm's earnings before interest, tax and depreciation, and its tax; (firms, paths), usd_bn."""
+    for n in range(ebitda.shape[1]):
+        earned = revenue[f, n] - bought[f, n] - cost[f, n]
+        ebitda[f, n] = earned
+        tax[f, n] = TAX_RATE * max(earned - depreciation[f, n] - interest[f, n], 0.0)
+
+
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, *[_MAT] * 4))
+def run_again(
+    flow: Array,
+    first: Array,
+    rows: Array,
+    capital: Array,
     revenue: Array,
-    bought: Array,
     cost_cut: Array,
     depreciation: Array,
     interest: Array,
+    bought: Array,
     other_cost: Array,
     ebitda: Array,
     tax: Array,
 ) -> None:
-    """Cut `other_cost`; set earnings before interest, tax and depreciation, and tax; all (firms, paths), usd_bn."""
+    """Set purchases, earnings and tax anew with other costs as they were cut; (firms, paths), usd_bn."""
     for f in range(ebitda.shape[0]):
+        _buy(flow, first, rows, capital, f, bought)
         for n in range(ebitda.shape[1]):
-            kept = max(other_cost[f, n] - cost_cut[f, n], 0.0)
-            earned = revenue[f, n] - bought[f, n] - kept
-            other_cost[f, n] = kept
-            ebitda[f, n] = earned
-            tax[f, n] = TAX_RATE * max(earned - depreciation[f, n] - interest[f, n], 0.0)
-
-
-def plan_costs(now: Moment) -> None:
-    """Other operating cost follows revenue with a lag (jobs), by the group's elasticity; depreciation of the plant."""
-    layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
-    follow_sales(
-        f.cost, r["project_cost"][: layout.owners], r["revenue"], r["plant_revenue"],
-        now.block.cache["revenue_opening"][: layout.firms], facts.flows["other_cost"], facts.conduct["variable_cost"],
-        facts.conduct["marginal_cost"], r["tie_expense"], f.stage, f.equipment_gross, f.compute_equipment, f.buildings,
-        float(now.on("close")), r["other_cost"], r["depreciation"],
-    )  # fmt: skip
+            other_cost[f, n] = max(other_cost[f, n] - cost_cut[f, n], 0.0)
+        _tax(revenue, bought, other_cost, depreciation, interest, f, ebitda, tax)
 
 
 BUILDING_LIFE = 80.0
@@ -93,32 +96,41 @@ BUILDING_LIFE = 80.0
 years)."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 13, numba.float64, _MAT, _MAT))
-def follow_sales(
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 14, numba.float64, *[_MAT] * 5))
+def run_firms(
+    flow: Array,
+    first: Array,
+    rows: Array,
+    capital: Array,
+    taken_in: Array,
     cost: Array,
     projects: Array,
-    taken_in: Array,
     plant_revenue: Array,
     revenue_opening: Array,
     cost_opening: Array,
     variable: Array,
     marginal: Array,
-    bought: Array,
     stage: Array,
     gross: Array,
     equipment: Array,
     buildings: Array,
+    interest: Array,
     wears: float,
-    out: Array,
+    bought: Array,
+    other_cost: Array,
     depreciation: Array,
+    ebitda: Array,
+    tax: Array,
 ) -> None:
-    """Set `out` to the other operating cost of the quarter, and `depreciation`, usd_bn.
+    """Set purchases, other operating cost, depreciation, earnings and tax of each firm, usd_bn a quarter.
 
     All (firms, paths) but `revenue_opening`, `cost_opening`, `variable` and `marginal`, (firms, 1), and `projects` of
-    owners, who stand first, (owners, paths). No staff comes with `plant_revenue`. Equipment is depreciated by its
-    `gross` entries, buildings by what is left; nothing where `wears` is 0.
+    owners, who stand first, (owners, paths). Other cost follows revenue with a lag (jobs), by the group's elasticity;
+    no staff comes with `plant_revenue`. Equipment is depreciated by its `gross` entries, buildings by what is left;
+    nothing where `wears` is 0.
     """
     for f in range(cost.shape[0]):
+        _buy(flow, first, rows, capital, f, bought)
         opening, sales = cost_opening[f, 0], revenue_opening[f, 0]
         for n in range(cost.shape[1]):
             # a part of the cost is fixed, the rest moves one for one
@@ -133,10 +145,11 @@ def follow_sales(
             if f < projects.shape[0]:
                 lagged += projects[f, n]
             due = min(target, means) if stage[f, n] >= RESTRUCTURED else lagged
-            out[f, n] = 0.0 if stage[f, n] >= GONE else max(due, 0.0)
+            other_cost[f, n] = 0.0 if stage[f, n] >= GONE else max(due, 0.0)
         for n in range(cost.shape[1]):
             worn = min(gross[f, n] / EQUIPMENT_LIFE, equipment[f, n]) + buildings[f, n] / BUILDING_LIFE
             depreciation[f, n] = worn * wears
+        _tax(taken_in, bought, other_cost, depreciation, interest, f, ebitda, tax)
 
 
 def plan_debt_service(now: Moment) -> None:
