@@ -8,11 +8,11 @@ and from what was owed before, which `scratch.before` keeps until the next quart
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Block, Moment
 
 Array = np.ndarray
 
@@ -35,19 +35,31 @@ class Kind(NamedTuple):
 
 def kinds_of(now: Moment) -> Iterator[Kind]:
     """Bills of the quarter by kind, in the order of the ties."""
-    layout, r, cache = now.block.layout, now.results, now.block.cache
-    for block, amount, part in (
-        (layout.flow, now.block.scratch.flow, "whole"),
-        (layout.sales, r["sales"], "whole"),
-        (layout.wages, r["other_cost"], "half"),
-        (layout.suppliers, r["other_cost"], "half"),
-        (layout.capital, r["capital_rest"], "whole"),
-        (layout.tax, r["tax"], "whole"),
+    block, r = now.block, now.results
+    if not block.bill_terms:
+        block.bill_terms = terms_of(block)
+    amounts = (block.scratch.flow, r["sales"], r["other_cost"], r["other_cost"], r["capital_rest"], r["tax"])
+    for (ties, *rest), amount in zip(block.bill_terms, amounts, strict=True):
+        yield Kind(ties, amount, *rest)
+
+
+def terms_of(block: Block) -> tuple[tuple[Any, ...], ...]:
+    """What stays of each kind from quarter to quarter: the fields of `Kind` but the amounts."""
+    layout, cache = block.layout, block.cache
+    found = []
+    for rows, part in (
+        (layout.flow, "whole"),
+        (layout.sales, "whole"),
+        (layout.wages, "half"),
+        (layout.suppliers, "half"),
+        (layout.capital, "whole"),
+        (layout.tax, "whole"),
     ):
-        ties = block.slice
-        terms = (cache[part][: len(block)], cache["collection"][ties], cache["deferrable"][ties])
+        ties = rows.slice
+        terms = (cache[part][: len(rows)], cache["collection"][ties], cache["deferrable"][ties])
         ends = (layout.payer[ties], layout.payer_class[ties], layout.payee[ties], layout.seniority[ties])
-        yield Kind(ties, amount, terms, *ends, cache["pairs"][ties])
+        found.append((ties, terms, *ends, cache["pairs"][ties]))
+    return tuple(found)
 
 
 def write_out(now: Moment) -> None:
@@ -55,7 +67,7 @@ def write_out(now: Moment) -> None:
 
     For ledgers and audits: in a quarter only dues other than bills are stored by tie.
     """
-    scratch = now.block.scratch
+    block, scratch = now.block, now.block.scratch
     for kind in kinds_of(now):
         part, speed, deferred = (column[:, None] for column in kind.terms)
         billed = kind.amount * part
@@ -64,3 +76,6 @@ def write_out(now: Moment) -> None:
         due[late] *= 1.0 - now.results["let_stand"][kind.payer[late]]
         scratch.billed[kind.ties], scratch.due[kind.ties] = billed, due
         scratch.paid[kind.ties] = due * scratch.paid_share[kind.seniority, kind.payer]
+    rest = slice(block.layout.operating.stop, block.layout.ties)
+    seniority, payer = block.layout.seniority[rest], block.layout.payer[rest]
+    scratch.paid[rest] = scratch.due[rest] * scratch.paid_share[seniority, payer]

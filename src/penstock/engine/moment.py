@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,6 +87,8 @@ class Block:
     cache: dict[str, Array] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""
+    bill_terms: tuple[tuple[Any, ...], ...] = ()
+    """terms and ends of bills by kind (`engine.bills.terms_of`); none where no step has asked for them"""
     parts_of: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """parts that buyers need of a category, and who delivers them"""
     chain: Chain | None = None

@@ -155,6 +155,58 @@ def pay_dues(
             between[b, n] += paid[t, n]
 
 
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, *[_IDX_IN] * 6, _FLAG_IN, *[_MAT] * 4))
+def serve_debt(
+    interest: Floats,
+    principal: Floats,
+    paid_share: Floats,
+    borrower: Index,
+    lender: Index,
+    interest_rank: Index,
+    principal_rank: Index,
+    interest_pair: Index,
+    principal_pair: Index,
+    fell: Flags,
+    debt: Floats,
+    kept: Floats,
+    lost: Floats,
+    between: Floats,
+) -> None:
+    """Pay interest and principal due by debt tie as far as clearing lets the borrower: repaid principal comes off the
+    debt, unpaid interest is added to it.
+
+    What a borrower that `fell` short does not pay is added to `kept[borrower[t]]` and `lost[lender[t]]`; what is paid
+    is added to `between` by pair. What the others pay is what is due.
+    """
+    for t in range(debt.shape[0]):
+        p, c, b = borrower[t], interest_rank[t], interest_pair[t]
+        if not fell[p]:
+            for n in range(debt.shape[1]):
+                between[b, n] += interest[t, n]
+            continue
+        q = lender[t]
+        for n in range(debt.shape[1]):
+            paid = interest[t, n] * paid_share[c, p, n]
+            kept[p, n] += interest[t, n] - paid
+            lost[q, n] += interest[t, n] - paid
+            between[b, n] += paid
+    for t in range(debt.shape[0]):
+        p, b = borrower[t], principal_pair[t]
+        if not fell[p]:
+            for n in range(debt.shape[1]):
+                debt[t, n] -= principal[t, n]
+            for n in range(debt.shape[1]):
+                between[b, n] += principal[t, n]
+            continue
+        q = lender[t]
+        for n in range(debt.shape[1]):
+            paid = principal[t, n] * paid_share[principal_rank[t], p, n]
+            debt[t, n] += interest[t, n] - interest[t, n] * paid_share[interest_rank[t], p, n] - paid
+            kept[p, n] += principal[t, n] - paid
+            lost[q, n] += principal[t, n] - paid
+            between[b, n] += paid
+
+
 @_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, _MAT_IN, _MAT_IN, *[_MAT] * 6))
 def book(
     income: Floats,

@@ -117,14 +117,6 @@ def add_dues(
             income[q, n] += due[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, _MAT))
-def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
-    """Add unpaid interest to each debt and take repaid principal off it; all (debt ties, paths)."""
-    for t in range(debt.shape[0]):
-        for n in range(debt.shape[1]):
-            debt[t, n] += interest[t, n] - interest_paid[t, n] - principal_paid[t, n]
-
-
 @_kernel(numba.boolean(numba.float64, _MAT_IN, _INT, _MAT))
 def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     """Set `share[:, u]` so that `wealth` pays class after class; True where something stays unpaid."""

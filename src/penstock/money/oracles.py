@@ -52,10 +52,6 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
     driver[rows] = np.minimum(received[rows] / before, largest)
 
 
-def carry_debt(interest: Floats, interest_paid: Floats, principal_paid: Floats, debt: Floats) -> None:
-    debt += interest - interest_paid - principal_paid
-
-
 def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
     dues = owed.sum(axis=0)
     paid = (owed * paid_share).sum(axis=0)
@@ -165,6 +161,31 @@ def pay_dues(
     np.add.at(kept, payer, due - paid)
     np.add.at(lost, payee, due - paid)
     np.add.at(between, pair, paid)
+
+
+def serve_debt(
+    interest: Floats,
+    principal: Floats,
+    paid_share: Floats,
+    borrower: Index,
+    lender: Index,
+    interest_rank: Index,
+    principal_rank: Index,
+    interest_pair: Index,
+    principal_pair: Index,
+    fell: Flags,
+    debt: Floats,
+    kept: Floats,
+    lost: Floats,
+    between: Floats,
+) -> None:
+    """Interest and principal after clearing."""
+    paid = np.zeros((2, *debt.shape))
+    for k, (due, rank, pair) in enumerate(
+        ((interest, interest_rank, interest_pair), (principal, principal_rank, principal_pair))
+    ):
+        pay_dues(due, paid_share, borrower, lender, rank, pair, fell, paid[k], kept, lost, between)
+    debt += interest - paid[0] - paid[1]
 
 
 def book(

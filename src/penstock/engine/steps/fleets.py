@@ -96,20 +96,22 @@ def run_fleets(
     for o in range(waiting.shape[0]):
         _grow_older(stock, o, lasting, left)
         _grow_older(power, o, lasting, in_use)
-        some = False
         for n in range(waiting.shape[1]):
             lost = PERMANENT_FAILURE_PER_QUARTER * stock_before[o, n]
             retired[o, n] += stock_before[o, n] - lost - left[n]
             failed[o, n] += lost
+        for n in range(waiting.shape[1]):
             new = waiting[o, n]
             if limited:
                 new = install(waiting[o, n], min(halls[o, n], firm_power[o, n]) - in_use[n], power_per_chip[n])
             waiting[o, n] -= new
             stock[0, o, n] = new
             power[0, o, n] = new * power_per_chip[n]
+        some = False
+        for n in range(waiting.shape[1]):
             crowded = waiting[o, n] > CROWDED * max(stock_before[o, n], 1e-9)
-            by_halls[o, n] = crowded and halls[o, n] <= firm_power[o, n]
-            by_power[o, n] = crowded and halls[o, n] > firm_power[o, n]
+            by_halls[o, n] = crowded & (halls[o, n] <= firm_power[o, n])
+            by_power[o, n] = crowded & (halls[o, n] > firm_power[o, n])
             kept[n] = KEPT_OF_OLD if crowded else 1.0
             part[n] = 1.0 - KEPT_OF_OLD if crowded else 0.0
             some |= crowded

@@ -81,18 +81,21 @@ def post(now: Moment, dues: Array) -> None:
                 scratch.lost, scratch.between[now.quarter // 4],
             )  # fmt: skip
         now.block.cache["slow_in"] += scratch.lost[: layout.firms]
-    rest = slice(layout.operating.stop, layout.ties)
+    pairs, between = now.block.cache["pairs"], scratch.between[now.quarter // 4]
+    interest, principal, backed = layout.interest.slice, layout.principal.slice, layout.guarantee.slice
+    bills.serve_debt(
+        scratch.due[interest], scratch.due[principal], scratch.paid_share, layout.borrower, layout.lender,
+        layout.seniority[interest], layout.seniority[principal], pairs[interest], pairs[principal], scratch.fell,
+        ties.debt, scratch.kept, scratch.lost, between,
+    )  # fmt: skip
     bills.pay_dues(
-        scratch.due[rest], scratch.paid_share, layout.payer[rest], layout.payee[rest], layout.seniority[rest],
-        now.block.cache["pairs"][rest], scratch.fell, scratch.paid[rest], scratch.kept, scratch.lost,
-        scratch.between[now.quarter // 4],
+        scratch.due[backed], scratch.paid_share, layout.payer[backed], layout.payee[backed], layout.seniority[backed],
+        pairs[backed], scratch.fell, scratch.paid[backed], scratch.kept, scratch.lost, between,
     )  # fmt: skip
     bills.book(
         r["income"], dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.kept, scratch.lost,
         scratch.sold, scratch.spent, books.cash, books.net_worth,
     )  # fmt: skip
-    interest, principal = layout.interest.slice, layout.principal.slice
-    clearing.carry_debt(scratch.due[interest], scratch.paid[interest], scratch.paid[principal], ties.debt)
 
 
 def clear(now: Moment, gap: Array, needs: Array) -> None:
