@@ -122,8 +122,8 @@ def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
     ties, units = layout.ties, layout.unit_count
     billed = np.zeros((layout.operating.stop, width))
     return Scratch(
-        due=np.zeros((ties, width)),
-        paid=np.zeros((ties, width)),
+        due=np.empty((ties, width)),
+        paid=np.empty((ties, width)),
         billed=billed,
         flow=billed[layout.flow.slice],
         before=np.zeros_like(billed),
@@ -324,6 +324,7 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["regulated"] = layout.members("utility")
     cache["franchise_memory"] = np.full((layout.firms, 1), FRANCHISE_MEMORY)
     cache["franchise_memory"][cache["regulated"]] = energy.RATE_CASE_MEMORY
+    cache["plant_revenue"], cache["let"] = np.zeros((2, layout.firms, width))
     cache["burners"] = np.flatnonzero(facts.category_base["fuel"][: layout.firms, 0] > 0.0)
     cache["capital_follows"] = np.full(layout.firms, FOLLOWS_SALES, dtype=np.intp)
     for follows, firms in (

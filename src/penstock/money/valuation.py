@@ -222,4 +222,5 @@ def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
 
 def spread_at(base: Array, factor: Array) -> Array:
     """Spread per year of firms that pay `factor` times the `base` of their rating."""
-    return np.minimum(base * factor, 0.25)
+    found = np.multiply(base, factor)
+    return np.minimum(found, 0.25, out=found)

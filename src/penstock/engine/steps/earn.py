@@ -39,14 +39,15 @@ def earn(now: Moment) -> None:
         now.results["gas_index"], facts.layers.supply.gas_share_of_price
     )
     regulated = now.block.cache["regulated"]
-    allowed = np.zeros_like(f.revenue)
+    # no firm but the regulated has any
+    allowed = now.block.cache["plant_revenue"]
     if now.on("earn"):
         expected = facts.sheet["buildings"][regulated] * trend[regulated]
         rise = f.rate[regulated] - facts.interest_rate[regulated]
         dearer = 0.25 * rise * now.block.cache["debt_owed"][regulated]
         revenue = energy.regulated_revenue(f.buildings[regulated], expected, dearer)
-        allowed[regulated] = revenue * f.activity[regulated]
-        now.results["sales"][regulated] += allowed[regulated]
+        allowed[regulated] = revenue = revenue * f.activity[regulated]
+        now.results["sales"][regulated] += revenue
     # pays for plant alone: no fuel and no staff come with it
     now.results["plant_revenue"] = allowed
     working = now.struck("working")

@@ -17,14 +17,14 @@ def let_free_plant(now: Moment, received: Array) -> None:
     Tenants are the customers outside the ties; no contract follows. Sets `let` (firms, paths), usd_bn.
     received: what each unit takes in so far in the quarter, (units, paths).
     """
-    r, f, layout = now.results, now.state.firms, now.block.layout
-    let = np.zeros_like(f.revenue)
+    r, layout = now.results, now.block.layout
+    let, rows = now.block.cache["let"], now.block.cache["let_rows"]
+    let[rows] = 0.0
     if now.on("spend"):
         let[: layout.owners] = compute_let(now)
         built = now.block.cache["landlords"]
         let[built] += plant_let(now, received[built])
     r["let"] = let
-    rows = now.block.cache["let_rows"]
     r["sales"][rows] += let[rows]
     received[rows] += let[rows]
 

@@ -32,10 +32,12 @@ DRIVERS = {
 
 def spend_on_use(now: Moment) -> None:
     """Sets the flows of services, compute, rent, energy and fuel; none hangs on what is built this quarter."""
-    scratch, firms = now.block.scratch, now.block.layout.firms
-    scratch.received[:] = 0.0
+    scratch, firms, regulated = now.block.scratch, now.block.layout.firms, now.block.cache["regulated"]
+    plant_revenue = now.results["plant_revenue"][regulated]
+    scratch.received[firms:] = 0.0
+    scratch.received[:firms] = now.results["sales"]
     # what is paid for plant alone buys no fuel and no energy: it comes in at the end
-    scratch.received[:firms] = now.results["sales"] - now.results["plant_revenue"]
+    scratch.received[regulated] -= plant_revenue
     pay_for_models(now)
     for category in USE_CATEGORIES:
         # contracts change what is received in these two, so their sums wait for take_or_pay
@@ -43,7 +45,7 @@ def spend_on_use(now: Moment) -> None:
         pay(now, category, scratch.unused if contracted else scratch.received)
         if contracted:
             take_or_pay(now, category)
-    scratch.received[:firms] += now.results["plant_revenue"]
+    scratch.received[regulated] += plant_revenue
     let.let_free_plant(now, scratch.received)
     now.results["received_for_use"] = scratch.received.copy()
 
@@ -144,8 +146,7 @@ def pay_for_models(now: Moment) -> None:
     layout, scratch, r = now.block.layout, now.block.scratch, now.results
     block = layout.category["models"]
     spending = r["spending"][layout.segment] * (0.25 * r["served"])
-    flow = spending * r["seller_share"]
-    scratch.flow[block.slice] = flow
+    flow = np.multiply(spending, r["seller_share"], out=scratch.flow[block.slice])
     kernels.accumulate(flow, layout.payee[block.slice], scratch.received)
 
 

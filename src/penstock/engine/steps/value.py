@@ -64,7 +64,8 @@ def company_value(now: Moment) -> Array:
     mood = np.exp(cache["group_elasticity"] * spirits + cache["group_exposure"] * outlook)
     discount = bounded(1.0 - 8.0 * (r["rate"] - cache["rate_opening"]), 0.4, 1.6)
     used_up = 1.0 - valuation.premium_left(now.years, th["premium_years"])
-    growth_left = np.exp(-cache["growth_premium"] * used_up)
+    growth_left = np.multiply(cache["growth_premium"], -used_up)
+    np.exp(growth_left, out=growth_left)
     value = np.empty_like(f.value)
     valuation.equity_values(
         f.ebitda, f.revenue, f.compute_equipment, f.buildings, f.construction, f.value_scale, growth_left,
