@@ -149,27 +149,22 @@ def _take(raw: Array, tried: Array, falls: Array, at: Array, tables: tuple[Array
 
 @register_jitable
 def _judge(raw: Array, tried: Array, falls: Array, at: Array, tables: tuple[Array, ...], key: tuple[Raw, ...]) -> float:
-    """The next normal number of a stream, whose first try does not stand at once."""
+    """A normal number in place of one that does not stand at once; no number where it is refused."""
     height = tables[2]
+    number, found = raw[at[0]], tried[at[0]]
+    at[0] += 1
+    at[2] += 1
+    strip = number & _STRIP
+    drawn = np.empty(2)
     while True:
-        if at[0] == raw.shape[0]:
-            _make(raw, tried, falls, at, tables, key)
-        number, found = raw[at[0]], tried[at[0]]
-        at[0] += 1
-        if falls[at[2]] != at[0] - 1:
-            return found
-        at[2] += 1
-        strip = number & _STRIP
-        if strip == _ZERO:
-            beyond, depth = 1.0, 0.0
-            while depth + depth <= beyond * beyond:
-                beyond = -LAST_INVERSE * math.log1p(-_take(raw, tried, falls, at, tables, key))
-                depth = -math.log1p(-_take(raw, tried, falls, at, tables, key))
+        for k in range(2 if strip == _ZERO else 1):
+            drawn[k] = _take(raw, tried, falls, at, tables, key)
+        if strip != _ZERO:
+            edge = (height[strip - _ONE] - height[strip]) * drawn[0] + height[strip]
+            return found if edge < math.exp(-0.5 * found * found) else np.nan
+        beyond, depth = -LAST_INVERSE * math.log1p(-drawn[0]), -math.log1p(-drawn[1])
+        if depth + depth > beyond * beyond:
             return -(LAST + beyond) if (number >> _SEVENTEEN) & _ONE else LAST + beyond
-        chance = _take(raw, tried, falls, at, tables, key)
-        edge = (height[strip - _ONE] - height[strip]) * chance + height[strip]
-        if edge < math.exp(-0.5 * found * found):
-            return found
 
 
 @_kernel(_DRAW)
@@ -206,8 +201,10 @@ def normals(
                     k += run
                     where[0] = start + run
                     if k < length and where[0] < AT_ONCE:
-                        line[lane, k] = _judge(mine, values, fallen, where, tables, key)
-                        k += 1
+                        found = _judge(mine, values, fallen, where, tables, key)
+                        if not np.isnan(found):
+                            line[lane, k] = found
+                            k += 1
             for k in range(columns.shape[0]):
                 for lane in range(lanes):
                     out[row, k, begin + lane] = line[lane, columns[k]]

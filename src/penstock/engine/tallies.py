@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.engine.state import RESTRUCTURED, SOUND
 from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
@@ -149,13 +148,9 @@ def finance_sales(
                 financed[q, n] += flow[t, n] * share[p, n]
 
 
-@register_jitable
-def _note(values: Array, f: int, measure: int, layer: int, of_layer: int, firms: Array, layers: Array) -> None:
-    """Keep a measure of firm `f`, and add it to that of its layer, in loops of few arrays: they take wide registers."""
-    for n in range(values.shape[1]):
-        firms[measure, f, n] = values[f, n]
-    for n in range(values.shape[1]):
-        layers[of_layer, layer, n] += values[f, n]
+OF_BOTH = (REVENUE, CAPEX, PROFIT, DEBT, VALUE)
+LAYERS_OF = (LAYER_REVENUE, LAYER_CAPEX, LAYER_PROFIT, LAYER_DEBT, LAYER_VALUE)
+"""Measures of firms that are measures of their layers, too, and of which."""
 
 
 @_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT, _SINGLES, _CUBE, _IDX))
@@ -181,13 +176,16 @@ def keep_firms(
     Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound; what is not a
     number is counted in `broken` (paths). `cash` may have more rows.
     """
+    measures = (revenue, capex, profit, debt, value)
     for f in range(revenue.shape[0]):
         k = layer[f]
-        _note(revenue, f, REVENUE, k, LAYER_REVENUE, firms, layers)
-        _note(capex, f, CAPEX, k, LAYER_CAPEX, firms, layers)
-        _note(profit, f, PROFIT, k, LAYER_PROFIT, firms, layers)
-        _note(debt, f, DEBT, k, LAYER_DEBT, firms, layers)
-        _note(value, f, VALUE, k, LAYER_VALUE, firms, layers)
+        # few arrays a loop, so that it takes wide registers
+        for m in range(len(OF_BOTH)):
+            values, mine, theirs = measures[m], OF_BOTH[m], LAYERS_OF[m]
+            for n in range(revenue.shape[1]):
+                firms[mine, f, n] = values[f, n]
+            for n in range(revenue.shape[1]):
+                layers[theirs, k, n] += values[f, n]
         for n in range(revenue.shape[1]):
             firms[CASH, f, n] = cash[f, n]
         for n in range(revenue.shape[1]):

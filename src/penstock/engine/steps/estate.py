@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
+from penstock.engine.steps import pairs
 from penstock.money import failure
 from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
@@ -218,59 +218,11 @@ def pay_claims(
 def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
     """Chips, halls, power and orders of owners that end go to owners elsewhere."""
     fleet = now.state.fleet
-    move_fleets(
-        firms, lanes, fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages, fleet.halls, fleet.firm_power,
-        fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog, now.results["stock_after"],
-        now.results["power_after"],
-    )  # fmt: skip
-
-
-@register_jitable
-def _move(firm: Array, path: Array, items: Array, sums: Array) -> None:
-    """Move what pairs have to the last row, path by path as one sum."""
-    for k in range(firm.shape[0]):
-        sums[path[k]] = 0.0
-    for k in range(firm.shape[0]):
-        sums[path[k]] += items[firm[k], path[k]]
-    for k in range(firm.shape[0]):
-        items[items.shape[0] - 1, path[k]] += sums[path[k]]
-        sums[path[k]] = 0.0
-        items[firm[k], path[k]] = 0.0
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_CUBE] * 4, *[_MAT] * 9))
-def move_fleets(
-    firm: Array,
-    path: Array,
-    stock: Array,
-    power: Array,
-    hall_stages: Array,
-    power_stages: Array,
-    halls: Array,
-    firm_power: Array,
-    delivered: Array,
-    retired: Array,
-    failed: Array,
-    waiting: Array,
-    backlog: Array,
-    stock_total: Array,
-    power_total: Array,
-) -> None:
-    """Move all that pairs have to owners elsewhere, the last row; by age or stage first where there are three axes.
-
-    `stock_total` and `power_total`, the sums over ages, follow.
-    """
-    sums = np.empty(halls.shape[1])
-    for stages in (stock, power, hall_stages, power_stages):
-        for a in range(stages.shape[0]):
-            _move(firm, path, stages[a], sums)
-    for items in (halls, firm_power, delivered, retired, failed, waiting, backlog):
-        _move(firm, path, items, sums)
-    last = stock_total.shape[0] - 1
-    for ages, total in ((stock, stock_total), (power, power_total)):
-        for k in range(firm.shape[0]):
-            n = path[k]
-            total[firm[k], n] = 0.0
-            total[last, n] = ages[0, last, n]
-            for a in range(1, ages.shape[0]):
-                total[last, n] += ages[a, last, n]
+    for stages in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
+        pairs.move_to_last(firms, lanes, stages)
+    for items in (
+        fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
+    ):  # fmt: skip
+        pairs.move_to_last(firms, lanes, items[None])
+    elsewhere = np.full_like(firms, now.block.layout.owners)
+    pairs.follow_fleets(now, (firms, lanes), (elsewhere, lanes))

@@ -91,11 +91,13 @@ def run_fleets(
     binds them there, halls or power. Adds to what `retired` and `failed`; sets the sums over ages. An owner's ages are
     gone through while they are at hand.
     """
-    left, in_use, kept, part = np.empty((4, survival.shape[1]))
+    fleets, totals, sums = (stock, power), (stock_after, power_after), np.empty((2, survival.shape[1]))
+    left, in_use = sums[0], sums[1]
+    kept, part = np.empty(survival.shape[1]), np.empty(survival.shape[1])
     lasting = (1.0 - PERMANENT_FAILURE_PER_QUARTER) * survival
     for o in range(waiting.shape[0]):
-        _grow_older(stock, o, lasting, left)
-        _grow_older(power, o, lasting, in_use)
+        for k in range(2):
+            _grow_older(fleets[k], o, lasting, sums[k])
         for n in range(waiting.shape[1]):
             lost = PERMANENT_FAILURE_PER_QUARTER * stock_before[o, n]
             retired[o, n] += stock_before[o, n] - lost - left[n]
@@ -121,5 +123,5 @@ def run_fleets(
                     retired[o, n] += part[n] * stock[a, o, n]
                     stock[a, o, n] *= kept[n]
                     power[a, o, n] *= kept[n]
-        _add_up(stock, o, stock_after)
-        _add_up(power, o, power_after)
+        for k in range(2):
+            _add_up(fleets[k], o, totals[k])

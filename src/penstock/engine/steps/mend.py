@@ -209,11 +209,12 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     repay_lenders(now, firms, lanes, paid)
     both = firms < now.block.layout.owners
     if both.any():
-        pairs.halve_fleets(
-            firms[both], lanes[both], buyer[both], fleet.stock, fleet.power, fleet.halls, fleet.firm_power,
-            fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, now.results["stock_after"],
-            now.results["power_after"],
-        )  # fmt: skip
+        ends = firms[both], lanes[both], buyer[both]
+        for items in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
+            pairs.move_half(*ends, items[None])
+        for ages in (fleet.stock, fleet.power):
+            pairs.move_half(*ends, ages)
+        pairs.follow_fleets(now, ends[:2], (ends[2], ends[1]))
     return prices
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
+from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.money.kernels import _CUBE, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _CUBE_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -150,19 +150,37 @@ def hand_over_plant(
             entries[vintage, f, n] *= left
 
 
-@register_jitable
-def _move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array) -> None:
-    for k in range(firm.shape[0]):
-        half[k] = 0.5 * items[firm[k], path[k]]
-    for k in range(firm.shape[0]):
-        items[buyer[k], path[k]] += half[k]
-    for k in range(firm.shape[0]):
-        items[firm[k], path[k]] -= half[k]
+@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE))
+def move_half(firm: Array, path: Array, buyer: Array, items: Array) -> None:
+    """Half of what pairs have goes to their buyers; `items` by age, owner and path."""
+    half = np.empty(firm.shape[0])
+    for a in range(items.shape[0]):
+        for k in range(firm.shape[0]):
+            half[k] = 0.5 * items[a, firm[k], path[k]]
+        for k in range(firm.shape[0]):
+            items[a, buyer[k], path[k]] += half[k]
+        for k in range(firm.shape[0]):
+            items[a, firm[k], path[k]] -= half[k]
 
 
-@register_jitable
-def _add_up(firm: Array, path: Array, fleet: Array, total: Array) -> None:
-    """Set `total` of each pair to the sum over ages."""
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE))
+def move_to_last(firm: Array, path: Array, items: Array) -> None:
+    """All that pairs have goes to the last row, path by path as one sum; `items` by age, owner and path."""
+    last, sums = items.shape[1] - 1, np.empty(items.shape[2])
+    for a in range(items.shape[0]):
+        for k in range(firm.shape[0]):
+            sums[path[k]] = 0.0
+        for k in range(firm.shape[0]):
+            sums[path[k]] += items[a, firm[k], path[k]]
+        for k in range(firm.shape[0]):
+            items[a, last, path[k]] += sums[path[k]]
+            sums[path[k]] = 0.0
+            items[a, firm[k], path[k]] = 0.0
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _MAT))
+def add_ages(firm: Array, path: Array, fleet: Array, total: Array) -> None:
+    """Set `total` of each pair to the sum over the ages of its fleet."""
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
         total[f, n] = fleet[0, f, n]
@@ -170,35 +188,12 @@ def _add_up(firm: Array, path: Array, fleet: Array, total: Array) -> None:
             total[f, n] += fleet[a, f, n]
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _CUBE, *[_MAT] * 8))
-def halve_fleets(
-    firm: Array,
-    path: Array,
-    buyer: Array,
-    stock: Array,
-    power: Array,
-    halls: Array,
-    firm_power: Array,
-    delivered: Array,
-    retired: Array,
-    failed: Array,
-    waiting: Array,
-    stock_total: Array,
-    power_total: Array,
-) -> None:
-    """Half of the fleet of each pair goes to its buyer; by age, owner and path where there are three axes.
-
-    `stock_total` and `power_total`, the sums over ages, follow.
-    """
-    half = np.empty(firm.shape[0])
-    for ages in (stock, power):
-        for a in range(ages.shape[0]):
-            _move_half(firm, path, buyer, ages[a], half)
-    for items in (halls, firm_power, delivered, retired, failed, waiting):
-        _move_half(firm, path, buyer, items, half)
-    for ages, total in ((stock, stock_total), (power, power_total)):
-        _add_up(firm, path, ages, total)
-        _add_up(buyer, path, ages, total)
+def follow_fleets(now: Moment, *ends: tuple[Array, Array]) -> None:
+    """Chips and power of owners after fleets changed hands, for the pairs (owner, path) at each end."""
+    fleet, r = now.state.fleet, now.results
+    for rows, lanes in ends:
+        add_ages(rows, lanes, fleet.stock, r["stock_after"])
+        add_ages(rows, lanes, fleet.power, r["power_after"])
 
 
 KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5
