@@ -115,18 +115,21 @@ def close_firms(
     quarter needs of this one: sales and operating purchases.
     """
     owners, paths = equipment_rest.shape[0], paid_by_all.shape[0]
-    lost = np.zeros(paths)
+    lost, added = np.zeros(paths), np.empty(paths)
     for f in range(capex.shape[0]):
         for n in range(paths):
-            equipment = tied_equipment[f, n]
-            if f < owners:
-                equipment += equipment_rest[f, 0] * equipment_ratio[f, n]
-            added = min(equipment, capex[f, n])
+            added[n] = tied_equipment[f, n]
+        if f < owners:
+            rest = equipment_rest[f, 0]
+            for n in range(paths):
+                added[n] += rest * equipment_ratio[f, n]
+        for n in range(paths):
+            new = min(added[n], capex[f, n])
             used = min(gross[f, n] / EQUIPMENT_LIFE, compute_equipment[f, n]) * wears
-            compute_equipment[f, n] += added - used
-            gross[f, n] = max(gross[f, n] - entry[f, n] + added, 0.0)
-            entry[f, n] = added
-            begun = construction[f, n] + (capex[f, n] - added)
+            compute_equipment[f, n] += new - used
+            gross[f, n] = max(gross[f, n] - entry[f, n] + new, 0.0)
+            entry[f, n] = new
+            begun = construction[f, n] + (capex[f, n] - new)
             finished = COMPLETION * begun
             construction[f, n] = begun - finished
             buildings[f, n] += finished - (depreciation[f, n] - used)

@@ -51,8 +51,9 @@ def _buy(flow: Array, first: Array, rows: Array, capital: Array, f: int, bought:
     """
     bought[f] = 0.0
     for k in range(first[f], first[f + 1]):
+        t = rows[k]
         for n in range(bought.shape[1]):
-            bought[f, n] += flow[rows[k], n]
+            bought[f, n] += flow[t, n]
     for n in range(bought.shape[1]):
         bought[f, n] -= capital[f, n]
 
@@ -132,13 +133,14 @@ def run_firms(
     for f in range(cost.shape[0]):
         _buy(flow, first, rows, capital, f, bought)
         opening, sales = cost_opening[f, 0], revenue_opening[f, 0]
+        moving, at_the_margin = variable[f, 0], marginal[f, 0]
         for n in range(cost.shape[1]):
             # a part of the cost is fixed, the rest moves one for one
             revenue = taken_in[f, n] - plant_revenue[f, n]
             scale = max(revenue / sales, 1e-6)
-            target = opening * (1.0 + variable[f, 0] * (scale - 1.0))
+            target = opening * (1.0 + moving * (scale - 1.0))
             # rent and rented compute cost little at the margin: a young builder's opening ratio says nothing of them
-            target = min(target, opening + marginal[f, 0] * max(revenue - sales, 0.0))
+            target = min(target, opening + at_the_margin * max(revenue - sales, 0.0))
             # a restructured firm lives within what its sales leave
             means = max(0.95 * (revenue - bought[f, n]), 0.0)
             lagged = cost[f, n] + 0.35 * (target - cost[f, n])
