@@ -110,7 +110,7 @@ def by_penstock(work: Ledger) -> Accounts:
     first, rows = clearing.by_payer(work.payer, work.units)
     unlimited, fell = np.arange(work.units) >= work.firms, np.zeros(work.units, dtype=np.bool_)
     rounds, no_other = np.zeros(paths, dtype=np.intp), np.zeros((0, paths))
-    whole = np.ones(work.flow_ties)
+    whole, room = np.ones(work.flow_ties), clearing.room_to_clear(work.units)
     kinds = [slice(0, work.flow_ties)]
     kinds += [slice(start, start + work.firms) for start in range(work.flow_ties, ties, work.firms)]
     columns = (work.collection, work.deferred)
@@ -135,6 +135,7 @@ def by_penstock(work: Ledger) -> Accounts:
         clearing.clear_short(
             cash, income, gap, by_rank, no_other, owed, billed[kinds[0]], work.collection, work.deferred,
             work.let_stand, first, rows, work.payee, work.rank, unlimited, short, fell, share, rounds,
+            *room,
         )  # fmt: skip
         owed, before = before, owed
         someone_fell = bool(fell.any())

@@ -192,7 +192,7 @@ def test_a_fleet_that_ages_loses_what_retires_and_fails_and_nothing_else(life: f
     by_halls, by_power = np.zeros((2, *shape), dtype=bool)
     fleets.run_fleets(
         factor, np.ones(2), fleet.sum(axis=0), halls, halls, True, waiting, retired, failed, older, power, by_halls,
-        by_power, stock_after, power_after,
+        by_power, stock_after, power_after, np.empty_like(factor), np.empty((4, 2)),
     )  # fmt: skip
     assert (older >= 0.0).all() and (retired >= -1e-12).all() and (failed >= 0.0).all()
     assert older.sum(axis=0) + retired + failed == pytest.approx(fleet.sum(axis=0), rel=1e-12)

@@ -22,7 +22,7 @@ RANK = {
     "studio": 8,
     "cli": 9,
 }
-SHARED = {"bounds", "errors", "version"}
+SHARED = {"arrays", "bounds", "errors", "version"}
 FRONT_DOOR = {"__init__.py", "__main__.py"}
 
 

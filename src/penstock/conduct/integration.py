@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numba
-import numpy as np
 from numba.extending import register_jitable
 
+from penstock.arrays import np
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray

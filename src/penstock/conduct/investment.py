@@ -7,9 +7,9 @@ Growth per year in logs, stocks in million H100e or GW, last axis paths.
 from __future__ import annotations
 
 import numba
-import numpy as np
 from numba.extending import register_jitable
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.money.kernels import _CUBE_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.money.kernels import _IDX, _IDX_IN, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
@@ -38,16 +38,20 @@ def richest_other(cash: Array, candidates: Array, firms: Array, lanes: Array, pr
     cash: (candidates, paths), minus infinity for those who may not buy. The two with the most cash of a path are enough
     for all that fail on it, so that the cost grows with candidates and failures and not with their product.
     """
-    buyer = np.empty(len(firms), dtype=np.intp)
+    buyer, best = np.empty(len(firms), dtype=np.intp), np.full((2, cash.shape[1]), -2)
     able, failed, path = (np.ascontiguousarray(index, dtype=np.intp) for index in (candidates, firms, lanes))
-    choose_richest(np.ascontiguousarray(cash), able, failed, path, np.ascontiguousarray(price), buyer)
+    choose_richest(np.ascontiguousarray(cash), able, failed, path, np.ascontiguousarray(price), buyer, *best)
     return buyer
 
 
-@_kernel(numba.void(_MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _IDX))
-def choose_richest(cash: Array, candidates: Array, firm: Array, path: Array, price: Array, buyer: Array) -> None:
-    """Set `buyer` of each pair (firm, path) to the richest candidate that is another firm and can pay; -1 without."""
-    first, second = np.full(cash.shape[1], -2), np.full(cash.shape[1], -2)
+@_kernel(numba.void(_MAT_IN, *[_IDX_IN] * 3, _VEC_IN, *[_IDX] * 3), pairs=("firm", "path", "price", "buyer"))
+def choose_richest(
+    cash: Array, candidates: Array, firm: Array, path: Array, price: Array, buyer: Array, first: Array, second: Array
+) -> None:
+    """Set `buyer` of each pair (firm, path) to the richest candidate that is another firm and can pay; -1 without.
+
+    `first` and `second`, (paths,), are room to work in, -2 before.
+    """
     for k in range(firm.shape[0]):
         n = path[k]
         if first[n] == -2:

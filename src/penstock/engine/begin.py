@@ -11,7 +11,7 @@ from penstock.engine.layout import RATINGS, USE_CATEGORIES, Layout
 from penstock.engine.ledger_view import GROUP_NAMES, pair_indices
 from penstock.engine.moment import Block, Scratch
 from penstock.engine.opening.state import GROUPS
-from penstock.engine.parts import parts_of
+from penstock.engine.parts import look_up_parts
 from penstock.engine.posterior import PosteriorDraws, path_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
@@ -25,6 +25,7 @@ from penstock.engine.state import (
 )
 from penstock.engine.steps.cascade import cascade_of, revenue_before
 from penstock.engine.steps.drivers import HALLS_IN_SITE, SETUP_SHARE
+from penstock.engine.steps.order import FELT_AT_ONCE
 from penstock.engine.steps.spend import FOLLOWS_FABS, FOLLOWS_LEASES, FOLLOWS_POWER, FOLLOWS_SALES
 from penstock.layers import energy, facilities, platform, silicon
 from penstock.money import clearing, failure, kernels, rating, valuation
@@ -245,8 +246,7 @@ def _look_up_ties(block: Block, state: State) -> None:
         cache[f"payers_{name}"] = payers[payers < layout.firms]
         cache[f"revenue_before_{name}"] = before[name][cache[f"payers_{name}"]]
     cache["revenue_opening"] = before["all"]
-    for name in ("optics", "tools", "eda", "wafers", "memory", "servers", "network"):
-        block.parts_of[name] = parts_of(block, name)
+    look_up_parts(block, FELT_AT_ONCE)
     tools = facts.category_base["tools"][: layout.firms]
     cache["foundry_share"] = tools / np.maximum(tools.sum(), TINY)
 

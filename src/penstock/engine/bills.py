@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.moment import Block, Moment
 
 Array = np.ndarray

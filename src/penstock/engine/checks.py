@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
 from penstock.money import kernels
@@ -56,7 +56,7 @@ def add_own(
             worth[f, n] += plant + inventory[f, n] + goodwill[f, n] + other[f, n] - owed[f, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _VEC))
+@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _VEC, _VEC))
 def compare(
     worth: Array,
     booked: Array,
@@ -71,14 +71,14 @@ def compare(
     debt: Array,
     rest: int,
     worst: Array,
+    owed_by_all: Array,
 ) -> None:
     """Raise `worst` (paths) to the largest gap between what units own and `booked`, (units, paths), over their sizes.
 
     `worth` is what they have in cash and claims, less debts. Plant, other assets, what is `owed` outside the ties (to
-    the unit `rest`) and debt are known of firms, which stand first.
+    the unit `rest`) and debt are known of firms, which stand first. `owed_by_all`, (paths,), zeros, is room to work in.
     """
     firms, paths = debt.shape[0], worth.shape[1]
-    owed_by_all = np.zeros(paths)
     for u in range(worth.shape[0]):
         for n in range(paths):
             has = worth[u, n]
@@ -168,6 +168,7 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
         claims_and_cash(block, state), books.net_worth, books.cash, firms.compute_equipment, firms.buildings,
         firms.construction, firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities,
         block.cache["debt_owed"], layout.sector["row_rest"], balance,
+        np.zeros(block.width),
     )  # fmt: skip
     cash, held = np.zeros(block.width), np.zeros(block.width)
     unbalanced(books.cash, np.zeros((2, block.width)), cash)

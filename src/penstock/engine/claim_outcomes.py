@@ -7,11 +7,11 @@ later, what is cut of the rest. Money that a sale or winding-up pays lenders is 
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import GONE, State
-from penstock.money.kernels import _CUBE, _IDX_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG, _IDX_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 Piece = tuple[str, Array, Array]
@@ -43,7 +43,10 @@ class ClaimOutcomes:
         seen: set[str] = set()
         for name, debtor, path, tie, claim, lost in cuts:
             # a firm that is resolved and wound up in one quarter is cut twice: its claims are those of the first cut
-            add_cut(debtor, path, tie, self._kind_of(name), claim, lost, name not in seen, self._whole, self._lost)
+            add_cut(
+                debtor, path, tie, self._kind_of(name), claim, lost, name not in seen, self._whole, self._lost,
+                np.empty(len(tie), dtype=bool),
+            )  # fmt: skip
             seen.add(name)
         for name in ("resolved", "liquidated"):
             if name in now.results and cuts:
@@ -96,7 +99,10 @@ class ClaimOutcomes:
         return np.asarray(ended[: layout.firms])
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, _VEC_IN, _VEC_IN, numba.boolean, _CUBE, _CUBE))
+@_kernel(
+    numba.void(*[_IDX_IN] * 4, _VEC_IN, _VEC_IN, numba.boolean, _CUBE, _CUBE, _FLAG),
+    pairs=("debtor", "path", "tie", "claim", "lost", "fresh"),
+)
 def add_cut(
     debtor: Array,
     path: Array,
@@ -107,12 +113,15 @@ def add_cut(
     first_cut: bool,
     claims: Array,
     cuts: Array,
+    fresh: Array,
 ) -> None:
     """Add what is cut of claims to `cuts`, and what they were to `claims`, by kind of their tie, debtor and path.
 
-    Where it is not the `first_cut`, claims count of those alone of whom nothing was cut before.
+    Where it is not the `first_cut`, claims count of those alone of whom nothing was cut before. `fresh`, an
+    entry a claim, is room to work in.
     """
-    fresh = np.ones(tie.shape[0], np.bool_)
+    for k in range(tie.shape[0]):
+        fresh[k] = True
     if not first_cut:
         for k in range(tie.shape[0]):
             fresh[k] = claims[kind_of[tie[k]], debtor[k], path[k]] <= 0.0
@@ -123,7 +132,7 @@ def add_cut(
         cuts[kind, f, n] += lost[k]
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.boolean, *[_CUBE] * 4))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.boolean, *[_CUBE] * 4), pairs=("firm", "path"))
 def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Array, claims: Array, kept: Array) -> None:
     """Leave of each pair's claims, by kind, the share that a quarter did not cut; keep the claims the `first_time`."""
     for k in range(firm.shape[0]):
@@ -134,7 +143,7 @@ def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Arr
             kept[kind, f, n] *= 1.0 - lost[kind, f, n] / max(whole[kind, f, n], TINY_USD_BN)
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _CUBE))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _CUBE), pairs=("debtor", "path"))
 def forget_cut(debtor: Array, path: Array, whole: Array, lost: Array) -> None:
     """Set what was added up of these pairs back to zero."""
     for k in range(debtor.shape[0]):

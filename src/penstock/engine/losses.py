@@ -6,8 +6,7 @@ failed company's equity is a row too: its value at the end of the last quarter b
 
 from __future__ import annotations
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State

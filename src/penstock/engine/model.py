@@ -12,16 +12,20 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from penstock import arrays
+from penstock.arrays import Device
 from penstock.engine.begin import begin_block, trend_of
 from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.chunks import BINDING
+from penstock.engine.device import wide_enough
 from penstock.engine.events import events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, LEDGER, postings, unpaid
 from penstock.engine.moment import Block, Moment
+from penstock.engine.moved import bytes_held
 from penstock.engine.opening.kept import opening_of
 from penstock.engine.opening.kept_layers import layers_of
 from penstock.engine.opening.state import Opening
@@ -152,31 +156,46 @@ def simulate_paths(
     `on_quarter` sees each finished quarter, one block of at most WIDTH paths after the other; the last lanes of a block
     may be paths beyond those asked for.
     """
-    last = first_path + count
-    starts = range(first_path, last, WIDTH)
-    blocks = [(start, min(start + WIDTH, last)) for start in starts]
-    return join_blocks(
-        [
-            (start, stop, run_block(model, start, block_width(stop - start), on_quarter=on_quarter))
-            for start, stop in blocks
-        ]
-    )
+    device = arrays.chosen() if on_quarter is None else None
+    last, widest = first_path + count, most_paths(model, device)
+    blocks = []
+    for start in range(first_path, last, widest):
+        stop = min(start + widest, last)
+        width = lanes_of(stop - start, model, device)
+        blocks.append((start, stop, run_block(model, start, width, on_quarter=on_quarter, device=device)))
+    return join_blocks(blocks)
 
 
 def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
     """Results of each span (first_path, count); spans that follow on each other are computed together."""
     if any(first != before + count for (before, count), (first, _) in pairwise(spans)):
         return [simulate_paths(model, first, count) for first, count in spans]
-    start, paths = spans[0][0], sum(count for _, count in spans)
-    if paths > WIDTH:
+    start, paths, device = spans[0][0], sum(count for _, count in spans), arrays.chosen()
+    if paths > most_paths(model, device):
         return [simulate_paths(model, first, count) for first, count in spans]
-    block = run_block(model, start, block_width(paths))
+    block = run_block(model, start, lanes_of(paths, model, device), device=device)
     return [join_blocks([(first, first + count, block)]) for first, count in spans]
 
 
-def block_width(paths: int) -> int:
+def most_paths(model: Model, device: Device | None) -> int:
+    """Most paths in a block: on a device as many as its memory holds."""
+    return WIDTH if device is None else device.most_paths(bytes_a_path(model))
+
+
+def lanes_of(paths: int, model: Model, device: Device | None) -> int:
     """Lanes of a block that holds so many paths."""
+    return block_width(paths) if device is None else wide_enough(paths, model, LANES, device.least_width)
+
+
+def block_width(paths: int) -> int:
+    """Lanes of a block in the machine's memory that holds so many paths."""
     return -(-paths // LANES) * LANES
+
+
+def bytes_a_path(model: Model) -> float:
+    """Memory of a block that grows with its paths, for each."""
+    narrow, wide = (bytes_held(_begun(model, 0, lanes * LANES)) for lanes in (1, 2))
+    return (wide - narrow) / LANES
 
 
 def run_block(
@@ -187,12 +206,36 @@ def run_block(
     on_quarter: Callable[[Moment, str], None] | None = None,
     seen: Seen | None = None,
     lanes: Lanes | None = None,
+    device: Device | None = None,
 ) -> tuple[Recorder, dict[str, Array]]:
     """One block of paths through all quarters; `on_quarter` sees each finished quarter.
 
     seen: valuations that steps see in place of the market's.
     lanes: what each lane simulates where that is not simply the next path.
+    device: where the block goes through its quarters; it begins and ends in the machine's memory.
     """
+    block, state, recorder = _begun(model, first_path, width, lanes)
+    block.seen = seen
+    if device is not None:
+        # side by side, each path tells by itself who fell short
+        block.scratch.fell = np.zeros((*block.scratch.fell.shape, width), dtype=bool)
+        block, state, recorder = device.take((block, state, recorder))
+    with without_collector(), arrays.on_device(0 if device is None else width):
+        for number in range(model.program.quarters):
+            now = Moment(block, state, number)
+            quarter(now)
+            recorder.record(now)
+            if on_quarter is not None:
+                on_quarter(now, recorder.quarters[number])
+            worst, _ = conservation_error(now)
+            recorder.conservation = np.maximum(recorder.conservation, worst)
+    if device is not None:
+        recorder, state = device.give_back((recorder, state))
+    return recorder, recorder.finish(state)
+
+
+def _begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None) -> tuple[Block, State, Recorder]:
+    """A block of paths at the as-of date, and the recorder of its results."""
     block, state = begin_block(
         model.layout,
         model.facts,
@@ -205,19 +248,8 @@ def run_block(
         lanes=lanes,
         posterior=model.posterior,
     )
-    block.seen = seen
     block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
-    recorder = Recorder.begin(block, state, model.first_quarter)
-    with without_collector():
-        for number in range(model.program.quarters):
-            now = Moment(block, state, number)
-            quarter(now)
-            recorder.record(now)
-            if on_quarter is not None:
-                on_quarter(now, recorder.quarters[number])
-            worst, _ = conservation_error(now)
-            np.maximum(recorder.conservation, worst, out=recorder.conservation)
-        return recorder, recorder.finish(state)
+    return block, state, Recorder.begin(block, state, model.first_quarter)
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.events import Events
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
@@ -52,7 +51,7 @@ class Scratch:
     """(classes, units, paths) dues of the quarter"""
     paid_share: Array
     fell: Array
-    """(units,) who pays less than all of its dues on some path"""
+    """(units,) who pays less than all of its dues on some path; on a device (units, paths), on each"""
     rounds: Array
 
 
@@ -91,8 +90,8 @@ class Block:
     """terms and ends of bills by kind (`engine.bills.terms_of`); none where no step has asked for them"""
     parts_of: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """parts that buyers need of a category, and who delivers them"""
-    chain: Chain | None = None
-    """the parts of the chain of silicon, optics first; None where no step has asked for it"""
+    chain: Chain = field(init=False)
+    """the parts of the chain of silicon, optics first"""
     seen: Seen | None = None
     """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None

@@ -13,6 +13,14 @@ from penstock.engine.moment import Block, Part
 Array = np.ndarray
 
 
+def look_up_parts(block: Block, felt_at_once: Sequence[tuple[str, float]]) -> None:
+    """Parts of the categories of silicon, and the chain of those that supply follows, in the order given."""
+    for name in (*(name for name, _ in felt_at_once), "servers", "network"):
+        block.parts_of[name] = parts_of(block, name)
+    block.chain = chain_of([block.parts_of[name] for name, _ in felt_at_once])
+    block.cache["felt_at_once"] = np.array([felt for _, felt in felt_at_once])
+
+
 def parts_of(block: Block, category: str) -> tuple[Part, ...]:
     """The parts of a category with the shares of their suppliers in each buyer's spending on the part."""
     layout, base = block.layout, block.facts.tie_base

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.seen import hide, show
 from penstock.engine.steps import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from penstock import arrays
+from penstock.arrays import np
 from penstock.conduct import rescue
 from penstock.engine import tallies, trouble
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
@@ -213,6 +213,7 @@ class Recorder:
         tallies.finance_sales(
             r["stake_paid"], self.strategic, layout.stake_company, r["vendor_credit"], r["revenue"], r["equity_raised"],
             r["new_debt"], now.block.scratch.flow, layout.flow_payer, layout.flow_payee, share, financed,
+            arrays.room(layout.firms, dtype=bool),
         )  # fmt: skip
         tallies.keep_firms(
             r["revenue"], r["capex"], r["profit"], now.state.books.cash, r["debt"], f.value, f.stage, financed,
@@ -270,15 +271,15 @@ class Recorder:
             trouble.find_causes(
                 part.firms, part.lanes, *self.block.ties_of["sales_of"], layout.payer, self.bought,
                 self.default_quarter, f.revenue, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen,
-                f.covenant, e.mood, e.power_cut, e.chip_cut, e.freeze, self._struck(now), KINDS_OF, CAUSES_OF, kinds,
-                causes, ties, other,
+                f.covenant, e.mood, e.power_cut, e.chip_cut, e.freeze, self._struck(now), np.asarray(KINDS_OF),
+                np.asarray(CAUSES_OF), kinds, causes, ties, other,
             )  # fmt: skip
             if part.stage == "standstill":
                 longer.append((part.firms, part.lanes, ties))
             path = now.block.first_path + part.lanes
             self.events.add(now.quarter, part.stage, (path, part.firms, kinds, causes, other, ties), part.amount)
         for firms, lanes, ties in longer:
-            trouble.lengthen(firms, lanes, ties, layout.payer, self.depth)
+            trouble.lengthen(firms, lanes, ties, layout.payer, self.depth, np.empty(len(firms), dtype=np.intp))
 
     def _struck(self, now: Moment) -> Array:
         """True where an event of the scenario strikes a firm's supply or borrowing, (firms, paths); no rows: none."""
@@ -289,7 +290,8 @@ class Recorder:
             for name in ("supply", "borrowing")
             if (left := now.struck(name)) is not None
         ]
-        return np.ascontiguousarray(np.broadcast_to(np.logical_or.reduce(found), (len(found[0]), now.block.width)))
+        struck = found[0] | found[-1]
+        return np.ascontiguousarray(np.broadcast_to(struck, (len(struck), now.block.width)))
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.steps.serve import RATE_OF_MOOD
 from penstock.money import valuation

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from penstock.engine.state import RESTRUCTURED, SOUND
-from penstock.money.kernels import _CUBE, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -107,7 +107,7 @@ def keep_economy(
         kept[BINDING, n] = 4 if most < BINDS else binds
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT))
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG))
 def finance_sales(
     stake_paid: Array,
     strategic: Array,
@@ -121,14 +121,16 @@ def finance_sales(
     payee: Array,
     share: Array,
     financed: Array,
+    brings: Array,
 ) -> None:
     """Set `financed` to the revenue of each firm that is paid out of money from the sellers' side; (firms, paths).
 
     That money is what suppliers paid for stakes (`strategic` of them, paid for this quarter) and `vendor` credit. Its
     `share` in all money of a firm in the quarter (revenue, equity, debt) goes with each dollar that the firm pays.
+    `brings` (firms,) is room to work in.
     """
     firms, paths = revenue.shape[0], revenue.shape[1]
-    brings = np.zeros(firms, np.bool_)
+    brings[:] = False
     share[:] = 0.0
     financed[:] = 0.0
     for k in range(strategic.shape[0]):

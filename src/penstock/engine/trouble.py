@@ -6,8 +6,8 @@ Pairs (firm, path) are given by `firm[k]` and `path[k]`; no pair stands twice am
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.money.kernels import _FLAG_MAT_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
@@ -15,7 +15,7 @@ Array = np.ndarray
 _CODES, _CODES_IN = (numba.types.Array(numba.intp, 2, "C", readonly=readonly) for readonly in (False, True))
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC), pairs=("firm", "path", "unpaid"))
 def note_misses(
     firm: Array, path: Array, quarter: int, dues: Array, share: Array, first_distress: Array, unpaid: Array
 ) -> None:
@@ -27,7 +27,10 @@ def note_misses(
         unpaid[k] = dues[f, n] * (1.0 - share[f, n])
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, _VEC_IN, _IDX_IN, _INT, _MAT_IN, *[_CODES] * 3, _MAT, _MAT))
+@_kernel(
+    numba.void(*[_IDX_IN] * 4, _VEC_IN, _IDX_IN, _INT, _MAT_IN, *[_CODES] * 3, _MAT, _MAT),
+    pairs=("firm", "path", "owed", "buyer"),
+)
 def note_defaults(
     firm: Array,
     path: Array,
@@ -74,10 +77,22 @@ most of it."""
 
 @_kernel(
     numba.void(
-        *[_IDX_IN] * 4, _IDX_IN, _MAT_IN, _CODES_IN, _MAT_IN, _FLAG_MAT_IN, _FLAG_MAT_IN, *[_MAT_IN] * 4,
-        *[_VEC_IN] * 4, _FLAG_MAT_IN, _IDX_IN, _IDX_IN, *[_IDX] * 4,
-    )
-)  # fmt: skip
+        *[_IDX_IN] * 4,
+        _IDX_IN,
+        _MAT_IN,
+        _CODES_IN,
+        _MAT_IN,
+        _FLAG_MAT_IN,
+        _FLAG_MAT_IN,
+        *[_MAT_IN] * 4,
+        *[_VEC_IN] * 4,
+        _FLAG_MAT_IN,
+        _IDX_IN,
+        _IDX_IN,
+        *[_IDX] * 4,
+    ),
+    pairs=("firm", "path", "kind", "cause", "tie", "other"),
+)
 def find_causes(
     firm: Array,
     path: Array,
@@ -154,14 +169,15 @@ def find_causes(
         kind[k], cause[k] = kinds_of[found], causes_of[found]
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, _CODES))
-def lengthen(firm: Array, path: Array, tie: Array, payer: Array, depth: Array) -> None:
+@_kernel(numba.void(*[_IDX_IN] * 4, _CODES, _IDX), pairs=("firm", "path", "tie", "deeper"))
+def lengthen(firm: Array, path: Array, tie: Array, payer: Array, depth: Array, deeper: Array) -> None:
     """Make the chain of each default that a failed customer caused (`tie`, -1 without) one longer than the customer's.
 
-    `depth` (firms, paths). Customers count with their chains of before this quarter.
+    `depth` (firms, paths). Customers count with their chains of before this quarter. `deeper`, (pairs,), is room to
+    work in.
     """
-    deeper = np.zeros(firm.shape[0], np.intp)
     for k in range(firm.shape[0]):
+        deeper[k] = 0
         if tie[k] >= 0:
             deeper[k] = depth[payer[tie[k]], path[k]] + 1
     for k in range(firm.shape[0]):

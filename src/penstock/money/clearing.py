@@ -10,13 +10,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from penstock import arrays
 from penstock.money.kernels import (
     _CUBE,
     _CUBE_IN,
     _FLAG,
     _FLAG_IN,
+    _FLAG_MAT,
     _IDX,
     _IDX_IN,
+    _IDX_MAT,
     _INT,
     _MAT,
     _MAT_IN,
@@ -25,6 +28,7 @@ from penstock.money.kernels import (
     Flags,
     Floats,
     Index,
+    _inner,
     _kernel,
     accumulate,
 )
@@ -51,12 +55,23 @@ def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Fl
             gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT))
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG, _FLAG))
 def weigh_again(
-    raised: Floats, holder: Index, company: Index, cash: Floats, income: Floats, dues: Floats, gap: Floats
+    raised: Floats,
+    holder: Index,
+    company: Index,
+    cash: Floats,
+    income: Floats,
+    dues: Floats,
+    gap: Floats,
+    moved: Flags,
+    raising: Flags,
 ) -> None:
-    """Set `gap` anew for firms that `raised` equity on some path and for those who hold stakes in them."""
-    moved, raising = np.zeros(gap.shape[0], np.bool_), np.zeros(raised.shape[0], np.bool_)
+    """Set `gap` anew for firms that `raised` equity on some path and for those who hold stakes in them.
+
+    `moved` (units,) and `raising` (firms,) are room to work in.
+    """
+    moved[:] = False
     for f in range(raised.shape[0]):
         some = False
         for n in range(raised.shape[1]):
@@ -117,7 +132,7 @@ def add_dues(
             income[q, n] += due[t, n]
 
 
-@_kernel(numba.boolean(numba.float64, _MAT_IN, _INT, _MAT))
+@_inner(numba.boolean(numba.float64, _MAT_IN, _INT, _MAT))
 def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     """Set `share[:, u]` so that `wealth` pays class after class; True where something stays unpaid."""
     left = max(wealth, 0.0)
@@ -134,7 +149,7 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
-@_kernel(numba.void(_INT, _INT, _MAT_IN, _MAT_IN, _CUBE_IN, _VEC, _MAT))
+@_inner(numba.void(_INT, _INT, _MAT_IN, _MAT_IN, _CUBE_IN, _VEC, _MAT))
 def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth: Floats, dues: Floats) -> None:
     """Set what unit `u` has and owes on path `n` if everybody pays."""
     wealth[u] = cash[u, n] + income[u, n]
@@ -145,7 +160,7 @@ def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth:
 @_kernel(
     numba.void(
         *[_MAT_IN] * 3, _CUBE_IN, *[_MAT_IN] * 3, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_FLAG_IN] * 2, _FLAG,
-        _CUBE, _IDX,
+        _CUBE, _IDX, _CUBE, _MAT, _FLAG_MAT, _IDX_MAT,
     )
 )  # fmt: skip
 def clear_short(
@@ -168,6 +183,10 @@ def clear_short(
     fell: Flags,
     paid_share: Floats,
     rounds: Index,
+    by_class: Floats,
+    by_unit: Floats,
+    marks: Flags,
+    listed: Index,
 ) -> None:
     """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
 
@@ -183,17 +202,18 @@ def clear_short(
     therefore end that much below zero), and in lanes where `needs` is False. Sets `fell[unit]` where it pays less on
     some path; all other rows of `paid_share` are taken to hold ones, as they do after the call before. Sets
     `rounds[path]`: 0 where nobody fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report
-    these), else the rounds used.
+    these), else the rounds used. The last four arguments are room to work in on one path after the other
+    (`room_to_clear`).
     """
     units = cash.shape[0]
-    dues = np.empty((CLASSES, units))
-    share = np.ones((CLASSES, units))
-    wealth = np.empty(units)
-    loss = np.zeros(units)  # what others' shortfalls take from it
-    short = np.zeros(units, np.bool_)
-    known = np.zeros(units, np.bool_)  # whose dues and wealth were looked up
-    reached = np.empty(units, np.intp)  # known units, `count` of them
-    starts = np.empty(units, np.intp)  # units that fall short on some path if everybody pays
+    dues, share = by_class[0], by_class[1]
+    share[:] = 1.0
+    wealth, loss = by_unit[0], by_unit[1]  # what it has, and what others' shortfalls take from it
+    loss[:] = 0.0
+    short, known = marks[0], marks[1]  # who falls short, and whose dues and wealth were looked up
+    marks[:] = False
+    reached = listed[0]  # known units, `count` of them
+    starts = listed[1]  # units that fall short on some path if everybody pays
     starting = 0
     for u in range(units):
         if unlimited[u]:
@@ -280,6 +300,14 @@ def clear_short(
             known[u] = False
 
 
+def room_to_clear(units: int) -> tuple[Floats, Floats, Flags, Index]:
+    """What `clear_short` works in: amounts by class and unit, amounts, marks and lists of units."""
+    return (
+        arrays.room(2, CLASSES, units), arrays.room(2, units), arrays.room(2, units, dtype=bool),
+        arrays.room(2, units, dtype=np.intp),
+    )  # fmt: skip
+
+
 def by_payer(payer: npt.ArrayLike, units: int) -> tuple[Index, Index]:
     """Ties grouped by payer, in their own order: first (units + 1,) and rows (ties,)."""
     found = np.asarray(payer, dtype=np.intp)
@@ -314,7 +342,9 @@ def clear_dues(
     gap, nothing = whole - owed.sum(axis=0), np.zeros_like(whole)
     fell, no_bills = np.zeros(units, dtype=np.bool_), np.zeros((0, paths))
     paid_share[:] = 1.0
+    first, rows = by_payer(payer, units)
     clear_short(
         whole, nothing, gap, owed, due, no_bills, no_bills, np.zeros(0), np.zeros(0, dtype=np.bool_), nothing,
-        *by_payer(payer, units), payee, seniority, unlimited, needs, fell, paid_share, rounds,
+        first, rows, payee, seniority, unlimited, needs, fell, paid_share, rounds,
+        *room_to_clear(units),
     )  # fmt: skip

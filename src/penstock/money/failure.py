@@ -7,10 +7,11 @@ Failures are given as pairs (firm, path); the ties of a firm by a compressed ind
 from __future__ import annotations
 
 import numba
-import numpy as np
 import numpy.typing as npt
 
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _kernel
+from penstock import arrays
+from penstock.arrays import np
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _inner, _kernel
 
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX_OUT = numba.types.Array(numba.intp, 1, "C")
@@ -26,7 +27,10 @@ def by_firm(index: npt.ArrayLike, firms: int) -> tuple[Index, Index]:
 
 
 def pairs(mask: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
-    """Firms and paths where a mask (firms, paths) holds, firm after firm."""
+    """Firms and paths where a mask (firms, paths) holds, firm after firm; on a device path after path."""
+    if arrays.width_on_device():
+        lanes, firms = np.divmod(np.flatnonzero(mask.T), mask.shape[0])
+        return firms, lanes
     firms, lanes = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return firms, lanes
 
@@ -39,16 +43,26 @@ def ties_of_pairs(firm: Index, first: Index, rows: Index) -> tuple[Index, Index]
     return pair.astype(np.intp), rows[first[firm][pair] + place]
 
 
-@_kernel(numba.intp(_IDX_IN, _IDX_IN))
 def count_ties(firm: Index, first: Index) -> int:
     """How many ties all pairs have."""
+    if arrays.width_on_device():
+        return int((first[firm + 1] - first[firm]).sum())
+    return int(_count_ties(firm, first))
+
+
+@_inner(numba.intp(_IDX_IN, _IDX_IN))
+def _count_ties(firm: Index, first: Index) -> int:
     count = 0
     for f in firm:
         count += first[f + 1] - first[f]
     return count
 
 
-@_kernel(numba.void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC))
+@_kernel(
+    numba.void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC),
+    pairs=("firm", "path", "kept_secured", "kept_other"),
+    entries=("debtor", "lane", "tie", "claim", "lost"),
+)
 def write_down(
     firm: Index,
     path: Index,
@@ -90,7 +104,7 @@ def write_down(
             worth[f, n] += loss
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT), pairs=("firm", "path", "left"))
 def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activity: Floats) -> None:
     """Leave `left[k]` of the activity of each tie of a failed firm."""
     for k in range(firm.shape[0]):
@@ -99,7 +113,11 @@ def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activ
             activity[rows[j], path[k]] *= left[k]
 
 
-@_kernel(numba.void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC))
+@_kernel(
+    numba.void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC),
+    pairs=("firm", "path", "amount"),
+    entries=("receiver", "debtor", "lane", "tie", "paid"),
+)
 def repay(
     firm: Index,
     path: Index,

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Floats, Index, _kernel
+from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, Floats, Index, _kernel
 
 Array = np.ndarray
 
@@ -70,7 +70,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     return general * frozen * (own_loss <= 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _MAT, _VEC))
 def find_need(
     bought: Floats,
     other_cost: Floats,
@@ -95,6 +95,7 @@ def find_need(
     collected: Floats,
     paid: Floats,
     need: Floats,
+    bills: Floats,
 ) -> None:
     """Set `need` to what a firm lacks this quarter, or has left where it is negative; (firms, paths), usd_bn.
 
@@ -103,9 +104,9 @@ def find_need(
     fall due beyond the purchases of the quarter: after a fall of spending the old are larger than the new.
     Old bills for plant are what is `receivable` along a firm's `rows`, from `first`, (ties, paths).
     `reserve_quarters`, `interest_quarters`, `collected` (of sales) are (firms, 1); `paid` (of purchases; of plant) is
-    (firms, 2); `cash` and `promised` (contracted sales to come) may have more rows.
+    (firms, 2); `cash` and `promised` (contracted sales to come) may have more rows. `bills` (paths) is room to work
+    in.
     """
-    bills = np.empty(need.shape[1])
     for f in range(need.shape[0]):
         waiting = 1.0 - collected[f, 0]
         standing = 1.0 - paid[f, 0]

@@ -23,12 +23,13 @@ by every later process. Import this module inside functions where start-up time 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from penstock import arrays
 from penstock.errors import ModelError
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -42,6 +43,7 @@ _IDX_IN = numba.types.Array(numba.intp, 1, "C", readonly=True)
 _FLAG_IN = numba.types.Array(numba.boolean, 1, "C", readonly=True)
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX = numba.types.Array(numba.intp, 1, "C")
+_IDX_MAT = numba.types.Array(numba.intp, 2, "C")
 _MAT = numba.types.Array(numba.float64, 2, "C")
 _FLAG = numba.types.Array(numba.boolean, 1, "C")
 _FLAG_MAT = numba.types.Array(numba.boolean, 2, "C")
@@ -51,16 +53,33 @@ _CUBE_IN = numba.types.Array(numba.float64, 3, "C", readonly=True)
 _INT = numba.intp
 
 
-def _kernel(*signatures: object) -> Callable[[F], F]:
+def _kernel(*signatures: object, pairs: tuple[str, ...] = (), entries: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Compile for these argument types now; keep the machine code on disk and release the GIL while running.
 
     Divisions follow NumPy: a test for zero in a loop would keep it from using wide registers.
+
+    On a device a pass runs path by path. A pass over pairs (firm, path) names the arguments that have a number a pair,
+    and those with one for each tie of each pair.
     """
 
     def compile_now(function: F) -> F:
-        return cast(F, numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")(function))
+        compiled = _compile(function, *signatures)
+        return cast(F, arrays.launched(compiled, pairs, entries))
 
     return compile_now
+
+
+def _inner(*signatures: object) -> Callable[[F], F]:
+    """`_kernel` for what only passes call."""
+
+    def compile_now(function: F) -> F:
+        return cast(F, _compile(function, *signatures))
+
+    return compile_now
+
+
+def _compile(function: Callable[..., object], *signatures: object) -> Any:
+    return numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")(function)
 
 
 def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from penstock.arrays import np
 from penstock.errors import UsageError
 from penstock.scenarios import quarters as calendar
 from penstock.scenarios.apply import Kind, parse_apply

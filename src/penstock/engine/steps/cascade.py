@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.steps.drivers import LARGEST_RATIO
 from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels, leverage
@@ -33,6 +33,7 @@ def close_books(now: Moment) -> None:
         0.25 * leverage.YEARLY_ADJUSTMENT, f.equipment_entries[now.quarter % EQUIPMENT_LIFE], f.equipment_gross,
         f.compute_equipment, f.construction, f.buildings, f.expected_revenue, f.inventory, f.goodwill, f.value_peak,
         f.ebitda, books.cash, books.net_worth, r["profit"], r["paid_out"], revenue, bought, paid,
+        np.zeros(now.block.width), np.empty(now.block.width),
     )  # fmt: skip
     f.cost, f.revenue, f.bought, f.capex = r["other_cost"], revenue, bought, r["capex"]
     public = layout.sector["public_equity"]
@@ -65,7 +66,7 @@ def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
             wear[f, n] = min(max(moved, 0.5), 2.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 15, numba.float64, numba.float64, *[_MAT] * 16, _VEC))
+@_kernel(numba.void(*[_MAT_IN] * 15, numba.float64, numba.float64, *[_MAT] * 16, _VEC, _VEC, _VEC))
 def close_firms(
     capex: Array,
     tied_equipment: Array,
@@ -101,6 +102,8 @@ def close_firms(
     sold: Array,
     bought: Array,
     paid_by_all: Array,
+    lost: Array,
+    added: Array,
 ) -> None:
     """Close the books of each firm; (firms, paths), usd_bn, but shares (firms, 1); `cash` and `worth` have more rows.
 
@@ -112,10 +115,10 @@ def close_firms(
     Dividends and buybacks come out of surplus cash: what is left after settlement, never a due payment. A share of
     profit (`payout_share`) goes out, and the part `handed_out` of the cash beyond what a firm means to hold
     (`cash_held`, over a quarter's sales). What all pay is added to `paid_by_all`, (paths,). Also set is what the next
-    quarter needs of this one: sales and operating purchases.
+    quarter needs of this one: sales and operating purchases. `lost`, (paths,), zeros, and `added`, (paths,), are
+    room to work in.
     """
     owners, paths = equipment_rest.shape[0], paid_by_all.shape[0]
-    lost, added = np.zeros(paths), np.empty(paths)
     for f in range(capex.shape[0]):
         for n in range(paths):
             added[n] = tied_equipment[f, n]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment

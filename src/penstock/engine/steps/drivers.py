@@ -6,8 +6,8 @@ Only the rows of a category's payers are set; the others hold what an earlier ca
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import DISTRESS
 from penstock.layers import energy

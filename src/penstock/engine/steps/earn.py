@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
 from penstock.layers import ai, energy
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel

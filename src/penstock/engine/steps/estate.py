@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
@@ -42,7 +42,9 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     """
     f, books, layout = now.state.firms, now.state.books, now.block.layout
     book, sold, stock = np.empty((3, len(firms)))
-    weigh_estates(firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock)
+    weigh_estates(
+        firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock, np.zeros(now.block.width)
+    )
     scale = by_path(now.lever("finance.recovery"), now.block.width)
     # a price is a share of the book of a going firm: of a book that was cut before it is more
     share = rescue.fire_sale_price(sold, stock) * scale[lanes] / (1.0 - written_off)
@@ -55,7 +57,7 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     )  # fmt: skip
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 3))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
 def weigh_estates(
     firm: Array,
     path: Array,
@@ -65,9 +67,12 @@ def weigh_estates(
     book: Array,
     sold: Array,
     stock: Array,
+    of_path: Array,
 ) -> None:
-    """Set the plant of each pair, all plant that is sold on its path, and all plant of firms there, usd_bn."""
-    of_path, sums = np.zeros(equipment.shape[1]), np.empty(3)
+    """Set the plant of each pair, all plant that is sold on its path, and all plant of firms there, usd_bn.
+
+    `of_path`, (paths,), zeros, is room to work in.
+    """
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
         book[k] = equipment[f, n] + buildings[f, n] + construction[f, n]
@@ -75,15 +80,17 @@ def weigh_estates(
     for k in range(firm.shape[0]):
         n = path[k]
         sold[k] = of_path[n]
-        sums[:] = 0.0
+        compute, halls, begun = 0.0, 0.0, 0.0
         for f in range(equipment.shape[0]):
-            sums[0] += equipment[f, n]
-            sums[1] += buildings[f, n]
-            sums[2] += construction[f, n]
-        stock[k] = sums[0] + sums[1] + sums[2]
+            compute += equipment[f, n]
+            halls += buildings[f, n]
+            begun += construction[f, n]
+        stock[k] = compute + halls + begun
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 8))
+@_kernel(
+    numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 8), pairs=("firm", "path", "buyer", "price", "book")
+)
 def hand_estates_over(
     firm: Array,
     path: Array,
@@ -132,51 +139,61 @@ def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
     books, kinds = now.state.books, claims_on(now)
     sums, found = np.zeros((2, len(firms))), []
     for name, _, before, balance in kinds:
-        pair, tie = failure.ties_of_pairs(firms, *now.block.ties_of[name])
-        owed = np.empty(len(pair))
-        add_claims(lanes, pair, tie, before, balance, owed, sums)
-        found.append((pair, tie, owed))
+        of_firm = now.block.ties_of[name]
+        owed = np.empty(failure.count_ties(firms, of_firm[0]))
+        add_claims(firms, lanes, *of_firm, before, balance, owed, sums)
+        found.append((of_firm, owed))
     cash = np.maximum(books.cash[firms, lanes], 0.0)
     secured = np.minimum(cash / np.maximum(sums[0], 1e-12), 1.0)
     left = np.maximum(cash - sums[0], 0.0)
     other = np.minimum(left / np.maximum(sums[1], 1e-12), 1.0)
-    for (name, creditor, before, balance), (pair, tie, owed) in zip(kinds, found, strict=True):
-        paid, lost = np.empty((2, len(pair)))
-        debtor, path, receiver = np.empty((3, len(pair)), dtype=np.intp)
+    for (name, creditor, before, balance), (of_firm, owed) in zip(kinds, found, strict=True):
+        paid, lost = np.empty((2, len(owed)))
+        tie, debtor, path, receiver = np.empty((4, len(owed)), dtype=np.intp)
         debt = name == "debts_of"
         pay_claims(
-            firms, lanes, pair, tie, creditor, before, owed, secured, other, debt, balance, books.cash,
-            books.net_worth, now.results["repaid"], receiver, debtor, path, paid, lost,
+            firms, lanes, *of_firm, creditor, before, owed, secured, other, debt, balance, books.cash, books.net_worth,
+            now.results["repaid"], tie, receiver, debtor, path, paid, lost,
         )  # fmt: skip
         now.written_down.append((name, debtor, path, tie, owed, lost))
         number = tie if debt else np.full(len(tie), -1)
         now.handed_over.append(("repayment", receiver, debtor, path, paid, number))
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _FLAG_IN, _MAT_IN, _VEC, _MAT))
-def add_claims(path: Array, pair: Array, tie: Array, first: Array, balance: Array, owed: Array, sums: Array) -> None:
-    """Set what is `owed` on each tie of each pair, and add it to `sums`: what ranks first, and all else, (2, pairs)."""
-    mine = np.zeros_like(sums)
-    for k in range(tie.shape[0]):
-        owed[k] = balance[tie[k], path[pair[k]]]
-        mine[0 if first[tie[k]] else 1, pair[k]] += owed[k]
-    for rank in range(2):
-        for k in range(sums.shape[1]):
-            sums[rank, k] += mine[rank, k]
+@_kernel(numba.void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
+def add_claims(
+    firm: Array, path: Array, first: Array, rows: Array, ranks_first: Array, balance: Array, owed: Array, sums: Array
+) -> None:
+    """Set what is `owed` on each tie of each pair, and add it to `sums`: what ranks first, and all else, (2, pairs).
+
+    The ties of a firm are `rows`, from `first`.
+    """
+    entry = 0
+    for k in range(firm.shape[0]):
+        ahead, behind = 0.0, 0.0
+        for j in range(first[firm[k]], first[firm[k] + 1]):
+            owed[entry] = balance[rows[j], path[k]]
+            if ranks_first[rows[j]]:
+                ahead += owed[entry]
+            else:
+                behind += owed[entry]
+            entry += 1
+        sums[0, k] += ahead
+        sums[1, k] += behind
 
 
 @_kernel(
-    numba.void(
-        *[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, numba.boolean, *[_MAT] * 4, *[_IDX] * 3, _VEC, _VEC
-    )
-)  # fmt: skip
+    numba.void(*[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, numba.boolean, *[_MAT] * 4, *[_IDX] * 4, _VEC, _VEC),
+    pairs=("firm", "path", "secured", "other"),
+    entries=("owed", "tie", "receiver", "debtor", "lane", "paid", "lost"),
+)
 def pay_claims(
     firm: Array,
-    lane: Array,
-    pair: Array,
-    tie: Array,
-    creditor: Array,
+    path: Array,
     first: Array,
+    rows: Array,
+    creditor: Array,
+    ranks_first: Array,
     owed: Array,
     secured: Array,
     other: Array,
@@ -185,44 +202,50 @@ def pay_claims(
     cash: Array,
     worth: Array,
     repaid: Array,
+    tie: Array,
     receiver: Array,
     debtor: Array,
-    path: Array,
+    lane: Array,
     paid: Array,
     lost: Array,
 ) -> None:
     """Pay the share of its rank on each claim out of the cash of its pair, and write off the rest; usd_bn.
 
-    Nothing is owed after. Debts that are paid are `repaid`, (firms, paths). Sets the ends of each claim, its path, what
-    is `paid` and what is `lost`.
+    Nothing is owed after. Debts that are paid are `repaid`, (firms, paths). Sets each claim's tie, its ends, its path
+    (`lane`), what is `paid` and what is `lost`. The ties of a firm are `rows`, from `first`.
     """
+    entry = 0
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        for j in range(first[f], first[f + 1]):
+            t = rows[j]
+            tie[entry], debtor[entry], lane[entry], receiver[entry] = t, f, n, creditor[t]
+            paid[entry] = owed[entry] * (secured[k] if ranks_first[t] else other[k])
+            lost[entry] = owed[entry] - paid[entry]
+            balance[t, n] = 0.0
+            entry += 1
     for k in range(tie.shape[0]):
-        t, p = tie[k], pair[k]
-        debtor[k], path[k], receiver[k] = firm[p], lane[p], creditor[t]
-        paid[k] = owed[k] * (secured[p] if first[t] else other[p])
-        lost[k] = owed[k] - paid[k]
-        balance[t, lane[p]] = 0.0
+        cash[receiver[k], lane[k]] += paid[k]
     for k in range(tie.shape[0]):
-        cash[receiver[k], path[k]] += paid[k]
+        cash[debtor[k], lane[k]] -= paid[k]
     for k in range(tie.shape[0]):
-        cash[debtor[k], path[k]] -= paid[k]
+        worth[receiver[k], lane[k]] -= lost[k]
     for k in range(tie.shape[0]):
-        worth[receiver[k], path[k]] -= lost[k]
-    for k in range(tie.shape[0]):
-        worth[debtor[k], path[k]] += lost[k]
+        worth[debtor[k], lane[k]] += lost[k]
     if is_debt:
         for k in range(tie.shape[0]):
-            repaid[debtor[k], path[k]] += paid[k]
+            repaid[debtor[k], lane[k]] += paid[k]
 
 
 def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
     """Chips, halls, power and orders of owners that end go to owners elsewhere."""
     fleet = now.state.fleet
+    sums = np.empty(now.block.width)
     for stages in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
-        pairs.move_to_last(firms, lanes, stages)
+        pairs.move_to_last(firms, lanes, stages, sums)
     for items in (
         fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
     ):  # fmt: skip
-        pairs.move_to_last(firms, lanes, items[None])
+        pairs.move_to_last(firms, lanes, items[None], sums)
     elsewhere = np.full_like(firms, now.block.layout.owners)
     pairs.follow_fleets(now, (firms, lanes), (elsewhere, lanes))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock import arrays
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
-from penstock.money import funding
-from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money import failure, funding
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX, _MAT, _MAT_IN, _VEC, _VEC_IN, _inner, _kernel
 
 Array = np.ndarray
 
@@ -25,8 +26,9 @@ def find_failures(now: Moment) -> Array:
     judge(
         r["paid_share"], spare, lenders.investment_grade(now), f.rating, now.firm_chance(), forced(now),
         facts.own_cause_rate, th["failure_intensity"] * float(active) * credit_cycle(now.state.economy.mood),
-        share_in_want(now, spare), facts.own_cause_rate[int(lenders.INVESTMENT_GRADE)], now.state.books.net_worth,
-        cache["default_weights"], f.missed, f.stage, r["solvent"], r["own_cause"], r["distress_now"], failed, weights,
+        share_in_want(now, spare), float(facts.own_cause_rate[int(lenders.INVESTMENT_GRADE)]),
+        now.state.books.net_worth, cache["default_weights"], f.missed, f.stage, r["solvent"], r["own_cause"],
+        r["distress_now"], failed, weights,
     )  # fmt: skip
     np.minimum(weights, MOST_WEIGHT, out=weights)
     return failed
@@ -38,6 +40,8 @@ MOST_WEIGHT = 6.0
 
 def overdue(stage: Array, missed: Array) -> tuple[Array, Array]:
     """Firms and paths of the restructured that have missed payments for a year, firm after firm."""
+    if arrays.width_on_device():
+        return failure.pairs((stage == RESTRUCTURED) & (missed >= YEAR_OF_MISSES))
     found = np.empty((2, 256), dtype=np.intp)
     count = find_overdue(stage, missed, *found)
     if count > found.shape[1]:
@@ -50,7 +54,7 @@ YEAR_OF_MISSES = 4.0
 """Payments missed running after which a restructured firm is wound up."""
 
 
-@_kernel(numba.intp(_MAT_IN, _MAT_IN, _IDX, _IDX))
+@_inner(numba.intp(_MAT_IN, _MAT_IN, _IDX, _IDX))
 def find_overdue(stage: Array, missed: Array, firm: Array, path: Array) -> int:
     """Write as many pairs as there is room for; returns how many there are."""
     count = 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 from numba.extending import register_jitable
 
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.layers.silicon import PERMANENT_FAILURE_PER_QUARTER
 from penstock.money.kernels import _CUBE, _FLAG_MAT, _MAT, _MAT_IN, _VEC_IN, _kernel
@@ -21,7 +21,8 @@ def turn_over(now: Moment) -> None:
     run_fleets(
         now.block.cache["survival"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power,
         now.on("order"), fleet.waiting, fleet.retired, fleet.failed, fleet.stock, fleet.power, r["hall_binding"],
-        r["power_binding"], r["stock_after"], r["power_after"],
+        r["power_binding"], r["stock_after"], r["power_after"], np.empty_like(now.block.cache["survival"]),
+        np.empty((4, now.block.width)),
     )  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def _add_up(fleet: Array, o: int, total: Array) -> None:
 
 @_kernel(
     numba.void(
-        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, *[_MAT] * 3, _CUBE, _CUBE, _FLAG_MAT, _FLAG_MAT, _MAT, _MAT
+        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, *[_MAT] * 3, _CUBE, _CUBE, _FLAG_MAT, _FLAG_MAT,
+        *[_MAT] * 4,
     )
 )  # fmt: skip
 def run_fleets(
@@ -82,6 +84,8 @@ def run_fleets(
     by_power: Array,
     stock_after: Array,
     power_after: Array,
+    lasting: Array,
+    room: Array,
 ) -> None:
     """Make fleets a quarter older, then put chips that wait into service where halls and power carry them.
 
@@ -89,15 +93,16 @@ def run_fleets(
     (paths,), for chips of the quarter. What an owner may draw is the smaller of its halls and its firm power; all chips
     are installed where this is not `limited`. Where chips wait all the same, a part of the old ones makes room: what
     binds them there, halls or power. Adds to what `retired` and `failed`; sets the sums over ages. An owner's ages are
-    gone through while they are at hand.
+    gone through while they are at hand. `lasting`, as `survival`, and `room`, (4, paths), are there to work in.
     """
-    fleets, totals, sums = (stock, power), (stock_after, power_after), np.empty((2, survival.shape[1]))
-    left, in_use = sums[0], sums[1]
-    kept, part = np.empty(survival.shape[1]), np.empty(survival.shape[1])
-    lasting = (1.0 - PERMANENT_FAILURE_PER_QUARTER) * survival
+    fleets, totals = (stock, power), (stock_after, power_after)
+    left, in_use, kept, part = room[0], room[1], room[2], room[3]
+    for a in range(survival.shape[0]):
+        for n in range(survival.shape[1]):
+            lasting[a, n] = (1.0 - PERMANENT_FAILURE_PER_QUARTER) * survival[a, n]
     for o in range(waiting.shape[0]):
         for k in range(2):
-            _grow_older(fleets[k], o, lasting, sums[k])
+            _grow_older(fleets[k], o, lasting, room[k])
         for n in range(waiting.shape[1]):
             lost = PERMANENT_FAILURE_PER_QUARTER * stock_before[o, n]
             retired[o, n] += stock_before[o, n] - lost - left[n]

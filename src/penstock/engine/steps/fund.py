@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 from numba.extending import register_jitable
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
@@ -168,6 +168,7 @@ def plan_debt_service(now: Moment) -> None:
         debt, f.rate, share.astype(float), now.state.economy.freeze, cache["builder_mask"], r["called_debt"],
         cache["debt_owed"],
         *now.block.ties_of["debts_of"], r["interest_due"], r["principal_due"], r["interest"], r["principal"],
+        np.empty((2, now.block.width)),
     )  # fmt: skip
 
 
@@ -176,7 +177,7 @@ DUE_IN_A_FREEZE = 0.25
 half built brings them nothing."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 4))
+@_kernel(numba.void(*[_MAT_IN] * 3, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 5))
 def fall_due(
     debt: Array,
     rate: Array,
@@ -191,13 +192,14 @@ def fall_due(
     principal: Array,
     interest_of: Array,
     principal_of: Array,
+    room: Array,
 ) -> None:
     """Set interest and principal due by debt tie and by borrower, whose debts are `rows`, from `first`; usd_bn.
 
     `share` (ties, 1) falls due by contract, less of it in a `freeze` where a firm `builds`, (firms, 1); of all that is
-    `owed` a firm is asked back what is `called` on top.
+    `owed` a firm is asked back what is `called` on top. `room` (2, paths) is there to work in.
     """
-    asked, extended = np.empty(rate.shape[1]), np.empty(rate.shape[1])
+    asked, extended = room[0], room[1]
     for f in range(rate.shape[0]):
         for n in range(rate.shape[1]):
             asked[n] = called[f, n] / max(owed[f, n], 1e-9)
@@ -262,6 +264,7 @@ def needed(now: Moment) -> Array:
         r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"],
         now.state.ties.receivable, *now.block.ties_of["plant_of"], now.state.books.cash,
         facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
+        np.empty(now.block.width),
     )  # fmt: skip
     return need
 

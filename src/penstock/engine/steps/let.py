@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import facilities, platform

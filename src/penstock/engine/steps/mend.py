@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment, by_path
@@ -81,7 +80,7 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
         failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], left, ties.activity)
     r["resolved_price"] = sell_plant(now, firms, lanes, buyer, price)
     if contagion and gone.any():
-        estate.wind_up(now, firms[gone], lanes[gone], np.zeros(gone.sum()))
+        estate.wind_up(now, firms[gone], lanes[gone], np.zeros(int(gone.sum())))
     pairs.conclude(
         firms, lanes, fate, *debts, before, ties.debt, r["repaid"], float(contagion), loss,
         now.state.economy.lender_losses, f.stage, f.activity, f.line,
@@ -209,11 +208,11 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     repay_lenders(now, firms, lanes, paid)
     both = firms < now.block.layout.owners
     if both.any():
-        ends = firms[both], lanes[both], buyer[both]
+        ends, half = (firms[both], lanes[both], buyer[both]), np.empty(int(both.sum()))
         for items in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
-            pairs.move_half(*ends, items[None])
+            pairs.move_half(*ends, items[None], half)
         for ages in (fleet.stock, fleet.power):
-            pairs.move_half(*ends, ages)
+            pairs.move_half(*ends, ages, half)
         pairs.follow_fleets(now, ends[:2], (ends[2], ends[1]))
     return prices
 
@@ -260,7 +259,7 @@ def strike(now: Moment) -> None:
     swan = now.results["swan"] = np.zeros(now.block.width)
     if not len(lanes):
         return
-    kind = np.searchsorted(np.cumsum(list(MARKS.values())), now.chance(SWAN_TYPE)[lanes])
+    kind = np.searchsorted(np.cumsum(np.asarray(list(MARKS.values()))), now.chance(SWAN_TYPE)[lanes])
     kind = np.minimum(kind, len(MARKS) - 1)
     severity = by_path(now.lever("shock.severity"), now.block.width)[lanes]
     # fat tail: a Pareto size with exponent 3 and mean 0.75, cut at 3

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock import arrays
+from penstock.arrays import np
 from penstock.engine.moment import Moment, by_path
-from penstock.engine.parts import chain_of
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.layers import silicon
 from penstock.money import kernels
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -53,16 +53,14 @@ def supply_chain(now: Moment) -> None:
     left, allowed = now.struck("supply"), now.struck("allowed")
     if left is not None:
         supply = supply * left
-    if block.chain is None:
-        block.chain = chain_of([block.parts_of[name] for name, _ in FELT_AT_ONCE])
     chain, designers = block.chain, cache["designers"]
     now.results["tools_missing"] = np.empty(block.width)
     now.results["supply"] = np.empty((len(designers), block.width))
     run_short(
         chain.category, chain.part, chain.tie, chain.supplier, chain.buyer, chain.share,
-        np.array([felt for _, felt in FELT_AT_ONCE]), np.zeros((0, 1)) if allowed is None else allowed, designers,
+        cache["felt_at_once"], np.zeros((0, 1)) if allowed is None else allowed, designers,
         cache["foundry_share"], TOOLS_TO_COME, supply, missed, lost, now.results["supply"],
-        now.results["tools_missing"],
+        now.results["tools_missing"], arrays.room(3, layout.unit_count, dtype=bool),
     )  # fmt: skip
     if left is not None:
         idle = 1.0 - left * np.ones_like(supply)
@@ -92,7 +90,7 @@ MOST_SUPPLY = 1.5
 
 @_kernel(
     numba.void(
-        *[_IDX_IN] * 5, _VEC_IN, _VEC_IN, _MAT_IN, _IDX_IN, _MAT_IN, numba.intp, *[_MAT] * 4, _VEC,
+        *[_IDX_IN] * 5, _VEC_IN, _VEC_IN, _MAT_IN, _IDX_IN, _MAT_IN, numba.intp, *[_MAT] * 4, _VEC, _FLAG_MAT,
     )
 )  # fmt: skip
 def run_short(
@@ -112,6 +110,7 @@ def run_short(
     lost: Array,
     deliver: Array,
     tools_missing: Array,
+    marks: Array,
 ) -> None:
     """Set what each designer can `deliver`, (designers, paths), and the share of its tools that the chain misses.
 
@@ -119,11 +118,13 @@ def run_short(
     of a category the scarcest counts. What inputs of a category lack a buyer lacks itself by the part `felt`; where
     that is nothing, designers ship what both their own works and their inputs carry. `supply` (units, paths) becomes
     what is lacking of it. `allowed` (flow ties, 1), without rows where all is. `tool_share` (firms, 1): the firms'
-    shares in tools, category number `tools` of the chain. `missed` and `lost` (units, paths) are room to work in.
+    shares in tools, category number `tools` of the chain. `missed` and `lost` (units, paths), and `marks`
+    (3, units), are room to work in.
     """
     units, paths, bans = supply.shape[0], supply.shape[1], allowed.shape[0] > 0
     firms = tool_share.shape[0]
-    lacking, touched, in_part = np.zeros(units, np.bool_), np.zeros(units, np.bool_), np.zeros(units, np.bool_)
+    lacking, touched, in_part = marks[0], marks[1], marks[2]
+    lacking[:] = False
     for u in range(units):
         for n in range(paths):
             # what lacks, so that nothing has to be taken from one again and again
@@ -247,7 +248,7 @@ def ship(now: Moment) -> None:
     fill_orders(
         asked, orders, fill, cache["order_designer"], cache["order_owner"], fleet.backlog, cache["unnamed_orders"],
         by_path(lead, now.block.width), r.get("missing_racks", nothing), r["shipped"], r["supplier_fill"],
-        r["chip_shortage"],
+        r["chip_shortage"], np.empty((4, now.block.width)),
     )  # fmt: skip
 
 
@@ -275,7 +276,7 @@ def open_books(
             book[d, n] += orders[t, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT, _MAT, _VEC))
+@_kernel(numba.void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT, _MAT, _VEC, _MAT))
 def fill_orders(
     asked: Array,
     orders: Array,
@@ -289,15 +290,18 @@ def fill_orders(
     shipped: Array,
     supplier_fill: Array,
     shortage: Array,
+    room: Array,
 ) -> None:
     """Set `shipped` to each owner, (owners + 1, paths), million H100e; each designer fills its book pro rata.
 
     Owners whose orders no tie names (`unnamed`, (owners + 1, 1)) get the mean. Racks that are missing hold chips back
     (one row of them: none are). `supplier_fill`: what each order gets of what was asked over what its owner gets of its
-    whole book. `shortage` (paths): share of what should be shipped in a quarter of the `lead` that is not.
+    whole book. `shortage` (paths): share of what should be shipped in a quarter of the `lead` that is not. `room` (4,
+    paths) is there to work in.
     """
     owners, paths, racks = backlog.shape[0], backlog.shape[1], missing_racks.shape[0] > 1
-    ordered, named, sent, book = np.zeros(paths), np.zeros(paths), np.zeros(paths), np.zeros(paths)
+    ordered, named, sent, book = room[0], room[1], room[2], room[3]
+    room[:] = 0.0
     shipped[:] = 0.0
     for t in range(orders.shape[0]):
         d, o = designer[t], owner[t]

@@ -7,8 +7,8 @@ loop goes through all of them before the next begins, so that sums run in the or
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
@@ -17,7 +17,10 @@ from penstock.money.kernels import _CUBE, _CUBE_IN, _IDX_IN, _INT, _MAT, _MAT_IN
 Array = np.ndarray
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4))
+@_kernel(
+    numba.void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4),
+    pairs=("firm", "path", "plant", "liabilities", "claims", "market"),
+)
 def weigh(
     firm: Array,
     path: Array,
@@ -51,7 +54,7 @@ def weigh(
             market[k] += equipment[o, n] + buildings[o, n]
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
 def pay_costs(firm: Array, path: Array, share: Array, rest: int, cost: Array, cash: Array, worth: Array) -> None:
     """Set the `cost` of default, a `share` (paths) of the cash that is left; it goes to the unit `rest`."""
     for k in range(firm.shape[0]):
@@ -67,7 +70,10 @@ LIEN_ON_CHIPS = 0.2
 """Recovery of a secured lender to a fleet owner beyond that of its chips at most (assumption, 0.1 to 0.3)."""
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3))
+@_kernel(
+    numba.void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3),
+    pairs=("firm", "path", "debt_secured", "debt_other", "other"),
+)
 def recover(
     firm: Array,
     path: Array,
@@ -95,7 +101,7 @@ def recover(
             debt_secured[k] = min(debt_secured[k], chips[n] * scale[n] + LIEN_ON_CHIPS)
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.float64, _CUBE, *[_MAT] * 7))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.float64, _CUBE, *[_MAT] * 7), pairs=("firm", "path"))
 def impair(
     firm: Array,
     path: Array,
@@ -121,7 +127,9 @@ def impair(
             entries[vintage, f, n] *= 1.0 - part
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 4))
+@_kernel(
+    numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 4), pairs=("firm", "path", "buyer", "plant", "paid")
+)
 def hand_over_plant(
     firm: Array,
     path: Array,
@@ -150,10 +158,9 @@ def hand_over_plant(
             entries[vintage, f, n] *= left
 
 
-@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE))
-def move_half(firm: Array, path: Array, buyer: Array, items: Array) -> None:
-    """Half of what pairs have goes to their buyers; `items` by age, owner and path."""
-    half = np.empty(firm.shape[0])
+@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _VEC), pairs=("firm", "path", "buyer", "half"))
+def move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array) -> None:
+    """Half of what pairs have goes to their buyers; `items` by age, owner and path; `half` (pairs) to work in."""
     for a in range(items.shape[0]):
         for k in range(firm.shape[0]):
             half[k] = 0.5 * items[a, firm[k], path[k]]
@@ -163,10 +170,13 @@ def move_half(firm: Array, path: Array, buyer: Array, items: Array) -> None:
             items[a, firm[k], path[k]] -= half[k]
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE))
-def move_to_last(firm: Array, path: Array, items: Array) -> None:
-    """All that pairs have goes to the last row, path by path as one sum; `items` by age, owner and path."""
-    last, sums = items.shape[1] - 1, np.empty(items.shape[2])
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _VEC), pairs=("firm", "path"))
+def move_to_last(firm: Array, path: Array, items: Array, sums: Array) -> None:
+    """All that pairs have goes to the last row, path by path as one sum; `items` by age, owner and path.
+
+    `sums`, (paths,), is room to work in.
+    """
+    last = items.shape[1] - 1
     for a in range(items.shape[0]):
         for k in range(firm.shape[0]):
             sums[path[k]] = 0.0
@@ -178,7 +188,7 @@ def move_to_last(firm: Array, path: Array, items: Array) -> None:
             items[a, firm[k], path[k]] = 0.0
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _MAT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _MAT), pairs=("firm", "path"))
 def add_ages(firm: Array, path: Array, fleet: Array, total: Array) -> None:
     """Set `total` of each pair to the sum over the ages of its fleet."""
     for k in range(firm.shape[0]):
@@ -201,7 +211,10 @@ KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5
 and 0.3 to 0.7)."""
 
 
-@_kernel(numba.void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, _VEC, _VEC, *[_MAT] * 3))
+@_kernel(
+    numba.void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, _VEC, _VEC, *[_MAT] * 3),
+    pairs=("firm", "path", "fate", "claims", "loss"),
+)
 def conclude(
     firm: Array,
     path: Array,
@@ -250,7 +263,9 @@ SHUT_OUT_QUARTERS = 4.0
 """Quarters for which a breach shuts a firm out of the market for debt."""
 
 
-@_kernel(numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3))
+@_kernel(
+    numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3), pairs=("firm", "path")
+)
 def frighten(
     firm: Array,
     path: Array,

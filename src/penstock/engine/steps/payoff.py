@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
-from penstock.money.kernels import _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -28,11 +28,11 @@ def payoff(now: Moment) -> None:
     r["stranded"] = np.empty_like(surplus)
     strand(
         f.compute_equipment, f.buildings, f.stage, r["price"], r["full_cost"], r["utilisation"],
-        by_path(r["target"], now.block.width), r["stranded"],
+        by_path(r["target"], now.block.width), r["stranded"], np.empty((2, now.block.width)),
     )  # fmt: skip
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 4, _VEC))
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 4, _VEC, _MAT))
 def strand(
     equipment: Array,
     buildings: Array,
@@ -42,11 +42,13 @@ def strand(
     utilisation: Array,
     target: Array,
     stranded: Array,
+    room: Array,
 ) -> None:
     """Set what is `stranded`, (paths,), usd_bn: chips as far as their rent falls short of their cost, or their use of
-    the target, and half of the plant of firms that failed.
+    the target, and half of the plant of firms that failed. `room` (2, paths) is there to work in.
     """
-    book, failed = np.zeros(stranded.shape[0]), np.zeros(stranded.shape[0])
+    book, failed = room[0], room[1]
+    room[:] = 0.0
     for f in range(stage.shape[0]):
         for n in range(stranded.shape[0]):
             book[n] += equipment[f, n]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct import integration, investment
 from penstock.engine.moment import PROJECT, Moment, by_path
@@ -70,13 +70,14 @@ def foresee_sales(now: Moment) -> None:
         now.state.ties.activity, cache["compute_expected"], cache["compute_opening"], cache["sells_compute"],
         now.block.opening["price"] / e.contract_price, weights, float(weights[:-1].sum()), r["own_value"],
         r["serving"] + r["training"], now.state.fleet.external, r["contract_growth"], r["owner_value"],
+        np.zeros((3, now.block.width)),
     )  # fmt: skip
 
 
 @_kernel(
     numba.void(
         _VEC_IN, *[_IDX_IN] * 5, *[_MAT_IN] * 3, _FLAG_MAT_IN, _VEC_IN, _MAT_IN, numba.float64, _MAT_IN, _VEC_IN,
-        *[_MAT] * 3,
+        *[_MAT] * 4,
     )
 )  # fmt: skip
 def sell_ahead(
@@ -98,6 +99,7 @@ def sell_ahead(
     external: Array,
     growth: Array,
     value: Array,
+    room: Array,
 ) -> None:
     """Set the `growth` of contracted sales by firm, (firms, paths), and the `value` of compute by owner, (owners + 1,
     paths); move `external`, the sales that each owner expects over those of the opening.
@@ -106,10 +108,10 @@ def sell_ahead(
     (`activity`); those of compute by payee are `sold`, of leases `let`. `asked` (owners, paths) was asked last quarter,
     `opening` at the opening, (owners, 1). `cheaper` (paths): contract prices of the opening over today's. `weight`
     (owners + 1, 1): shares of the opening in compute sold, `weights` their sum over owners. The rest of the world
-    follows the mean. `own` use, and what is sold `outside` (paths), usd_bn a year.
+    follows the mean. `own` use, and what is sold `outside` (paths), usd_bn a year. `room` (3, paths): zeros to work in.
     """
     owners, paths = asked.shape[0], asked.shape[1]
-    rent, world, total = np.empty(paths), np.zeros(paths), np.zeros(paths)
+    rent, world, total = room[0], room[1], room[2]
     for f in range(growth.shape[0]):
         growth[f] = 0.0
         for k in range(first_sold[f], first_sold[f + 1]):
@@ -227,7 +229,7 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
         by_path(r["chip_index"], width), by_path(r["site_cost"], width), th["cash_share"], e.mood, e.freeze,
         by_path(general, width), outside, by_path(now.lever("finance.equity_access"), width), float(now.on("fund")),
         np.empty_like(chips), r["hall_expected"], r["power_expected"], r["chip_orders"], r["leased_halls"],
-        r["funded_share"],
+        r["funded_share"], np.zeros((2, width)),
     )  # fmt: skip
     start_sites(now, halls, power)
 
@@ -252,7 +254,7 @@ BACKED_FOR_ORDERS = 0.35
 
 
 @_kernel(
-    numba.void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, numba.float64, *[_MAT] * 4, _VEC, _VEC)
+    numba.void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, numba.float64, *[_MAT] * 4, _VEC, _VEC, _MAT)
 )  # fmt: skip
 def pay_for_plans(
     chips: Array,
@@ -295,6 +297,7 @@ def pay_for_plans(
     chip_orders: Array,
     leased_halls: Array,
     funded: Array,
+    room: Array,
 ) -> None:
     """Cut starts of `halls` and `power` to what owners can pay for, and set `chip_orders`, (owners + 1, paths).
 
@@ -304,9 +307,10 @@ def pay_for_plans(
     where `limits` is 0. Also set: halls and power that come into service this quarter, the share of halls in use that
     is leased, and the share of all wanted that is `funded`, (paths,). Chips cost `chip_dollar` (owners + 1, 1) at the
     opening, usd_bn a million H100e, times `chip_price`, sites `site_price` usd_bn a GW. Arrays of firms have more rows.
+    `room` (2, paths): zeros to work in.
     """
     owners, paths = chips.shape[0] - 1, chips.shape[1]
-    spent, wanted = np.zeros(paths), np.zeros(paths)
+    spent, wanted = room[0], room[1]
     leased_halls[:] = 0.0
     for o in range(owners + 1):
         for n in range(paths):

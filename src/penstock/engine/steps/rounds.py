@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock import arrays
+from penstock.arrays import np
 from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
 from penstock.money import funding
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -26,7 +27,7 @@ def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
     able, whole = np.empty_like(books.cash), np.empty_like(books.cash)
     sell_shares(
         raised, share, layout.stake_holder, layout.stake_company, f.stage, able, whole, ties.stake, paid, books.cash,
-        books.net_worth, f.value,
+        books.net_worth, f.value, arrays.room(len(f.stage), dtype=bool), arrays.room(len(books.cash), dtype=bool),
     )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ MOST_OF_CASH = 0.2
 """Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7))
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7, _FLAG, _FLAG))
 def sell_shares(
     raised: Array,
     share: Array,
@@ -48,15 +49,18 @@ def sell_shares(
     cash: Array,
     worth: Array,
     value: Array,
+    raising: Array,
+    asked: Array,
 ) -> None:
     """Add what holders pay for rounds of `raised`, move the cash, mix new shares into the old; raise worth and value.
 
     `share` (stakes, 1) is a holder's part of a round where all are able; firms pay only out of cash, and the others
     take what they leave. Most firms raise nothing on any path: only stakes in those that do are touched. `able` and
-    `whole` (units, paths) are room to work in.
+    `whole` (units, paths), `raising` (firms,) and `asked` (units,) are room to work in.
     """
     firms = raised.shape[0]
-    raising, asked = np.zeros(firms, np.bool_), np.zeros(cash.shape[0], np.bool_)
+    raising[:] = False
+    asked[:] = False
     for f in range(firms):
         for n in range(raised.shape[1]):
             if raised[f, n] != 0.0:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.fleet import surface

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from penstock import arrays
+from penstock.arrays import np
 from penstock.engine.bills import kinds_of
 from penstock.engine.moment import Moment
 from penstock.engine.steps import rounds
@@ -41,11 +41,15 @@ def settle(now: Moment) -> None:
     clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
     raised = rounds.issue_in_need(now, gap) if now.on("fund") else None
     if raised is not None:
-        clearing.weigh_again(raised, layout.stake_holder, layout.stake_company, books.cash, r["income"], dues, gap)
-    falls, short = np.empty(layout.firms, dtype=bool), np.empty(now.block.width, dtype=bool)
+        clearing.weigh_again(
+            raised, layout.stake_holder, layout.stake_company, books.cash, r["income"], dues, gap,
+            arrays.room(len(gap), dtype=bool), arrays.room(len(raised), dtype=bool),
+        )  # fmt: skip
+    falls, short = arrays.room(layout.firms, dtype=bool), np.empty(now.block.width, dtype=bool)
     clearing.find_short(gap, layout.firms, falls, short)
     r["granted"] = now.block.cache["no_help"]
-    rescue_before(now, gap, np.flatnonzero(falls))
+    # on a device each path tells by itself
+    rescue_before(now, gap, np.flatnonzero(falls if falls.ndim == 1 else falls.any(axis=1)))
     r["contained"] = contain(now, gap, dues, short)
     clear(now, gap, short & ~r["contained"])
     r["nonconverged"] = scratch.rounds < 0
@@ -104,11 +108,12 @@ def clear(now: Moment, gap: Array, needs: Array) -> None:
     gap: what is left of cash and income if everybody pays, (units, paths).
     """
     layout, scratch, r, cache = now.block.layout, now.block.scratch, now.results, now.block.cache
+    first, rows = now.block.ties_of["dues_of"]
     clearing.clear_short(
         now.state.books.cash, r["income"], gap, scratch.owed, scratch.due, now.state.ties.receivable, scratch.flow,
-        cache["collection"], cache["deferrable"], r["let_stand"], *now.block.ties_of["dues_of"], layout.payee,
+        cache["collection"], cache["deferrable"], r["let_stand"], first, rows, layout.payee,
         layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.fell, scratch.paid_share,
-        scratch.rounds,
+        scratch.rounds, *clearing.room_to_clear(layout.unit_count),
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ building hangs on the orders that go ahead, so it is run again once they are kno
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.engine.layout import USE_CATEGORIES
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
@@ -213,11 +213,12 @@ def deliver_compute(now: Moment, flow: Array) -> None:
     carry_compute(
         layout.flow_payer[block.slice], layout.flow_payee[block.slice], r["capability"], now.state.firms.stage,
         float(now.on("serve")), np.empty((layout.owners, width)), asked, delivered, r["compute_unserved"], flow,
+        np.empty(width),
     )  # fmt: skip
     r["compute_asked"], r["compute_delivered"], cache["compute_expected"] = asked, delivered, asked
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3, _VEC, _MAT))
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3, _VEC, _MAT, _VEC))
 def carry_compute(
     payer: Array,
     payee: Array,
@@ -229,11 +230,13 @@ def carry_compute(
     delivered: Array,
     unserved: Array,
     flow: Array,
+    wanted: Array,
 ) -> None:
     """Cut the `flow` of compute (ties, paths) to what the fleets of those who sell can carry; usd_bn a quarter.
 
     Sets what owners are `asked` for and deliver, (owners, paths), and what users outside the firms (those without a
-    `stage`) are turned away, (paths,). Nothing is cut where `limits` is 0. `carry` (owners, paths) is room to work in.
+    `stage`) are turned away, (paths,). Nothing is cut where `limits` is 0. `carry` (owners, paths) and `wanted`
+    (paths) are room to work in.
     """
     owners, firms, paths = asked.shape[0], stage.shape[0], flow.shape[1]
     asked[:] = 0.0
@@ -246,7 +249,7 @@ def carry_compute(
         for n in range(paths):
             carry[o, n] = min(1.0, capability[o, n] / max(asked[o, n], 1e-12)) if stage[o, n] < GONE else 0.0
             delivered[o, n] = asked[o, n] * carry[o, n]
-    wanted = np.zeros(paths)
+    wanted[:] = 0.0
     for t in range(flow.shape[0]):
         outside = payer[t] >= firms
         for n in range(paths):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.layout import SEGMENTS
 from penstock.engine.moment import ADOPTION_NOISE, Moment
@@ -41,7 +41,7 @@ def want(now: Moment) -> None:
     spending = first["ceilings"] * e.adoption * np.exp(REAL_GROWTH * years) * e.cycle * dearer
     users = now.struck("working")
     if users is not None:
-        spending = spending * users[[now.block.layout.sector[name] for name in USERS]]
+        spending = spending * users[np.asarray([now.block.layout.sector[name] for name in USERS])]
     e.own_adoption = ai.own_use(e.own_adoption, th["own_use_speed"], e.mood, e.noise, growth)
     own_ratio = e.own_adoption / first["own_adoption"] * now.lever("demand.own_use")
     own = first["own_value"] * own_ratio * _own_weights(now, growing)

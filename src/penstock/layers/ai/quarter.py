@@ -6,8 +6,9 @@ Arrays end in the paths axis. Money is usd_bn per year unless a name says otherw
 from __future__ import annotations
 
 import numba
-import numpy as np
 
+from penstock import arrays
+from penstock.arrays import np
 from penstock.bounds import bounded
 
 Array = np.ndarray
@@ -66,6 +67,7 @@ def market_shares(base: Array, attraction: Array, segment: Array, segments: int)
     return weight
 
 
+@arrays.launched
 @numba.njit(
     numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (1, 2)],
                numba.types.Array(numba.intp, 1, "C", readonly=True), numba.float64[:, ::1], numba.float64[:, ::1]),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.errors import UsageError
 from penstock.layers.data.quarter import advance_readiness

@@ -6,7 +6,9 @@ Arrays are (stages, owners, paths), GW of IT power.
 from __future__ import annotations
 
 import numba
-import numpy as np
+
+from penstock import arrays
+from penstock.arrays import np
 
 Array = np.ndarray
 
@@ -24,6 +26,7 @@ def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tupl
     return moved, done
 
 
+@arrays.launched
 @numba.njit(
     numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (3, 2, 2)],
                numba.float64[:, :, ::1], numba.float64[:, ::1]),

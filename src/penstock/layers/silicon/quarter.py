@@ -5,8 +5,7 @@ Fleet arrays are (ages, owners, paths) in million H100e, age in quarters.
 
 from __future__ import annotations
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.bounds import bounded
 
 Array = np.ndarray
