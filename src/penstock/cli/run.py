@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 PROCESSES = "processes"
 EXECUTORS = (PROCESSES, "ray")
+CPU = "cpu"
+DEVICES = (CPU, "gpu")
 INTERRUPTED = 130
 PATH_COLUMNS = (
     "quarter",
@@ -78,6 +80,26 @@ def read_executor(name: str, address: str | None, jobs: int) -> Executor | None:
     return RayCluster(jobs, address)
 
 
+def choose_device(name: str, executor: str, jobs: int | None) -> int | None:
+    """Let this process simulate on a device; the number of processes that then work.
+
+    Raises UsageError for another name, where a device cannot be had, and beside what it does not go with.
+    """
+    if name not in DEVICES:
+        raise UsageError(f"--device: found {name!r}; expected one of {', '.join(DEVICES)}")
+    if name == CPU:
+        return jobs
+    if executor != PROCESSES:
+        raise UsageError(f"--device: found {name!r} with --executor {executor}; expected one of the two")
+    if jobs is not None and jobs > 1:
+        raise UsageError(f"--jobs: found {jobs} with --device {name}; expected 1: one process drives the GPU")
+    from penstock import arrays
+    from penstock.engine.gpu import load_gpu
+
+    arrays.use(load_gpu())
+    return 1
+
+
 @common
 def run(
     settings: Settings,
@@ -106,12 +128,14 @@ def run(
         str | None,
         typer.Option("--store", metavar="URL", help="An object store that all workers reach, as s3://BUCKET/RUN."),
     ] = None,
+    device: Annotated[str, typer.Option("--device", metavar="cpu|gpu", help="Where the arithmetic is done.")] = CPU,
 ) -> None:
     """Run scenarios over many paths and write a report.
 
     Several scenarios run on common random numbers and are compared with the first. The run lies in --out,
     else in runs/; after Ctrl-C the same command goes on where it stopped.
     """
+    jobs = choose_device(device, executor, jobs)
     from penstock.engine.run import open_run
     from penstock.report.source import read_run
 

@@ -192,7 +192,8 @@ def _is(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _label(run: Mapping[str, Any]) -> str:
     names = ", ".join(scenario["name"] for scenario in run.get("scenarios", []))
-    return f"{names}, {run.get('paths')} paths, {run.get('quarters')} quarters, seed {run.get('seed')}"
+    size = f"{names}, {run.get('paths')} paths, {run.get('quarters')} quarters, seed {run.get('seed')}"
+    return f"{size}, on {run['device']}" if "device" in run else size
 
 
 def table_file(table: str, stem: str) -> str:

@@ -172,6 +172,19 @@ def plan_pieces(chunks: Sequence[Chunk], jobs: int) -> list[tuple[Chunk, ...]]:
     return pieces
 
 
+def plan_blocks(chunks: Sequence[Chunk], most_paths: Mapping[str, int]) -> list[tuple[Chunk, ...]]:
+    """Chunks by block of a device: as many that follow on each other as it has room for, by scenario."""
+    blocks: list[tuple[Chunk, ...]] = []
+    for chunk in chunks:
+        last = blocks[-1] if blocks else ()
+        follows = bool(last) and (last[-1].scenario, last[-1].number + 1) == (chunk.scenario, chunk.number)
+        if follows and sum(one.count for one in last) + chunk.count <= most_paths[chunk.scenario]:
+            blocks[-1] = (*last, chunk)
+        else:
+            blocks.append((chunk,))
+    return blocks
+
+
 def chunk_tables(
     chunk: Chunk, block: PathBlock, quarters: Sequence[str], firms: Sequence[str], *, full: bool = False
 ) -> dict[str, pd.DataFrame]:

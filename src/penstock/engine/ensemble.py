@@ -13,9 +13,19 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.arrays import chosen
 from penstock.engine import checkpoints
 from penstock.engine.bands import ChunkArrays, band_table, chunk_arrays
-from penstock.engine.chunks import COLUMNS, Chunk, PathBlock, chunk_paths, chunk_tables, plan_chunks, plan_pieces
+from penstock.engine.chunks import (
+    COLUMNS,
+    Chunk,
+    PathBlock,
+    chunk_paths,
+    chunk_tables,
+    plan_blocks,
+    plan_chunks,
+    plan_pieces,
+)
 from penstock.engine.executors import Executor, executor_for, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
@@ -73,6 +83,8 @@ def simulate(
     if jobs > 1 and executor is None:
         require_main_guard()
     check_values(paths=paths, quarters=quarters, seed=seed, jobs=jobs, keep=keep)
+    if chosen() is not None and (jobs > 1 or executor is not None):
+        raise UsageError(f"jobs: found {jobs} processes with a device; expected 1, which drives it")
     if store is not None and out is None:
         raise UsageError(f"store: found {store!r} without out; expected a directory into which what is done is fetched")
     engine = engine or penstock_engine()
@@ -247,7 +259,7 @@ class _Ensemble:
             self.directory.path if self.directory else None,
             self.store,
         )
-        pieces = plan_pieces(missing, self.jobs)
+        pieces = self._pieces(missing)
         executor = self.executor or executor_for(self.jobs, len(pieces))
         with closing(executor.map(worker, pieces)) as results:
             for result in chain.from_iterable(results):
@@ -257,6 +269,13 @@ class _Ensemble:
                 done += result.chunk.count
                 self.on_progress(done, total, result.chunk.scenario)
         return [finished[chunk] for chunk in chunks]
+
+    def _pieces(self, chunks: Sequence[Chunk]) -> list[tuple[Chunk, ...]]:
+        """Pieces of work: some for each process, or blocks of the device."""
+        device = chosen()
+        if device is None or self.engine.most_paths is None:
+            return plan_pieces(chunks, self.jobs)
+        return plan_blocks(chunks, {name: self.engine.most_paths(model, device) for name, model in self.models.items()})
 
     def _fetch(self, result: _Finished) -> None:
         """What a worker put into the store, into the directory."""

@@ -26,6 +26,9 @@ class Engine:
     simulate_spans: Callable[[Any, Sequence[tuple[int, int]]], Sequence[PathBlock]] | None = None
     """(model, spans of first_path and count) -> a PathBlock each, where several at once cost less"""
 
+    most_paths: Callable[[Any, Any], int] | None = None
+    """(model, device) -> most paths that one block of it holds; None where the model knows no devices"""
+
     def spans(self, model: Any, spans: Sequence[tuple[int, int]]) -> Sequence[PathBlock]:
         """A PathBlock for each span of paths."""
         if self.simulate_spans is not None:
@@ -39,8 +42,9 @@ def penstock_engine() -> Engine:
     from penstock.scenarios import load_scenario
 
     return Engine(
-        model.prepare, model.simulate_paths, model.replay, load_scenario, _read_scenario, model.simulate_spans
-    )
+        model.prepare, model.simulate_paths, model.replay, load_scenario, _read_scenario, model.simulate_spans,
+        model.most_paths,
+    )  # fmt: skip
 
 
 def _read_scenario(text: str, world: Any) -> Any:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from penstock.arrays import chosen
 from penstock.engine.posterior import posterior_digest
 from penstock.engine.schema import SCHEMA_VERSION
 from penstock.engine.storage import sha256_of
@@ -32,6 +33,8 @@ IDENTITY = (
     "keep",
 )
 """Keys of a manifest that say what is run; world and scenarios count by their hashes."""
+IDENTITY_OF_SOME = ("device",)
+"""Keys that only some runs have."""
 
 
 class ScenarioText(Protocol):
@@ -69,7 +72,11 @@ def identity(
     prior: bool,
     keep: str,
 ) -> dict[str, Any]:
-    """What a run is: two calls with equal identities are the same run, and the second resumes the first."""
+    """What a run is: two calls with equal identities are the same run, and the second resumes the first.
+
+    A run on a device says so: its numbers are those of a run without to rounding, not to the bit.
+    """
+    device = chosen()
     return {
         "schema_version": SCHEMA_VERSION,
         "penstock": __version__,
@@ -81,12 +88,13 @@ def identity(
         "paths": paths,
         "quarters": quarters,
         "keep": keep,
+        **({} if device is None else {"device": device.name}),
     }
 
 
 def identity_hash(run: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that name a run, from its identity or its manifest."""
-    facts = {key: run.get(key) for key in IDENTITY}
+    facts = {key: run.get(key) for key in IDENTITY} | {key: run[key] for key in IDENTITY_OF_SOME if key in run}
     facts["world"] = run["world"]["hash"]
     # the text of a scenario holds prose too, which changes no number
     facts["scenarios"] = [(scenario["name"], scenario["hash"]) for scenario in run["scenarios"]]
