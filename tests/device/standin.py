@@ -1,0 +1,334 @@
+"""An array that stands for one of a device: NumPy within, and as strict as CuPy without.
+
+It answers only the functions and methods that CuPy has (`cupy_14.2.0.csv`, read off that release), takes no array of
+the host into any of them, never turns into a NumPy array by itself, and is no index of anything but its like. So what
+runs on it names no function that CuPy lacks, and mixes no memory. What it does not show: CuPy's own results, and speed.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from penstock import arrays
+from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, runs_of, signature_of, to_device
+
+NAMES: dict[str, set[str]] = {}
+with (Path(__file__).parent / "cupy_14.2.0.csv").open(encoding="utf-8") as _file:
+    for _row in csv.DictReader(_file):
+        NAMES.setdefault(_row["where"], set()).add(_row["name"])
+
+TAKES_LISTS = {"array", "asarray", "ascontiguousarray", "stack", "concatenate", "broadcast_arrays", "vstack", "hstack"}
+"""Functions of CuPy that take lists."""
+SHAPES = {"zeros", "ones", "empty", "full", "arange", "eye", "identity", "linspace", "broadcast_to", "reshape"}
+"""Functions that take a shape or numbers."""
+UFUNC_METHODS = {"at": {"add", "subtract"}, "reduce": {"add", "multiply"}}
+"""Methods that CuPy gives only some of its universal functions."""
+
+
+class RefusedError(TypeError):
+    """A device would not do this."""
+
+
+def inner(value: Any) -> Any:
+    """What stands within stand-ins, in lists and tuples too. Raises RefusedError for an array of the host."""
+    if isinstance(value, StandIn):
+        return value.within
+    if isinstance(value, np.ndarray):
+        raise RefusedError(f"an array of the host of shape {value.shape} among those of the device")
+    if isinstance(value, (list, tuple)):
+        return type(value)(inner(one) for one in value)
+    return value
+
+
+def outer(value: Any) -> Any:
+    """Results as stand-ins: CuPy gives arrays without axes where NumPy gives numbers."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return StandIn(np.asarray(value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(outer(one) for one in value)
+    return value
+
+
+class StandIn:
+    """One array."""
+
+    __array_priority__ = 100.0
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, within: np.ndarray) -> None:
+        self.within = within
+
+    # what NumPy asks
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise RefusedError("an array of the device is not turned into one of the host in silence")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if ufunc.__name__ not in NAMES["ufunc"] or method != "__call__":
+            raise RefusedError(f"numpy.{ufunc.__name__}.{method} is none of CuPy's")
+        if out is not None:
+            ufunc(*map(inner, args), out=tuple(map(inner, out)), **kwargs)
+            return out[0]
+        return outer(ufunc(*map(inner, args), **kwargs))
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        return called(func.__name__, func)(*args, **kwargs)
+
+    # what Python asks
+    def __len__(self) -> int:
+        return len(self.within)
+
+    def __iter__(self) -> Iterator[StandIn]:
+        return (StandIn(np.asarray(self.within[number])) for number in range(len(self.within)))
+
+    def __bool__(self) -> bool:
+        return bool(self.within)
+
+    def __int__(self) -> int:
+        return int(self.within)
+
+    def __float__(self) -> float:
+        return float(self.within)
+
+    def __getitem__(self, key: Any) -> StandIn:
+        return StandIn(np.asarray(self.within[_key(key)]))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.within[_key(key)] = inner(value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in NAMES["method"]:
+            raise AttributeError(name)
+        found = getattr(self.within, name)
+        if name in ("shape", "ndim", "size", "dtype", "strides", "nbytes", "itemsize", "flags"):
+            return found
+        return _outer_of(found) if callable(found) else outer(found)
+
+    def __repr__(self) -> str:
+        return f"StandIn({self.within!r})"
+
+
+def _key(key: Any) -> Any:
+    """An index; arrays in it must be stand-ins with axes, numbers plain."""
+    for one in key if isinstance(key, tuple) else (key,):
+        if isinstance(one, StandIn) and not one.within.ndim:
+            raise RefusedError("an array without axes as an index")
+        if isinstance(one, list):
+            raise RefusedError("a list as an index is copied to the device at each use")
+        if isinstance(one, slice) and any(isinstance(end, StandIn) for end in (one.start, one.stop, one.step)):
+            raise RefusedError("a slice of arrays")
+    return inner(key)
+
+
+def _outer_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: outer(function(*inner(args), **{key: inner(one) for key, one in kwargs.items()}))
+
+
+def _operator(name: str, reflected: bool = False, in_place: bool = False) -> Callable[..., Any]:
+    def work(self: StandIn, *other: Any) -> Any:
+        args = tuple(inner(one) for one in other)
+        if in_place:
+            getattr(np, name)(self.within, *args, out=self.within)
+            return self
+        both = (*args, self.within) if reflected else (self.within, *args)
+        return outer(getattr(np, name)(*both))
+
+    return work
+
+
+for _name, _function in (
+    ("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "divide"), ("floordiv", "floor_divide"),
+    ("mod", "remainder"), ("pow", "power"), ("and", "bitwise_and"), ("or", "bitwise_or"), ("xor", "bitwise_xor"),
+):  # fmt: skip
+    setattr(StandIn, f"__{_name}__", _operator(_function))
+    setattr(StandIn, f"__r{_name}__", _operator(_function, reflected=True))
+    setattr(StandIn, f"__i{_name}__", _operator(_function, in_place=True))
+for _name, _function in (
+    ("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal"), ("eq", "equal"),
+    ("ne", "not_equal"), ("neg", "negative"), ("invert", "invert"), ("abs", "absolute"),
+):  # fmt: skip
+    setattr(StandIn, f"__{_name}__", _operator(_function))
+
+
+def called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy as CuPy has it."""
+    if name not in NAMES["function"]:
+        raise RefusedError(f"numpy.{name} is none of CuPy's")
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if name in ("array", "asarray", "ascontiguousarray"):
+            # the one way up: CuPy copies what it is given
+            args = (args[0].within if isinstance(args[0], StandIn) else np.asarray(args[0]), *args[1:])
+            return outer(function(*args, **kwargs))
+        if name not in TAKES_LISTS | SHAPES and args and isinstance(args[0], list):
+            raise RefusedError(f"cupy.{name} of a list")
+        if (
+            name in SHAPES
+            and args
+            and any(isinstance(one, StandIn) for one in _flat(args[0]))
+            and name != "broadcast_to"
+        ):
+            raise RefusedError(f"cupy.{name} with a length that is an array")
+        return outer(function(*inner(args), **{key: inner(one) for key, one in kwargs.items()}))
+
+    return call
+
+
+def _flat(shape: Any) -> tuple[Any, ...]:
+    return tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
+
+
+class _Universal:
+    """A universal function with the methods that CuPy gives it."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self._ufunc = ufunc
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "out" in kwargs:
+            self._ufunc(*map(inner, args), out=inner(kwargs["out"]))
+            return kwargs["out"]
+        return outer(self._ufunc(*map(inner, args), **kwargs))
+
+    def __getattr__(self, method: str) -> Any:
+        if self._ufunc.__name__ not in UFUNC_METHODS.get(method, ()):
+            raise RefusedError(f"cupy.{self._ufunc.__name__}.{method}")
+        return _outer_of(getattr(self._ufunc, method))
+
+
+class Library:
+    """CuPy's functions."""
+
+    ndarray = StandIn
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np, name)
+        if isinstance(found, np.ufunc) and name in NAMES["ufunc"]:
+            return _Universal(found)
+        if isinstance(found, type) or not callable(found) or name not in NAMES["function"]:
+            # dtypes and numbers are NumPy's own; what CuPy lacks falls to NumPy, which asks the arrays
+            raise AttributeError(name)
+        return called(name, found)
+
+
+class Device:
+    """A device of stand-ins: passes run on all lanes at once or, slowly, on each alone; or as the threads of a GPU do,
+    compiled for this machine, which takes a second a pass.
+    """
+
+    name = "stand-in"
+    least_width = 0
+
+    def __init__(self, lane_by_lane: bool = False, threads: bool = False) -> None:
+        self.library = Library()
+        self.lane_by_lane, self.threads = lane_by_lane, threads
+        self.calls: dict[str, int] = {}
+        self.seen: dict[tuple[str, tuple[int, ...]], tuple[Any, list[Any]]] = {}
+        """by pass and what a path gets of its arguments: the pass, and the arguments of its first call"""
+
+    def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
+        return Pass(compiled, pairs, entries, self)
+
+    def most_paths(self, bytes_a_path: float) -> int:
+        return 64
+
+    def take(self, tree: Any) -> Any:
+        def view(owner: StandIn, here: np.ndarray, offset: int) -> StandIn:
+            return StandIn(np.ndarray(here.shape, here.dtype, owner.within, offset, here.strides))
+
+        return to_device(tree, lambda array: StandIn(array.copy(order="K")), view)
+
+    def give_back(self, tree: Any) -> Any:
+        return from_device(tree, StandIn, lambda array: array.within, lambda array: (array, 0))
+
+
+class Pass:
+    """A compiled pass on stand-ins."""
+
+    def __init__(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...], device: Device) -> None:
+        self.compiled, self.pairs, self.entries, self.device = compiled, pairs, entries, device
+        self.names, self.axes, self.answers = signature_of(compiled)
+        self.kernels: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def __call__(self, *args: Any) -> Any:
+        if not any(isinstance(one, StandIn) for one in args):
+            return self.compiled(*args)
+        code = self.compiled.py_func
+        name = f"{code.__module__}.{code.__qualname__}"
+        self.device.calls[name] = self.device.calls.get(name, 0) + 1
+        for label, one in zip(self.names, args, strict=True):
+            if isinstance(one, np.ndarray):
+                raise RefusedError(f"{name}: {label}: an array of the host of shape {one.shape}")
+        cuts = cuts_of(self.names, self.axes, args, self.pairs, self.entries)
+        within = [one.within if isinstance(one, StandIn) else one for one in args]
+        self.device.seen.setdefault((name, cuts), (self.compiled, [copied(one) for one in within]))
+        if self.device.threads:
+            return self._in_threads(cuts, within)
+        if self.pairs:
+            return run_by_run(self.compiled, within, cuts, self.names)
+        if ROW in cuts or self.device.lane_by_lane:
+            return path_by_path(self.compiled, within, cuts)
+        return self.compiled(*within)
+
+    def _in_threads(self, cuts: tuple[int, ...], args: list[Any]) -> bool:
+        from threads_here import threads
+
+        if cuts not in self.kernels:
+            self.kernels[cuts] = threads(self.compiled, cuts)
+        count = arrays.width_on_device()
+        starts = entries = np.zeros(count + 1, dtype=np.intp)
+        if self.pairs:
+            named = dict(zip(self.names, args, strict=True))
+            starts, entries = runs_of(np, named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
+            count = len(starts) - 1
+        answer = np.zeros(count, dtype=bool)
+        self.kernels[cuts](starts.astype(np.intp), entries.astype(np.intp), answer, tuple(args))
+        return bool(answer.any())
+
+
+def copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def path_by_path(compiled: Any, args: list[Any], cuts: tuple[int, ...]) -> Any:
+    """Run a pass for each path with nothing but what that path gets, as threads of a device do; changes `args`."""
+    answer, before = False, [copied(one) for one, how in zip(args, cuts, strict=True) if how == WHOLE]
+    for lane in range(arrays.width_on_device()):
+        cut = [
+            np.ascontiguousarray(one[..., lane : lane + 1]) if how == LANE
+            else np.ascontiguousarray(one[..., lane]) if how == ROW
+            else one
+            for one, how in zip(args, cuts, strict=True)
+        ]  # fmt: skip
+        answer = bool(compiled(*cut)) or answer
+        for one, mine, how in zip(args, cut, cuts, strict=True):
+            if how == LANE and one.flags.writeable:
+                one[..., lane : lane + 1] = mine
+            elif how == ROW and one.flags.writeable:
+                one[..., lane] = mine
+    for one, other in zip((one for one, how in zip(args, cuts, strict=True) if how == WHOLE), before, strict=True):
+        if isinstance(one, np.ndarray) and not np.array_equal(one, other):
+            raise RefusedError(f"{compiled.py_func.__qualname__}: all threads write into one list")
+    return answer
+
+
+def run_by_run(compiled: Any, args: list[Any], cuts: tuple[int, ...], names: tuple[str, ...]) -> None:
+    """Run a pass for the pairs of each path on its own, the last path first: a device keeps no order among them."""
+    named = dict(zip(names, args, strict=True))
+    starts, entries = runs_of(np, named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
+    for first, last in reversed(list(pairwise(starts))):
+        of_pairs, of_entries = slice(first, last), slice(entries[first], entries[last])
+        kept = {PAIR: of_pairs, ENTRY: of_entries}
+        mine = [
+            np.ascontiguousarray(one[..., kept[how]]) if how in kept else one
+            for one, how in zip(args, cuts, strict=True)
+        ]
+        compiled(*mine)
+        for one, cut, how in zip(args, mine, cuts, strict=True):
+            if how in kept and one.flags.writeable:
+                one[..., kept[how]] = cut

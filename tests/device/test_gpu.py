@@ -1,0 +1,158 @@
+"""What drives the GPU, with a library that stands for CuPy and threads compiled for this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from threads_here import threads
+
+from penstock import arrays
+from penstock.engine import gpu
+from penstock.money import failure, kernels
+
+
+class There(np.ndarray):
+    """An array of the device; as CuPy's, one made from a place in memory keeps no note of whose it is."""
+
+    def get(self) -> np.ndarray:
+        return np.array(self)
+
+
+class Library:
+    """The few functions of CuPy that the module calls itself."""
+
+    ndarray = There
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)
+        return lambda *args, **kwargs: function(*args, **kwargs).view(There)
+
+
+class Place:
+    """A place in memory, to which bytes are added."""
+
+    def __init__(self, owner: np.ndarray, offset: int = 0) -> None:
+        self.owner, self.offset = owner, offset
+
+    def __add__(self, offset: int) -> Place:
+        return Place(self.owner, self.offset + offset)
+
+
+def test_a_block_comes_back_as_it_shares_its_memory() -> None:
+    moved: list[np.ndarray] = []
+
+    class Moving(Library):
+        def array(self, here: np.ndarray, order: str) -> Any:
+            moved.append(here)
+            return Owner(here.copy(order=order))
+
+        def ndarray(self, shape: Any, dtype: Any, place: Place, strides: Any) -> Any:
+            return Owner(np.ndarray(shape, dtype, place.owner, place.offset, strides))
+
+    class Owner:
+        def __init__(self, within: np.ndarray) -> None:
+            self.within, self.data = within, Place(within)
+            self.shape, self.dtype, self.strides = within.shape, within.dtype, within.strides
+
+        def get(self) -> np.ndarray:
+            return self.within.copy(order="K")
+
+    device = gpu.Gpu(Moving())
+    table = np.arange(12.0).reshape(4, 3)
+    there = device.take({"table": table, "column": table[:, 1], "rows": table[2:]})
+    assert len(moved) == 1
+    there["column"].within[:] = -1.0
+    device.library.ndarray = Owner  # type: ignore[method-assign]
+    back = device.give_back(there)
+    assert back["table"][:, 1].tolist() == [-1.0] * 4
+    assert back["rows"][0].tolist() == [6.0, -1.0, 8.0]
+    assert np.shares_memory(back["rows"], back["table"]), "fetched once"
+    assert table[0, 1] == 1.0
+
+
+@pytest.fixture
+def launch(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A pass as the GPU would launch it, its threads here."""
+
+    def kernel_of(function: Any, cuts: tuple[int, ...], answers: bool) -> Any:
+        run = threads(COMPILED[function.__name__], cuts)
+
+        def over(count: int, *lists: np.ndarray) -> None:
+            *given, args = lists
+            here = tuple(one.view(np.ndarray) if isinstance(one, np.ndarray) else one for one in args)
+            if len(given) == 2:
+                starts, entries = (one.view(np.ndarray).astype(np.intp) for one in given)
+                run(starts, entries, np.zeros(count, dtype=bool), here)
+            else:
+                run(
+                    np.zeros(count + 1, dtype=np.intp),
+                    np.zeros(count + 1, dtype=np.intp),
+                    given[0] if answers else np.zeros(count, dtype=bool),
+                    here,
+                )
+
+        # so few paths are one group of threads
+        return {(1, gpu.THREADS): over}
+
+    monkeypatch.setattr(gpu, "kernel_of", kernel_of)
+    monkeypatch.setattr(gpu, "_shown", lambda array: array.view(np.ndarray))
+    return lambda compiled, pairs=(), entries=(): gpu.Launch(compiled, pairs, entries, Library())
+
+
+COMPILED = {one.__name__: one for one in (kernels.post, failure.write_down)}
+RANDOM = np.random.default_rng(11)
+
+
+def there(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.copy().view(There) if isinstance(one, np.ndarray) else one for one in args)
+
+
+def test_a_launch_runs_a_pass_on_each_path(launch: Any) -> None:
+    paths = 11
+    args = (RANDOM.random((6, paths)), np.array([0, 1, 2, 0, 1, 2]), np.array([1, 2, 0, 3, 3, 3]), np.ones((4, paths)))
+    moved, here = there(args), tuple(one.copy() for one in args)
+    kernels.post(*here)
+    with arrays.on_device(paths):
+        launch(kernels.post)(*moved)
+        np.testing.assert_array_equal(moved[3], here[3])
+        with pytest.raises(TypeError, match="post: payer: found an array of the host; expected one of the GPU"):
+            launch(kernels.post)(moved[0], args[1], *moved[2:])
+    # arrays of the host alone are the pass's own matter
+    launch(kernels.post)(*args)
+    np.testing.assert_array_equal(args[3], here[3])
+
+
+def test_a_launch_over_pairs_runs_them_path_by_path(launch: Any) -> None:
+    paths, ties, units = 9, 12, 5
+    first, rows = failure.by_firm(RANDOM.integers(0, units, ties), units)
+    mask = RANDOM.random((units, paths)) < 0.4
+    firm, path = failure.pairs(mask)
+    lanes, firms = np.divmod(np.flatnonzero(mask.T), units)
+    assert sorted(zip(path, firm, strict=True)) == list(zip(lanes, firms, strict=True))
+    size = int((first[firms + 1] - first[firms]).sum())
+    args = (
+        firms, lanes, first, rows, RANDOM.integers(0, units, ties), RANDOM.random(ties) < 0.5,
+        RANDOM.random(len(firms)), RANDOM.random(len(firms)), RANDOM.random((ties, paths)),
+        RANDOM.random((units, paths)), *(np.zeros(size, dtype=np.intp) for _ in range(3)), np.zeros(size),
+        np.zeros(size),
+    )  # fmt: skip
+    moved, here = there(args), tuple(one.copy() for one in args)
+    failure.write_down(*here)
+    named = {
+        "pairs": ("firm", "path", "kept_secured", "kept_other"),
+        "entries": ("debtor", "lane", "tie", "claim", "lost"),
+    }
+    with arrays.on_device(paths):
+        launch(failure.write_down, **named)(*moved)
+    for one, other in zip(moved, here, strict=True):
+        np.testing.assert_array_equal(one, other)
+    none = tuple(one[:0] if number in (0, 1, 6, 7) or number >= 10 else one for number, one in enumerate(moved))
+    with arrays.on_device(paths):
+        launch(failure.write_down, **named)(*none)

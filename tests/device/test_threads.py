@@ -1,0 +1,152 @@
+"""Passes cut up for the threads of a device: the views that a thread gets, compiled by Numba for this machine.
+
+On a GPU the same code is compiled by Numba for CUDA; where that is installed, some passes are compiled here too, which
+needs no GPU.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core import types
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from threads_here import threads
+
+from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, signature_of
+from penstock.engine.steps import rounds
+from penstock.money import bills, failure, funding, kernels
+
+RANDOM = np.random.default_rng(5)
+PATHS, UNITS, TIES = 7, 5, 9
+
+
+def by_lane(compiled: Any, args: tuple[Any, ...], cuts: tuple[int, ...], paths: int = PATHS) -> np.ndarray:
+    """Run a pass over paths in threads; changes the arguments, gives back what each thread answered."""
+    answer, nothing = np.zeros(paths, dtype=bool), np.zeros(paths + 1, dtype=np.intp)
+    threads(compiled, cuts)(nothing, nothing, answer, args)
+    return answer
+
+
+def amounts(*shape: int) -> np.ndarray:
+    return RANDOM.uniform(0.5, 2.0, shape)
+
+
+def index(size: int, below: int) -> np.ndarray:
+    return RANDOM.integers(0, below, size).astype(np.intp)
+
+
+def copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.copy() if isinstance(one, np.ndarray) else one for one in args)
+
+
+def assert_same(found: tuple[Any, ...], wanted: tuple[Any, ...]) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_thread_sees_its_lane_as_the_only_one() -> None:
+    args = (amounts(TIES, PATHS), index(TIES, UNITS), index(TIES, UNITS), amounts(UNITS, PATHS))
+    whole, cut = copies(args), copies(args)
+    kernels.post(*whole)
+    by_lane(kernels.post, cut, (LANE, WHOLE, WHOLE, LANE))
+    assert_same(cut, whole)
+
+
+def test_a_list_that_passes_share_here_is_each_paths_own_there() -> None:
+    # on a device each path tells who fell short: a row a unit, of which the pass sees one column
+    due, share = amounts(TIES, PATHS), amounts(3, UNITS, PATHS)
+    payer, payee, rank = index(TIES, UNITS), index(TIES, UNITS), index(TIES, 3)
+    fell = RANDOM.random((UNITS, PATHS)) < 0.4
+    paid, kept, lost, between = np.zeros_like(due), *(np.zeros((rows, PATHS)) for rows in (UNITS, UNITS, 2))
+    pair = index(TIES, 2)
+    by_lane(
+        bills.pay_dues, (due, share, payer, payee, rank, pair, fell, paid, kept, lost, between),
+        (LANE, LANE, *[WHOLE] * 4, ROW, *[LANE] * 4),
+    )  # fmt: skip
+    wanted = np.where(fell[payer], due * share[rank, payer], due)
+    np.testing.assert_array_equal(paid, wanted)
+    missing = np.zeros((UNITS, PATHS))
+    np.add.at(missing, payer, due - wanted)
+    np.testing.assert_allclose(kept, missing, rtol=1e-13)
+
+
+def test_each_path_answers_for_itself() -> None:
+    gap = np.zeros((UNITS, PATHS))
+    gap[2, 3] = gap[4, 5] = -1.0
+    column = np.ones((UNITS, 1))
+    args = (
+        gap, 10.0 * np.ones_like(gap), np.ones(PATHS), np.ones(PATHS), column, np.zeros_like(gap), column,
+        np.zeros_like(gap), np.empty_like(gap),
+    )  # fmt: skip
+    whole, cut = copies(args), copies(args)
+    assert rounds.raise_in_need(*whole) is True
+    answers = by_lane(rounds.raise_in_need, cut, (LANE, LANE, LANE, LANE, WHOLE, LANE, WHOLE, LANE, LANE))
+    assert np.flatnonzero(answers).tolist() == [3, 5]
+    assert_same(cut, whole)
+
+
+def test_functions_that_a_pass_calls_are_compiled_with_it() -> None:
+    _, axes, _ = signature_of(funding.find_spare_means)
+    args = tuple(amounts(UNITS, PATHS) for _ in axes)
+    whole, cut = copies(args), copies(args)
+    funding.find_spare_means(*whole)
+    by_lane(funding.find_spare_means, cut, (LANE,) * len(args))
+    assert_same(cut, whole)
+
+
+def test_a_thread_gets_the_pairs_of_a_path_and_their_entries() -> None:
+    owner = index(TIES, UNITS)
+    first, rows = failure.by_firm(owner, UNITS)
+    firm, path = np.array([0, 3, 1, 2, 4], dtype=np.intp), np.array([0, 0, 2, 5, 5], dtype=np.intp)
+    count = first[firm + 1] - first[firm]
+    entries = int(count.sum())
+    args = (
+        firm, path, first, rows, index(TIES, UNITS), RANDOM.random(TIES) < 0.5, RANDOM.random(5), RANDOM.random(5),
+        amounts(TIES, PATHS), amounts(UNITS, PATHS), *(np.zeros(entries, dtype=np.intp) for _ in range(3)),
+        np.zeros(entries), np.zeros(entries),
+    )  # fmt: skip
+    whole, cut = copies(args), copies(args)
+    failure.write_down(*whole)
+    starts = np.array([0, 2, 3, 5], dtype=np.intp)
+    cuts = (PAIR, PAIR, WHOLE, WHOLE, WHOLE, WHOLE, PAIR, PAIR, WHOLE, WHOLE, *[ENTRY] * 5)
+    ends = np.concatenate([[0], np.cumsum(count)]).astype(np.intp)
+    threads(failure.write_down, cuts)(starts, ends, np.zeros(3, dtype=bool), cut)
+    assert_same(cut, whole)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
+@pytest.mark.parametrize(
+    ("compiled", "cuts"),
+    [
+        (kernels.post, (LANE, WHOLE, WHOLE, LANE)),
+        (bills.pay_dues, (LANE, LANE, *[WHOLE] * 4, ROW, *[LANE] * 4)),
+        (rounds.raise_in_need, (LANE, LANE, LANE, LANE, WHOLE, LANE, WHOLE, LANE, LANE)),
+        (failure.cut, (PAIR, PAIR, WHOLE, WHOLE, PAIR, WHOLE)),
+    ],
+)
+def test_a_pass_becomes_code_of_a_gpu(compiled: Any, cuts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba import cuda
+    from numba.cuda import dispatcher
+
+    from penstock.engine import gpu
+
+    # the compiler asks the GPU at hand what it can: the answer of an H200
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
+    shown, axes, answers = compiled.nopython_signatures[0].args, signature_of(compiled)[1], signature_of(compiled)[2]
+    kinds = [
+        types.Array(kind.dtype, number + (how == ROW), "C") if number else kind
+        for kind, number, how in zip(shown, axes, cuts, strict=True)
+    ]
+    of_all = types.Tuple(kinds)
+    lists = types.Array(types.intp, 1, "C")
+    given = (types.intp, lists, lists) if PAIR in cuts else (types.intp, types.Array(types.boolean, 1, "C"))
+    text, _ = cuda.compile_ptx(gpu.kernel_source(compiled.py_func, cuts, answers), (*given, of_all), cc=(9, 0))
+    assert ".target sm_90" in text
