@@ -128,7 +128,10 @@ def run(
         str | None,
         typer.Option("--store", metavar="URL", help="An object store that all workers reach, as s3://BUCKET/RUN."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", metavar="cpu|gpu", help="Where the arithmetic is done.")] = CPU,
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="cpu|gpu", help="Where the arithmetic is done; gpu was never tried on one."),
+    ] = CPU,
 ) -> None:
     """Run scenarios over many paths and write a report.
 
