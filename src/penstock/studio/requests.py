@@ -145,6 +145,7 @@ class JobTold(BaseModel):
     note: str
     created: float
     elapsed_s: float
+    """seconds since it began; while it waits, since it was asked for"""
     left_s: float | None
     error: str
     exit_code: int

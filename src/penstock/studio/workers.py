@@ -82,7 +82,8 @@ class Job:
     def told(self) -> dict[str, Any]:
         """What a browser is told, without the result."""
         now = self.ended or time.time()
-        elapsed = now - self.started if self.started else 0.0
+        # a job that waits tells how long it has waited
+        elapsed = now - (self.started or self.created)
         left = elapsed * (self.total - self.done) / self.done if self.done and self.state == RUNNING else None
         return {
             "id": self.id,
