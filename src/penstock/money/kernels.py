@@ -28,6 +28,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 from penstock import arrays
 from penstock.errors import ModelError
@@ -56,7 +57,8 @@ _INT = numba.intp
 def _kernel(*signatures: object, pairs: tuple[str, ...] = (), entries: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Compile for these argument types now; keep the machine code on disk and release the GIL while running.
 
-    Divisions follow NumPy: a test for zero in a loop would keep it from using wide registers.
+    Divisions follow NumPy: a test for zero in a loop would keep it from using wide registers. No array that a pass
+    writes may overlap another argument: a number that was read need not be read again (`tests/engine/test_apart.py`).
 
     On a device a pass runs path by path. A pass over pairs (firm, path) names the arguments that have a number a pair,
     and those with one for each tie of each pair.
@@ -78,8 +80,17 @@ def _inner(*signatures: object) -> Callable[[F], F]:
     return compile_now
 
 
+class _Apart(CompilerBase):
+    """Compiles what reads no number through one argument that it writes through another: no array overlaps another."""
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
 def _compile(function: Callable[..., object], *signatures: object) -> Any:
-    return numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")(function)
+    compiler = numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy", pipeline_class=_Apart)
+    return compiler(function)
 
 
 def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
