@@ -17,13 +17,14 @@ def test_who_is_worth_much_sells_shares_before_it_misses(monkeypatch: pytest.Mon
     seen: list[tuple[Array, Array]] = []
     issue = rounds.issue_in_need
 
-    def watched(now: Moment, short: Array) -> bool:
+    def watched(now: Moment, gap: Array) -> Array | None:
         e, f = now.state.economy, now.state.firms
+        short = -gap[: now.block.layout.firms]
         spirits = np.minimum(e.mood / RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
         room = SHARES_IN_NEED * f.value * spirits * now.block.cache["can_issue"] * (f.stage < 2.0)
         covered = (short > 0.0) & (room - now.results["equity_raised"] > 1.05 * short)
         seen.append((covered, short))
-        return issue(now, short)
+        return issue(now, gap)
 
     monkeypatch.setattr(rounds, "issue_in_need", watched)
     found = []
