@@ -38,7 +38,7 @@ def main() -> int:
     python = environment(asked.env)
     if asked.compile:
         found = inside(python, "compile")
-        print(f"{found['compiled']} of {found['passes']} passes compile for a GPU")
+        print(f"{found['compiled']} of {found['kernels']} kernels of {found['passes']} passes compile for a GPU")
         for name, why in found["refused"].items():
             print(f"  {name}: {why}")
         return 1 if found["refused"] else 0

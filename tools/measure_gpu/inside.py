@@ -134,7 +134,12 @@ def compile_passes() -> dict[str, Any]:
             letters += len(code_of(gpu, compiled, cuts, args))
         except Exception as error:  # what the compiler says is the finding
             refused[name] = str(error)[:500]
-    return {"passes": len({name for name, _ in noted}), "compiled": len(noted) - len(refused), "refused": refused}
+    return {
+        "passes": len({name for name, _ in noted}),
+        "kernels": len(noted),
+        "compiled": len(noted) - len(refused),
+        "refused": refused,
+    }
 
 
 def code_of(gpu: Any, compiled: Any, cuts: tuple[int, ...], args: tuple[Any, ...]) -> str:
