@@ -85,7 +85,7 @@ class _Apart(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
 
 
 def _compile(function: Callable[..., object], *signatures: object) -> Any:
