@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from penstock.engine.model import Model, PathBlock
+    from penstock.scenarios import Scenario
     from penstock.world import World
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -133,7 +134,8 @@ def step_study(
     import pandas as pd
 
     models = step_models(world, scenario, quarters=quarters, seed=seed, prior=prior)
-    base, *others = _all(_Study(models, paths), jobs, on_progress)
+    told = ("all steps on", *(f"without {step}" for step in STEPS))
+    base, *others = outputs_of_variants(Variants(models, told, paths), jobs, on_progress, "steps")
     levels = pd.DataFrame(
         [(item.name, item.unit, *mean_and_error(base[item.name])) for item in HEADLINES],
         columns=["output", "unit", "mean", "se"],
@@ -153,17 +155,22 @@ def step_study(
 
 
 def step_models(world: World, scenario: str, *, quarters: int, seed: int, prior: bool) -> tuple[Model, ...]:
-    """The model of a scenario, then the same without each of its steps.
-
-    A switch edits neither the world nor its opening state, so these are made once.
-    """
+    """The model of a scenario, then the same without each of its steps."""
     from penstock.engine.model import prepare
+    from penstock.scenarios import load_scenario
+
+    plan = load_scenario(scenario, world)
+    base = prepare(world, plan, quarters=quarters, seed=seed, prior=prior)
+    return base, *(switched_off(base, plan, step, world, quarters) for step in STEPS)
+
+
+def switched_off(base: Model, plan: Scenario, name: str, world: World, quarters: int) -> Model:
+    """A model of a scenario with one switch off: it edits neither the world nor its opening state, made once."""
     from penstock.scenarios import compile_program, load_scenario
 
-    base = prepare(world, scenario, quarters=quarters, seed=seed, prior=prior)
-    runs = [{"name": f"without_{step}", "extends": scenario, "switch": {step: False}} for step in STEPS]
-    programs = [compile_program(load_scenario(run, world), base.first_quarter, quarters) for run in runs]
-    return base, *(replace(base, program=program) for program in programs)
+    tables = plan.to_dict()
+    off = {**tables, "name": f"{plan.name}_without_{name}", "switch": {**tables.get("switch", {}), name: False}}
+    return replace(base, program=compile_program(load_scenario(off, world), base.first_quarter, quarters))
 
 
 def mean_and_error(values: Array) -> tuple[float, float]:
@@ -173,28 +180,31 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class _Study:
-    """Simulates one of the models; travels once to each process."""
+class Variants:
+    """Models whose headline outputs are compared on the same paths; travels once to each process."""
 
     models: tuple[Model, ...]
+    told: tuple[str, ...]
+    """how a message names each"""
     paths: int
 
     def __call__(self, number: int) -> tuple[int, dict[str, Array]]:
         try:
             return number, headline_outputs(self.models[number], self.paths)
         except ModelError as error:
-            what = f"without {STEPS[number - 1]}" if number else "all steps on"
-            raise ModelError(f"{what}: {error}") from error
+            raise ModelError(f"{self.told[number]}: {error}") from error
 
 
-def _all(study: _Study, jobs: int, on_progress: OnProgress) -> Sequence[dict[str, Array]]:
-    """Headline outputs of all runs, in processes where that is asked for."""
+def outputs_of_variants(
+    variants: Variants, jobs: int, on_progress: OnProgress, noun: str
+) -> Sequence[dict[str, Array]]:
+    """Headline outputs of all models in their order, in processes where that is asked for; progress counts `noun`."""
     from penstock.engine.executors import executor_for
 
-    total = len(study.models)
+    total = len(variants.models)
     found: dict[int, dict[str, Array]] = {}
-    on_progress(0, total, "steps")
-    for number, outputs in executor_for(jobs, total).map(study, range(total)):
+    on_progress(0, total, noun)
+    for number, outputs in executor_for(jobs, total).map(variants, range(total)):
         found[number] = outputs
-        on_progress(len(found), total, "steps")
+        on_progress(len(found), total, noun)
     return [found[number] for number in range(total)]

@@ -8,22 +8,20 @@ difference is what the loop moves, not what a world without it would have been b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock.analysis.paired import difference_row
-from penstock.analysis.steps import HEADLINES, headline_outputs
+from penstock.analysis.steps import HEADLINES, Variants, outputs_of_variants, switched_off
 from penstock.engine.progress import OnProgress, silent
-from penstock.errors import ModelError, UsageError
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from penstock.engine.model import Model
     from penstock.engine.run import Run
-    from penstock.scenarios import Scenario
     from penstock.world import World
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -108,8 +106,9 @@ def switch_study(
         plan = load_scenario(scenario or "baseline", world)
     base = prepare(world, plan, quarters=quarters, seed=seed, prior=prior)
     wanted = [name for name in switches if getattr(plan.switch, name)]
-    models = [base, *(_without(base, plan, name, world, quarters) for name in wanted)]
-    outputs = _all(_Simulated(tuple(models), tuple(wanted), paths), jobs, on_progress)
+    models = (base, *(switched_off(base, plan, name, world, quarters) for name in wanted))
+    told_of = ("as it is", *(f"without {name}" for name in wanted))
+    outputs = outputs_of_variants(Variants(models, told_of, paths), jobs, on_progress, "variants")
     found = dict(zip(wanted, outputs[1:], strict=True))
     rows = [row for name in switches for row in switch_rows(name, outputs[0], found.get(name))]
     return SwitchStudy(plan.name, paths, pd.DataFrame(rows))
@@ -132,40 +131,3 @@ def switch_rows(name: str, base: dict[str, Array], off: dict[str, Array] | None)
         }
         for item in HEADLINES
     ]
-
-
-def _without(base: Model, plan: Scenario, name: str, world: World, quarters: int) -> Model:
-    """The same model with a switch off: it edits neither the world nor its opening state."""
-    from penstock.scenarios import compile_program, load_scenario
-
-    tables = plan.to_dict()
-    off = {**tables, "name": f"{plan.name}_without_{name}", "switch": {**tables.get("switch", {}), name: False}}
-    return replace(base, program=compile_program(load_scenario(off, world), base.first_quarter, quarters))
-
-
-@dataclass(frozen=True)
-class _Simulated:
-    """Headline outputs of one of the models; travels once to each process."""
-
-    models: tuple[Model, ...]
-    names: tuple[str, ...]
-    paths: int
-
-    def __call__(self, number: int) -> tuple[int, dict[str, Array]]:
-        try:
-            return number, headline_outputs(self.models[number], self.paths)
-        except ModelError as error:
-            what = f"without {self.names[number - 1]}" if number else "as it is"
-            raise ModelError(f"{what}: {error}") from error
-
-
-def _all(simulated: _Simulated, jobs: int, on_progress: OnProgress) -> list[dict[str, Array]]:
-    from penstock.engine.executors import executor_for
-
-    total = len(simulated.models)
-    found: dict[int, dict[str, Array]] = {}
-    on_progress(0, total, "variants")
-    for number, outputs in executor_for(jobs, total).map(simulated, range(total)):
-        found[number] = outputs
-        on_progress(len(found), total, "variants")
-    return [found[number] for number in range(total)]
