@@ -108,7 +108,7 @@ def render_fleet_page(result: FleetResult, *, rerun: str) -> str:
         "csp": _policy([echarts, charts]),
         "version": _text(__version__),
         "title": _text(title),
-        "style": _asset("style.css"),
+        "style": _asset("style.css") + _asset("charts/stack.css"),
         "lead": _text(lead),
         "notice": _text(f"{NOTICE} Penstock {__version__}."),
         "headlines": "\n".join(_headline(label, summary[key], unit) for label, key, unit in HEADLINES),

@@ -90,7 +90,7 @@ def render_report(run: RunTables | ReportData, analyses: Analyses | None = None)
     values = {
         "csp": _policy([THEME_SCRIPT, scripts["echarts"], scripts["charts"]]),
         "title": _text(title),
-        "style": _asset("style.css"),
+        "style": _asset("style.css") + _asset("charts/stack.css"),
         "theme_script": THEME_SCRIPT,
         "what_was_run": _what_was_run(data),
         "notice": _text(notice_text),
