@@ -22,7 +22,7 @@ RANK = {
     "studio": 8,
     "cli": 9,
 }
-SHARED = {"arrays", "bounds", "errors", "version"}
+SHARED = {"arrays", "bounds", "errors", "machine", "version"}
 FRONT_DOOR = {"__init__.py", "__main__.py"}
 
 

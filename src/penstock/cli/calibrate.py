@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_SEED, JobsOption, OutOption, SeedOption, read_seed, usable_cores
+from penstock.cli.options import DEFAULT_SEED, JobsOption, OutOption, SeedOption, read_seed
 from penstock.cli.output import Section, emit, notice
 from penstock.errors import UsageError
+from penstock.machine import usable_cores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,6 @@ A command that takes a `Simulation` has all of its options: `context.common` lay
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock.errors import UsageError
+from penstock.machine import usable_cores
 
 DEFAULT_SCENARIO = "baseline"
 DEFAULT_PATHS = 256
@@ -71,10 +71,3 @@ def read_seed(text: str) -> int:
     if not text.isdecimal():
         raise UsageError(f"--seed: found {text!r}; expected a whole number of 0 or more, or `random`")
     return int(text)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

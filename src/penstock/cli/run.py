@@ -25,10 +25,10 @@ from penstock.cli.options import (
     ScenarioOption,
     SeedOption,
     read_seed,
-    usable_cores,
 )
 from penstock.cli.output import Section, emit
 from penstock.errors import ModelError, UsageError
+from penstock.machine import usable_cores
 
 if TYPE_CHECKING:
     from penstock.engine.executors import Executor

@@ -38,6 +38,9 @@ class Engine:
 
 def penstock_engine() -> Engine:
     """The model of the AI infrastructure economy."""
+    from penstock.engine.compiling import load_model
+
+    load_model()
     from penstock.engine import model
     from penstock.scenarios import load_scenario
 

@@ -32,6 +32,8 @@ def compile_engine(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Import the engine, which compiles what is not compiled yet, and simulate a path once. Tells kernels compiled."""
     from numba.core import event
 
+    from penstock.engine.compiling import load_model
+
     class Count(event.Listener):
         done = 0
 
@@ -46,6 +48,7 @@ def compile_engine(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     tell(0, 0, "reading the world")
     world = place.load_world()
     with event.install_listener("numba:compile", count):
+        load_model()
         from penstock.engine.model import prepare, simulate_paths
 
         simulate_paths(prepare(world, quarters=1), 0, 1)

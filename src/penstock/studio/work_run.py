@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InUseError, UsageError
+from penstock.machine import usable_cores
 from penstock.report.values import json_value
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def simulate_run(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     wanted = identity(world, scenarios, **size, keep="summary")
     directory = place.workspace / default_directory(wanted)
     total = size["paths"] * len(scenarios)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = 1 if total <= ALONE_PATHS else cores
+    jobs = 1 if total <= ALONE_PATHS else usable_cores()
     resumed = 0
 
     def on_progress(done: int, total: int, note: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InputError, UsageError
+from penstock.machine import usable_cores
 from penstock.report.values import json_value
 from penstock.studio.kept import kept
 from penstock.studio.notices import world_notice
@@ -31,8 +31,7 @@ VARIANTS = 16
 
 def jobs_for(path_quarters: int) -> int:
     """Processes for so much work: one where starting others would cost more than they save."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 if path_quarters <= ALONE_PATH_QUARTERS else cores
+    return 1 if path_quarters <= ALONE_PATH_QUARTERS else usable_cores()
 
 
 def surrogate(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:

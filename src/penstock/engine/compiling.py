@@ -1,0 +1,103 @@
+"""The first time on a machine: two processes compile the passes of the quarter, one from each end of the list.
+
+Numba compiles a pass when its module is first loaded, in one thread, and keeps the machine code on disk. A second
+process that loads the same modules in the opposite order halves the wait: what one has compiled the other reads.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+
+from penstock.machine import usable_cores
+
+MODULES = (
+    "penstock.layers.facilities.quarter",
+    "penstock.layers.ai.quarter",
+    "penstock.engine.philox",
+    "penstock.engine.steps.drivers",
+    "penstock.engine.steps.cascade",
+    "penstock.engine.steps.order",
+    "penstock.engine.steps.spend",
+    "penstock.money.clearing",
+    "penstock.money.failure",
+    "penstock.money.rating",
+    "penstock.money.valuation",
+    "penstock.engine.checks",
+    "penstock.money.leverage",
+    "penstock.engine.steps.close",
+    "penstock.conduct.investment",
+    "penstock.engine.steps.fleets",
+    "penstock.engine.steps.deliver",
+    "penstock.engine.steps.earn",
+    "penstock.money.covenants",
+    "penstock.money.funding",
+    "penstock.engine.steps.rounds",
+    "penstock.engine.steps.fund",
+    "penstock.conduct.rescue",
+    "penstock.engine.steps.pairs",
+    "penstock.engine.steps.estate",
+    "penstock.money.bills",
+    "penstock.engine.steps.failures",
+    "penstock.engine.steps.payoff",
+    "penstock.conduct.integration",
+    "penstock.engine.steps.plan",
+    "penstock.engine.steps.value",
+    "penstock.engine.steps.want",
+    "penstock.engine.tallies",
+    "penstock.engine.trouble",
+    "penstock.engine.claim_outcomes",
+)
+"""Modules with passes, in the order in which `penstock.engine.model` loads them (a test holds the list)."""
+
+
+def load_model() -> None:
+    """Load the quarter; where its passes were not compiled yet, a second process begins at the end of the list."""
+    if "penstock.engine.model" in sys.modules:
+        return
+    helper = _start_helper(MODULES[::-1]) if _nothing_compiled() and usable_cores() > 1 else None
+    try:
+        import_module("penstock.engine.model")
+    finally:
+        if helper is not None and helper.stdin is not None:
+            helper.stdin.close()
+
+
+def _nothing_compiled() -> bool:
+    """Whether this process had to compile the first pass, which comes before all others."""
+    from penstock.money.kernels import post
+
+    # what launches a pass on a device compiles it for the device, and keeps nothing
+    found = getattr(post, "stats", None)
+    return found is not None and bool(found.cache_misses)
+
+
+def _start_helper(modules: Sequence[str]) -> subprocess.Popen[bytes] | None:
+    """A process that loads the modules, until it is through or the pipe from this process closes."""
+    command = [sys.executable, "-m", __name__, *modules]
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except OSError:
+        # one process compiles all, in twice the time
+        return None
+
+
+def _end_with_parent() -> None:
+    """End this process when the pipe from the parent closes: the parent has loaded all, or was killed."""
+
+    def watch() -> None:
+        # not through Python's own buffer, whose lock would stand in the way of an end of this process
+        os.read(0, 1)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    _end_with_parent()
+    for module in sys.argv[1:]:
+        import_module(module)

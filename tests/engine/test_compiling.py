@@ -1,0 +1,59 @@
+"""Two processes compile the passes of the quarter, each from its end of one list."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import penstock.engine.compiling as compiling
+
+ORDER = """
+import sys
+import penstock.engine.model
+from numba.core.dispatcher import Dispatcher
+
+for name, module in list(sys.modules.items()):
+    if name.startswith("penstock."):
+        here = [found for found in vars(module).values() if isinstance(found, Dispatcher)]
+        if any(found.py_func.__module__ == name and found.nopython_signatures for found in here):
+            print(name)
+"""
+
+
+def test_the_list_holds_every_module_with_passes_that_the_model_loads() -> None:
+    found = subprocess.run([sys.executable, "-c", ORDER], capture_output=True, text=True, check=True).stdout.split()
+    # what all other passes need is compiled before the second process starts
+    assert set(found) - {"penstock.money.kernels"} == set(compiling.MODULES)
+
+
+def test_a_second_process_compiles_what_it_is_told_and_keeps_it(tmp_path: Path) -> None:
+    code = (
+        "import penstock.engine.compiling as compiling\n"
+        "helper = compiling._start_helper(['penstock.money.rating'])\n"
+        "assert helper.wait() == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
+    assert list(tmp_path.rglob("rating.rate_anew-*.nbc"))
+
+
+def test_the_second_process_ends_when_the_first_has_loaded_all_or_was_killed() -> None:
+    helper = subprocess.Popen(
+        [sys.executable, "-c", "import penstock.engine.compiling as c, time; c._end_with_parent(); time.sleep(60)"],
+        stdin=subprocess.PIPE,
+    )
+    assert helper.stdin is not None
+    helper.stdin.close()
+    assert helper.wait(timeout=30) == 0
+
+
+def test_where_all_is_compiled_no_process_is_started() -> None:
+    code = (
+        "import penstock.engine.compiling as compiling\n"
+        "compiling._start_helper = None\n"
+        "compiling.load_model()\n"
+        "assert not compiling._nothing_compiled()\n"
+    )
+    subprocess.run([sys.executable, "-c", "import penstock.engine.model"], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
