@@ -276,7 +276,8 @@ def _words(codes: Array, words: Sequence[str]) -> pd.Categorical[Any]:
     """Text column from codes into `words`; -1 is empty."""
     import pandas as pd
 
-    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), pd.Index(list(words)))
+    # as objects: texts of Arrow are made anew for each column
+    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), pd.Index(list(words), dtype=object))
 
 
 def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical[Any]:
@@ -286,9 +287,12 @@ def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical[Any]:
     values = np.asarray(values)
     if values.dtype.kind in "iu":
         return _words(np.where(values < 0, -1, values), quarters)
-    texts = [value or None for value in values.tolist()]
+    codes, found = pd.factorize(values.astype(object))
     # one category at least, so that a column without any text is still one of text
-    return pd.Categorical(texts, sorted({text for text in texts if text}) or [""])
+    words = sorted(text for text in found if text) or [""]
+    place = {text: number for number, text in enumerate(words)}
+    # None has the code -1, which takes the last
+    return _words(np.array([*(place.get(text, -1) if text else -1 for text in found), -1])[codes], words)
 
 
 def plain_text(table: pd.DataFrame) -> pd.DataFrame:
