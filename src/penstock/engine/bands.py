@@ -36,7 +36,7 @@ WORLD_MEASURES = tuple(name for name in ECONOMY_MEASURES if name != "binding")
 """Columns of `economy` that have quantiles; `binding` is a name, its shares are counted from the table."""
 
 BLOCK_VALUES = 2_000_000
-"""Numbers that a thread holds at a time while sorting: bounds its memory at about 50 MB, whatever the number of paths."""
+"""Numbers that a thread holds at a time while sorting: bounds its memory at 50 MB, whatever the number of paths."""
 
 
 @dataclass(frozen=True)
