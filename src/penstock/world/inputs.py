@@ -44,6 +44,6 @@ def rows_used(world: World) -> dict[str, dict[str, str]]:
 
 
 def _days(frame: pd.DataFrame, keys: tuple[str, ...], column: str) -> dict[str, str]:
-    words = frame[list(keys)].astype(str).agg("|".join, axis=1) if len(frame) else pd.Series(dtype=object)
-    days = frame[column].fillna("").astype(str) if column in frame else pd.Series("", index=frame.index)
-    return dict(zip(words, days, strict=True))
+    parts = [frame[key].astype(str) for key in keys]
+    days = frame[column].fillna("").astype(str) if column in frame else [""] * len(frame)
+    return {"|".join(words): day for *words, day in zip(*parts, days, strict=True)}
