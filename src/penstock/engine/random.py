@@ -70,9 +70,12 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray) ->
 
     def stream(purpose: str, rows: int, places: np.ndarray, length: int) -> np.ndarray:
         out = np.empty((rows, len(places), len(keys)))
-        make = philox.normals if purpose.endswith("_normal") else philox.uniforms
-        share, limit, height = philox.ZIGGURAT
-        make(np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places, length, share, limit, height, out)
+        told = (np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places, length)
+        if purpose.endswith("_normal"):
+            share, limit, height = philox.ZIGGURAT
+            philox.normals(*told, share, limit, height, out)
+        else:
+            philox.uniforms(*told, out)
         return out
 
     one, several = np.arange(PARAMETERS), np.arange(ECONOMY)
