@@ -109,7 +109,12 @@ def by_penstock(work: Ledger) -> Accounts:
     payer_class = work.rank * work.units + work.payer
     first, rows = clearing.by_payer(work.payer, work.units)
     unlimited, fell = np.arange(work.units) >= work.firms, np.zeros(work.units, dtype=np.bool_)
-    rounds, no_other = np.zeros(paths, dtype=np.intp), np.zeros((0, paths))
+    rounds, no_other, all_paid = np.zeros(paths, dtype=np.intp), np.zeros((0, paths)), np.zeros((1, paths))
+    one_group, nobody, nothing = (
+        np.zeros(ties, dtype=np.intp),
+        np.zeros(ties, dtype=bool),
+        np.zeros((ties, 3), dtype=bool),
+    )
     whole, room = np.ones(work.flow_ties), clearing.room_to_clear(work.units)
     kinds = [slice(0, work.flow_ties)]
     kinds += [slice(start, start + work.firms) for start in range(work.flow_ties, ties, work.firms)]
@@ -123,11 +128,11 @@ def by_penstock(work: Ledger) -> Accounts:
             (amount, part, *[column[kind] for column in columns], work.let_stand, work.payer[kind])
             for kind, amount, part in zip(kinds, amounts, parts, strict=True)
         ]
-        by_rank[:], income[:] = 0.0, 0.0
+        by_rank[:], income[:], spent[:], sold[:] = 0.0, 0.0, 0.0, 0.0
         for kind, bill in zip(kinds, terms, strict=True):
             bills.fall_due(
-                owed[kind], *bill, payer_class[kind], work.payee[kind], work.rank[kind], before[kind],
-                by_rank.reshape(-1, paths), income, spent, sold, no_other,
+                owed[kind], *bill, payer_class[kind], work.payee[kind], one_group[kind], nothing[kind], nobody[kind],
+                fell, before[kind], by_rank.reshape(-1, paths), income, spent, sold, all_paid,
             )  # fmt: skip
         late += sold[: work.firms] - income[: work.firms]
         clearing.weigh_dues(cash, income, by_rank, dues, gap)
@@ -142,11 +147,11 @@ def by_penstock(work: Ledger) -> Accounts:
         if someone_fell:
             for kind, bill in zip(kinds, terms, strict=True):
                 bills.hold_back(
-                    before[kind], *bill, work.payee[kind], work.rank[kind], work.rank[kind], fell, share, owed[kind],
-                    kept, lost, no_other,
+                    before[kind], *bill, work.payee[kind], work.rank[kind], one_group[kind], fell, share, owed[kind],
+                    kept, lost, all_paid,
                 )  # fmt: skip
             late += lost[: work.firms]
-        bills.book(income, dues, someone_fell, no_other, no_other, kept, lost, sold, spent, cash, worth)
+        bills.book(income, dues, someone_fell, no_other, no_other, sold, spent, kept, lost, cash, worth)
     return Accounts(cash, worth, late, owed)
 
 

@@ -48,17 +48,34 @@ def arguments(name: str, e: Economy) -> list[Any]:
     billed = [0.5 * e.due, e.due, share, share[::-1].copy(), np.arange(TIES) % 4 == 0, e.units]
     pairs = 7.0 * e.units[: clearing.CLASSES]
     booked = [e.units, 2.0 * e.units, e.available[:-2], e.units[:-2]]
+    late = 6.0 * e.units[:-2]
+    opens = np.arange(3 * TIES).reshape(TIES, 3) % 7 == 0
     choices: dict[str, list[Any]] = {
         "post": [e.due, e.payer, e.payee, units],
         "accumulate": [e.due, e.payee, units],
-        "add_dues": [e.due, e.payer, e.payee, 7, 31, units, other],
+        "add_dues": [e.due, e.payer, e.payee, opens, 7, 31, units, other, 3.0 * units, late],
         "spread": [e.units, e.payer, share, 7, 31, flow, e.payee, other],
         "spread by path": [e.units, e.payer, e.due, 7, 31, flow, e.payee, other],
         "follow": [e.units, np.arange(1, UNITS, 2), e.available[1::2, :1] + 1.0, 0.7, other],
         "share_paid": [classes, np.stack([e.available] * clearing.CLASSES), fell, other[:-2]],
         "weigh_dues": [e.available, e.units, classes, units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
-        "fall_due": [*billed, e.payer, e.payer, e.payee, e.rank, flow, units, other, 2.0 * other, 3.0 * other, pairs],
+        "fall_due": [
+            *billed,
+            e.payer,
+            e.payer,
+            e.payee,
+            e.rank,
+            opens,
+            np.arange(TIES) % 5 == 0,
+            np.arange(UNITS) % 2 == 0,
+            flow,
+            units,
+            other,
+            2.0 * other,
+            3.0 * other,
+            pairs,
+        ],
         "hold_back": [*billed, e.payer, e.payee, e.rank, e.rank, fell, classes, flow, units, other, pairs],
         "serve_debt": [
             0.5 * e.due,
@@ -77,18 +94,8 @@ def arguments(name: str, e: Economy) -> list[Any]:
             pairs,
         ],
         "pay_dues": [e.due, classes, e.payer, e.payee, e.rank, e.rank, fell, flow, units, other, pairs],
-        "book": [*booked[:2], False, *booked[2:], 1.0 * other, 2.0 * other, 3.0 * other, 4.0 * other, units, other],
-        "book short": [
-            *booked[:2],
-            True,
-            *booked[2:],
-            other,
-            2.0 * other,
-            3.0 * other,
-            4.0 * other,
-            units,
-            5.0 * other,
-        ],
+        "book": [*booked[:2], False, *booked[2:], *(k * other for k in range(1, 5)), units, other],
+        "book short": [*booked[:2], True, *booked[2:], *(k * other for k in range(1, 5)), units, 5.0 * other],
     }
     return choices[name]
 

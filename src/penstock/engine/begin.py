@@ -130,6 +130,7 @@ def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
         before=np.zeros_like(billed),
         spent=np.zeros((units, width)),
         sold=np.zeros((units, width)),
+        income=np.zeros((units, width)),
         kept=np.zeros((units, width)),
         lost=np.zeros((units, width)),
         between=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
@@ -139,6 +140,7 @@ def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
         owed=np.zeros((clearing.CLASSES, units, width)),
         paid_share=np.ones((clearing.CLASSES, units, width)),
         fell=np.zeros(units, dtype=bool),
+        stood=np.zeros(units, dtype=bool),
         rounds=np.zeros(width, dtype=np.intp),
     )
 
@@ -275,6 +277,13 @@ def _look_up_ties(block: Block, state: State) -> None:
     cache["whole"], cache["half"] = np.ones(layout.operating.stop), np.full(layout.firms, 0.5)
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
+    operating = layout.operating.slice
+    nothing_owed = (state.ties.receivable == 0.0).all(axis=1)
+    cache["at_once"] = (cache["collection"][operating] == 1.0) & ~cache["deferrable"] & nothing_owed
+    # a tie opens a sum where it is the first of it
+    cache["opens"] = np.zeros((layout.ties, 3), dtype=bool)
+    for column, sums in enumerate((layout.payer_class, layout.payee, layout.payer[operating])):
+        cache["opens"][np.unique(sums, return_index=True)[1], column] = True
     for name, of_payee in (("compute", "compute_sold_of"), ("lease", "leases_of")):
         ties = layout.category[name]
         inside = (facts.contract_tie >= ties.start) & (facts.contract_tie < ties.stop)

@@ -30,6 +30,10 @@ class Kind(NamedTuple):
     seniority: Array
     pair: Array
     """number of its pair of groups"""
+    opens: Array
+    """(ties, 3) first tie of a sum of dues or bills (`money.bills.fall_due`)"""
+    at_once: Array
+    """the tie is paid at once, and nothing was owed on it at the opening"""
 
 
 def kinds_of(now: Moment) -> Iterator[Kind]:
@@ -57,7 +61,7 @@ def terms_of(block: Block) -> tuple[tuple[Any, ...], ...]:
         ties = rows.slice
         terms = (cache[part][: len(rows)], cache["collection"][ties], cache["deferrable"][ties])
         ends = (layout.payer[ties], layout.payer_class[ties], layout.payee[ties], layout.seniority[ties])
-        found.append((ties, terms, *ends, cache["pairs"][ties]))
+        found.append((ties, terms, *ends, cache["pairs"][ties], cache["opens"][ties], cache["at_once"][ties]))
     return tuple(found)
 
 

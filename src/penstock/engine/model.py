@@ -218,7 +218,7 @@ def run_block(
     block.seen = seen
     if device is not None:
         # side by side, each path tells by itself who fell short
-        block.scratch.fell = np.zeros((*block.scratch.fell.shape, width), dtype=bool)
+        block.scratch.fell, block.scratch.stood = np.zeros((2, *block.scratch.fell.shape, width), dtype=bool)
         block, state, recorder = device.take((block, state, recorder))
     with without_collector(), arrays.on_device(0 if device is None else width):
         for number in range(model.program.quarters):

@@ -35,11 +35,13 @@ class Scratch:
     before: Array
     """(operating ties, paths) what was owed before the quarter's bills, from settlement on"""
     spent: Array
-    """(units, paths) bills of the quarter by payer; zero but within settlement, as the next three"""
+    """(units, paths) bills of the quarter by payer, from settlement on"""
     sold: Array
     """the same by payee"""
+    income: Array
+    """(units, paths) dues of the quarter by payee, as the next"""
     kept: Array
-    """(units, paths) dues that stay unpaid, by payer"""
+    """(units, paths) dues that stay unpaid, by payer; zero but within settlement"""
     lost: Array
     """the same by payee"""
     between: Array
@@ -52,6 +54,8 @@ class Scratch:
     paid_share: Array
     fell: Array
     """(units,) who pays less than all of its dues on some path; on a device (units, paths), on each"""
+    stood: Array
+    """the same of all quarters before"""
     rounds: Array
 
 

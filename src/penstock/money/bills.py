@@ -10,10 +10,27 @@ from __future__ import annotations
 
 import numba
 
-from penstock.money.kernels import _CUBE_IN, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, Flags, Floats, Index, _kernel
+from penstock.money.kernels import (
+    _CUBE_IN,
+    _FLAG_IN,
+    _FLAG_MAT_IN,
+    _IDX_IN,
+    _MAT,
+    _MAT_IN,
+    _VEC_IN,
+    Flags,
+    Floats,
+    Index,
+    _kernel,
+)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_MAT] * 6))
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
+        *[_MAT] * 6,
+    )
+)  # fmt: skip
 def fall_due(
     receivable: Floats,
     amount: Floats,
@@ -25,6 +42,9 @@ def fall_due(
     payer_class: Index,
     payee: Index,
     pair: Index,
+    opens: Flags,
+    at_once: Flags,
+    stood: Flags,
     carried: Floats,
     owed: Floats,
     income: Floats,
@@ -37,15 +57,35 @@ def fall_due(
     The bill is `amount[t] part[t]`, the due `(receivable[t] + bill) collection[t]`, on deferred ties less the share
     `let_stand[payer]` that the supplier lets stand. Sets `carried[t]`, what is owed after it is paid. Adds dues to
     `owed[payer_class[t]]` and `income[payee[t]]`, bills to `spent[payer[t]]` and `sold[payee[t]]`, and dues to
-    `between[pair[t]]`, unless that has no rows.
+    `between[pair[t]]`.
+
+    The tie that `opens` a sum sets it to zero before: that of its payer's class, those of its payee, that of what its
+    payer spends; (ties, 3). Ties that are paid `at_once` hold nothing in `receivable` and `carried` until their payer
+    has `stood` in debt, (units,): neither is looked at before.
     """
     for t in range(amount.shape[0]):
         p = payer[t]
         c = payer_class[t]
         q = payee[t]
+        b = pair[t]
         share = part[t]
         speed = collection[t]
-        if deferred[t]:
+        if opens[t, 0]:
+            owed[c] = 0.0
+        if opens[t, 1]:
+            income[q] = 0.0
+            sold[q] = 0.0
+        if opens[t, 2]:
+            spent[p] = 0.0
+        if at_once[t] and not stood[p]:
+            for n in range(amount.shape[1]):
+                bill = amount[t, n] * share
+                owed[c, n] += bill
+                income[q, n] += bill
+                spent[p, n] += bill
+                sold[q, n] += bill
+                between[b, n] += bill
+        elif deferred[t]:
             for n in range(amount.shape[1]):
                 bill = amount[t, n] * share
                 due = (receivable[t, n] + bill) * speed * (1.0 - let_stand[p, n])
@@ -54,6 +94,7 @@ def fall_due(
                 income[q, n] += due
                 spent[p, n] += bill
                 sold[q, n] += bill
+                between[b, n] += due
         else:
             for n in range(amount.shape[1]):
                 bill = amount[t, n] * share
@@ -63,12 +104,6 @@ def fall_due(
                 income[q, n] += due
                 spent[p, n] += bill
                 sold[q, n] += bill
-        if between.shape[0] > 0:
-            b = pair[t]
-            for n in range(amount.shape[1]):
-                due = (receivable[t, n] + amount[t, n] * share) * speed
-                if deferred[t]:
-                    due = due * (1.0 - let_stand[p, n])
                 between[b, n] += due
 
 
@@ -98,7 +133,7 @@ def hold_back(
     """Go again through the ties of units that `fell` short: what they do not pay stays owed.
 
     Sets `carried[t]`; adds what is not paid to `kept[payer[t]]` and `lost[payee[t]]`, from one number, and takes it off
-    `between[pair[t]]`, unless that has no rows.
+    `between[pair[t]]`.
     """
     for t in range(amount.shape[0]):
         p = payer[t]
@@ -106,6 +141,7 @@ def hold_back(
             continue
         q = payee[t]
         c = seniority[t]
+        b = pair[t]
         for n in range(amount.shape[1]):
             bill = amount[t, n] * part[t]
             due = (receivable[t, n] + bill) * collection[t]
@@ -115,8 +151,7 @@ def hold_back(
             carried[t, n] = receivable[t, n] + (bill - paid)
             kept[p, n] += due - paid
             lost[q, n] += due - paid
-            if between.shape[0] > 0:
-                between[pair[t], n] -= due - paid
+            between[b, n] -= due - paid
 
 
 @_kernel(numba.void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
@@ -207,38 +242,36 @@ def serve_debt(
             between[b, n] += paid
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, _MAT_IN, _MAT_IN, *[_MAT] * 6))
+@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, *[_MAT_IN] * 4, *[_MAT] * 4))
 def book(
     income: Floats,
     dues: Floats,
     someone_fell: bool,
     tied_capital: Floats,
     other_capital: Floats,
-    kept: Floats,
-    lost: Floats,
     sold: Floats,
     spent: Floats,
+    kept: Floats,
+    lost: Floats,
     cash: Floats,
     worth: Floats,
 ) -> None:
     """Book the sums of each unit, (units, paths): payments move cash, bills move net worth.
 
-    Where `someone_fell` short, what was `kept` and `lost` is taken off dues and income. Capital purchases of the first
-    units, (firms, paths), are no expense. Leaves `kept`, `lost`, `sold` and `spent` at zero for the next quarter.
+    Where `someone_fell` short, what was `kept` and `lost` is taken off dues and income, and is zero after, for the next
+    quarter. Capital purchases of the first units, (firms, paths), are no expense.
     """
     for u in range(cash.shape[0]):
         if someone_fell:
             for n in range(cash.shape[1]):
                 cash[u, n] += (income[u, n] - lost[u, n]) - (dues[u, n] - kept[u, n])
-                kept[u, n] = 0.0
-                lost[u, n] = 0.0
+            kept[u] = 0.0
+            lost[u] = 0.0
         else:
             for n in range(cash.shape[1]):
                 cash[u, n] += income[u, n] - dues[u, n]
         for n in range(cash.shape[1]):
             worth[u, n] += sold[u, n] - spent[u, n]
-            sold[u, n] = 0.0
-            spent[u, n] = 0.0
         if u < tied_capital.shape[0]:
             for n in range(cash.shape[1]):
                 worth[u, n] += tied_capital[u, n] + other_capital[u, n]

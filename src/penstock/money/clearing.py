@@ -17,6 +17,7 @@ from penstock.money.kernels import (
     _FLAG,
     _FLAG_IN,
     _FLAG_MAT,
+    _FLAG_MAT_IN,
     _IDX,
     _IDX_IN,
     _IDX_MAT,
@@ -116,19 +117,37 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> 
             share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _INT, _INT, _MAT, _MAT))
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _INT, _INT, *[_MAT] * 2, _MAT_IN, _MAT))
 def add_dues(
-    due: Floats, payer_class: Index, payee: Index, start: int, stop: int, owed: Floats, income: Floats
+    due: Floats,
+    payer_class: Index,
+    payee: Index,
+    opens: Flags,
+    start: int,
+    stop: int,
+    owed: Floats,
+    income: Floats,
+    sold: Floats,
+    slow: Floats,
 ) -> None:
     """Add the dues of the ties from `start` up to, not including, `stop` to what is `owed` by payer's class, and to
-    the payee's `income`.
+    the payee's `income`. The tie that `opens` a sum sets it to zero before (`bills.fall_due`).
+
+    Sets before that what of the bills `sold` by the first units brings no income in the quarter: their customers are
+    `slow` to pay.
     """
+    for u in range(slow.shape[0]):
+        for n in range(slow.shape[1]):
+            slow[u, n] = sold[u, n] - income[u, n]
     for t in range(start, stop):
         c = payer_class[t]
         q = payee[t]
+        if opens[t, 0]:
+            owed[c] = 0.0
+        if opens[t, 1]:
+            income[q] = 0.0
         for n in range(due.shape[1]):
             owed[c, n] += due[t, n]
-        for n in range(due.shape[1]):
             income[q, n] += due[t, n]
 
 
@@ -218,11 +237,12 @@ def clear_short(
     for u in range(units):
         if unlimited[u]:
             continue
+        some = False
         for n in range(gap.shape[1]):
-            if gap[u, n] < 0.0:
-                starts[starting] = u
-                starting += 1
-                break
+            some |= gap[u, n] < 0.0
+        if some:
+            starts[starting] = u
+            starting += 1
 
     for u in range(units):
         if fell[u]:

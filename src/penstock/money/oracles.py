@@ -25,11 +25,22 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
 
 
 def add_dues(
-    due: Floats, payer_class: Index, payee: Index, start: int, stop: int, owed: Floats, income: Floats
+    due: Floats,
+    payer_class: Index,
+    payee: Index,
+    opens: Flags,
+    start: int,
+    stop: int,
+    owed: Floats,
+    income: Floats,
+    sold: Floats,
+    slow: Floats,
 ) -> None:
     """Sum the dues of ties start to stop by payer's class and by payee."""
-    np.add.at(owed, payer_class[start:stop], due[start:stop])
-    np.add.at(income, payee[start:stop], due[start:stop])
+    slow[:] = (sold - income)[: len(slow)]
+    for t in range(start, stop):
+        for column, sums, row in ((0, owed, payer_class[t]), (1, income, payee[t])):
+            sums[row] = due[t] + (0.0 if opens[t, column] else sums[row])
 
 
 def spread(
@@ -95,6 +106,9 @@ def fall_due(
     payer_class: Index,
     payee: Index,
     pair: Index,
+    opens: Flags,
+    at_once: Flags,
+    stood: Flags,
     carried: Floats,
     owed: Floats,
     income: Floats,
@@ -104,15 +118,18 @@ def fall_due(
 ) -> None:
     """Bills and dues, and their sums on both sides."""
     bill, due = _dues(receivable, amount, part, collection, deferred, let_stand, payer)
-    carried[:] = receivable + bill - due
-    for sums, index, values in (
-        (owed, payer_class, due),
-        (income, payee, due),
-        (spent, payer, bill),
-        (sold, payee, bill),
-        (between, pair, due),
-    ):
-        np.add.at(sums, index, values)
+    clean = at_once & ~stood[payer]
+    due[clean] = bill[clean]
+    carried[~clean] = (receivable + bill - due)[~clean]
+    for t in range(len(bill)):
+        for column, sums, row, values in (
+            (0, owed, payer_class[t], due),
+            (1, income, payee[t], due),
+            (1, sold, payee[t], bill),
+            (2, spent, payer[t], bill),
+        ):
+            sums[row] = values[t] + (0.0 if opens[t, column] else sums[row])
+    np.add.at(between, pair, due)
 
 
 def hold_back(
@@ -194,21 +211,20 @@ def book(
     someone_fell: bool,
     tied_capital: Floats,
     other_capital: Floats,
-    kept: Floats,
-    lost: Floats,
     sold: Floats,
     spent: Floats,
+    kept: Floats,
+    lost: Floats,
     cash: Floats,
     worth: Floats,
 ) -> None:
-    """Sums of a quarter into the accounts, and back to zero."""
+    """Sums of a quarter into the accounts, and what stays unpaid back to zero."""
     cash += income - dues
-    if someone_fell:
-        cash += kept - lost
     worth += sold - spent
     worth[: len(tied_capital)] += tied_capital + other_capital
-    for sums in (kept, lost, sold, spent) if someone_fell else (sold, spent):
-        sums[:] = 0.0
+    if someone_fell:
+        cash += kept - lost
+        kept[:] = lost[:] = 0.0
 
 
 def clear_dues(

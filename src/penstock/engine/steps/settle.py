@@ -15,34 +15,33 @@ MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
 """A firm that pays less than 99 % misses; it defaults at the second miss running, or when 35 % stays unpaid."""
 
 
-def bill(now: Moment) -> Array:
-    """What falls due of bills and other dues, and its sums, as if everybody paid; returns income by payee."""
+def bill(now: Moment) -> None:
+    """What falls due of bills and other dues, and its sums, as if everybody paid; income by payee."""
     layout, r, scratch, cache = now.block.layout, now.results, now.block.scratch, now.block.cache
     scratch.due[layout.guarantee.slice] = cache["called"]
-    owed = scratch.owed.reshape(-1, now.block.width)
-    income = np.zeros((layout.unit_count, now.block.width))
-    owed[:] = 0.0
+    owed, between = scratch.owed.reshape(-1, now.block.width), scratch.between[now.quarter // 4]
     for kind in kinds_of(now):
         bills.fall_due(
             now.state.ties.receivable[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer,
-            kind.payer_class, kind.payee, kind.pair, scratch.before[kind.ties], owed, income, scratch.spent,
-            scratch.sold, scratch.between[now.quarter // 4],
+            kind.payer_class, kind.payee, kind.pair, kind.opens, kind.at_once, scratch.stood,
+            scratch.before[kind.ties], owed, scratch.income, scratch.spent, scratch.sold, between,
         )  # fmt: skip
-    cache["slow_in"] = scratch.sold[: layout.firms] - income[: layout.firms]
-    clearing.add_dues(scratch.due, layout.payer_class, layout.payee, layout.operating.stop, layout.ties, owed, income)
-    return income
+    clearing.add_dues(
+        scratch.due, layout.payer_class, layout.payee, cache["opens"], layout.operating.stop, layout.ties, owed,
+        scratch.income, scratch.sold, cache["slow_in"],
+    )  # fmt: skip
 
 
 def settle(now: Moment) -> None:
     """Sets paid by tie, the share of its dues that each firm paid, and posts cash, bills and receivables."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
-    r["income"] = bill(now)
+    bill(now)
     dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
-    clearing.weigh_dues(books.cash, r["income"], scratch.owed, dues, gap)
+    clearing.weigh_dues(books.cash, scratch.income, scratch.owed, dues, gap)
     raised = rounds.issue_in_need(now, gap) if now.on("fund") else None
     if raised is not None:
         clearing.weigh_again(
-            raised, layout.stake_holder, layout.stake_company, books.cash, r["income"], dues, gap,
+            raised, layout.stake_holder, layout.stake_company, books.cash, scratch.income, dues, gap,
             arrays.room(len(gap), dtype=bool), arrays.room(len(raised), dtype=bool),
         )  # fmt: skip
     falls, short = arrays.room(layout.firms, dtype=bool), np.empty(now.block.width, dtype=bool)
@@ -84,6 +83,7 @@ def post(now: Moment, dues: Array) -> None:
                 kind.seniority, kind.pair, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
                 scratch.lost, scratch.between[now.quarter // 4],
             )  # fmt: skip
+        scratch.stood |= scratch.fell
         now.block.cache["slow_in"] += scratch.lost[: layout.firms]
     pairs, between = now.block.cache["pairs"], scratch.between[now.quarter // 4]
     interest, principal, backed = layout.interest.slice, layout.principal.slice, layout.guarantee.slice
@@ -97,8 +97,8 @@ def post(now: Moment, dues: Array) -> None:
         pairs[backed], scratch.fell, scratch.paid[backed], scratch.kept, scratch.lost, between,
     )  # fmt: skip
     bills.book(
-        r["income"], dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.kept, scratch.lost,
-        scratch.sold, scratch.spent, books.cash, books.net_worth,
+        scratch.income, dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.sold, scratch.spent,
+        scratch.kept, scratch.lost, books.cash, books.net_worth,
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def clear(now: Moment, gap: Array, needs: Array) -> None:
     layout, scratch, r, cache = now.block.layout, now.block.scratch, now.results, now.block.cache
     first, rows = now.block.ties_of["dues_of"]
     clearing.clear_short(
-        now.state.books.cash, r["income"], gap, scratch.owed, scratch.due, now.state.ties.receivable, scratch.flow,
+        now.state.books.cash, scratch.income, gap, scratch.owed, scratch.due, now.state.ties.receivable, scratch.flow,
         cache["collection"], cache["deferrable"], r["let_stand"], first, rows, layout.payee,
         layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.fell, scratch.paid_share,
         scratch.rounds, *clearing.room_to_clear(layout.unit_count),
