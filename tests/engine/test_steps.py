@@ -367,10 +367,13 @@ def test_a_project_runs_its_time_and_then_replaces_a_part() -> None:
 @properties
 @given(st.lists(number(-10.0, 40.0), min_size=3, max_size=3), number(0.0, 60.0))
 def test_a_bail_out_stays_within_its_budget_and_its_rule(shortfall: list[float], budget: float) -> None:
-    systemic = np.array([[1.0], [1.0], [0.0]])
-    given_ = rescue.bail_out(np.array(shortfall)[:, None], systemic, one(budget))
+    systemic, gap, spent = np.array([[1.0], [1.0], [0.0]]), -np.array(shortfall)[:, None], np.array([2.0])
+    given_ = np.zeros((3, 1))
+    rescue.bail_out(np.arange(3), systemic, np.ones(1), np.array([budget]), spent, gap, given_, np.empty(1))
     assert (given_ >= 0.0).all()
-    assert given_.sum() <= budget * (1 + 1e-12)
+    assert given_.sum() <= max(budget - 2.0, 0.0) * (1 + 1e-12)
+    assert spent[0] == pytest.approx(2.0 + given_.sum())
+    np.testing.assert_allclose(gap[:, 0], given_[:, 0] - shortfall)
     assert given_[2, 0] == 0.0
     assert (given_[:, 0] <= np.maximum(shortfall, 0.0) + 2e-6).all()
 

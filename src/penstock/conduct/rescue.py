@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 
 from penstock.arrays import np
-from penstock.money.kernels import _IDX, _IDX_IN, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -20,11 +20,36 @@ ASSET_PRICE = 0.35
 """
 
 
-def bail_out(shortfall: Array, systemic: Array, budget: Array) -> Array:
-    """Help to systemic firms that expect to fall short, pro rata inside what is left of the budget, (firms, paths)."""
-    wanted = np.where(shortfall > 1e-9, np.maximum(shortfall, 0.0) + 1e-6, 0.0) * systemic
-    total = wanted.sum(axis=0)
-    return wanted * np.minimum(1.0, np.maximum(budget, 0.0) / np.maximum(total, 1e-12))
+@_kernel(numba.void(_IDX_IN, _MAT_IN, _VEC_IN, _VEC_IN, _VEC, _MAT, _MAT, _VEC))
+def bail_out(
+    rows: Array, systemic: Array, rule: Array, budget: Array, spent: Array, gap: Array, given: Array, total: Array
+) -> None:
+    """Help systemic firms that expect to fall short, pro rata inside what is left of the budget; usd_bn.
+
+    Firms of `rows` are looked at: what they lack below zero in `gap` (units, paths) is made up as far as they are
+    `systemic`, (firms, 1), by the share of the `rule`, (paths,). Of the `budget` so much is `spent` already, (paths,).
+    Sets what is `given` to each, (firms, paths), and adds it to `gap` and `spent`. `total`, (paths,), is room to work
+    in.
+    """
+    total[:] = 0.0
+    for f in rows:
+        part = systemic[f, 0]
+        for n in range(total.shape[0]):
+            lack = -gap[f, n]
+            given[f, n] = (max(lack, 0.0) + 1e-6 if lack > 1e-9 else 0.0) * (part * rule[n])
+            total[n] += given[f, n]
+    for n in range(total.shape[0]):
+        total[n] = min(1.0, max(budget[n] - spent[n], 0.0) / max(total[n], 1e-12))
+    for f in rows:
+        for n in range(total.shape[0]):
+            given[f, n] *= total[n]
+            gap[f, n] += given[f, n]
+    total[:] = 0.0
+    for f in rows:
+        for n in range(total.shape[0]):
+            total[n] += given[f, n]
+    for n in range(total.shape[0]):
+        spent[n] += total[n]
 
 
 def fire_sale_price(sold: Array, market: Array) -> Array:

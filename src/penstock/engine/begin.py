@@ -412,6 +412,7 @@ def _look_up_failures(block: Block, state: State) -> None:
     core = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))
     cache["default_weights"] = np.where(core, 1.0, 1.0 / 6.0)
     cache["repaid"], cache["no_help"] = np.zeros((2, layout.firms, block.width))
+    cache["share_paid"] = np.ones((layout.firms, block.width))
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))

@@ -100,15 +100,17 @@ def find_short(gap: Floats, firms: int, units: Flags, paths: Flags) -> None:
         units[u] = some
 
 
-@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _MAT))
-def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
+@_kernel(numba.void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _FLAG_IN, _MAT))
+def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, share: Floats) -> None:
     """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.
 
-    One where next to nothing is due, and for units that never `fell` short.
+    One where next to nothing is due, and for units that never `fell` short: so it is before, but for those that `stood`
+    in debt in a quarter before.
     """
     for u in range(share.shape[0]):
         if not fell[u]:
-            share[u] = 1.0
+            if stood[u]:
+                share[u] = 1.0
             continue
         for n in range(share.shape[1]):
             dues = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]

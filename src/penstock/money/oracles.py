@@ -63,11 +63,12 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
     driver[rows] = np.minimum(received[rows] / before, largest)
 
 
-def share_paid(owed: Floats, paid_share: Floats, fell: Flags, share: Floats) -> None:
+def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, share: Floats) -> None:
     dues = owed.sum(axis=0)
     paid = (owed * paid_share).sum(axis=0)
     paid = np.where((dues > 1e-9) & fell[:, None], paid / np.maximum(dues, 1e-12), 1.0)
-    share[:] = paid[: len(share)]
+    anew = (fell | stood)[: len(share)]
+    share[anew] = paid[: len(share)][anew]
 
 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:

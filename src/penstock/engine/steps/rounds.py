@@ -59,13 +59,12 @@ def sell_shares(
     `whole` (units, paths), `raising` (firms,) and `asked` (units,) are room to work in.
     """
     firms = raised.shape[0]
-    raising[:] = False
     asked[:] = False
     for f in range(firms):
+        some = False
         for n in range(raised.shape[1]):
-            if raised[f, n] != 0.0:
-                raising[f] = True
-                break
+            some |= raised[f, n] != 0.0
+        raising[f] = some
     for t in range(stake.shape[0]):
         if raising[company[t]]:
             asked[holder[t]] = True

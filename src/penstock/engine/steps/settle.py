@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numba
+
 from penstock import arrays
 from penstock.arrays import np
+from penstock.conduct import rescue
 from penstock.engine.bills import kinds_of
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import rounds
 from penstock.money import bills, clearing
+from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
@@ -59,10 +63,10 @@ def settle(now: Moment) -> None:
 
 
 def share_paid(now: Moment) -> Array:
-    """Share of all its dues that each firm pays, (firms, paths)."""
-    share = np.empty((now.block.layout.firms, now.block.width))
-    scratch = now.block.scratch
-    clearing.share_paid(scratch.owed, scratch.paid_share, scratch.fell, share)
+    """Share of all its dues that each firm pays, (firms, paths); the same array in each quarter."""
+    scratch, share = now.block.scratch, now.block.cache["share_paid"]
+    clearing.share_paid(scratch.owed, scratch.paid_share, scratch.fell, scratch.stood, share)
+    scratch.stood |= scratch.fell
     return share
 
 
@@ -83,7 +87,6 @@ def post(now: Moment, dues: Array) -> None:
                 kind.seniority, kind.pair, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
                 scratch.lost, scratch.between[now.quarter // 4],
             )  # fmt: skip
-        scratch.stood |= scratch.fell
         now.block.cache["slow_in"] += scratch.lost[: layout.firms]
     pairs, between = now.block.cache["pairs"], scratch.between[now.quarter // 4]
     interest, principal, backed = layout.interest.slice, layout.principal.slice, layout.guarantee.slice
@@ -139,38 +142,49 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     # without settlement every due is paid and nobody misses; without contagion the firm misses, but no creditor
     missed = missing if now.on("settle") else np.zeros_like(missing)
     r["whole_share"] = 1.0 - np.minimum(missed / np.maximum(dues[:firms], 1e-12), 1.0)
-    grant(now, missing)
+    grant(now, np.arange(firms), missing)
     return lanes
 
 
 def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
     """A bail-out by rule and budget: the government fills what large firms will lack; `rows`: who falls short."""
-    from penstock.conduct.rescue import bail_out
-
-    e, layout, policy = now.state.economy, now.block.layout, now.block.program.policy
-    budget = np.asarray(now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn), dtype=float)
+    e, layout, policy, width = now.state.economy, now.block.layout, now.block.program.policy, now.block.width
+    budget, systemic = (
+        now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn),
+        now.block.cache["systemic"],
+    )
     now.results["bailed"] = now.block.cache["no_help"]
-    if not (now.on("mend") and budget.any()):
+    if not now.on("mend") or not np.any(budget):
         return
-    rows = rows[now.block.cache["systemic"][rows, 0] > 0.0]
+    rows = rows[systemic[rows, 0] > 0.0]
     if not len(rows):
         return
-    share = now.lever("policy.bailout_share", policy.bailout_share)
-    help_given = now.results["bailed"] = np.zeros((layout.firms, now.block.width))
-    help_given[rows] = bail_out(-gap[rows], now.block.cache["systemic"][rows] * share, budget - e.rescue_spent)
-    if help_given.any():
-        grant(now, help_given)
-        gap[: layout.firms] += help_given
-        e.rescue_spent = e.rescue_spent + help_given.sum(axis=0)
+    rule = by_path(now.lever("policy.bailout_share", policy.bailout_share), width)
+    help_given, e.rescue_spent = np.zeros((layout.firms, width)), e.rescue_spent.copy()
+    rescue.bail_out(
+        rows, systemic, rule, by_path(budget, width), e.rescue_spent, gap, help_given, np.empty(width)
+    )  # fmt: skip
+    now.results["bailed"] = help_given
+    grant(now, rows, help_given)
 
 
-def grant(now: Moment, amount: Array) -> None:
-    """Posts a transfer from the government to firms."""
-    books, layout = now.state.books, now.block.layout
-    now.results["granted"] = now.results["granted"] + amount
-    books.cash[: layout.firms] += amount
-    books.net_worth[: layout.firms] += amount
-    government = layout.sector["governments"]
-    total = amount.sum(axis=0)
-    books.cash[government] -= total
-    books.net_worth[government] -= total
+def grant(now: Moment, rows: Array, amount: Array) -> None:
+    """Posts a transfer from the government to the firms of `rows`; `amount` (firms, paths), zero for all others."""
+    books, layout, cache, width = now.state.books, now.block.layout, now.block.cache, now.block.width
+    before = now.results["granted"]
+    now.results["granted"] = amount if before is cache["no_help"] else before + amount
+    give(rows, amount, layout.sector["governments"], books.cash, books.net_worth, np.empty(width))
+
+
+@_kernel(numba.void(_IDX_IN, _MAT_IN, _INT, _MAT, _MAT, _VEC))
+def give(rows: Array, amount: Array, giver: int, cash: Array, worth: Array, total: Array) -> None:
+    """Move `amount` from the unit `giver` to those of `rows`; `total`, (paths,), is room to work in."""
+    total[:] = 0.0
+    for f in rows:
+        for n in range(total.shape[0]):
+            cash[f, n] += amount[f, n]
+            worth[f, n] += amount[f, n]
+            total[n] += amount[f, n]
+    for n in range(total.shape[0]):
+        cash[giver, n] -= total[n]
+        worth[giver, n] -= total[n]
