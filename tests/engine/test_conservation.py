@@ -159,7 +159,7 @@ def forget_a_bill(now: Moment) -> None:
 
 
 def lose_chips(now: Moment) -> None:
-    now.state.fleet.stock[0] *= 0.999
+    now.state.fleet.bought[0] *= 0.999
 
 
 def forget_depreciation(now: Moment) -> None:

@@ -187,13 +187,16 @@ def test_a_fleet_that_ages_loses_what_retires_and_fails_and_nothing_else(life: f
     factor = silicon.survival_factor(ages, np.array([life, life]))
     assert ((factor >= 0.0) & (factor <= 1.0)).all()
     assert (np.diff(factor, axis=0) <= 1e-12).all()
-    older, power, shape = fleet.copy(), fleet.copy(), fleet.shape[1:]
+    bought, power, shape = fleet.copy(), fleet.copy(), fleet.shape[1:]
     waiting, retired, failed, halls, stock_after, power_after = np.zeros((6, *shape))
+    lasting, drawn = np.ones_like(factor), np.zeros_like(factor)
     by_halls, by_power = np.zeros((2, *shape), dtype=bool)
     fleets.run_fleets(
-        factor, np.ones(2), fleet.sum(axis=0), halls, halls, True, waiting, retired, failed, older, power, by_halls,
-        by_power, stock_after, power_after, np.empty_like(factor), np.empty((4, 2)),
+        factor, np.ones(2), fleet.sum(axis=0), halls, halls, True, 0, waiting, retired, failed, bought, power, lasting,
+        drawn, by_halls, by_power, stock_after, power_after, np.empty((4, 2)),
     )  # fmt: skip
+    # what was of age 0 stays in row 0 and is of age 1; the row of the oldest holds the new ones
+    older = np.roll(bought * lasting[:, None], 1, axis=0)
     assert (older >= 0.0).all() and (retired >= -1e-12).all() and (failed >= 0.0).all()
     assert older.sum(axis=0) + retired + failed == pytest.approx(fleet.sum(axis=0), rel=1e-12)
     assert stock_after == pytest.approx(older.sum(axis=0), rel=1e-12)

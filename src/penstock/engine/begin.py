@@ -160,7 +160,7 @@ def _look_up_economy(block: Block, state: State) -> None:
     layout, facts, theta, cache, first = block.layout, block.facts, block.theta, block.cache, block.opening
     physical, fleet, economy = facts.physical, state.fleet, state.economy
     owner = layout.owner_unit
-    installed = fleet.stock.sum(axis=0)[:, :1]
+    installed = fleet.bought.sum(axis=0)[:, :1]
     own_share = physical["own_use_share"].to_numpy(float)[:, None]
     cache["lettable_share"] = 1.0 - own_share[: layout.owners]
     cache["own_weights"] = installed * own_share / np.maximum((installed * own_share).sum(), TINY)
@@ -170,9 +170,9 @@ def _look_up_economy(block: Block, state: State) -> None:
     cache["hurdle"] = first["hurdle"]
     cache["training"] = first["training"]
     cache["pay_opening"] = first["price_ratio"] ** (1.0 - theta["price_elasticity"])
-    cache["owner_stock"], cache["owner_power"] = fleet.stock.sum(axis=0), fleet.power.sum(axis=0)
-    cache["stock_opening"] = np.maximum(fleet.stock.sum(axis=0), TINY)
-    cache["power_opening"] = np.maximum(fleet.power.sum(axis=0), TINY)
+    cache["owner_stock"], cache["owner_power"] = fleet.bought.sum(axis=0), fleet.opening_power.sum(axis=0)
+    cache["stock_opening"] = np.maximum(fleet.bought.sum(axis=0), TINY)
+    cache["power_opening"] = np.maximum(fleet.opening_power.sum(axis=0), TINY)
     cache["halls_opening"] = np.maximum(fleet.halls, TINY)
     cache["fab_opening"] = economy.chip_stages[0].copy()
     cache["survival"] = silicon.survival_factor(AGES, theta["economic_life"])

@@ -67,10 +67,15 @@ class Economy:
 class Fleet:
     """State of compute owners, (owners + 1, paths); the last row is the rest of the world. GW are IT power."""
 
-    stock: Array
-    """(ages, owners + 1, paths) million H100e in service"""
-    power: Array
-    """(ages, owners + 1, paths) IT power that the stock draws"""
+    bought: Array
+    """(cohorts, owners + 1, paths) million H100e by quarter of purchase, those that failed or wore out included; rows
+    as `steps.fleets.cohort` has them"""
+    opening_power: Array
+    """(cohorts, owners + 1, paths) IT power that cohorts of the opening drew then, zero for later ones"""
+    lasting: Array
+    """(cohorts, paths) what is left of a cohort"""
+    drawn: Array
+    """(cohorts, paths) IT power of a million H100e of a cohort that was bought later, zero for those of the opening"""
     waiting: Array
     backlog: Array
     halls: Array
@@ -87,6 +92,14 @@ class Fleet:
     """quarters to the end of an own-chip project, 0 none"""
     external: Array
     """smoothed expected compute sales relative to the opening"""
+
+    def in_service(self) -> Array:
+        """Million H100e in service by cohort, (cohorts, owners + 1, paths)."""
+        return self.bought * self.lasting[:, None]
+
+    def power_in_use(self) -> Array:
+        """IT power that each cohort draws, (cohorts, owners + 1, paths)."""
+        return (self.opening_power + self.bought * self.drawn[:, None]) * self.lasting[:, None]
 
 
 @dataclass
@@ -210,7 +223,7 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
         theta["utilisation_target"],
         running,
     )
-    stock = fleet.stock.sum(axis=(0, 1))
+    stock = fleet.bought.sum(axis=(0, 1))
     price = theta["price_opening"]
     value = 8.76 * hurdle * theta["utilisation_opening"] * stock * (price / hurdle) ** theta["price_elasticity"]
     total = spending.sum(axis=0)
@@ -300,8 +313,10 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     power_pipeline = np.maximum(_rows(physical["power_pipeline_gw"], count), bought["halls"] * theta["power_lead"])
     zero = np.zeros_like(installed)
     return Fleet(
-        stock=np.ascontiguousarray(ages[:, None, None] * installed[None]),
-        power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * power_in_use[None]),
+        bought=np.ascontiguousarray(ages[:, None, None] * installed[None]),
+        opening_power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * power_in_use[None]),
+        lasting=np.ones((AGES, count)),
+        drawn=np.zeros((AGES, count)),
         waiting=waiting,
         backlog=np.maximum(_rows(physical["h100e_on_order"], count), ORDERS_AHEAD * bought["chips"]),
         halls=np.maximum(_rows(physical["halls_gw"], count), LEAST_SPARE * power_in_use),

@@ -241,7 +241,7 @@ def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
     """Chips, halls, power and orders of owners that end go to owners elsewhere."""
     fleet = now.state.fleet
     sums = np.empty(now.block.width)
-    for stages in (fleet.stock, fleet.power, fleet.hall_stages, fleet.power_stages):
+    for stages in (fleet.bought, fleet.opening_power, fleet.hall_stages, fleet.power_stages):
         pairs.move_to_last(firms, lanes, stages, sums)
     for items in (
         fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,

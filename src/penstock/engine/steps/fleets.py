@@ -20,8 +20,8 @@ def turn_over(now: Moment) -> None:
     r["stock_after"], r["power_after"] = np.empty((2, *shape))
     run_fleets(
         now.block.cache["survival"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power,
-        now.on("order"), fleet.waiting, fleet.retired, fleet.failed, fleet.stock, fleet.power, r["hall_binding"],
-        r["power_binding"], r["stock_after"], r["power_after"], np.empty_like(now.block.cache["survival"]),
+        now.on("order"), now.quarter, fleet.waiting, fleet.retired, fleet.failed, fleet.bought, fleet.opening_power,
+        fleet.lasting, fleet.drawn, r["hall_binding"], r["power_binding"], r["stock_after"], r["power_after"],
         np.empty((4, now.block.width)),
     )  # fmt: skip
 
@@ -40,32 +40,44 @@ CROWDED = 0.05
 
 
 @register_jitable
-def _grow_older(fleet: Array, o: int, kept: Array, left: Array) -> None:
-    """Leave of each age class of an owner what survives the quarter, and set `left` to the sum over ages.
+def cohort(quarter: int, age: int, ages: int) -> int:
+    """Row of the chips that are `age` quarters old at the end of a quarter, of a fleet with so many `ages`.
 
-    Age 0 is empty after, the last class is gone.
+    Rows go round: chips of a quarter take that of the oldest, and stay there. At the opening (quarter -1) age is row.
     """
-    left[:] = 0.0
-    for a in range(fleet.shape[0] - 1, 0, -1):
-        for n in range(fleet.shape[2]):
-            fleet[a, o, n] = fleet[a - 1, o, n] * kept[a - 1, n]
-            left[n] += fleet[a, o, n]
+    return (age - quarter - 1) % ages
 
 
 @register_jitable
-def _add_up(fleet: Array, o: int, total: Array) -> None:
-    """Set `total[o]` to the sum over ages of an owner."""
-    for n in range(fleet.shape[2]):
-        total[o, n] = fleet[0, o, n]
-    for a in range(1, fleet.shape[0]):
-        for n in range(fleet.shape[2]):
-            total[o, n] += fleet[a, o, n]
+def _count(
+    bought: Array,
+    opening_power: Array,
+    lasting: Array,
+    drawn: Array,
+    o: int,
+    quarter: int,
+    ages: tuple[int, int],
+    chips: Array,
+    gigawatts: Array,
+) -> None:
+    """Add to `chips` and `gigawatts` (paths,) what is left of an owner's cohorts between two `ages`, oldest first."""
+    for age in range(ages[1], ages[0] - 1, -1):
+        c = cohort(quarter, age, bought.shape[0])
+        if age > quarter:
+            for n in range(chips.shape[0]):
+                chips[n] += bought[c, o, n] * lasting[c, n]
+                gigawatts[n] += opening_power[c, o, n] * lasting[c, n]
+        else:
+            for n in range(chips.shape[0]):
+                left = bought[c, o, n] * lasting[c, n]
+                chips[n] += left
+                gigawatts[n] += left * drawn[c, n]
 
 
 @_kernel(
     numba.void(
-        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, *[_MAT] * 3, _CUBE, _CUBE, _FLAG_MAT, _FLAG_MAT,
-        *[_MAT] * 4,
+        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, numba.intp, *[_MAT] * 3, _CUBE, _CUBE, _MAT, _MAT, _FLAG_MAT,
+        _FLAG_MAT, *[_MAT] * 3,
     )
 )  # fmt: skip
 def run_fleets(
@@ -75,58 +87,72 @@ def run_fleets(
     halls: Array,
     firm_power: Array,
     limited: bool,
+    quarter: int,
     waiting: Array,
     retired: Array,
     failed: Array,
-    stock: Array,
-    power: Array,
+    bought: Array,
+    opening_power: Array,
+    lasting: Array,
+    drawn: Array,
     by_halls: Array,
     by_power: Array,
     stock_after: Array,
     power_after: Array,
-    lasting: Array,
     room: Array,
 ) -> None:
     """Make fleets a quarter older, then put chips that wait into service where halls and power carry them.
 
-    Fleets are (ages, owners, paths), all else (owners, paths) but `survival`, (ages, paths), and `power_per_chip`,
-    (paths,), for chips of the quarter. What an owner may draw is the smaller of its halls and its firm power; all chips
-    are installed where this is not `limited`. Where chips wait all the same, a part of the old ones makes room: what
-    binds them there, halls or power. Adds to what `retired` and `failed`; sets the sums over ages. An owner's ages are
-    gone through while they are at hand. `lasting`, as `survival`, and `room`, (4, paths), are there to work in.
+    `bought`, `opening_power`, `lasting` and `drawn` are those of a `Fleet`, `survival` (ages, paths) is what each age
+    leaves of a cohort in a quarter, `power_per_chip` (paths,) holds for chips of the quarter, all else is (owners,
+    paths). Chips that grow older are read and not written: what is `lasting` of them is the same for all owners.
+
+    What an owner may draw is the smaller of its halls and its firm power; all chips are installed where this is not
+    `limited`. Where chips wait all the same, a part of the old ones makes room: what binds them there, halls or power.
+    Adds to what `retired` and `failed`; sets the sums over ages. `room`, (4, paths), is there to work in.
     """
-    fleets, totals = (stock, power), (stock_after, power_after)
-    left, in_use, kept, part = room[0], room[1], room[2], room[3]
-    for a in range(survival.shape[0]):
+    chips, in_use, old, old_in_use = room[0], room[1], room[2], room[3]
+    last, new_one = bought.shape[0] - 1, cohort(quarter, 0, bought.shape[0])
+    for age in range(1, last + 1):
+        c = cohort(quarter, age, bought.shape[0])
         for n in range(survival.shape[1]):
-            lasting[a, n] = (1.0 - PERMANENT_FAILURE_PER_QUARTER) * survival[a, n]
+            lasting[c, n] *= (1.0 - PERMANENT_FAILURE_PER_QUARTER) * survival[age - 1, n]
+    for n in range(survival.shape[1]):
+        lasting[new_one, n] = 1.0
+        drawn[new_one, n] = power_per_chip[n]
     for o in range(waiting.shape[0]):
-        for k in range(2):
-            _grow_older(fleets[k], o, lasting, room[k])
+        old[:] = 0.0
+        old_in_use[:] = 0.0
+        _count(bought, opening_power, lasting, drawn, o, quarter, (OLD, last), old, old_in_use)
+        for n in range(waiting.shape[1]):
+            chips[n] = old[n]
+            in_use[n] = old_in_use[n]
+        _count(bought, opening_power, lasting, drawn, o, quarter, (1, min(OLD - 1, last)), chips, in_use)
+        some = False
         for n in range(waiting.shape[1]):
             lost = PERMANENT_FAILURE_PER_QUARTER * stock_before[o, n]
-            retired[o, n] += stock_before[o, n] - lost - left[n]
+            retired[o, n] += stock_before[o, n] - lost - chips[n]
             failed[o, n] += lost
-        for n in range(waiting.shape[1]):
             new = waiting[o, n]
             if limited:
                 new = install(waiting[o, n], min(halls[o, n], firm_power[o, n]) - in_use[n], power_per_chip[n])
             waiting[o, n] -= new
-            stock[0, o, n] = new
-            power[0, o, n] = new * power_per_chip[n]
-        some = False
-        for n in range(waiting.shape[1]):
+            bought[new_one, o, n] = new
+            opening_power[new_one, o, n] = 0.0
             crowded = waiting[o, n] > CROWDED * max(stock_before[o, n], 1e-9)
             by_halls[o, n] = crowded & (halls[o, n] <= firm_power[o, n])
             by_power[o, n] = crowded & (halls[o, n] > firm_power[o, n])
-            kept[n] = KEPT_OF_OLD if crowded else 1.0
-            part[n] = 1.0 - KEPT_OF_OLD if crowded else 0.0
+            part = 1.0 - KEPT_OF_OLD if crowded else 0.0
+            retired[o, n] += part * old[n]
+            stock_after[o, n] = chips[n] + new - part * old[n]
+            power_after[o, n] = in_use[n] + new * power_per_chip[n] - part * old_in_use[n]
+            old[n] = KEPT_OF_OLD if crowded else 1.0
             some |= crowded
         if some:
-            for a in range(OLD, stock.shape[0]):
+            for age in range(OLD, last + 1):
+                c = cohort(quarter, age, bought.shape[0])
                 for n in range(waiting.shape[1]):
-                    retired[o, n] += part[n] * stock[a, o, n]
-                    stock[a, o, n] *= kept[n]
-                    power[a, o, n] *= kept[n]
-        for k in range(2):
-            _add_up(fleets[k], o, totals[k])
+                    bought[c, o, n] *= old[n]
+                if age > quarter:
+                    for n in range(waiting.shape[1]):
+                        opening_power[c, o, n] *= old[n]

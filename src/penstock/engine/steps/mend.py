@@ -211,8 +211,8 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
         ends, half = (firms[both], lanes[both], buyer[both]), np.empty(int(both.sum()))
         for items in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
             pairs.move_half(*ends, items[None], half)
-        for ages in (fleet.stock, fleet.power):
-            pairs.move_half(*ends, ages, half)
+        for cohorts in (fleet.bought, fleet.opening_power):
+            pairs.move_half(*ends, cohorts, half)
         pairs.follow_fleets(now, ends[:2], (ends[2], ends[1]))
     return prices
 

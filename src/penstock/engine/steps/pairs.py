@@ -160,7 +160,7 @@ def hand_over_plant(
 
 @_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _VEC), pairs=("firm", "path", "buyer", "half"))
 def move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array) -> None:
-    """Half of what pairs have goes to their buyers; `items` by age, owner and path; `half` (pairs) to work in."""
+    """Half of what pairs have goes to their buyers; `items` by cohort, owner and path; `half` (pairs) to work in."""
     for a in range(items.shape[0]):
         for k in range(firm.shape[0]):
             half[k] = 0.5 * items[a, firm[k], path[k]]
@@ -172,7 +172,7 @@ def move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array)
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _VEC), pairs=("firm", "path"))
 def move_to_last(firm: Array, path: Array, items: Array, sums: Array) -> None:
-    """All that pairs have goes to the last row, path by path as one sum; `items` by age, owner and path.
+    """All that pairs have goes to the last row, path by path as one sum; `items` by cohort, owner and path.
 
     `sums`, (paths,), is room to work in.
     """
@@ -188,22 +188,29 @@ def move_to_last(firm: Array, path: Array, items: Array, sums: Array) -> None:
             items[a, firm[k], path[k]] = 0.0
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _MAT), pairs=("firm", "path"))
-def add_ages(firm: Array, path: Array, fleet: Array, total: Array) -> None:
-    """Set `total` of each pair to the sum over the ages of its fleet."""
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _CUBE_IN, *[_MAT_IN] * 2, _MAT, _MAT), pairs=("firm", "path"))
+def add_cohorts(
+    firm: Array, path: Array, bought: Array, power: Array, lasting: Array, drawn: Array, chips: Array, in_use: Array
+) -> None:
+    """Set `chips` in service and power `in_use` of each pair to the sums over its cohorts, see `Fleet`."""
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
-        total[f, n] = fleet[0, f, n]
-        for a in range(1, fleet.shape[0]):
-            total[f, n] += fleet[a, f, n]
+        chips[f, n] = 0.0
+        in_use[f, n] = 0.0
+        for c in range(bought.shape[0]):
+            left = bought[c, f, n] * lasting[c, n]
+            chips[f, n] += left
+            in_use[f, n] += power[c, f, n] * lasting[c, n] + left * drawn[c, n]
 
 
 def follow_fleets(now: Moment, *ends: tuple[Array, Array]) -> None:
     """Chips and power of owners after fleets changed hands, for the pairs (owner, path) at each end."""
     fleet, r = now.state.fleet, now.results
     for rows, lanes in ends:
-        add_ages(rows, lanes, fleet.stock, r["stock_after"])
-        add_ages(rows, lanes, fleet.power, r["power_after"])
+        add_cohorts(
+            rows, lanes, fleet.bought, fleet.opening_power, fleet.lasting, fleet.drawn, r["stock_after"],
+            r["power_after"],
+        )  # fmt: skip
 
 
 KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5
