@@ -19,7 +19,7 @@ FREE = st.lists(st.floats(0.0, 50.0), min_size=1, max_size=8)
 @given(FREE, st.floats(0.0, 200.0))
 def test_no_more_is_let_than_stands_free_and_is_asked_for(free: list[float], unserved: float) -> None:
     stock = np.array(free)[:, None]
-    let = platform.let_out(stock, np.array([unserved]))
+    let = platform.let_out(stock, np.array([unserved]), stock.sum(axis=0))
     assert (let >= 0.0).all()
     assert (let <= stock * (1.0 + 1e-12)).all()
     assert let.sum() <= min(unserved, stock.sum()) * (1.0 + 1e-9)

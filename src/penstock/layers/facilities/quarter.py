@@ -6,6 +6,7 @@ Arrays are (stages, owners, paths), GW of IT power.
 from __future__ import annotations
 
 import numba
+from numba.extending import register_jitable
 
 from penstock import arrays
 from penstock.arrays import np
@@ -63,6 +64,7 @@ POWER_YIELD = 0.17
 third of sales for running costs)."""
 
 
+@register_jitable
 def rent_on_free_plant(added: Array, filled: Array, yearly_yield: Array) -> Array:
     """Rent of a quarter that plant built since the opening would bring beyond what it takes in already, usd_bn.
 

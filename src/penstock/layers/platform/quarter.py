@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba.extending import register_jitable
 
 Array = np.ndarray
 
@@ -55,18 +56,20 @@ def wanted_compute(value: Array, hurdle: Array, price: Array, elasticity: Array)
     return value / (HOURS * hurdle) * (price / hurdle) ** -elasticity
 
 
+@register_jitable
 def rent_of(stock: Array, price: Array, utilisation: Array) -> Array:
     """Rent that a fleet (million H100e) takes in a quarter at the going price and use, usd_bn."""
     return stock * (0.25 * HOURS * price * utilisation)
 
 
-def let_out(free: Array, unserved: Array) -> Array:
+@register_jitable
+def let_out(free: Array, unserved: Array, all_free: Array) -> Array:
     """What owners of free chips take in: demand that is turned away elsewhere, pro rata, at most what they can carry.
 
-    free: rent of the chips that stand free, (owners, paths); unserved: what users would pay and get nothing for,
-    (paths,); usd_bn a quarter.
+    free: rent of the chips that stand free, (owners, paths), all_free: its sum over owners, (paths,); unserved: what
+    users would pay and get nothing for, (paths,); usd_bn a quarter.
     """
-    return free * np.minimum(1.0, unserved / np.maximum(free.sum(axis=0), 1e-12))
+    return free * np.minimum(1.0, unserved / np.maximum(all_free, 1e-12))
 
 
 def serve(wanted: Array, stock: Array, most_busy: float) -> tuple[Array, Array]:
