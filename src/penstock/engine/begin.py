@@ -135,7 +135,6 @@ def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
         lost=np.zeros((units, width)),
         between=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),
         received=np.zeros((units, width)),
-        unused=np.zeros((units, width)),
         driver=np.ones((units, width)),
         owed=np.zeros((clearing.CLASSES, units, width)),
         paid_share=np.ones((clearing.CLASSES, units, width)),

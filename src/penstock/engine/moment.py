@@ -47,7 +47,6 @@ class Scratch:
     between: Array
     """(years, pairs of groups, paths) usd_bn paid in a year"""
     received: Array
-    unused: Array
     driver: Array
     owed: Array
     """(classes, units, paths) dues of the quarter"""

@@ -47,7 +47,7 @@ def revenue(now: Moment, category: str) -> Array:
     """Revenue so far over the opening's: what a payer sells drives what it buys."""
     out, cache = now.block.scratch.driver, now.block.cache
     rows = cache[f"payers_{category}"]
-    kernels.follow(now.block.scratch.received, rows, cache[f"revenue_before_{category}"], LARGEST_RATIO, out)
+    kernels.follow(now.results["received_for_use"], rows, cache[f"revenue_before_{category}"], LARGEST_RATIO, out)
     out[now.block.layout.firms :] = 1.0
     return out
 
@@ -60,7 +60,7 @@ def compute(now: Moment, category: str) -> Array:
     burn = OPENING_BURN * still * 2.0 * e.mood - MATURE_MARGIN * (1.0 - still)
     wanted = np.empty((len(labs), block.width))
     buy_compute(
-        labs, cache["renters"], cache["compute_sectors"], block.scratch.received, cache["lab_revenue_opening"],
+        cache["payers_compute"], labs, cache["renters"], cache["compute_sectors"], r["received_for_use"], cache["lab_revenue_opening"],
         cache["lab_training_share"], cache["lab_compute_opening"], r["training"] / block.opening["training"], burn,
         f.cost, f.stage, r["pay_ratio"], r["served"], e.efficiency, r["spending"][1:].sum(axis=0) / spent.sum(),
         r["owner_value"], cache["owner_value_opening"], by_path(now.lever("platform.margin"), block.width),
@@ -78,11 +78,12 @@ LEAST_RENTED = 0.05
 
 @_kernel(
     numba.void(
-        *[_IDX_IN] * 3, *[_MAT_IN] * 4, *[_VEC_IN] * 2, *[_MAT_IN] * 2, *[_VEC_IN] * 4, _MAT_IN, _MAT_IN, _VEC_IN,
+        *[_IDX_IN] * 4, *[_MAT_IN] * 4, *[_VEC_IN] * 2, *[_MAT_IN] * 2, *[_VEC_IN] * 4, _MAT_IN, _MAT_IN, _VEC_IN,
         numba.float64, _MAT, _MAT,
     )
 )  # fmt: skip
 def buy_compute(
+    payers: Array,
     labs: Array,
     renters: Array,
     sectors: Array,
@@ -107,7 +108,7 @@ def buy_compute(
 ) -> None:
     """Set `out` (units, paths), what is paid for compute over the opening's, where it does not follow own sales.
 
-    `labs` buy for serving what they sold and for training, which the world's `training` (paths) over the opening's
+    All `payers` among the firms, and units outside them, pay the clouds' `margin` (paths). `labs` buy for serving what they sold and for training, which the world's `training` (paths) over the opening's
     draws along; `wanted` (labs, paths) is what they would buy. Training is cut to what a plan to profit allows (nothing
     is where `limits` is 0): investors let a lab lose `burn` (paths) of its revenue, and in the end ask for a margin.
     `renters` among fleet owners follow the value of their compute, `sectors` the spending of enterprises.
@@ -132,7 +133,10 @@ def buy_compute(
     for o in renters:
         for n in range(out.shape[1]):
             out[o, n] = max(owner_value[o, n] / owner_value_opening[o, n], LEAST_RENTED) * pay_ratio[n]
-    for u in range(out.shape[0]):
+    for u in payers:
+        for n in range(out.shape[1]):
+            out[u, n] *= margin[n]
+    for u in range(stage.shape[0], out.shape[0]):
         for n in range(out.shape[1]):
             out[u, n] *= margin[n]
 

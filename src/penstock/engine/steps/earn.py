@@ -7,7 +7,7 @@ import numba
 from penstock.arrays import np
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
 from penstock.layers import ai, energy
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -101,14 +101,38 @@ def move_shares(now: Moment) -> None:
             talent,
         )
     block = layout.category["models"]
-    sellers = layout.payee[block.slice]
-    everyone = np.ones((layout.unit_count, now.block.width))
-    everyone[: layout.firms] = f.activity
-    everyone[labs] *= np.exp(f.attraction[labs])
-    pull = everyone[sellers]
-    working, allowed = now.struck("working"), now.struck("allowed")
-    if working is not None and allowed is not None:
-        # users go to other sellers while one is out or banned
-        pull = pull * working[sellers] * allowed[block.slice]
+    sellers = layout.flow_payee[block.slice]
+    # users go to other sellers while one is out or banned
+    working, allowed, one = now.struck("working"), now.struck("allowed"), np.ones((layout.unit_count, 1))
+    pull = np.empty((len(sellers), now.block.width))
+    attract(
+        sellers, labs, np.exp(f.attraction[labs]), f.activity, one if working is None else np.ascontiguousarray(working),
+        np.ones_like(pull[:, :1]) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
+    )  # fmt: skip
     base = facts.tie_base[block.slice, 0]
-    now.results["seller_share"] = ai.market_shares(base, pull + 1e-9, layout.segment, 3)
+    now.results["seller_share"] = ai.market_shares(base, pull, layout.segment, 3)
+
+
+LEAST_PULL = 1e-9
+"""What is left of the pull of a seller that does not work, so that shares stand where none does."""
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
+def attract(
+    seller: Array, labs: Array, attraction: Array, activity: Array, working: Array, allowed: Array, pull: Array
+) -> None:
+    """Set the `pull` of each `seller` on users, (ties, paths): its `activity`, of `labs` times their `attraction`.
+
+    `activity` is (firms, paths), `attraction` (labs, paths); what events leave of a seller is `working` (units, 1), and
+    of its business `allowed` (ties, 1).
+    """
+    for t in range(pull.shape[0]):
+        s = seller[t]
+        for n in range(pull.shape[1]):
+            pull[t, n] = activity[s, n] if s < activity.shape[0] else 1.0
+        for k in range(labs.shape[0]):
+            if labs[k] == s:
+                for n in range(pull.shape[1]):
+                    pull[t, n] *= attraction[k, n]
+        for n in range(pull.shape[1]):
+            pull[t, n] = pull[t, n] * working[s, 0] * allowed[t, 0] + LEAST_PULL

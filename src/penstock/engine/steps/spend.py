@@ -28,26 +28,27 @@ DRIVERS = {
     "fuel": drivers.fuel,
 }
 """What drives the spending in categories of use; for what is built see `cascade.py`."""
+CONTRACTED = ("compute", "lease")
+"""Categories in which a part of what is bought is under contract."""
 
 
 def spend_on_use(now: Moment) -> None:
     """Sets the flows of services, compute, rent, energy and fuel; none hangs on what is built this quarter."""
-    scratch, firms, regulated = now.block.scratch, now.block.layout.firms, now.block.cache["regulated"]
-    plant_revenue = now.results["plant_revenue"][regulated]
-    scratch.received[firms:] = 0.0
-    scratch.received[:firms] = now.results["sales"]
+    r, layout, regulated = now.results, now.block.layout, now.block.cache["regulated"]
+    received = r["received_for_use"] = np.empty((layout.unit_count, now.block.width))
+    received[layout.firms :] = 0.0
+    received[: layout.firms] = r["sales"]
     # what is paid for plant alone buys no fuel and no energy: it comes in at the end
-    scratch.received[regulated] -= plant_revenue
-    pay_for_models(now)
+    plant_revenue = r["plant_revenue"][regulated]
+    received[regulated] -= plant_revenue
+    pay_for_models(now, received)
     for category in USE_CATEGORIES:
-        # contracts change what is received in these two, so their sums wait for take_or_pay
-        contracted = category in ("compute", "lease")
-        pay(now, category, scratch.unused if contracted else scratch.received)
-        if contracted:
-            take_or_pay(now, category)
-    scratch.received[regulated] += plant_revenue
-    let.let_free_plant(now, scratch.received)
-    now.results["received_for_use"] = scratch.received.copy()
+        if category in CONTRACTED:
+            take_or_pay(now, category, received)
+        else:
+            pay(now, category, received)
+    received[regulated] += plant_revenue
+    let.let_free_plant(now, received)
 
 
 def spend_on_build(now: Moment, accept: Array) -> None:
@@ -102,19 +103,25 @@ def accept_orders(scale: Array, weight: Array, weights: float, accept: Array) ->
         accept[owners, n] /= weights
 
 
+def driver_of(now: Moment, category: str) -> Array:
+    """What a category's payers spend over the opening's, (units, paths)."""
+    still = drivers.frozen(now, category)
+    return DRIVERS[category](now, category) if still is None else still
+
+
+def usual_flow(now: Moment) -> Array:
+    """Flows of the opening as far as events allow them, (flow ties,), usd_bn."""
+    base, allowed = now.block.cache["tie_base"], now.struck("allowed")
+    return base if allowed is None else base * allowed[:, 0]
+
+
 def pay(now: Moment, category: str, received: Array) -> None:
     """Flows of one category: opening flow times the payer's driver."""
-    layout, scratch = now.block.layout, now.block.scratch
-    block = layout.category[category]
+    layout, block = now.block.layout, now.block.layout.category[category]
     if len(block):
-        still = drivers.frozen(now, category)
-        driver = DRIVERS[category](now, category) if still is None else still
-        base, allowed = now.block.cache["tie_base"], now.struck("allowed")
-        if allowed is not None:
-            base = base * allowed[:, 0]
         kernels.spread(
-            driver, layout.flow_payer, base, block.start, block.stop,
-            scratch.flow, layout.flow_payee, received,
+            driver_of(now, category), layout.flow_payer, usual_flow(now), block.start, block.stop,
+            now.block.scratch.flow, layout.flow_payee, received,
         )  # fmt: skip
 
 
@@ -141,16 +148,33 @@ def pay_for_building(now: Moment) -> None:
     )  # fmt: skip
 
 
-def pay_for_models(now: Moment) -> None:
+def pay_for_models(now: Moment, received: Array) -> None:
     """Users pay labs, platforms and data firms: spending of a segment times the seller's share, as far as served."""
-    layout, scratch, r = now.block.layout, now.block.scratch, now.results
-    block = layout.category["models"]
-    spending = r["spending"][layout.segment] * (0.25 * r["served"])
-    flow = np.multiply(spending, r["seller_share"], out=scratch.flow[block.slice])
-    kernels.accumulate(flow, layout.payee[block.slice], scratch.received)
+    layout, r, block = now.block.layout, now.results, now.block.layout.category["models"]
+    pay_sellers(
+        r["spending"], r["served"], layout.segment, layout.flow_payee[block.slice], r["seller_share"],
+        now.block.scratch.flow[block.slice], received,
+    )  # fmt: skip
 
 
-def take_or_pay(now: Moment, category: str) -> None:
+@_kernel(numba.void(_MAT_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))
+def pay_sellers(
+    spending: Array, served: Array, segment: Array, payee: Array, share: Array, flow: Array, received: Array
+) -> None:
+    """Set a quarter's `flow` (ties, paths), and add it to what is `received` (units, paths), usd_bn.
+
+    `spending` (segments, paths) is of a year, as far as it is `served` (paths); `share` (ties, paths) of it is the
+    seller's.
+    """
+    for t in range(flow.shape[0]):
+        s, q = segment[t], payee[t]
+        for n in range(flow.shape[1]):
+            flow[t, n] = spending[s, n] * (0.25 * served[n]) * share[t, n]
+        for n in range(flow.shape[1]):
+            received[q, n] += flow[t, n]
+
+
+def take_or_pay(now: Moment, category: str, received: Array) -> None:
     """What a buyer has under contract it uses first and pays in any case, as far as the contract lives.
 
     Only what it wants beyond its contracts it buys along all its ties, in the shares of what it wants of each.
@@ -162,25 +186,34 @@ def take_or_pay(now: Moment, category: str) -> None:
     allowed = now.struck("allowed")
     if allowed is not None:
         due = due * allowed[ties, 0]
-    wanted, contracted = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
-    buy_under_contract(
-        due, ties - block.start, layout.flow_payer[block.slice], now.state.ties.activity[block.slice], wanted,
-        contracted, flow,
-    )  # fmt: skip
+    if len(block):
+        wanted, contracted = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
+        buy_under_contract(
+            driver_of(now, category), usual_flow(now)[block.slice], due, ties - block.start,
+            layout.flow_payer[block.slice], now.state.ties.activity[block.slice], wanted, contracted, flow,
+        )  # fmt: skip
     if category == "compute":
         deliver_compute(now, flow)
-    kernels.accumulate(flow, layout.payee[block.slice], scratch.received)
+    kernels.accumulate(flow, layout.flow_payee[block.slice], received)
 
 
-@_kernel(numba.void(_VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT))
+@_kernel(numba.void(_MAT_IN, _VEC_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
 def buy_under_contract(
-    due: Array, tie: Array, payer: Array, activity: Array, wanted: Array, contracted: Array, flow: Array
+    driver: Array,
+    usual: Array,
+    due: Array,
+    tie: Array,
+    payer: Array,
+    activity: Array,
+    wanted: Array,
+    contracted: Array,
+    flow: Array,
 ) -> None:
-    """Turn what payers want along the ties of a category into what they buy, usd_bn a quarter.
+    """Set what payers buy along the ties of a category, `flow` (ties, paths), usd_bn a quarter.
 
-    `due` (contracts,) is paid on the ties `tie`; what a payer wants in all beyond that it takes from all its ties, in
-    the shares of `flow` (ties, paths); both as far as a tie lives (`activity`). `wanted` and `contracted` (units,
-    paths) are room to work in.
+    They want the `usual` flow of a tie times their `driver` (units, paths). `due` (contracts,) is paid on the ties
+    `tie`; what a payer wants in all beyond that it takes from all its ties, in the shares of what it wants; both as far
+    as a tie lives (`activity`). `wanted` and `contracted` (units, paths) are room to work in.
     """
     for t in range(flow.shape[0]):
         wanted[payer[t]] = 0.0
@@ -188,7 +221,7 @@ def buy_under_contract(
     for t in range(flow.shape[0]):
         p = payer[t]
         for n in range(flow.shape[1]):
-            flow[t, n] *= activity[t, n]
+            flow[t, n] = driver[p, n] * usual[t] * activity[t, n]
             wanted[p, n] += flow[t, n]
     for k in range(due.shape[0]):
         p = payer[tie[k]]
