@@ -19,6 +19,8 @@ what a guarantor paid and wants back.
 """
 
 EQUITY = "equity"
+LEAST_LOSS_USD_BN = 1e-12
+"""A thousandth of a dollar: less is what rounding leaves of a claim that was paid."""
 
 
 class Losses:
@@ -65,7 +67,7 @@ class Losses:
         when, cuts = zip(*self._cuts, strict=True)
         quarter, start = np.repeat(np.array(when), [len(cut[0]) for cut in cuts], axis=0).T
         firms, lanes, ties, claim, lost = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
-        rows = np.flatnonzero((lost > 0.0) | (start == self._start[EQUITY]))
+        rows = np.flatnonzero((lost > LEAST_LOSS_USD_BN) | (start == self._start[EQUITY]))
         return quarter[rows], firms[rows], lanes[rows], (start + ties)[rows], claim[rows], lost[rows]
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
