@@ -7,7 +7,6 @@ import numba
 from penstock.arrays import np
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
-from penstock.money import kernels
 from penstock.money.kernels import _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
@@ -27,15 +26,70 @@ def net_worth_by_balance(block: Block, state: State) -> Array:
 def claims_and_cash(block: Block, state: State) -> Array:
     """Cash and claims less debts of every unit, (units, paths), usd_bn."""
     layout, ties, books = block.layout, state.ties, state.books
-    worth = books.cash.copy()
-    # claims: the creditor's asset is the debtor's liability, from one number
-    kernels.post(ties.debt, layout.borrower, layout.lender, worth)
-    rows = layout.operating.slice
-    kernels.post(ties.receivable, layout.payer[rows], layout.payee[rows], worth)
-    if len(ties.called):
-        kernels.post(ties.called, block.facts.guarantee_beneficiary, layout.payer[layout.guarantee.slice], worth)
-    kernels.mark_to_market(ties.stake, state.firms.value, layout.stake_holder, layout.stake_company, worth)
+    worth = np.empty_like(books.cash)
+    add_claims(
+        books.cash, ties.debt, layout.borrower, layout.lender, ties.receivable, ties.called,
+        block.facts.guarantee_beneficiary, layout.payer, layout.payee, layout.guarantee.start, ties.stake,
+        state.firms.value, layout.stake_holder, layout.stake_company, worth,
+    )  # fmt: skip
     return worth
+
+
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _INT, _MAT_IN, _MAT_IN, *[_IDX_IN] * 2,
+        _MAT,
+    )
+)  # fmt: skip
+def add_claims(
+    cash: Array,
+    debt: Array,
+    borrower: Array,
+    lender: Array,
+    receivable: Array,
+    called: Array,
+    backed: Array,
+    payer: Array,
+    payee: Array,
+    guarantees: int,
+    stake: Array,
+    value: Array,
+    holder: Array,
+    company: Array,
+    worth: Array,
+) -> None:
+    """Set `worth` to cash and claims less debts of every unit, (units, paths), usd_bn.
+
+    A creditor's claim is its debtor's debt, from one number: debt, what is `receivable` from the payer of a tie, and
+    what was `called` of the guarantees from `guarantees` on, which who is `backed` owes to the payer. Stakes stand at
+    the value of the company.
+    """
+    paths = worth.shape[1]
+    for u in range(worth.shape[0]):
+        for n in range(paths):
+            worth[u, n] = cash[u, n]
+    for t in range(debt.shape[0]):
+        p, q = borrower[t], lender[t]
+        for n in range(paths):
+            worth[p, n] -= debt[t, n]
+        for n in range(paths):
+            worth[q, n] += debt[t, n]
+    for t in range(receivable.shape[0]):
+        p, q = payer[t], payee[t]
+        for n in range(paths):
+            worth[p, n] -= receivable[t, n]
+        for n in range(paths):
+            worth[q, n] += receivable[t, n]
+    for t in range(called.shape[0]):
+        p, q = backed[t], payer[guarantees + t]
+        for n in range(paths):
+            worth[p, n] -= called[t, n]
+        for n in range(paths):
+            worth[q, n] += called[t, n]
+    for t in range(stake.shape[0]):
+        h, c = holder[t], company[t]
+        for n in range(paths):
+            worth[h, n] += stake[t, n] * value[c, n]
 
 
 @_kernel(numba.void(*[_MAT_IN] * 7, _MAT))
@@ -56,8 +110,12 @@ def add_own(
             worth[f, n] += plant + inventory[f, n] + goodwill[f, n] + other[f, n] - owed[f, n]
 
 
-@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _VEC, _VEC))
-def compare(
+BALANCE, CASH, SHARES, CHIPS, POWER = range(5)
+"""Rows of errors."""
+
+
+@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _MAT_IN, _IDX_IN, _FLAG_IN, _MAT, _MAT, _MAT))
+def find_gaps(
     worth: Array,
     booked: Array,
     cash: Array,
@@ -70,64 +128,59 @@ def compare(
     owed: Array,
     debt: Array,
     rest: int,
-    worst: Array,
-    owed_by_all: Array,
+    stake: Array,
+    company: Array,
+    held: Array,
+    shares: Array,
+    sums: Array,
+    errors: Array,
 ) -> None:
-    """Raise `worst` (paths) to the largest gap between what units own and `booked`, (units, paths), over their sizes.
+    """Set the rows BALANCE, CASH and SHARES of `errors` (identities, paths).
 
-    `worth` is what they have in cash and claims, less debts. Plant, other assets, what is `owed` outside the ties (to
-    the unit `rest`) and debt are known of firms, which stand first. `owed_by_all`, (paths,), zeros, is room to work in.
+    Balance: the largest gap between what units own and `booked`, (units, paths), over their sizes. `worth` is what they
+    have in cash and claims, less debts. Plant, other assets, what is `owed` outside the ties (to the unit `rest`) and
+    debt are known of firms, which stand first. Cash: what all accounts add to, over the sum of their sizes. Shares: the
+    largest distance from one of the stakes in a firm that is `held` by stakes.
+
+    `shares` (firms, paths) and `sums` (3, paths) are room to work in.
     """
     firms, paths = debt.shape[0], worth.shape[1]
+    errors[:] = 0.0
+    sums[:] = 0.0
+    shares[:] = 0.0
     for u in range(worth.shape[0]):
         for n in range(paths):
+            sums[0, n] += cash[u, n]
+            sums[1, n] += abs(cash[u, n])
             has = worth[u, n]
             size = abs(cash[u, n]) + abs(booked[u, n]) + 1.0
             if u < firms:
                 plant = equipment[u, n] + buildings[u, n] + construction[u, n]
                 has += plant + inventory[u, n] + goodwill[u, n] + other[u, n] - owed[u, n]
                 size += equipment[u, n] + buildings[u, n] + other[u, n] + debt[u, n]
-                owed_by_all[n] += owed[u, n]
+                sums[2, n] += owed[u, n]
             elif u == rest:
-                has += owed_by_all[n]
+                has += sums[2, n]
             gap = abs(has - booked[u, n]) / size
             # what is not a number must not pass for a small gap
-            if gap > worst[n] or gap != gap:
-                worst[n] = gap
-
-
-@_kernel(numba.void(_MAT_IN, _MAT, _VEC))
-def unbalanced(account: Array, sums: Array, gap: Array) -> None:
-    """Set `gap` (paths) to what all accounts add to, over the sum of their sizes; `sums` (2, paths) is zero before."""
-    for u in range(account.shape[0]):
-        for n in range(account.shape[1]):
-            sums[0, n] += account[u, n]
-            sums[1, n] += abs(account[u, n])
-    for n in range(account.shape[1]):
-        gap[n] = abs(sums[0, n]) / sums[1, n]
-
-
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _FLAG_IN, _MAT, _VEC))
-def unheld(stake: Array, company: Array, held: Array, shares: Array, worst: Array) -> None:
-    """Raise `worst` (paths) to the largest distance from one of the stakes in a firm that is `held` by stakes.
-
-    `shares` (firms, paths) is room to work in.
-    """
-    shares[:] = 0.0
+            if gap > errors[BALANCE, n] or gap != gap:
+                errors[BALANCE, n] = gap
+    for n in range(paths):
+        errors[CASH, n] = abs(sums[0, n]) / sums[1, n]
     for t in range(stake.shape[0]):
         c = company[t]
-        for n in range(stake.shape[1]):
+        for n in range(paths):
             shares[c, n] += stake[t, n]
     for f in range(held.shape[0]):
         if held[f]:
-            for n in range(shares.shape[1]):
+            for n in range(paths):
                 gap = abs(shares[f, n] - 1.0)
-                if gap > worst[n] or gap != gap:
-                    worst[n] = gap
+                if gap > errors[SHARES, n] or gap != gap:
+                    errors[SHARES, n] = gap
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, _VEC, _VEC))
-def misplaced(
+@_kernel(numba.void(*[_MAT_IN] * 8, numba.boolean, _MAT, _VEC))
+def find_misplaced(
     delivered: Array,
     stock: Array,
     waiting: Array,
@@ -136,22 +189,29 @@ def misplaced(
     power: Array,
     halls: Array,
     firm_power: Array,
-    chips: Array,
-    over: Array,
+    with_power: bool,
+    errors: Array,
+    worst: Array,
 ) -> None:
-    """Raise `chips` and `over` (paths) to the largest gap between chips delivered and found, and of power drawn beyond
-    halls and firm power, each over its size; all others (owners + 1, paths).
+    """Set the rows CHIPS and POWER of `errors`, and raise `worst` (paths) to the largest of all rows.
+
+    They are the largest gap between chips delivered and found, and of power drawn beyond halls and firm power, each
+    over its size; all others (owners + 1, paths).
     """
     for o in range(stock.shape[0]):
         for n in range(stock.shape[1]):
             found = delivered[o, n] - stock[o, n] - waiting[o, n] - retired[o, n] - failed[o, n]
             gap = abs(found) / max(delivered[o, n], 1e-3)
-            if gap > chips[n] or gap != gap:
-                chips[n] = gap
+            if gap > errors[CHIPS, n] or gap != gap:
+                errors[CHIPS, n] = gap
             limit = min(halls[o, n], firm_power[o, n])
             gap = max(power[o, n] - limit, 0.0) / max(limit, 1e-3)
-            if gap > over[n] or gap != gap:
-                over[n] = gap
+            if gap > errors[POWER, n] or gap != gap:
+                errors[POWER, n] = gap
+    for row in range(errors.shape[0] if with_power else POWER):
+        for n in range(worst.shape[0]):
+            if errors[row, n] > worst[n] or errors[row, n] != errors[row, n]:
+                worst[n] = errors[row, n]
 
 
 def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
@@ -162,24 +222,17 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     chips: delivered = in service + waiting + retired + failed; power: drawn <= halls and firm power.
     """
     block, state = now.block, now.state
-    layout, books, firms, fleet = block.layout, state.books, state.firms, state.fleet
-    balance = np.zeros(block.width)
-    compare(
+    layout, books, firms, fleet, width = block.layout, state.books, state.firms, state.fleet, block.width
+    errors, worst, powered = np.empty((POWER + 1, width)), np.zeros(width), now.on("order")
+    find_gaps(
         claims_and_cash(block, state), books.net_worth, books.cash, firms.compute_equipment, firms.buildings,
         firms.construction, firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities,
-        block.cache["debt_owed"], layout.sector["row_rest"], balance,
-        np.zeros(block.width),
+        block.cache["debt_owed"], layout.sector["row_rest"], state.ties.stake, layout.stake_company,
+        block.cache["held"], np.empty((layout.firms, width)), np.empty((3, width)), errors,
     )  # fmt: skip
-    cash, held = np.zeros(block.width), np.zeros(block.width)
-    unbalanced(books.cash, np.zeros((2, block.width)), cash)
-    unheld(state.ties.stake, layout.stake_company, block.cache["held"], np.empty((layout.firms, block.width)), held)
-    chips, over = np.zeros(block.width), np.zeros(block.width)
-    misplaced(
+    find_misplaced(
         fleet.delivered, block.cache["owner_stock"], fleet.waiting, fleet.retired, fleet.failed,
-        block.cache["owner_power"], fleet.halls, fleet.firm_power, chips, over,
+        block.cache["owner_power"], fleet.halls, fleet.firm_power, powered, errors, worst,
     )  # fmt: skip
-    errors = {"balance": balance, "cash": cash, "shares": held, "chips": chips}
-    if now.on("order"):
-        errors["power"] = over
-    worst = np.max(np.stack(list(errors.values())), axis=0)
-    return worst, errors
+    names = ("balance", "cash", "shares", "chips", "power")
+    return worst, dict(zip(names if powered else names[:POWER], errors, strict=False))
