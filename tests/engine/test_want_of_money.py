@@ -55,10 +55,11 @@ def yearly_chance(spare: float, rating: float, share: float) -> float:
 
 def fails(spare: float, rating: float, share: float, chance: float) -> bool:
     flags = [np.zeros((1, 1), dtype=bool) for _ in range(4)]
-    grade = one(1.0 if rating <= lenders.INVESTMENT_GRADE else 0.0)
+    nothing = one(0.0)
     failures.judge(
-        one(1.0), one(spare), grade, one(rating), one(chance), np.zeros(1, dtype=bool), RATES, np.ones(1),
-        np.full(1, share), FRAUD, one(1.0), np.ones(1), one(0.0), one(0.0), *flags, np.zeros(1),
+        one(1.0), one(rating), one(chance), one(spare), *[nothing] * 5, lenders.INVESTMENT_GRADE, np.zeros((0, 1)),
+        np.zeros(1, dtype=bool), RATES, np.ones(1), np.full(1, share), one(1.0), np.ones(1), one(0.0), one(0.0), *flags,
+        np.zeros(1), np.zeros(1),
     )  # fmt: skip
     return bool(flags[1][0, 0])
 

@@ -411,7 +411,8 @@ def _look_up_failures(block: Block, state: State) -> None:
     core = np.isin(np.arange(layout.firms), np.concatenate([cache["labs"], hyperscalers]))
     cache["default_weights"] = np.where(core, 1.0, 1.0 / 6.0)
     cache["repaid"], cache["no_help"] = np.zeros((2, layout.firms, block.width))
-    cache["share_paid"] = np.ones((layout.firms, block.width))
+    cache["share_paid"], cache["no_grade_told"] = np.ones((layout.firms, block.width)), np.zeros((0, 1))
+    cache["is_lab"] = lab
     rent = np.zeros((layout.unit_count, 1))
     lease = layout.category["lease"]
     schedule = np.zeros(len(facts.tie_base))

@@ -224,7 +224,7 @@ class Recorder:
     def _failures(self, now: Moment) -> None:
         """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
         r, cache = now.results, now.block.cache
-        firms, lanes = failure.pairs(r["distress_now"])
+        firms, lanes = r["distressed"]
         unpaid = np.empty(len(firms))
         trouble.note_misses(firms, lanes, now.quarter, r["dues"], r["paid_share"], self.first_distress, unpaid)
         found = [_Found("distress", firms, lanes, unpaid)]

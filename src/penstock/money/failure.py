@@ -6,12 +6,15 @@ Failures are given as pairs (firm, path); the ties of a firm by a compressed ind
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy.typing as npt
 
 from penstock import arrays
 from penstock.arrays import np
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _inner, _kernel
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _inner, _kernel
 
 _VEC = numba.types.Array(numba.float64, 1, "C")
 _IDX_OUT = numba.types.Array(numba.intp, 1, "C")
@@ -31,8 +34,39 @@ def pairs(mask: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
     if arrays.width_on_device():
         lanes, firms = np.divmod(np.flatnonzero(mask.T), mask.shape[0])
         return firms, lanes
-    firms, lanes = np.divmod(np.flatnonzero(mask), mask.shape[1])
-    return firms, lanes
+    return listed(_find_pairs, mask)
+
+
+def listed(find: Callable[..., int], *arrays_looked_at: npt.NDArray[Any]) -> tuple[Index, Index]:
+    """Pairs (firm, path) that an inner pass writes into room that it is given, and counts."""
+    found = np.empty((2, ROOM_FOR_PAIRS), dtype=np.intp)
+    count = find(*arrays_looked_at, *found)
+    if count > ROOM_FOR_PAIRS:
+        found = np.empty((2, count), dtype=np.intp)
+        find(*arrays_looked_at, *found)
+    return found[0, :count], found[1, :count]
+
+
+ROOM_FOR_PAIRS = 256
+"""Pairs of which a list is made at once."""
+
+
+@_inner(numba.intp(_FLAG_MAT_IN, _IDX_OUT, _IDX_OUT))
+def _find_pairs(mask: Flags, firm: Index, path: Index) -> int:
+    """Write as many pairs as there is room for; returns how many there are."""
+    count = 0
+    for f in range(mask.shape[0]):
+        some = False
+        for n in range(mask.shape[1]):
+            some |= mask[f, n]
+        if not some:
+            continue
+        for n in range(mask.shape[1]):
+            if mask[f, n]:
+                if count < firm.shape[0]:
+                    firm[count], path[count] = f, n
+                count += 1
+    return count
 
 
 def ties_of_pairs(firm: Index, first: Index, rows: Index) -> tuple[Index, Index]:

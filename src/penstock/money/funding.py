@@ -129,6 +129,13 @@ def find_need(
             need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
+@register_jitable
+def spare_of(cash: float, owed: float, ebitda: float, interest: float, tax: float, rounds: float) -> float:
+    """What a year's money leaves a firm after all its debt, usd_bn (`find_spare_means`)."""
+    earned = ebitda - interest - tax
+    return cash - owed + 4.0 * (earned + rounds)
+
+
 @_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
 def find_spare_means(
     cash: Floats, owed: Floats, ebitda: Floats, interest: Floats, tax: Floats, rounds: Floats, spare: Floats
@@ -141,8 +148,7 @@ def find_spare_means(
     """
     for f in range(spare.shape[0]):
         for n in range(spare.shape[1]):
-            earned = ebitda[f, n] - interest[f, n] - tax[f, n]
-            spare[f, n] = cash[f, n] - owed[f, n] + 4.0 * (earned + rounds[f, n])
+            spare[f, n] = spare_of(cash[f, n], owed[f, n], ebitda[f, n], interest[f, n], tax[f, n], rounds[f, n])
 
 
 SHUT_OUT_QUARTERS = 4.0

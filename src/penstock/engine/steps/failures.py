@@ -20,17 +20,18 @@ def find_failures(now: Moment) -> Array:
     """Sets stages of distress; true where a firm defaults this quarter, (firms, paths)."""
     f, r, facts, th, cache = now.state.firms, now.results, now.block.facts, now.block.theta, now.block.cache
     r["solvent"], r["own_cause"], r["distress_now"], failed = np.empty((4, *f.stage.shape), dtype=bool)
-    weights = r["default_weight_next"] = np.zeros(now.block.width)
-    spare = spare_means(now)
-    active = now.on("mend") and now.on("noise")
+    weights, intensity = np.zeros((2, now.block.width))
+    r["default_weight_next"] = weights
+    if now.on("mend") and now.on("noise"):
+        intensity = th["failure_intensity"] * credit_cycle(now.state.economy.mood)
+    told = now.struck("investment_grade")
     judge(
-        r["paid_share"], spare, lenders.investment_grade(now), f.rating, now.firm_chance(), forced(now),
-        facts.own_cause_rate, th["failure_intensity"] * float(active) * credit_cycle(now.state.economy.mood),
-        share_in_want(now, spare), float(facts.own_cause_rate[int(lenders.INVESTMENT_GRADE)]),
-        now.state.books.net_worth, cache["default_weights"], f.missed, f.stage, r["solvent"], r["own_cause"],
-        r["distress_now"], failed, weights,
+        r["paid_share"], f.rating, now.firm_chance(), now.state.books.cash, cache["debt_owed"], r["ebitda"],
+        r["interest"], r["tax"], r["round_room"], lenders.INVESTMENT_GRADE,
+        cache["no_grade_told"] if told is None else np.ascontiguousarray(told), forced(now), facts.own_cause_rate,
+        intensity, share_in_want(now), now.state.books.net_worth, cache["default_weights"], f.missed, f.stage,
+        r["solvent"], r["own_cause"], r["distress_now"], failed, weights, np.empty(now.block.width),
     )  # fmt: skip
-    np.minimum(weights, MOST_WEIGHT, out=weights)
     return failed
 
 
@@ -42,12 +43,7 @@ def overdue(stage: Array, missed: Array) -> tuple[Array, Array]:
     """Firms and paths of the restructured that have missed payments for a year, firm after firm."""
     if arrays.width_on_device():
         return failure.pairs((stage == RESTRUCTURED) & (missed >= YEAR_OF_MISSES))
-    found = np.empty((2, 256), dtype=np.intp)
-    count = find_overdue(stage, missed, *found)
-    if count > found.shape[1]:
-        found = np.empty((2, count), dtype=np.intp)
-        find_overdue(stage, missed, *found)
-    return found[0, :count], found[1, :count]
+    return failure.listed(find_overdue, stage, missed)
 
 
 YEAR_OF_MISSES = 4.0
@@ -102,31 +98,37 @@ def spare_means(now: Moment) -> Array:
     return out
 
 
-def share_in_want(now: Moment, spare: Array) -> Array:
+def share_in_want(now: Moment) -> Array:
     """Share of the firms below investment grade that are in want of money in the first quarter, (paths,)."""
     if now.quarter == 0:
         below = lenders.investment_grade(now) < 0.5
-        share = (below & (spare <= 0.0)).sum(axis=0) / np.maximum(below.sum(axis=0), 1)
+        share = (below & (spare_means(now) <= 0.0)).sum(axis=0) / np.maximum(below.sum(axis=0), 1)
         now.block.cache["share_in_want"] = np.maximum(share, LEAST_IN_WANT)
     return now.block.cache["share_in_want"]
 
 
 @_kernel(
     numba.void(
-        *[_MAT_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, numba.float64, _MAT_IN, _VEC_IN, _MAT, _MAT, *[_FLAG_MAT] * 4, _VEC
+        *[_MAT_IN] * 9, numba.float64, _MAT_IN, _FLAG_IN, *[_VEC_IN] * 3, _MAT_IN, _VEC_IN, _MAT, _MAT,
+        *[_FLAG_MAT] * 4, _VEC, _VEC,
     ),
-)
+)  # fmt: skip
 def judge(
     paid: Array,
-    spare: Array,
-    grade: Array,
     rating: Array,
     chance: Array,
+    cash: Array,
+    owed: Array,
+    ebitda: Array,
+    interest: Array,
+    tax: Array,
+    rounds: Array,
+    lowest_grade: float,
+    told: Array,
     ordered: Array,
     yearly_rate: Array,
     intensity: Array,
     in_want: Array,
-    fraud: float,
     worth: Array,
     weight: Array,
     missed: Array,
@@ -136,34 +138,64 @@ def judge(
     distress: Array,
     failed: Array,
     weights: Array,
+    safe: Array,
 ) -> None:
     """Count missed payments, move stages of distress, and set who defaults and who misses for the first time.
 
     Also set is who has more than it owes (`worth` above zero), and added to `weights` (paths) is the `weight` of each
-    firm that defaults, (firms,).
+    firm that defaults, (firms,), as far as it counts (`MOST_WEIGHT`).
 
     A firm defaults at the second miss running, at a large one, where the scenario `ordered` it, or by a cause of its
     own outside the model: at the `yearly_rate` of its class (by rating class) by `intensity` (paths), in the upper tail
     of the number whose lower tail closes market access. Money does not keep a firm from fraud, but what the rates below
-    investment grade add to `fraud`, the rate of the class above them, stands for a want of it. A class's rate is a mean
-    over firms in want and others: the share `in_want` (paths), whose year's money does not pay their debt (`spare`,
-    usd_bn, below zero), carries all that is added; the others fail at the rate of fraud.
+    investment grade add to the rate of fraud, that of its `lowest_grade`, stands for a want of it. A class's rate is a
+    mean over firms in want and others: the share `in_want` (paths), whose year's money does not pay their debt
+    (`spare_of` cash, debt `owed` and the rest, usd_bn, below zero), carries all that is added; the others fail at the
+    rate of fraud. A scenario may have `told` who is below investment grade, (firms, 1), or no rows.
+
+    Most firms pay, are sound and draw a number below all rates (`safe`, (paths,), is room for that bound): of their
+    numbers only these are looked at.
     """
-    for f in range(paid.shape[0]):
-        for n in range(paid.shape[1]):
+    firms, paths = stage.shape
+    fraud = yearly_rate[int(lowest_grade)]
+    for n in range(paths):
+        most = 0.0
+        for c in range(yearly_rate.shape[0]):
+            added = max(yearly_rate[c] - fraud, 0.0)
+            most = max(most, yearly_rate[c], min(yearly_rate[c], fraud) + added / in_want[n])
+        safe[n] = 1.0 - intensity[n] * most / 4.0
+    for f in range(firms):
+        some = ordered[f]
+        for n in range(paths):
+            some |= (paid[f, n] < MISS) | (missed[f, n] != 0.0) | (stage[f, n] != 0.0) | (chance[f, n] > safe[n])
+        for n in range(paths):
+            solvent[f, n] = worth[f, n] > 0.0
+        own_cause[f] = False
+        failed[f] = False
+        distress[f] = False
+        if not some:
+            continue
+        for n in range(paths):
             before = stage[f, n]
-            alive = before < RESTRUCTURED
             misses = paid[f, n] < MISS
+            drawn = chance[f, n] > safe[n]
+            if not (misses or drawn or ordered[f] or missed[f, n] != 0.0 or before != 0.0):
+                continue
+            alive = before < RESTRUCTURED
             missed[f, n] = missed[f, n] + 1.0 if misses and before < GONE else 0.0
-            yearly = yearly_rate[int(rating[f, n])]
-            if grade[f, n] < 0.5:
-                added = max(yearly - fraud, 0.0)
-                yearly = min(yearly, fraud) + (added / in_want[n] if spare[f, n] <= 0.0 else 0.0)
-            own = alive and chance[f, n] > 1.0 - intensity[n] * yearly / 4.0
+            own = False
+            if alive and drawn:
+                yearly = yearly_rate[int(rating[f, n])]
+                if rating[f, n] > lowest_grade or (told.shape[0] > 0 and told[f, 0] < 0.5):
+                    added = max(yearly - fraud, 0.0)
+                    spare = funding.spare_of(
+                        cash[f, n], owed[f, n], ebitda[f, n], interest[f, n], tax[f, n], rounds[f, n]
+                    )
+                    yearly = min(yearly, fraud) + (added / in_want[n] if spare <= 0.0 else 0.0)
+                own = chance[f, n] > 1.0 - intensity[n] * yearly / 4.0
             large = paid[f, n] < 1.0 - LARGEST_MISS
             fails = (alive and (missed[f, n] >= MISSES_TO_DEFAULT or large)) or own or (ordered[f] and alive)
             first = alive and misses and missed[f, n] == 1.0 and before == 0.0 and not fails
-            solvent[f, n] = worth[f, n] > 0.0
             own_cause[f, n] = own
             failed[f, n] = fails
             distress[f, n] = first
@@ -172,6 +204,8 @@ def judge(
             elif alive and not misses and not fails:
                 stage[f, n] = 0.0
             weights[n] += weight[f] if fails else 0.0
+    for n in range(paths):
+        weights[n] = min(weights[n], MOST_WEIGHT)
 
 
 def forced(now: Moment) -> Array:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import numba
 
 from penstock.arrays import np
-from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment, by_path
-from penstock.engine.state import GONE, RESTRUCTURED, Economy
+from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import estate, failures, lenders, pairs
 from penstock.money import failure
+from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -30,7 +30,7 @@ def mend(now: Moment) -> None:
     failed = failures.find_failures(now)
     r, f = now.results, now.state.firms
     r["failed_now"] = failed
-    pairs_failed = failure.pairs(failed)
+    pairs_failed, r["distressed"] = failure.pairs(failed), failure.pairs(r["distress_now"])
     # zero but within this step
     r["repaid"] = now.block.cache["repaid"]
     if len(pairs_failed[0]):
@@ -40,16 +40,14 @@ def mend(now: Moment) -> None:
         liquidate(now, *again)
     for firms, lanes in (pairs_failed, again):
         r["repaid"][firms, lanes] = 0.0
-    renegotiate(now)
+    pairs.renegotiate(
+        *r["distressed"], now.block.cache["is_lab"], r["contained"], *now.block.ties_of["contracts_of"],
+        now.state.ties.activity,
+    )  # fmt: skip
     if now.on("contagion"):
         frighten_lenders(now, *pairs_failed)
     call_guarantees(now)
-    e = now.state.economy
-    for name in ("freeze", "chip_cut", "power_cut"):
-        setattr(e, name, np.maximum(getattr(e, name) - 1.0, 0.0))
-    e.rate_shock = 0.93 * e.rate_shock
-    e.ceiling_shock = e.ceiling_shock**0.99
-    fragility(now)
+    calm_down(now)
     if now.on("black_swans") and now.on("mend"):
         strike(now)
 
@@ -109,20 +107,6 @@ def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
     f.stage[firms, lanes] = GONE
     f.activity[firms, lanes] = 0.0
     now.results["liquidated"] = np.stack([firms, lanes])
-
-
-RENEGOTIATED = 0.7
-"""Share of its contracts that a lab keeps when it first falls short (assumption, 0.5 to 0.9; docs/decisions/0003)."""
-
-
-def renegotiate(now: Moment) -> None:
-    """A lab that misses for the first time cuts its compute contracts once."""
-    labs = now.block.cache["labs"]
-    mine = now.results["distress_now"][labs] & ~now.results["contained"]
-    if mine.any():
-        places, lanes = failure.pairs(mine)
-        left = np.full(len(places), RENEGOTIATED)
-        failure.cut(labs[places], lanes, *now.block.ties_of["contracts_of"], left, now.state.ties.activity)
 
 
 def frighten_lenders(now: Moment, firms: Array, lanes: Array) -> None:
@@ -223,31 +207,81 @@ def call_guarantees(now: Moment) -> None:
     beneficiary = now.block.facts.guarantee_beneficiary
     if not len(beneficiary):
         return
-    failed = f.stage[beneficiary] >= RESTRUCTURED
-    if not failed.any():
-        cache["called"] = np.zeros_like(now.state.ties.guarantee)
-        return
-    rent = cache["guaranteed_rent"] * (1.0 - f.activity[beneficiary])
-    guarantor = layout.payer[layout.guarantee.slice]
-    inside = guarantor < layout.firms
-    able = np.ones_like(rent)
-    able[inside] = f.stage[guarantor[inside]] < RESTRUCTURED
-    backing = now.struck("backing")
-    if backing is not None:
-        able *= backing
-    cache["called"] = np.where(failed, np.minimum(0.9 * rent, now.state.ties.guarantee) * able, 0.0)
+    called, backing = np.empty_like(now.state.ties.guarantee), now.struck("backing")
+    call(
+        beneficiary, layout.payer[layout.guarantee.slice], f.stage, f.activity, cache["guaranteed_rent"],
+        now.state.ties.guarantee, called,
+    )  # fmt: skip
+    cache["called"] = called if backing is None else called * backing
 
 
-def fragility(now: Moment) -> None:
-    """How much of the build-out hangs on outside money and on debt."""
+CALLED = 0.9
+"""Share of the rent that a guarantor of a failed tenant is asked for (assumption, 0.7 to 1)."""
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
+def call(
+    beneficiary: Array, guarantor: Array, stage: Array, activity: Array, rent: Array, cap: Array, called: Array
+) -> None:
+    """Set what is `called` of each guarantee, (guarantees, paths): rent that is no longer paid, up to the `cap`.
+
+    Nothing is, where the beneficiary goes on, or where the guarantor failed itself; `stage` and `activity` (firms,
+    paths).
+    """
+    for t in range(called.shape[0]):
+        b, g = beneficiary[t], guarantor[t]
+        for n in range(called.shape[1]):
+            lost = CALLED * (rent[t, n] * (1.0 - activity[b, n]))
+            sound = g >= stage.shape[0] or stage[g, n] < RESTRUCTURED
+            called[t, n] = min(lost, cap[t, n]) if stage[b, n] >= RESTRUCTURED and sound else 0.0
+
+
+def calm_down(now: Moment) -> None:
+    """Shocks fade; how much of the build-out hangs on outside money and on debt."""
     e, r, f, layout = now.state.economy, now.results, now.state.firms, now.block.layout
-    owners = slice(0, layout.owners)
-    earned = np.maximum(4.0 * f.ebitda[owners].sum(axis=0), 1.0)
-    spent = 4.0 * r["ai_capex"]
-    debt = now.block.cache["debt_owed"][owners].sum(axis=0)
-    first = bounded(2.5 * (spent - 0.8 * earned - 0.3 * r["spending"].sum(axis=0)) / earned, 0.0, 3.0)
-    e.fragility = first + bounded(debt / earned - 1.0, 0.0, 2.0)
-    e.lender_losses = 0.75 * e.lender_losses
+    left = np.empty((6, now.block.width))
+    fade(
+        e.freeze, e.chip_cut, e.power_cut, e.rate_shock, e.lender_losses, f.ebitda, now.block.cache["debt_owed"],
+        layout.owners, r["ai_capex"], r["spending"], left,
+    )  # fmt: skip
+    e.freeze, e.chip_cut, e.power_cut, e.rate_shock, e.lender_losses, e.fragility = left
+    e.ceiling_shock = e.ceiling_shock**0.99
+
+
+@_kernel(numba.void(*[_VEC_IN] * 5, _MAT_IN, _MAT_IN, _INT, _VEC_IN, _MAT_IN, _MAT))
+def fade(
+    freeze: Array,
+    chip_cut: Array,
+    power_cut: Array,
+    rate_shock: Array,
+    losses: Array,
+    ebitda: Array,
+    debt: Array,
+    owners: int,
+    capex: Array,
+    spending: Array,
+    left: Array,
+) -> None:
+    """Set what is `left` of each shock and of lenders' losses after a quarter, and the fragility of the build-out.
+
+    Quarters of a freeze or a cut run down; the rest fades. Fragile is a build-out, `capex` (paths,), far beyond what
+    owners, the first of the firms, earn and a part of users' `spending` (segments, paths), and one on much debt.
+    """
+    for n in range(left.shape[1]):
+        earned, owed, paid = 0.0, 0.0, 0.0
+        for f in range(owners):
+            earned += ebitda[f, n]
+            owed += debt[f, n]
+        for k in range(spending.shape[0]):
+            paid += spending[k, n]
+        earned = max(4.0 * earned, 1.0)
+        left[0, n] = max(freeze[n] - 1.0, 0.0)
+        left[1, n] = max(chip_cut[n] - 1.0, 0.0)
+        left[2, n] = max(power_cut[n] - 1.0, 0.0)
+        left[3, n] = 0.93 * rate_shock[n]
+        left[4, n] = 0.75 * losses[n]
+        outside = min(max(2.5 * (4.0 * capex[n] - 0.8 * earned - 0.3 * paid) / earned, 0.0), 3.0)
+        left[5, n] = outside + min(max(owed / earned - 1.0, 0.0), 2.0)
 
 
 def strike(now: Moment) -> None:
@@ -259,30 +293,65 @@ def strike(now: Moment) -> None:
     swan = now.results["swan"] = np.zeros(now.block.width)
     if not len(lanes):
         return
-    kind = np.searchsorted(np.cumsum(np.asarray(list(MARKS.values()))), now.chance(SWAN_TYPE)[lanes])
-    kind = np.minimum(kind, len(MARKS) - 1)
     severity = by_path(now.lever("shock.severity"), now.block.width)[lanes]
     # fat tail: a Pareto size with exponent 3 and mean 0.75, cut at 3
     size = np.minimum(0.5 * (1.0 - now.chance(SWAN_SIZE)[lanes]) ** (-1.0 / 3.0), 3.0) * severity
-    swan[lanes] = kind + 1.0
-    for number, (name, moved) in enumerate(
-        (
-            ("ceiling_shock", lambda before, size: before * np.exp(-0.25 * size)),
-            ("freeze", lambda _, size: 2.0 + 2.0 * size),
-            ("chip_cut", lambda _, size: 4.0 * size),
-            ("power_cut", lambda _, size: 8.0 * size),
-            ("compute_per_token", lambda before, size: before * np.exp(-0.5 * size)),
-            ("rate_shock", lambda before, size: before + 0.02 * size),
-        )
-    ):
-        _move(e, name, lanes[kind == number], size[kind == number], moved)
-    _move(e, "noise", lanes[kind == 0], size[kind == 0], lambda before, size: before - 0.35 * size)
-    _move(e, "mood", lanes, size, lambda before, size: before * np.exp(-0.15 * size))
+    # values of quarters before stay as they were told
+    e.compute_per_token, e.noise, e.mood = e.compute_per_token.copy(), e.noise.copy(), e.mood.copy()
+    hit(
+        lanes, size, now.chance(SWAN_TYPE), np.asarray(EDGES), np.exp(-0.15 * size), np.exp(-0.25 * size),
+        np.exp(-0.5 * size), e.noise, e.freeze, e.chip_cut, e.power_cut, e.compute_per_token, e.rate_shock,
+        e.ceiling_shock, e.mood, swan,
+    )  # fmt: skip
 
 
-def _move(e: Economy, name: str, lanes: Array, size: Array, moved: Callable[[Array, Array], Array]) -> None:
-    """Moves a quantity on the paths that a swan of some size strikes."""
-    if len(lanes):
-        values = getattr(e, name).copy()
-        values[lanes] = moved(values[lanes], size)
-        setattr(e, name, values)
+EDGES = np.cumsum(list(MARKS.values()))
+"""Where the numbers drawn for each type end."""
+DEMAND, FUNDING, CHIPS, POWER, EFFICIENCY, RATES = range(6)
+"""Types in the order of `MARKS`."""
+
+
+@_kernel(numba.void(_IDX_IN, *[_VEC_IN] * 6, *[_VEC] * 9), pairs=("path", "size", "shaken", "sunk", "cheaper"))
+def hit(
+    path: Array,
+    size: Array,
+    drawn: Array,
+    edges: Array,
+    shaken: Array,
+    sunk: Array,
+    cheaper: Array,
+    noise: Array,
+    freeze: Array,
+    chip_cut: Array,
+    power_cut: Array,
+    compute_per_token: Array,
+    rate_shock: Array,
+    ceiling: Array,
+    mood: Array,
+    swan: Array,
+) -> None:
+    """A swan of some `size` on each path of the list; its type is `drawn`, (paths,), and told by `edges`.
+
+    What is left of mood (`shaken`), of the ceiling of demand (`sunk`) and of compute for a token (`cheaper`) after it,
+    a number a swan. Sets `swan`, (paths,), to the number of the type, from one.
+    """
+    for k in range(path.shape[0]):
+        n = path[k]
+        kind = 0
+        for edge in edges[:-1]:
+            kind += edge < drawn[n]
+        swan[n] = kind + 1.0
+        mood[n] *= shaken[k]
+        if kind == DEMAND:
+            ceiling[n] *= sunk[k]
+            noise[n] -= 0.35 * size[k]
+        elif kind == FUNDING:
+            freeze[n] = 2.0 + 2.0 * size[k]
+        elif kind == CHIPS:
+            chip_cut[n] = 4.0 * size[k]
+        elif kind == POWER:
+            power_cut[n] = 8.0 * size[k]
+        elif kind == EFFICIENCY:
+            compute_per_token[n] *= cheaper[k]
+        else:
+            rate_shock[n] += 0.02 * size[k]

@@ -12,7 +12,7 @@ from penstock.arrays import np
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
 from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.money.kernels import _CUBE, _CUBE_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _CUBE_IN, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -259,6 +259,25 @@ def conclude(
             left += debt[rows[j], n]
         loss[k] = claims[k] - left - repaid[f, n]
         losses[n] += max(loss[k], 0.0)
+
+
+RENEGOTIATED = 0.7
+"""Share of its contracts that a lab keeps when it first falls short (assumption, 0.5 to 0.9; docs/decisions/0003)."""
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path"))
+def renegotiate(
+    firm: Array, path: Array, lab: Array, contained: Array, first: Array, rows: Array, activity: Array
+) -> None:
+    """A lab that misses for the first time cuts its compute contracts once, but on paths that are `contained`.
+
+    `lab` (firms,) says who is one; its contracts are `rows`, from `first`.
+    """
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        if lab[f] and not contained[n]:
+            for j in range(first[f], first[f + 1]):
+                activity[rows[j], n] *= RENEGOTIATED
 
 
 LOST_SALES = 0.15

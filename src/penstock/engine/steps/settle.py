@@ -154,7 +154,7 @@ def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
         now.block.cache["systemic"],
     )
     now.results["bailed"] = now.block.cache["no_help"]
-    if not now.on("mend") or not np.any(budget):
+    if not now.on("mend") or (isinstance(budget, float | int) and not budget):
         return
     rows = rows[systemic[rows, 0] > 0.0]
     if not len(rows):
