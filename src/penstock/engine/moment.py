@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from penstock import arrays
 from penstock.arrays import np
 from penstock.engine.events import Events
 from penstock.engine.facts import Facts
@@ -162,9 +164,18 @@ SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
 
 
 def by_path(setting: Array | float, width: int) -> Array:
-    """A setting as one number a path."""
+    """A setting as one number a path, to be read alone: one number is written out once a process."""
     if isinstance(setting, np.ndarray) and setting.shape == (width,) and setting.flags.c_contiguous:
         return setting
     if isinstance(setting, np.ndarray):
         return np.ascontiguousarray(np.broadcast_to(setting, (width,)), dtype=float)
-    return np.full(width, float(setting))
+    if arrays.width_on_device():
+        return np.full(width, float(setting))
+    return _written_out(float(setting), width)
+
+
+@lru_cache(maxsize=256)
+def _written_out(number: float, width: int) -> Array:
+    found = np.full(width, number)
+    found.flags.writeable = False
+    return found

@@ -217,10 +217,12 @@ def default_probability(distance: Array) -> Array:
 
 def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
     """Spread over the risk-free rate per year: the rating's, moved by the change of distance to default."""
-    return spread_at(base, np.exp(spread_move(distance, distance_opening)))
+    return np.minimum(base * np.exp(spread_move(distance, distance_opening)), 0.25)
 
 
-def spread_at(base: Array, factor: Array) -> Array:
-    """Spread per year of firms that pay `factor` times the `base` of their rating."""
-    found = np.multiply(base, factor)
-    return np.minimum(found, 0.25, out=found)
+@_kernel(numba.void(_MAT_IN, _MAT))
+def set_spread(base: Array, factor: Array) -> None:
+    """Turn what firms pay relative to the `base` of their rating, (firms, 1), into their spread per year."""
+    for f in range(factor.shape[0]):
+        for n in range(factor.shape[1]):
+            factor[f, n] = min(base[f, 0] * factor[f, n], 0.25)

@@ -24,15 +24,19 @@ def find_failures(now: Moment) -> Array:
     r["default_weight_next"] = weights
     if now.on("mend") and now.on("noise"):
         intensity = th["failure_intensity"] * credit_cycle(now.state.economy.mood)
-    told = now.struck("investment_grade")
     judge(
         r["paid_share"], f.rating, now.firm_chance(), now.state.books.cash, cache["debt_owed"], r["ebitda"],
-        r["interest"], r["tax"], r["round_room"], lenders.INVESTMENT_GRADE,
-        cache["no_grade_told"] if told is None else np.ascontiguousarray(told), forced(now), facts.own_cause_rate,
-        intensity, share_in_want(now), now.state.books.net_worth, cache["default_weights"], f.missed, f.stage,
-        r["solvent"], r["own_cause"], r["distress_now"], failed, weights, np.empty(now.block.width),
+        r["interest"], r["tax"], r["round_room"], lenders.INVESTMENT_GRADE, grades_told(now), forced(now),
+        facts.own_cause_rate, intensity, share_in_want(now), now.state.books.net_worth, cache["default_weights"],
+        f.missed, f.stage, r["solvent"], r["own_cause"], r["distress_now"], failed, weights, np.empty(now.block.width),
     )  # fmt: skip
     return failed
+
+
+def grades_told(now: Moment) -> Array:
+    """Which firms a scenario leaves investment grade, (firms, 1); no rows where it tells of none."""
+    told = now.struck("investment_grade")
+    return now.block.cache["no_grade_told"] if told is None else np.ascontiguousarray(told)
 
 
 MOST_WEIGHT = 6.0
@@ -165,22 +169,25 @@ def judge(
             most = max(most, yearly_rate[c], min(yearly_rate[c], fraud) + added / in_want[n])
         safe[n] = 1.0 - intensity[n] * most / 4.0
     for f in range(firms):
-        some = ordered[f]
         for n in range(paths):
-            some |= (paid[f, n] < MISS) | (missed[f, n] != 0.0) | (stage[f, n] != 0.0) | (chance[f, n] > safe[n])
+            failed[f, n] = (
+                (paid[f, n] < MISS)
+                | (missed[f, n] != 0.0)
+                | (stage[f, n] != 0.0)
+                | (chance[f, n] > safe[n])
+                | ordered[f]
+            )
         for n in range(paths):
             solvent[f, n] = worth[f, n] > 0.0
         own_cause[f] = False
-        failed[f] = False
         distress[f] = False
-        if not some:
-            continue
         for n in range(paths):
+            # where something may have happened, until it is known what
+            if not failed[f, n]:
+                continue
             before = stage[f, n]
             misses = paid[f, n] < MISS
             drawn = chance[f, n] > safe[n]
-            if not (misses or drawn or ordered[f] or missed[f, n] != 0.0 or before != 0.0):
-                continue
             alive = before < RESTRUCTURED
             missed[f, n] = missed[f, n] + 1.0 if misses and before < GONE else 0.0
             own = False

@@ -116,8 +116,8 @@ def frighten_lenders(now: Moment, firms: Array, lanes: Array) -> None:
     f, scratch = now.state.firms, now.block.scratch
     pairs.frighten(
         firms, lanes, *now.block.ties_of["contracts_of"], now.block.layout.payee, scratch.flow,
-        now.block.cache["contract_left"], f.revenue, lenders.investment_grade(now), lenders.MEMORY_QUARTERS,
-        scratch.lost, f.no_access, f.covenant,
+        now.block.cache["contract_left"], f.revenue, f.rating, failures.grades_told(now), lenders.INVESTMENT_GRADE,
+        lenders.MEMORY_QUARTERS, scratch.lost, f.no_access, f.covenant,
     )  # fmt: skip
 
 
@@ -215,15 +215,11 @@ def call_guarantees(now: Moment) -> None:
     cache["called"] = called if backing is None else called * backing
 
 
-CALLED = 0.9
-"""Share of the rent that a guarantor of a failed tenant is asked for (assumption, 0.7 to 1)."""
-
-
 @_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
 def call(
     beneficiary: Array, guarantor: Array, stage: Array, activity: Array, rent: Array, cap: Array, called: Array
 ) -> None:
-    """Set what is `called` of each guarantee, (guarantees, paths): rent that is no longer paid, up to the `cap`.
+    """Set what is `called` of each guarantee, (guarantees, paths): 90 % of rent no longer paid, up to the `cap`.
 
     Nothing is, where the beneficiary goes on, or where the guarantor failed itself; `stage` and `activity` (firms,
     paths).
@@ -231,7 +227,7 @@ def call(
     for t in range(called.shape[0]):
         b, g = beneficiary[t], guarantor[t]
         for n in range(called.shape[1]):
-            lost = CALLED * (rent[t, n] * (1.0 - activity[b, n]))
+            lost = 0.9 * (rent[t, n] * (1.0 - activity[b, n]))
             sound = g >= stage.shape[0] or stage[g, n] < RESTRUCTURED
             called[t, n] = min(lost, cap[t, n]) if stage[b, n] >= RESTRUCTURED and sound else 0.0
 

@@ -290,7 +290,8 @@ SHUT_OUT_QUARTERS = 4.0
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, *[_MAT] * 3), pairs=("firm", "path")
+    numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, *[numba.float64] * 2, *[_MAT] * 3),
+    pairs=("firm", "path"),
 )
 def frighten(
     firm: Array,
@@ -301,7 +302,9 @@ def frighten(
     flow: Array,
     left: Array,
     revenue: Array,
-    grade: Array,
+    rating: Array,
+    told: Array,
+    lowest_grade: float,
     remembered: float,
     lost: Array,
     no_access: Array,
@@ -310,7 +313,8 @@ def frighten(
     """Shut out of the market who sold much to failed customers, and note the breach for the quarters `remembered`.
 
     Contracts that a firm pays are `rows`, from `first`: of their `flow` the part `left`, (firms,), goes on. `lost`
-    (units, paths) is room to work in, zero before and after. Firms of investment `grade` have no such covenants.
+    (units, paths) is room to work in, zero before and after. Firms of investment grade, down to the `lowest_grade`,
+    have no such covenants, but where a scenario has `told` otherwise, (firms, 1) or no rows.
     """
     for k in range(firm.shape[0]):
         for j in range(first[firm[k]], first[firm[k] + 1]):
@@ -319,7 +323,9 @@ def frighten(
         n = path[k]
         for j in range(first[firm[k]], first[firm[k] + 1]):
             q = payee[rows[j]]
-            if q < revenue.shape[0] and lost[q, n] > LOST_SALES * (revenue[q, n] + 1e-9) and grade[q, n] < 0.5:
+            if q >= revenue.shape[0] or lost[q, n] <= LOST_SALES * (revenue[q, n] + 1e-9):
+                continue
+            if rating[q, n] > lowest_grade or (told.shape[0] > 0 and told[q, 0] < 0.5):
                 no_access[q, n] = max(no_access[q, n], SHUT_OUT_QUARTERS)
                 covenant[q, n] = remembered
     for k in range(firm.shape[0]):

@@ -31,7 +31,9 @@ def value(now: Moment) -> None:
     np.log(ratio, out=ratio)
     valuation.measure_distance(f.value, debt, facts.equity_volatility, ratio, f.distance_opening, f.distance, move)
     if now.on("value"):
-        f.spread = valuation.spread_at(facts.rating_spread, np.exp(move, out=move))
+        np.exp(move, out=move)
+        valuation.set_spread(facts.rating_spread, move)
+        f.spread = move
     lenders.rate_anew(now)
     r["mood"] = e.mood
 
