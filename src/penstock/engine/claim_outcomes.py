@@ -28,7 +28,8 @@ class ClaimOutcomes:
 
     def __init__(self, block: Block) -> None:
         layout = block.layout
-        shape = (len(DEBTS) + 1, layout.firms, block.width)
+        # kinds last: those of a pair (firm, path) stand together
+        shape = (layout.firms, block.width, len(DEBTS) + 1)
         self._block = block
         self._kind = np.array([DEBTS.index(name) for name in layout.instrument], dtype=np.intp)
         self._bill = np.full(layout.operating.stop, RECEIVABLE, dtype=np.intp)
@@ -61,12 +62,11 @@ class ClaimOutcomes:
     def lost_now(self, now: Moment, firms: Array, lanes: Array) -> Array:
         """Debt cut in this quarter for each pair (firm, path), usd_bn."""
         cuts = [cut for name, *cut in now.written_down if name == "debts_of"]
-        total = self._lost[0]
         for debtor, path, _, _, lost in cuts:
-            np.add.at(total, (debtor, path), lost)
-        found = total[firms, lanes]
+            add_lost(debtor, path, lost, self._lost)
+        found = self._lost[firms, lanes, 0]
         for debtor, path, *_ in cuts:
-            total[debtor, path] = 0.0
+            forget_cut(debtor, path, self._whole, self._lost)
         return found
 
     def pieces(self, state: State, failed: Array, debt_claims: Array) -> list[Piece]:
@@ -80,9 +80,9 @@ class ClaimOutcomes:
             # finance leases are debts: a row `lease` tells the rent, which all tenants owe
             if name == "lease":
                 continue
-            rows.append((name, failed & (self._claims[kind] > TINY_USD_BN), 1.0 - self._kept[kind]))
+            rows.append((name, failed & (self._claims[:, :, kind] > TINY_USD_BN), 1.0 - self._kept[:, :, kind]))
         # without contagion nothing is cut, and a claim loses nothing
-        untouched = failed & (debt_claims > 0.0) & (self._claims[:RECEIVABLE].sum(axis=0) <= 0.0)
+        untouched = failed & (debt_claims > 0.0) & (self._claims[:, :, :RECEIVABLE] <= 0.0).all(axis=2)
         rows[DEBTS.index("loan")] = ("loan", rows[DEBTS.index("loan")][1] | untouched, rows[DEBTS.index("loan")][2])
         ended = self._contracts_ended(state, failed)
         return [*rows, *((name, failed | (ended > 0.0), ended) for name in ("lease", "supply"))]
@@ -115,7 +115,7 @@ def add_cut(
     cuts: Array,
     fresh: Array,
 ) -> None:
-    """Add what is cut of claims to `cuts`, and what they were to `claims`, by kind of their tie, debtor and path.
+    """Add what is cut of claims to `cuts`, and what they were to `claims`, by debtor, path and kind of their tie.
 
     Where it is not the `first_cut`, claims count of those alone of whom nothing was cut before. `fresh`, an
     entry a claim, is room to work in.
@@ -124,12 +124,19 @@ def add_cut(
         fresh[k] = True
     if not first_cut:
         for k in range(tie.shape[0]):
-            fresh[k] = claims[kind_of[tie[k]], debtor[k], path[k]] <= 0.0
+            fresh[k] = claims[debtor[k], path[k], kind_of[tie[k]]] <= 0.0
     for k in range(tie.shape[0]):
         kind, f, n = kind_of[tie[k]], debtor[k], path[k]
         if fresh[k]:
-            claims[kind, f, n] += claim[k]
-        cuts[kind, f, n] += lost[k]
+            claims[f, n, kind] += claim[k]
+        cuts[f, n, kind] += lost[k]
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _VEC_IN, _CUBE), pairs=("debtor", "path", "lost"))
+def add_lost(debtor: Array, path: Array, lost: Array, total: Array) -> None:
+    """Add what is `lost` on claims to the `total` of their debtor and path, as of the first kind."""
+    for k in range(debtor.shape[0]):
+        total[debtor[k], path[k], 0] += lost[k]
 
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, numba.boolean, *[_CUBE] * 4), pairs=("firm", "path"))
@@ -137,16 +144,16 @@ def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Arr
     """Leave of each pair's claims, by kind, the share that a quarter did not cut; keep the claims the `first_time`."""
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
-        for kind in range(kept.shape[0]):
+        for kind in range(kept.shape[2]):
             if first_time:
-                claims[kind, f, n] = whole[kind, f, n]
-            kept[kind, f, n] *= 1.0 - lost[kind, f, n] / max(whole[kind, f, n], TINY_USD_BN)
+                claims[f, n, kind] = whole[f, n, kind]
+            kept[f, n, kind] *= 1.0 - lost[f, n, kind] / max(whole[f, n, kind], TINY_USD_BN)
 
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _CUBE), pairs=("debtor", "path"))
 def forget_cut(debtor: Array, path: Array, whole: Array, lost: Array) -> None:
     """Set what was added up of these pairs back to zero."""
     for k in range(debtor.shape[0]):
-        for kind in range(whole.shape[0]):
-            whole[kind, debtor[k], path[k]] = 0.0
-            lost[kind, debtor[k], path[k]] = 0.0
+        for kind in range(whole.shape[2]):
+            whole[debtor[k], path[k], kind] = 0.0
+            lost[debtor[k], path[k], kind] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from penstock import arrays
 from penstock.arrays import np
@@ -16,7 +17,6 @@ from penstock.engine.losses import Losses
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
-from penstock.layers import energy
 from penstock.money import failure
 from penstock.scenarios import quarters as calendar
 
@@ -28,6 +28,8 @@ FATES = {
     rescue.ACQUISITION: "acquisition",
     rescue.LIQUIDATION: "liquidation",
 }
+FATE_STAGES = np.array([STAGES.index(FATES[code]) for code in range(len(FATES))], dtype=np.intp)
+"""Stage of each code of a fate."""
 SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
@@ -60,11 +62,12 @@ class Events:
     """Events of a block in order of quarter, as columns of codes until the end."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[tuple[int, int], tuple[Array, ...], Array]] = []
+        self._told: list[tuple[int, tuple[Array, ...], Array]] = []
 
-    def add(self, quarter: int, stage: str, codes: tuple[Array, ...], amount: Array) -> None:
-        """Keep what happened in a quarter: path, company, cause_kind, cause, counterparty and tie, usd_bn, each."""
-        self._told.append(((quarter, STAGES.index(stage)), codes, amount))
+    def add(self, quarter: int, codes: tuple[Array, ...], amount: Array) -> None:
+        """Keep what happened in a quarter: stage, path, company, cause_kind, cause, counterparty and tie, usd_bn,
+        each."""
+        self._told.append((quarter, codes, amount))
 
     @property
     def codes(self) -> dict[str, Array]:
@@ -72,10 +75,8 @@ class Events:
         if not self._told:
             return {name: np.zeros(0, dtype=np.int64) for name in EVENT_CODES}
         when, rows, _ = zip(*self._told, strict=True)
-        lengths = [len(codes[0]) for codes in rows]
-        quarter, stage = np.repeat(np.array(when), lengths, axis=0).T
-        path, *others = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-        company, *rest = others
+        quarter = np.repeat(np.array(when), [len(codes[0]) for codes in rows])
+        stage, path, company, *rest = (np.concatenate(parts) for parts in zip(*rows, strict=True))
         return dict(zip(EVENT_CODES, (path, quarter, company, stage, *rest), strict=True))
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
@@ -97,15 +98,22 @@ class Events:
         }
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Firms and paths to which the same thing happened in a quarter, with amounts in usd_bn and counterparties."""
+class _Found(NamedTuple):
+    """Firms and paths to which something happened in a quarter: stage, firm, path, usd_bn and counterparty of each."""
 
-    stage: str
+    stage: Array
     firms: Array
     lanes: Array
     amount: Array
-    other: Array | None = None
+    other: Array
+
+    @classmethod
+    def all_of(cls, stage: str, firms: Array, lanes: Array, amount: Array, other: Array | int = -1) -> _Found:
+        """The same happened to all; counterparty -1: none."""
+        code, nobody = np.empty((2, len(firms)), dtype=np.intp)
+        code[:] = STAGES.index(stage)
+        nobody[:] = other
+        return cls(code, firms, lanes, amount, nobody)
 
 
 @dataclass
@@ -137,7 +145,6 @@ class Recorder:
     bought: Array
     """(flow ties, paths) what firms bought in the quarter in which they failed, usd_bn; 0 before"""
     value_start: Array
-    value_min: Array
     conservation: Array
     nonconverged: Array
     broken: Array
@@ -173,7 +180,6 @@ class Recorder:
             depth=np.zeros((firms, width), dtype=np.int64),
             bought=np.zeros((len(block.layout.flow), width)),
             value_start=state.firms.value.copy(),
-            value_min=state.firms.value.copy(),
             conservation=np.zeros(width),
             nonconverged=np.zeros(width, dtype=np.int64),
             broken=np.zeros(width, dtype=np.intp),
@@ -189,58 +195,61 @@ class Recorder:
         self.losses.note(now)
         self.claim_outcomes.note(now)
         add_flows(now, self.flows[now.quarter // 4])
-        self.nonconverged += now.results["nonconverged"]
 
     def _economy(self, now: Moment) -> None:
         """Measures of the whole economy."""
         r, theta, fleet = now.results, now.block.theta, now.state.fleet
         layers, cache = now.block.facts.layers, now.block.cache
-        facility_gw = (cache["owner_power"] * cache["pue"]).sum(axis=0)
-        load = theta["server_load"] * (0.35 + 0.65 * r["utilisation"] / theta["utilisation_opening"])
-        energy_mwh = energy.energy_mwh(facility_gw, 1.0) * np.minimum(load, 1.0)
         tallies.keep_economy(
-            cache["owner_power"], cache["owner_stock"], fleet.waiting, r["hall_binding"], r["power_binding"],
-            r["spending"], facility_gw, energy_mwh, r["served"], r["token_price"], r["price"], r["utilisation"],
-            r["stock"], r["ai_capex"], r["surplus"], r["stranded"], r["chip_shortage"], r["hall_shortage"],
-            r["power_shortage"], r["funded_share"], layers.supply.carbon_t_per_mwh, layers.water_l_per_kwh,
-            self.economy_by_quarter[now.quarter],
+            cache["owner_power"], cache["pue"], cache["owner_stock"], fleet.waiting, r["hall_binding"],
+            r["power_binding"], r["spending"], theta["server_load"], r["served"], r["token_price"], r["price"],
+            r["utilisation"], theta["utilisation_opening"], r["stock"], r["ai_capex"], r["surplus"], r["stranded"],
+            r["chip_shortage"], r["hall_shortage"], r["power_shortage"], r["funded_share"],
+            layers.supply.carbon_t_per_mwh, layers.water_l_per_kwh, now.block.scratch.rounds,
+            self.economy_by_quarter[now.quarter], self.nonconverged,
         )  # fmt: skip
 
     def _firms(self, now: Moment) -> None:
-        """Measures of firms and layers; a firm's smallest value, and its last while it was sound."""
+        """Measures of firms and layers; a firm's last value while it was sound."""
         t, r, f, layout = now.quarter, now.results, now.state.firms, now.block.layout
         share, financed = np.empty_like(f.value), np.empty_like(f.value)
+        marks = arrays.room(2, layout.firms, dtype=bool)
         tallies.finance_sales(
             r["stake_paid"], self.strategic, layout.stake_company, r["vendor_credit"], r["revenue"], r["equity_raised"],
-            r["new_debt"], now.block.scratch.flow, layout.flow_payer, layout.flow_payee, share, financed,
-            arrays.room(layout.firms, dtype=bool),
+            r["new_debt"], now.block.scratch.flow, layout.flow_payer, layout.flow_payee, share, financed, marks,
         )  # fmt: skip
         tallies.keep_firms(
-            r["revenue"], r["capex"], r["profit"], now.state.books.cash, r["debt"], f.value, f.stage, financed,
-            r["failed_now"], self.layer, self.value_min, self.losses.value_before, self.by_quarter[t],
-            self.layers_by_quarter[t], self.broken,
+            r["revenue"], r["capex"], r["profit"], now.state.books.cash, r["debt"], f.value, f.stage, financed, marks,
+            r["failed_now"], self.layer, self.losses.value_before, self.by_quarter[t], self.layers_by_quarter[t],
+            self.broken,
         )  # fmt: skip
 
     def _failures(self, now: Moment) -> None:
         """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
-        r, cache = now.results, now.block.cache
+        r, cache, resolved = now.results, now.block.cache, "resolved" in now.results
         firms, lanes = r["distressed"]
         unpaid = np.empty(len(firms))
         trouble.note_misses(firms, lanes, now.quarter, r["dues"], r["paid_share"], self.first_distress, unpaid)
-        found = [_Found("distress", firms, lanes, unpaid)]
+        found = [_Found.all_of("distress", firms, lanes, unpaid)]
         if r["bailed"] is not cache["no_help"]:
-            firms, lanes = failure.pairs(r["bailed"] > 1e-9)
-            government = np.full(len(firms), now.block.layout.sector["governments"])
-            found.append(_Found("rescue", firms, lanes, r["bailed"][firms, lanes], government))
-        if "resolved" in r:
+            helped, lanes = failure.pairs(r["bailed"][r["helped"]] > 1e-9)
+            firms = r["helped"][helped]
+            government = now.block.layout.sector["governments"]
+            found.append(_Found.all_of("rescue", firms, lanes, r["bailed"][firms, lanes], government))
+        if resolved:
             firms, lanes, _, _ = r["resolved"]
-            found.append(_Found("standstill", firms, lanes, r["resolved_claims"]))
-        self._tell(now, found)
+            found.append(_Found.all_of("standstill", firms, lanes, r["resolved_claims"]))
+        ties = self._tell(now, found)
+        if resolved:
+            # a default makes its chain one longer
+            mine, deeper = ties[len(ties) - len(firms) :], np.empty(len(firms), dtype=np.intp)
+            trouble.lengthen(firms, lanes, mine, now.block.layout.payer, self.depth, deeper)
         # what follows a default is told with the defaults of the quarter known
-        found = self._fates(now) if "resolved" in r else []
+        found = [self._fates(now)] if resolved else []
         if "liquidated" in r:
             firms, lanes = r["liquidated"]
-            found.append(_Found("liquidation", firms, lanes, self.claim_outcomes.lost_now(now, firms, lanes)))
+            lost = self.claim_outcomes.lost_now(now, firms, lanes)
+            found.append(_Found.all_of("liquidation", firms, lanes, lost))
         self._tell(now, found)
 
     def _fates(self, now: Moment) -> list[_Found]:
@@ -253,33 +262,30 @@ class Recorder:
         )  # fmt: skip
         # of a purchase the price is told, of the rest what lenders lose
         amount = np.where(fate == rescue.ACQUISITION, r["resolved_price"], r["resolved_loss"])
-        rows = {stage: np.flatnonzero(fate == code) for code, stage in FATES.items()}
-        return [_Found(stage, firms[k], lanes[k], amount[k], buyer[k]) for stage, k in rows.items()]
+        order = np.argsort(fate, kind="stable")
+        return _Found(np.asarray(FATE_STAGES)[fate[order]], *(part[order] for part in (firms, lanes, amount, buyer)))
 
-    def _tell(self, now: Moment, found: list[_Found]) -> None:
-        """Add events, each with its cause; a standstill makes its chain of defaults one longer.
+    def _tell(self, now: Moment, parts: list[_Found]) -> Array:
+        """Add events, each with its cause; returns the tie of each that made the trouble, -1 without.
 
         Where nothing else is known, a firm that still has more than it owes is told from one that does not.
         """
+        parts = [part for part in parts if len(part.firms)]
+        if not parts:
+            return np.zeros(0, dtype=np.intp)
         r, e, f, layout = now.results, now.state.economy, now.state.firms, now.block.layout
-        longer = []
-        for part in found:
-            if not len(part.firms):
-                continue
-            kinds, causes, ties = np.empty((3, len(part.firms)), dtype=np.intp)
-            other = np.full(len(part.firms), -1) if part.other is None else part.other.copy()
-            trouble.find_causes(
-                part.firms, part.lanes, *self.block.ties_of["sales_of"], layout.payer, self.bought,
-                self.default_quarter, f.revenue, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen,
-                f.covenant, e.mood, e.power_cut, e.chip_cut, e.freeze, self._struck(now), np.asarray(KINDS_OF),
-                np.asarray(CAUSES_OF), kinds, causes, ties, other,
-            )  # fmt: skip
-            if part.stage == "standstill":
-                longer.append((part.firms, part.lanes, ties))
-            path = now.block.first_path + part.lanes
-            self.events.add(now.quarter, part.stage, (path, part.firms, kinds, causes, other, ties), part.amount)
-        for firms, lanes, ties in longer:
-            trouble.lengthen(firms, lanes, ties, layout.payer, self.depth, np.empty(len(firms), dtype=np.intp))
+        found = (
+            parts[0] if len(parts) == 1 else _Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        )
+        kinds, causes, ties, other, path = np.empty((5, len(found.firms)), dtype=np.intp)
+        trouble.find_causes(
+            found.firms, found.lanes, found.other, *self.block.ties_of["sales_of"], layout.payer, self.bought,
+            self.default_quarter, f.revenue, r["solvent"], r["own_cause"], r["principal"], r["unfunded"], f.fallen,
+            f.covenant, e.mood, e.power_cut, e.chip_cut, e.freeze, self._struck(now), np.asarray(KINDS_OF),
+            np.asarray(CAUSES_OF), now.block.first_path, kinds, causes, ties, other, path,
+        )  # fmt: skip
+        self.events.add(now.quarter, (found.stage, path, found.firms, kinds, causes, other, ties), found.amount)
+        return ties
 
     def _struck(self, now: Moment) -> Array:
         """True where an event of the scenario strikes a firm's supply or borrowing, (firms, paths); no rows: none."""
@@ -320,6 +326,7 @@ class Recorder:
         pick = (company, lanes)
         lost = np.stack([pieces[number][2] for number in kinds])[numbers, company, lanes]
         instruments = np.array([pieces[number][0] for number in kinds], dtype=object)
+        value_min = np.minimum(self.value_start.astype(np.float32), self.by_quarter[:, tallies.VALUE].min(axis=0))
         return {
             "path": self.block.first_path + lanes,
             "company_id": names[company],
@@ -331,6 +338,6 @@ class Recorder:
             "recovery": np.where(failed[pick], 1.0 - lost, np.nan).astype(np.float32),
             "rescuer_id": names[self.rescuer[pick]],
             "value_start_usd_bn": self.value_start[pick].astype(np.float32),
-            "value_min_usd_bn": self.value_min[pick].astype(np.float32),
+            "value_min_usd_bn": value_min[pick],
             "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
         }

@@ -6,7 +6,8 @@ import numba
 import numpy as np
 
 from penstock.engine.state import RESTRUCTURED, SOUND
-from penstock.money.kernels import _CUBE, _FLAG, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.layers.energy.quarter import energy_mwh
+from penstock.money.kernels import _CUBE, _FLAG_MAT, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -33,20 +34,25 @@ IN_PLANS = 0.5
 names what binds and moves nothing)."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[numba.float64] * 2, _MAT))
+@_kernel(
+    numba.void(
+        *[_MAT_IN] * 4, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[numba.float64] * 2, _IDX_IN, _MAT, _IDX
+    )
+)
 def keep_economy(
     power: Array,
+    pue: Array,
     stock: Array,
     waiting: Array,
     by_halls: Array,
     by_power: Array,
     spending: Array,
-    facility_gw: Array,
-    energy_mwh: Array,
+    server_load: Array,
     served: Array,
     token_price: Array,
     price: Array,
     utilisation: Array,
+    utilisation_opening: Array,
     fleet: Array,
     ai_capex: Array,
     surplus: Array,
@@ -57,21 +63,26 @@ def keep_economy(
     funded: Array,
     carbon_t_per_mwh: float,
     water_l_per_kwh: float,
+    rounds: Array,
     kept: Array,
+    unsettled: Array,
 ) -> None:
     """Keep the measures of the economy, `kept[measure]` (paths). Fleets (owners + 1, paths), `spending` (segments,
-    paths).
+    paths). Servers draw `server_load` of their power at the opening's utilisation, 35 % of it when idle.
+
+    Paths whose settlement did not converge (`rounds` below zero) are counted in `unsettled`.
 
     The limit that binds is the one that takes most of what was wanted: chips, halls, power, money; none of them where
     it is little (demand).
     """
     for n in range(kept.shape[1]):
-        paid, chips, it_gw, total, halls, grid = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        paid, chips, it_gw, total, halls, grid, facility_gw = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(spending.shape[0]):
             paid += spending[k, n]
         for o in range(stock.shape[0]):
             chips += stock[o, n]
             it_gw += power[o, n]
+            facility_gw += power[o, n] * pue[o, 0]
             total += waiting[o, n]
             halls += waiting[o, n] if by_halls[o, n] else 0.0
             grid += waiting[o, n] if by_power[o, n] else 0.0
@@ -83,10 +94,12 @@ def keep_economy(
         kept[USD_PER_HOUR, n] = price[n]
         kept[CHIPS, n] = chips * 1e6
         kept[IT_MW, n] = it_gw * 1e3
-        kept[FACILITY_MW, n] = facility_gw[n] * 1e3
-        kept[ENERGY_MWH, n] = energy_mwh[n]
-        kept[CO2_T, n] = energy_mwh[n] * carbon_t_per_mwh
-        kept[WATER_M3, n] = energy_mwh[n] * it_gw / max(facility_gw[n], 1e-9) * water_l_per_kwh
+        load = server_load[n] * (0.35 + 0.65 * utilisation[n] / utilisation_opening[n])
+        used_mwh = energy_mwh(facility_gw, 1.0) * min(load, 1.0)
+        kept[FACILITY_MW, n] = facility_gw * 1e3
+        kept[ENERGY_MWH, n] = used_mwh
+        kept[CO2_T, n] = used_mwh * carbon_t_per_mwh
+        kept[WATER_M3, n] = used_mwh * it_gw / max(facility_gw, 1e-9) * water_l_per_kwh
         kept[UTILISATION, n] = utilisation[n]
         kept[AI_CAPEX, n] = ai_capex[n]
         kept[AI_REVENUE, n] = paid * served[n]
@@ -105,9 +118,10 @@ def keep_economy(
         if score > most:
             most, binds = score, 3
         kept[BINDING, n] = 4 if most < BINDS else binds
+        unsettled[n] += rounds[n] < 0
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG))
+@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG_MAT))
 def finance_sales(
     stake_paid: Array,
     strategic: Array,
@@ -121,31 +135,45 @@ def finance_sales(
     payee: Array,
     share: Array,
     financed: Array,
-    brings: Array,
+    marks: Array,
 ) -> None:
     """Set `financed` to the revenue of each firm that is paid out of money from the sellers' side; (firms, paths).
 
     That money is what suppliers paid for stakes (`strategic` of them, paid for this quarter) and `vendor` credit. Its
     `share` in all money of a firm in the quarter (revenue, equity, debt) goes with each dollar that the firm pays.
-    `brings` (firms,) is room to work in.
+    Sets `marks` (2, firms): who brings such money, and who gets any; rows of others are left as they were.
     """
     firms, paths = revenue.shape[0], revenue.shape[1]
-    brings[:] = False
-    share[:] = 0.0
-    financed[:] = 0.0
+    brings, gets = marks[0], marks[1]
+    marks[:] = False
     for k in range(strategic.shape[0]):
         t = strategic[k]
         c = company[t]
+        if not brings[c]:
+            brings[c] = True
+            share[c] = 0.0
         for n in range(paths):
             share[c, n] += stake_paid[t, n]
     for f in range(firms):
+        if not brings[f]:
+            some = False
+            for n in range(paths):
+                some |= vendor[f, n] != 0.0
+            if not some:
+                continue
+            share[f] = 0.0
+        some = False
         for n in range(paths):
             money = max(revenue[f, n] + equity[f, n] + debt[f, n], 1e-9)
             share[f, n] = min((share[f, n] + vendor[f, n]) / money, 1.0)
-            brings[f] = brings[f] or share[f, n] != 0.0
+            some |= share[f, n] != 0.0
+        brings[f] = some
     for t in range(flow.shape[0]):
         p, q = payer[t], payee[t]
         if p < firms and q < firms and brings[p]:
+            if not gets[q]:
+                gets[q] = True
+                financed[q] = 0.0
             for n in range(paths):
                 financed[q, n] += flow[t, n] * share[p, n]
 
@@ -155,7 +183,7 @@ LAYERS_OF = (LAYER_REVENUE, LAYER_CAPEX, LAYER_PROFIT, LAYER_DEBT, LAYER_VALUE)
 """Measures of firms that are measures of their layers, too, and of which."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT, _SINGLES, _CUBE, _IDX))
+@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _SINGLES, _CUBE, _IDX))
 def keep_firms(
     revenue: Array,
     capex: Array,
@@ -165,9 +193,9 @@ def keep_firms(
     value: Array,
     stage: Array,
     financed: Array,
+    marks: Array,
     failed_now: Array,
     layer: Array,
-    value_min: Array,
     value_before: Array,
     firms: Array,
     layers: Array,
@@ -175,8 +203,9 @@ def keep_firms(
 ) -> None:
     """Keep the measures of each firm, `firms[measure]` (firms, paths), and add them to `layers[measure]`, by `layer`.
 
-    Also kept are the smallest value so far, and the value of the last quarter in which a firm was sound; what is not a
-    number is counted in `broken` (paths). `cash` may have more rows.
+    Also kept is the value of the last quarter in which a firm was sound; what is not a number is counted in `broken`
+    (paths). `cash` may have more rows. Only who gets some by the `marks` of `finance_sales` has sales that are
+    `financed`.
     """
     measures = (revenue, capex, profit, debt, value)
     for f in range(revenue.shape[0]):
@@ -186,20 +215,27 @@ def keep_firms(
             values, mine, theirs = measures[m], OF_BOTH[m], LAYERS_OF[m]
             for n in range(revenue.shape[1]):
                 firms[mine, f, n] = values[f, n]
-            for n in range(revenue.shape[1]):
                 layers[theirs, k, n] += values[f, n]
         for n in range(revenue.shape[1]):
             firms[CASH, f, n] = cash[f, n]
         for n in range(revenue.shape[1]):
             firms[FAILED, f, n] = stage[f, n] >= RESTRUCTURED
+        if marks[1, f]:
+            for n in range(revenue.shape[1]):
+                layers[LAYER_FINANCED, k, n] += financed[f, n]
+        some = False
         for n in range(revenue.shape[1]):
-            layers[LAYER_FINANCED, k, n] += financed[f, n]
-        for n in range(revenue.shape[1]):
-            layers[LAYER_DEFAULTS, k, n] += failed_now[f, n]
+            some |= failed_now[f, n]
+        if some:
+            for n in range(revenue.shape[1]):
+                layers[LAYER_DEFAULTS, k, n] += failed_now[f, n]
+        some = False
         for measure in range(FAILED):
             for n in range(revenue.shape[1]):
-                broken[n] += firms[measure, f, n] != firms[measure, f, n]
-        for n in range(revenue.shape[1]):
-            value_min[f, n] = min(value_min[f, n], value[f, n])
+                some |= firms[measure, f, n] != firms[measure, f, n]
+        if some:
+            for measure in range(FAILED):
+                for n in range(revenue.shape[1]):
+                    broken[n] += firms[measure, f, n] != firms[measure, f, n]
         for n in range(revenue.shape[1]):
             value_before[f, n] = value[f, n] if stage[f, n] == SOUND else value_before[f, n]

@@ -77,8 +77,7 @@ most of it."""
 
 @_kernel(
     numba.void(
-        *[_IDX_IN] * 4,
-        _IDX_IN,
+        *[_IDX_IN] * 6,
         _MAT_IN,
         _CODES_IN,
         _MAT_IN,
@@ -89,13 +88,15 @@ most of it."""
         _FLAG_MAT_IN,
         _IDX_IN,
         _IDX_IN,
-        *[_IDX] * 4,
+        _INT,
+        *[_IDX] * 5,
     ),
-    pairs=("firm", "path", "kind", "cause", "tie", "other"),
+    pairs=("firm", "path", "known", "kind", "cause", "tie", "other", "number"),
 )
 def find_causes(
     firm: Array,
     path: Array,
+    known: Array,
     first: Array,
     rows: Array,
     payer: Array,
@@ -115,17 +116,20 @@ def find_causes(
     struck: Array,
     kinds_of: Array,
     causes_of: Array,
+    first_path: int,
     kind: Array,
     cause: Array,
     tie: Array,
     other: Array,
+    number: Array,
 ) -> None:
     """Set `kind` and `cause` of the trouble of each pair: of all that holds, the last of the tests below.
 
     `kinds_of` and `causes_of` are the codes of the cause that each test stands for. The last is a failed customer:
     those that failed before had `bought` a large part of the firm's sales along its ties, `rows` from `first`; `tie` is
-    that of the largest of them, -1 without, and its payer stands in `other` where nobody does. `struck` (firms, paths;
-    no rows: none): an event of the scenario strikes the firm.
+    that of the largest of them, -1 without, and its payer stands in `other` where nobody is `known`, -1. `struck`
+    (firms, paths; no rows: none): an event of the scenario strikes the firm. The `number` of a path is its place in the
+    block from the `first_path` on.
     """
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
@@ -141,8 +145,8 @@ def find_causes(
         if not lost > CHAIN_LOSS_SHARE * max(revenue[f, n] + lost, 1e-9):
             worst = -1
         tie[k] = worst
-        if other[k] < 0 and worst >= 0:
-            other[k] = payer[worst]
+        other[k] = payer[worst] if known[k] < 0 and worst >= 0 else known[k]
+        number[k] = first_path + n
         found = 0
         if not solvent[f, n]:
             found = 1

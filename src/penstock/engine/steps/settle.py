@@ -55,7 +55,6 @@ def settle(now: Moment) -> None:
     rescue_before(now, gap, np.flatnonzero(falls if falls.ndim == 1 else falls.any(axis=1)))
     r["contained"] = contain(now, gap, dues, short)
     clear(now, gap, short & ~r["contained"])
-    r["nonconverged"] = scratch.rounds < 0
     r["dues"] = dues[: layout.firms]
     share = share_paid(now)
     r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
@@ -164,7 +163,7 @@ def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
     rescue.bail_out(
         rows, systemic, rule, by_path(budget, width), e.rescue_spent, gap, help_given, np.empty(width)
     )  # fmt: skip
-    now.results["bailed"] = help_given
+    now.results["bailed"], now.results["helped"] = help_given, rows
     grant(now, rows, help_given)
 
 

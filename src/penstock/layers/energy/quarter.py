@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba.extending import register_jitable
 
 from penstock.bounds import bounded
 
@@ -67,6 +68,7 @@ def power_price_index(gas_price: Array | float, tightness: Array, gas_share: flo
     )
 
 
+@register_jitable
 def energy_mwh(it_gw: Array, pue: Array | float) -> Array:
     """Facility energy of a quarter in MWh from average IT load in GW."""
     return it_gw * pue * 1000.0 * HOURS_PER_QUARTER
