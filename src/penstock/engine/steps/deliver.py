@@ -10,7 +10,7 @@ from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
 from penstock.engine.steps import fleets
 from penstock.layers import facilities, silicon
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -49,36 +49,74 @@ def take_in(
 
 
 def build(now: Moment) -> None:
-    """Halls and firm power: starts within what trades can take on, then the stages."""
+    """Halls and firm power: starts within what trades can take on, then the stages; what events delay comes later."""
     e, fleet, th, r = now.state.economy, now.state.fleet, now.block.theta, now.results
-    halls, power = r["hall_planned"] * r["accept"], r["power_planned"] * r["accept"]
-    r["hall_starts"], r["power_starts"] = halls, power
     e.hall_limit = facilities.grow_limit(e.hall_limit, 1.0 - r["hall_shortage"], th["hall_starts_growth"])
     e.power_limit = facilities.grow_limit(e.power_limit, 1.0 - r["power_shortage"], th["power_starts_growth"])
-    fleet.hall_stages, r["hall_done"] = facilities.advance_stages(fleet.hall_stages, halls, r["hall_lead"])
-    fleet.power_stages, done = facilities.advance_stages(fleet.power_stages, power, r["power_lead"])
-    # a frozen permit holds half of what would be connected for a later quarter
-    held = done * np.where(e.power_cut > 0, 0.5, 0.0)
-    fleet.power_stages[-1] += held
-    r["power_done"] = done - held
-    come_late(now)
-    fleet.halls = fleet.halls + r["hall_done"]
-    fleet.firm_power = fleet.firm_power + r["power_done"]
+    r["hall_starts"], r["power_starts"], r["hall_done"], r["power_done"] = np.empty((4, *fleet.halls.shape))
+    told = (now.struck("building"), now.struck("connecting"), now.struck("late_gw"))
+    on_time, connected, late = (
+        (np.ones((len(fleet.halls), 1)), np.ones((len(fleet.halls), 1)), np.zeros((len(fleet.halls), 1)))
+        if told[0] is None or told[1] is None or told[2] is None
+        else tuple(np.ascontiguousarray(one) for one in told)
+    )
+    build_sites(
+        r["hall_planned"], r["power_planned"], r["accept"], facilities.share_moving(fleet.hall_stages, r["hall_lead"]),
+        facilities.share_moving(fleet.power_stages, r["power_lead"]), e.power_cut, on_time, connected, late,
+        fleet.hall_stages, fleet.power_stages, fleet.halls, fleet.firm_power, r["hall_starts"], r["power_starts"],
+        r["hall_done"], r["power_done"],
+    )  # fmt: skip
 
 
-def come_late(now: Moment) -> None:
-    """Holds back in the last stage what events delay: shares of what would be finished, and halls of late sites."""
-    fleet, r = now.state.fleet, now.results
-    building, connecting, late = now.struck("building"), now.struck("connecting"), now.struck("late_gw")
-    if building is None or connecting is None or late is None:
-        return
-    for name, on_time, line, lead in (
-        ("hall_done", building, fleet.hall_stages, r["hall_lead"]),
-        ("power_done", connecting, fleet.power_stages, r["power_lead"]),
-    ):
-        held = facilities.hold_back(r[name], on_time, late, np.minimum(line.shape[0] / lead, 1.0))
-        line[-1] += held
-        r[name] = r[name] - held
+HELD_BY_A_FREEZE = 0.5
+"""Part of the firm power due that a freeze of permits holds for a later quarter."""
+
+
+@_kernel(numba.void(*[_MAT_IN] * 5, _VEC_IN, *[_MAT_IN] * 3, _CUBE, _CUBE, *[_MAT] * 6))
+def build_sites(
+    hall_orders: Array,
+    power_orders: Array,
+    accept: Array,
+    hall_rate: Array,
+    power_rate: Array,
+    frozen: Array,
+    on_time: Array,
+    connected: Array,
+    late: Array,
+    hall_line: Array,
+    power_line: Array,
+    halls: Array,
+    firm_power: Array,
+    hall_starts: Array,
+    power_starts: Array,
+    hall_done: Array,
+    power_done: Array,
+) -> None:
+    """Start what owners accept of their orders, move their delay lines on, add what is finished; (owners + 1, paths).
+
+    Stages move on by their rates (`facilities.share_moving`). Permits that are `frozen` (paths) above zero hold a part
+    of the power back; of what is due events leave halls `on_time` and power `connected`, (owners + 1, 1), and some GW
+    come `late`. What is held stays in the last stage.
+    """
+    for o in range(halls.shape[0]):
+        for n in range(halls.shape[1]):
+            hall_starts[o, n] = hall_orders[o, n] * accept[o, n]
+            power_starts[o, n] = power_orders[o, n] * accept[o, n]
+        facilities.advance_line(hall_line, o, hall_starts, hall_rate, hall_done)
+        facilities.advance_line(power_line, o, power_starts, power_rate, power_done)
+        h, p = min(o, hall_rate.shape[0] - 1), min(o, power_rate.shape[0] - 1)
+        for n in range(halls.shape[1]):
+            held = facilities.hold_back(hall_done[o, n], on_time[o, 0], late[o, 0], hall_rate[h, n])
+            hall_line[-1, o, n] += held
+            hall_done[o, n] -= held
+            halls[o, n] += hall_done[o, n]
+            held = power_done[o, n] * (HELD_BY_A_FREEZE if frozen[n] > 0.0 else 0.0)
+            power_line[-1, o, n] += held
+            power_done[o, n] -= held
+            held = facilities.hold_back(power_done[o, n], connected[o, 0], late[o, 0], power_rate[p, n])
+            power_line[-1, o, n] += held
+            power_done[o, n] -= held
+            firm_power[o, n] += power_done[o, n]
 
 
 def expand_supply(now: Moment) -> None:

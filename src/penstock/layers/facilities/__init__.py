@@ -17,11 +17,13 @@ from penstock.layers.facilities.quarter import (
     HALL_YIELD,
     POWER_YIELD,
     STAGES,
+    advance_line,
     advance_stages,
     grow_limit,
     hold_back,
     limit_starts,
     rent_on_free_plant,
+    share_moving,
 )
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
 from penstock.layers.weather import nearest_climate
@@ -34,6 +36,7 @@ __all__ = [
     "FirstPower",
     "Halls",
     "Stage",
+    "advance_line",
     "advance_stages",
     "block_months",
     "capex_usd_mn",
@@ -51,6 +54,7 @@ __all__ = [
     "pue",
     "pue_fleet",
     "rent_on_free_plant",
+    "share_moving",
     "spend_curve",
     "stage_table",
     "water",

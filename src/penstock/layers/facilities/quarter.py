@@ -21,32 +21,45 @@ def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tupl
 
     The last stage moves first. Needs lead_quarters >= stages, else a stage would empty twice in a quarter.
     """
-    rate = np.atleast_2d(np.minimum(pipeline.shape[0] / lead_quarters, 1.0))
-    moved, done = np.empty_like(pipeline), np.empty_like(starts)
-    _move_on(pipeline, starts, rate, moved, done)
+    moved, done = pipeline.copy(), np.empty_like(starts)
+    _move_on(starts, share_moving(pipeline, lead_quarters), moved, done)
     return moved, done
+
+
+def share_moving(pipeline: Array, lead_quarters: Array) -> Array:
+    """Share of a stage that moves on in a quarter, by owner and path or, in one row, by path."""
+    return np.atleast_2d(np.minimum(pipeline.shape[0] / lead_quarters, 1.0))
+
+
+@register_jitable
+def advance_line(pipeline: Array, o: int, starts: Array, rate: Array, done: Array) -> None:
+    """Move an owner's delay line on in its place; `starts` and `done` are (owners, paths), `rate` `share_moving`."""
+    last, k = pipeline.shape[0] - 1, min(o, rate.shape[0] - 1)
+    for n in range(starts.shape[1]):
+        done[o, n] = pipeline[last, o, n] * rate[k, n]
+    for s in range(last, 0, -1):
+        for n in range(starts.shape[1]):
+            stays = pipeline[s, o, n] - pipeline[s, o, n] * rate[k, n]
+            pipeline[s, o, n] = stays + pipeline[s - 1, o, n] * rate[k, n]
+    for n in range(starts.shape[1]):
+        stays = pipeline[0, o, n] - pipeline[0, o, n] * rate[k, n]
+        pipeline[0, o, n] = stays + starts[o, n]
+
+
+_READ, _SET = (numba.types.Array(numba.float64, 2, "C", readonly=fixed) for fixed in (True, False))
 
 
 @arrays.launched
 @numba.njit(
-    numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (3, 2, 2)],
-               numba.float64[:, :, ::1], numba.float64[:, ::1]),
+    numba.void(_READ, _READ, numba.float64[:, :, ::1], _SET),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
-def _move_on(pipeline: Array, starts: Array, rate: Array, moved: Array, done: Array) -> None:
-    """`rate`: share of a stage that moves on, by owner and path or, in one row, by path."""
-    last = pipeline.shape[0] - 1
+def _move_on(starts: Array, rate: Array, pipeline: Array, done: Array) -> None:
     for o in range(starts.shape[0]):
-        k = min(o, rate.shape[0] - 1)
-        for s in range(pipeline.shape[0]):
-            for n in range(starts.shape[1]):
-                stays = pipeline[s, o, n] - pipeline[s, o, n] * rate[k, n]
-                enters = starts[o, n] if s == 0 else pipeline[s - 1, o, n] * rate[k, n]
-                moved[s, o, n] = stays + enters
-        for n in range(starts.shape[1]):
-            done[o, n] = pipeline[last, o, n] * rate[k, n]
+        advance_line(pipeline, o, starts, rate, done)
 
 
+@register_jitable
 def hold_back(done: Array, on_time: Array, late_gw: Array, rate: Array) -> Array:
     """GW that stay in the last stage of a delay line although they were due, (owners, paths).
 
@@ -75,9 +88,26 @@ def rent_on_free_plant(added: Array, filled: Array, yearly_yield: Array) -> Arra
 
 def limit_starts(wanted: Array, limit: Array) -> tuple[Array, Array]:
     """Starts that building trades can take on, pro rata, and the share of what was wanted, (paths,)."""
-    total = wanted.sum(axis=0)
-    share = np.minimum(1.0, limit / np.maximum(total, 1e-12))
-    return wanted * share, share
+    taken, share = np.empty_like(wanted), np.zeros(wanted.shape[1])
+    _limit(wanted, limit, taken, share)
+    return taken, share
+
+
+@arrays.launched
+@numba.njit(
+    numba.void(_READ, numba.types.Array(numba.float64, 1, "C", readonly=True), _SET, numba.float64[::1]),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def _limit(wanted: Array, limit: Array, taken: Array, share: Array) -> None:
+    """`share` (paths) is zero before."""
+    for o in range(wanted.shape[0]):
+        for n in range(wanted.shape[1]):
+            share[n] += wanted[o, n]
+    for n in range(wanted.shape[1]):
+        share[n] = min(1.0, limit[n] / max(share[n], 1e-12))
+    for o in range(wanted.shape[0]):
+        for n in range(wanted.shape[1]):
+            taken[o, n] = wanted[o, n] * share[n]
 
 
 def grow_limit(limit: Array, share: Array, growth: Array) -> Array:
