@@ -436,26 +436,27 @@ def test_a_need_is_covered_in_order_and_each_source_within_its_room(
     need: float, room: list[float], flexible: float
 ) -> None:
     debt, line, equity, vendor, capex, cost = room
-    found, scale, others = np.full((8, 1, 1), np.nan), np.ones((1, 1)), np.full((2, 1, 1), np.nan)
+    found, scale, others = np.full((6, 1, 1), np.nan), np.ones((1, 1)), np.full((2, 1, 1), np.nan)
     money, spending = (need, debt, line, equity), (vendor, funding.FIRST_FAILED - 1.0, capex, flexible, 0.0, cost)
     before, after = ([np.full((1, 1), value) for value in part] for part in (money, spending))
     funding.cover(*before, np.ones(1), *after, found, *others, scale)
-    sources = [float(value) for value in found[funding.DEBT : funding.UNFUNDED, 0, 0]]
-    limits = [debt, line, equity, vendor, capex * min(flexible, 1 - funding.LEAST_CAPEX), funding.COST_CUT * cost]
-    unfunded = float(found[funding.UNFUNDED, 0, 0])
+    drawn, equity_sold, let_stand, cost_cut, unfunded, surplus = found[:, 0, 0].tolist()
+    planned = max(capex, funding.LEAST_PLANNED)
+    borrowed, capex_cut = float(others[0, 0, 0]) - drawn, (1.0 - float(scale[0, 0])) * planned
+    sources = [borrowed, drawn, equity_sold, let_stand, capex_cut, cost_cut]
+    limits = [debt, line, equity, vendor, planned * min(flexible, 1 - funding.LEAST_CAPEX), funding.COST_CUT * cost]
     # whoever has to cut capital spending cuts a little more than it lacks
-    more = max(sources[funding.CAPEX_CUT] - (max(need, 0.0) - sum(sources[: funding.CAPEX_CUT])), 0.0)
-    assert more <= funding.CUT_MARGIN * capex + 1e-12
+    more = max(capex_cut - (max(need, 0.0) - sum(sources[:4])), 0.0)
+    assert more <= funding.CUT_MARGIN * planned + 1e-12
     assert sum(sources) + unfunded - more == pytest.approx(max(need, 0.0), abs=1e-9)
     assert unfunded >= -1e-12
-    assert found[funding.SURPLUS, 0, 0] == max(-need, 0.0)
+    assert surplus == max(-need, 0.0)
     for number_, (source, limit) in enumerate(zip(sources, limits, strict=True)):
         assert -1e-12 <= source <= limit + 1e-12
         if source > 1e-9:
             # nobody turns to the next source while the one before has room
             assert all(s >= bound - 1e-9 for s, bound in zip(sources[:number_], limits[:number_], strict=True))
     assert 0.0 <= scale[0, 0] <= 1.0
-    assert others[0, 0, 0] == sources[funding.DEBT] + sources[funding.LINE]
 
 
 @properties

@@ -39,7 +39,7 @@ def quarter(now: Moment) -> None:
     spend.spend_on_build(now, affordable(now))  # 4  equipment and sites, as planned
     fund.operate(now)
     fund.fund(now)  # 7  cash, lines, debt, equity, vendors, cuts
-    spend.spend_on_build(now, affordable(now))  # 4  again, with what can be afforded
+    spend.spend_on_build(now, affordable(now), again=True)  # 4  with what can be afforded
     fund.operate(now, again=True)
     fund.bring_money_in(now)
     hide(now)

@@ -43,8 +43,10 @@ ROOM_A_QUARTER = 0.35
 FIRST_FAILED = 2.0
 """First stage of a firm that has defaulted."""
 
-DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED, SURPLUS = range(8)
-"""What `cover` finds, in its order."""
+LINE, EQUITY, VENDOR, COST_CUT_BY, UNFUNDED, SURPLUS = range(6)
+"""What `cover` finds beside new debt and what goes ahead of plans."""
+LEAST_PLANNED = 1e-9
+"""Capital spending that a firm plans at the least, usd_bn, so that shares of it stand."""
 
 
 @register_jitable
@@ -228,8 +230,8 @@ def cover(
     Suppliers let a `vendor_share` (paths) of the bill for `equipment` stand for firms that have not failed. Capital
     spending can be stopped as far as it is flexible: ordinary spending by `core_flexible`, (firms, 1), that for AI
     (`ai_share` of it) by a half more.
-    Sets `found[k]` for k = DEBT, LINE, EQUITY, VENDOR, CAPEX_CUT, COST_CUT_BY, UNFUNDED and SURPLUS; `new_debt`, all
-    that is borrowed; the share of the bill for equipment that is `let_stand`. Of planned spending `scale` goes ahead.
+    Sets `found[k]` for k = LINE, EQUITY, VENDOR, COST_CUT_BY, UNFUNDED and SURPLUS; `new_debt`, all that is borrowed;
+    the share of the bill for equipment that is `let_stand`. Of planned spending (`capex`) `scale` goes ahead.
     """
     for f in range(need.shape[0]):
         for n in range(need.shape[1]):
@@ -244,23 +246,21 @@ def cover(
             vendor = min(left, max(offered, 0.0))
             left -= vendor
             # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
-            planned = max(capex[f, n], 0.0)
+            planned = max(capex[f, n], LEAST_PLANNED)
             margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
             flexible = max(core_flexible[f, 0] + MORE_FLEXIBLE * ai_share[f, n], 0.0)
             capex_cut = min(margin, planned * min(flexible, 1.0 - LEAST_CAPEX))
             left = max(left - capex_cut, 0.0)
             cost_cut = min(left, COST_CUT * cost[f, n])
-            found[DEBT, f, n] = debt
             found[LINE, f, n] = line
             found[EQUITY, f, n] = equity
             found[VENDOR, f, n] = vendor
-            found[CAPEX_CUT, f, n] = capex_cut
             found[COST_CUT_BY, f, n] = cost_cut
             found[UNFUNDED, f, n] = left - cost_cut
             found[SURPLUS, f, n] = max(-need[f, n], 0.0)
             new_debt[f, n] = debt + line
             let_stand[f, n] = min(vendor / max(equipment[f, n], 1e-12), 1.0)
-            scale[f, n] *= 1.0 - capex_cut / max(planned, 1e-9)
+            scale[f, n] *= 1.0 - capex_cut / planned
 
 
 RESTING_MOOD = 0.55
@@ -268,11 +268,17 @@ RESTING_MOOD = 0.55
 
 
 @register_jitable
+def appetite(mood: Array) -> Array:
+    """Depth of the market for rounds over that at the mood to which investors return."""
+    return np.minimum(mood / RESTING_MOOD, 1.1) ** 3
+
+
+@register_jitable
 def round_room(
     share: Array,
     value: Array,
     value_opening: Array,
-    mood: Array,
+    spirits: Array,
     revenue: Array,
     revenue_expected: Array,
     promised: Array,
@@ -281,12 +287,11 @@ def round_room(
     """Largest equity round of a quarter.
 
     A share of value, with value taken half way (in logs) between now and the opening: the money that looks for
-    such firms does not grow as fast as their price. It falls with the cube of mood (the firm prototype of
+    such firms does not grow as fast as their price. It falls with the cube of mood (`spirits`; the firm prototype of
     docs/decisions/0003: 24 S^3 a quarter for OpenAI) and with growth: revenue_expected is revenue smoothed over about
     a year and a half, promised is contracted income to come, patience the part of a round that a firm without growth
     still gets.
     """
-    spirits = np.minimum(mood / RESTING_MOOD, 1.1) ** 3
     depth = share * np.sqrt(np.maximum(value, 0.0) * value_opening)
     yearly = 4.0 * (revenue / np.maximum(revenue_expected, 1e-9) - 1.0) / 1.5
     coming = promised / np.maximum(revenue + promised, 1e-9)
@@ -294,7 +299,7 @@ def round_room(
     return depth * spirits * growing
 
 
-@_kernel(numba.void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT, _VEC))
 def find_round_room(
     share: Floats,
     value: Floats,
@@ -308,16 +313,20 @@ def find_round_room(
     mood: Floats,
     openness: Floats,
     room: Floats,
+    spirits: Floats,
 ) -> None:
     """Set `room` to the largest equity round of each firm, (firms, paths), usd_bn; none after a default.
 
     `share`, `value_opening`, `patience` and `able` (what a firm's standing and events leave) are (firms, 1); `openness`
-    (paths) is what a freeze and the scenario leave; `promised` may have more rows.
+    (paths) is what a freeze and the scenario leave; `promised` may have more rows. `spirits` (paths) is room to work
+    in.
     """
+    for n in range(room.shape[1]):
+        spirits[n] = appetite(mood[n])
     for f in range(room.shape[0]):
         for n in range(room.shape[1]):
             most = round_room(
-                share[f, 0], value[f, n], value_opening[f, 0], mood[n], revenue[f, n], revenue_expected[f, n],
+                share[f, 0], value[f, n], value_opening[f, 0], spirits[n], revenue[f, n], revenue_expected[f, n],
                 promised[f, n], patience[f, 0],
             )  # fmt: skip
             room[f, n] = most * able[f, 0] * openness[n] if stage[f, n] < FIRST_FAILED else 0.0

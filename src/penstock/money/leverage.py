@@ -56,12 +56,12 @@ def borrow_to_target(
     1)).
     """
     for f in range(owed.shape[0]):
-        waits = first[f, 0] > quarter
+        if first[f, 0] > quarter:
+            continue
         for n in range(owed.shape[1]):
-            if waits or stage[f, n] >= SOUND or unfunded[f, n] > 0.0:
-                continue
+            able = stage[f, n] < SOUND and unfunded[f, n] <= 0.0
             after = owed[f, n] - principal[f, n] + new_debt[f, n]
             gap = 0.25 * YEARLY_ADJUSTMENT * (target[f, n] * capacity[f, n] - after)
-            more = max(min(gap, room[f, n] - new_debt[f, n]), 0.0)
+            more = max(min(gap, room[f, n] - new_debt[f, n]), 0.0) if able else 0.0
             new_debt[f, n] += more
             surplus[f, n] += more

@@ -30,6 +30,14 @@ LATE_DOWN, LATE_UP = 1.0, 1.5
 agencies avoid moves that they would have to take back, and upgrade later than they cut)."""
 
 
+@_kernel(numba.void(_MAT_IN, numba.float64, _MAT))
+def mark_grade(rating: Array, worst: float, grade: Array) -> None:
+    """Set `grade` to 1 where a rating is of investment grade, whose `worst` class is given, else to 0."""
+    for f in range(rating.shape[0]):
+        for n in range(rating.shape[1]):
+            grade[f, n] = 1.0 if rating[f, n] <= worst else 0.0
+
+
 @register_jitable
 def watch(seen: Array, distance: Array) -> Array:
     """The distance to default that an agency looks at after a quarter: an average that forgets in about a year."""

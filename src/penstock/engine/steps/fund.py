@@ -159,16 +159,14 @@ def plan_debt_service(now: Moment) -> None:
     layout, r, f, facts = now.block.layout, now.results, now.state.firms, now.block.facts
     debt, cache = now.state.ties.debt, now.block.cache
     lenders.test_covenants(now)
-    share = np.where(facts.bullet[:, None] >= 0, facts.bullet[:, None] <= now.quarter, facts.amortisation)
     # what falls due on debts stands in its place among all dues of the quarter
     dues = now.block.scratch.due
     r["interest_due"], r["principal_due"] = dues[layout.interest.slice], dues[layout.principal.slice]
     r["interest"], r["principal"] = np.empty_like(f.rate), np.empty_like(f.rate)
     fall_due(
-        debt, f.rate, share.astype(float), now.state.economy.freeze, cache["builder_mask"], r["called_debt"],
-        cache["debt_owed"],
-        *now.block.ties_of["debts_of"], r["interest_due"], r["principal_due"], r["interest"], r["principal"],
-        np.empty((2, now.block.width)),
+        debt, f.rate, facts.amortisation, facts.bullet, now.quarter, now.state.economy.freeze, cache["builder_mask"],
+        r["called_debt"], cache["debt_owed"], *now.block.ties_of["debts_of"], r["interest_due"], r["principal_due"],
+        r["interest"], r["principal"], np.empty((2, now.block.width)),
     )  # fmt: skip
 
 
@@ -177,11 +175,17 @@ DUE_IN_A_FREEZE = 0.25
 half built brings them nothing."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 5))
+@_kernel(
+    numba.void(
+        *[_MAT_IN] * 3, _IDX_IN, numba.intp, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 5
+    )
+)
 def fall_due(
     debt: Array,
     rate: Array,
     share: Array,
+    bullet: Array,
+    quarter: int,
     freeze: Array,
     builds: Array,
     called: Array,
@@ -196,8 +200,9 @@ def fall_due(
 ) -> None:
     """Set interest and principal due by debt tie and by borrower, whose debts are `rows`, from `first`; usd_bn.
 
-    `share` (ties, 1) falls due by contract, less of it in a `freeze` where a firm `builds`, (firms, 1); of all that is
-    `owed` a firm is asked back what is `called` on top. `room` (2, paths) is there to work in.
+    By contract falls due a `share` (ties, 1) or, from the quarter of its `bullet` (ties,) on, all of a debt that has
+    one (is not below zero); less in a `freeze` where a firm `builds`, (firms, 1). Of all that is `owed` a firm is asked
+    back what is `called` on top. `room` (2, paths) is there to work in.
     """
     asked, extended = room[0], room[1]
     for f in range(rate.shape[0]):
@@ -209,6 +214,8 @@ def fall_due(
         for k in range(first[f], first[f + 1]):
             t = rows[k]
             part = share[t, 0]
+            if bullet[t] >= 0:
+                part = 1.0 if bullet[t] <= quarter else 0.0
             for n in range(rate.shape[1]):
                 interest[t, n] = debt[t, n] * rate[f, n] * 0.25
                 principal[t, n] = debt[t, n] * min(part * extended[n] + asked[n], 1.0)
@@ -224,14 +231,12 @@ def fund(now: Moment) -> None:
         room = 1e9 * cache["can_borrow"] * np.ones_like(need)
     found = np.empty((funding.SURPLUS + 1, *need.shape))
     r["new_debt"], r["let_stand"] = np.empty((2, *need.shape))
-    planned = np.maximum(r["capex"], 1e-9)
     funding.cover(
-        need, room, f.line, r["round_room"], vendor_share(now), r["tied_equipment"], f.stage, planned,
+        need, room, f.line, r["round_room"], vendor_share(now), r["tied_equipment"], f.stage, r["capex"],
         facts.conduct["core_flexibility"], r["ai_capex_share"], r["other_cost"], found, r["new_debt"], r["let_stand"],
         f.capex_scale,
     )  # fmt: skip
     r.update(
-        need=need,
         line_drawn=found[funding.LINE],
         equity_raised=found[funding.EQUITY],
         vendor_credit=found[funding.VENDOR],
@@ -301,18 +306,11 @@ def bring_money_in(now: Moment) -> None:
 
 def draw_debt(now: Moment) -> None:
     """Loans of the quarter by tie, and what a firm pays on all its debt."""
-    layout, r, f, ties, books = (
-        now.block.layout,
-        now.results,
-        now.state.firms,
-        now.state.ties,
-        now.state.books,
-    )
+    layout, r, ties, books = now.block.layout, now.results, now.state.ties, now.state.books
     share, given, left = now.block.cache["draw_share"], now.struck("lending"), now.struck("borrowing")
     if given is not None and left is not None:
         share = shares_left(share, given, layout.borrower, left)
     agree_on_rates(now)
-    f.line = f.line - r["line_drawn"]
     drawn = r["drawn"] = np.empty_like(ties.debt)
     lend(r["new_debt"], share, layout.lender, layout.borrower, drawn, ties.debt, books.cash)
 
@@ -332,9 +330,9 @@ def lend(new: Array, share: Array, lender: Array, borrower: Array, drawn: Array,
 
 
 def agree_on_rates(now: Moment) -> None:
-    """Sets the rate on new debt and what a firm pays on all its debt after it; (firms, paths) a year.
+    """Sets the rate on new debt, what a firm pays on all its debt after it, and what is left of its lines.
 
-    On new debt: the risk-free rate, the firm's spread, and the price of a freeze.
+    Rates are (firms, paths), a year. On new debt: the risk-free rate, the firm's spread, and the price of a freeze.
     """
     e, f, r, block = now.state.economy, now.state.firms, now.results, now.block
     risk_free = now.lever("finance.risk_free_rate", block.facts.constants["risk_free_rate"]) + e.rate_shock
@@ -343,11 +341,11 @@ def agree_on_rates(now: Moment) -> None:
     r["new_rate"] = np.empty_like(spread)
     price_debt(
         by_path(risk_free, block.width), spread, e.mood, e.freeze, r["new_debt"], block.cache["debt_owed"],
-        r["new_rate"], f.rate,
+        r["line_drawn"], f.line, r["new_rate"], f.rate,
     )  # fmt: skip
 
 
-@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT_IN, _MAT_IN, _MAT, _MAT))
+@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, *[_MAT_IN] * 3, *[_MAT] * 3))
 def price_debt(
     risk_free: Array,
     spread: Array,
@@ -355,17 +353,21 @@ def price_debt(
     freeze: Array,
     new: Array,
     owed: Array,
+    drawn: Array,
+    line: Array,
     new_rate: Array,
     rate: Array,
 ) -> None:
     """Set the rate on new debt from each firm's `spread` and what is the same for all firms of a path.
 
-    Move `rate` to the mean of what is owed at it and what is new; (firms, paths).
+    Move `rate` to the mean of what is owed at it and what is new, and take what is `drawn` from each `line`; (firms,
+    paths).
     """
     for f in range(rate.shape[0]):
         for n in range(rate.shape[1]):
             extra = 0.01 if freeze[n] > 0.0 else 0.0
             asked = risk_free[n] + spread[f, n] * (1.5 - min(mood[n], 1.0)) + extra
             new_rate[f, n] = min(max(asked, 0.005), 0.4)
+            line[f, n] -= drawn[f, n]
             old = max(owed[f, n], 1e-9)
             rate[f, n] = (rate[f, n] * old + new_rate[f, n] * new[f, n]) / (old + new[f, n])

@@ -36,7 +36,8 @@ def investment_grade(now: Moment) -> Array:
     """1 for firms of investment grade, after rating cuts that the scenario tells, (firms, paths)."""
     known = now.results.get("investment_grade")
     if known is None:
-        known = (now.state.firms.rating <= INVESTMENT_GRADE).astype(float)
+        known = np.empty_like(now.state.firms.rating)
+        rating.mark_grade(now.state.firms.rating, INVESTMENT_GRADE, known)
         told = now.struck("investment_grade")
         known = now.results["investment_grade"] = known if told is None else np.minimum(known, told)
     return known

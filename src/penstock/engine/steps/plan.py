@@ -375,7 +375,7 @@ def rounds_open(now: Moment) -> Array:
     funding.find_round_room(
         facts.conduct["equity_share"], f.value, facts.market_value, f.revenue, f.expected_revenue,
         r["contract_growth"], facts.conduct["patience"], f.stage, able if raising is None else able * raising,
-        e.mood, openness, room,
+        e.mood, openness, room, np.empty(now.block.width),
     )  # fmt: skip
     return room
 

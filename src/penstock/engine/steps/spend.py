@@ -51,17 +51,17 @@ def spend_on_use(now: Moment) -> None:
     let.let_free_plant(now, received)
 
 
-def spend_on_build(now: Moment, accept: Array) -> None:
+def spend_on_build(now: Moment, accept: Array, again: bool = False) -> None:
     """Sets the flows of equipment and sites down to lasers, revenue and capex, with orders accepted in part.
 
-    accept: share of its orders that each fleet owner takes, (owners + 1, paths).
+    accept: share of its orders that each fleet owner takes, (owners + 1, paths). Again, after funding.
     """
     scratch, r = now.block.scratch, now.results
     r["accept"] = accept
     drivers.building(now, accept)
     pay_for_building(now)
     r["revenue"] = scratch.received[: now.block.layout.firms]
-    capital_spending(now)
+    capital_spending(now, again)
 
 
 RESTRUCTURED_CAPEX = 0.15
@@ -300,21 +300,24 @@ MAINTENANCE = 0.3
 """Share of ordinary capital spending that replaces what wears out (assumption, 0.2 to 0.5; docs/decisions/0003)."""
 
 
-def capital_spending(now: Moment) -> None:
-    """Capital spending along the ties, outside them, and in all, (firms, paths); AI spending of the economy."""
+def capital_spending(now: Moment, again: bool) -> None:
+    """Capital spending along the ties, outside them, and in all, (firms, paths); AI spending of the economy.
+
+    How much of it is for AI, funding asks of plans; what no tie names is billed as it goes ahead.
+    """
     r, cache, facts, f, block = now.results, now.block.cache, now.block.facts, now.state.firms, now.block
-    rest, capex, share, tied, equipment = (np.empty_like(f.capex_scale) for _ in range(5))
-    r["ai_capex"] = np.empty(block.width)
+    if not again:
+        r["tied_capital"], r["tied_equipment"], r["capex"], r["ai_capex_share"] = np.empty((4, *f.capex_scale.shape))
+        r["ai_capex"] = np.empty(block.width)
+    else:
+        r["capital_rest"] = np.empty_like(f.capex_scale)
     add_capital(
         block.scratch.flow, *block.ties_of["plant_of"], cache["world_plant"], cache["is_equipment"], facts.core_capex,
         block.trend[now.quarter], cache["wear"], float(now.on("close")), f.activity, f.capex_scale, cache["it_rest"],
         cache["site_rest"], r["equipment_ratio"], r["site_ratio"], r["revenue"], cache["revenue_opening"],
         cache["ai_sales_share"], cache["capital_follows"], float(now.on("spend")), r["fab_index"],
-        r["generation_index"], r["leased_work"], rest, capex, share, tied, equipment, np.empty(block.width),
-        r["ai_capex"],
-    )  # fmt: skip
-    r["capital_rest"], r["tied_capital"], r["tied_equipment"], r["capex"], r["ai_capex_share"] = (
-        rest, tied, equipment, capex, share,
+        r["generation_index"], r["leased_work"], again, r["capital_rest" if again else "ai_capex_share"], r["capex"],
+        r["tied_capital"], r["tied_equipment"], r["ai_capex"], np.empty((3, block.width)),
     )  # fmt: skip
 
 
@@ -329,7 +332,7 @@ LARGEST_GROWTH = 6.0
 @_kernel(
     numba.void(
         _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, *[_MAT_IN] * 3, numba.float64, *[_MAT_IN] * 9, _IDX_IN, numba.float64,
-        *[_VEC_IN] * 3, *[_MAT] * 5, _VEC, _VEC,
+        *[_VEC_IN] * 3, numba.boolean, *[_MAT] * 4, _VEC, _MAT,
     )
 )  # fmt: skip
 def add_capital(
@@ -356,15 +359,17 @@ def add_capital(
     fab_starts: Array,
     power_starts: Array,
     leased: Array,
-    rest: Array,
+    goes_ahead: bool,
+    part: Array,
     capex: Array,
-    ai_share: Array,
     tied: Array,
     equipment: Array,
-    ai_builders: Array,
     ai_capex: Array,
+    room: Array,
 ) -> None:
-    """Set capital spending along the ties, outside them, in all, and the part of it for AI; (firms, paths), usd_bn.
+    """Set capital spending in all, along the ties, and for equipment; (firms, paths), usd_bn.
+
+    And a `part` of it: what `goes_ahead` outside the ties; of plans, the share that is for AI.
 
     A firm's ties for plant are `rows`, from `first`, some of them for equipment (`is_equipment`); those of the rest of
     the world are `world_rows`. Ordinary spending replaces what wears out (nothing where `wears` is 0) and follows the
@@ -372,11 +377,13 @@ def add_capital(
     with the part that ties carry: of owners, who stand first, with their equipment and sites (`equipment_rest`,
     (owners, 1), and `site_rest`, (firms, 1), at the opening), of all others with what the firm `follows`. Sales do not
     move it where `moves` is 0. `ai_capex` (paths) is the AI spending of owners, builders and the rest of the world.
+    `room` (3, paths) is there to work in.
     """
-    owners, paths = equipment_rest.shape[0], rest.shape[1]
+    owners, paths = equipment_rest.shape[0], capex.shape[1]
+    rest, ai, ai_builders = room[0], room[1], room[2]
     ai_capex[:] = 0.0
     ai_builders[:] = 0.0
-    for f in range(rest.shape[0]):
+    for f in range(capex.shape[0]):
         for n in range(paths):
             tied[f, n] = 0.0
             equipment[f, n] = 0.0
@@ -389,39 +396,46 @@ def add_capital(
                     equipment[f, n] += flow[t, n]
         if f < owners:
             for n in range(paths):
-                rest[f, n] = equipment_rest[f, 0] * equipment_ratio[f, n] + site_rest[f, 0] * site_ratio[f, n]
+                rest[n] = equipment_rest[f, 0] * equipment_ratio[f, n] + site_rest[f, 0] * site_ratio[f, n]
         elif follows[f] == FOLLOWS_POWER:
             for n in range(paths):
-                rest[f, n] = site_rest[f, 0] * power_starts[n] * scale[f, n]
+                rest[n] = site_rest[f, 0] * power_starts[n] * scale[f, n]
         elif follows[f] == FOLLOWS_LEASES:
             for n in range(paths):
-                rest[f, n] = site_rest[f, 0] * leased[n] * scale[f, n]
+                rest[n] = site_rest[f, 0] * leased[n] * scale[f, n]
         elif moves <= 0.0:
             for n in range(paths):
-                rest[f, n] = site_rest[f, 0] * scale[f, n]
+                rest[n] = site_rest[f, 0] * scale[f, n]
         elif follows[f] == FOLLOWS_FABS:
-            part = ai_part[f, 0]
+            hangs = ai_part[f, 0]
             for n in range(paths):
                 sold = min(revenue[f, n] / revenue_opening[f, 0], LARGEST_GROWTH)
-                index = part * sold * fab_starts[n] + (1.0 - part) * trend[f, 0]
-                rest[f, n] = site_rest[f, 0] * index * scale[f, n]
+                index = hangs * sold * fab_starts[n] + (1.0 - hangs) * trend[f, 0]
+                rest[n] = site_rest[f, 0] * index * scale[f, n]
         else:
             for n in range(paths):
                 sold = min(revenue[f, n] / revenue_opening[f, 0], LARGEST_GROWTH)
-                rest[f, n] = site_rest[f, 0] * sold * scale[f, n]
+                rest[n] = site_rest[f, 0] * sold * scale[f, n]
         growing = (1.0 - MAINTENANCE) * trend[f, 0]
         builds = f >= owners and follows[f] == FOLLOWS_LEASES
         for n in range(paths):
             ordinary = MAINTENANCE * wear[f, n] * wears + growing
             core = core_opening[f, 0] * ordinary * min(activity[f, n], 1.0) * scale[f, n]
-            rest[f, n] = core + rest[f, n]
-            capex[f, n] = rest[f, n] + tied[f, n]
-            ai = max(capex[f, n] - core, 0.0)
-            ai_share[f, n] = ai / max(capex[f, n], 1e-9)
-            if f < owners:
-                ai_capex[n] += ai
-            elif builds:
-                ai_builders[n] += ai
+            rest[n] = core + rest[n]
+            capex[f, n] = rest[n] + tied[f, n]
+            ai[n] = max(capex[f, n] - core, 0.0)
+        if goes_ahead:
+            for n in range(paths):
+                part[f, n] = rest[n]
+        else:
+            for n in range(paths):
+                part[f, n] = ai[n] / max(capex[f, n], 1e-9)
+        if f < owners:
+            for n in range(paths):
+                ai_capex[n] += ai[n]
+        elif builds:
+            for n in range(paths):
+                ai_builders[n] += ai[n]
     for n in range(paths):
         elsewhere = 0.0
         for k in range(world_rows.shape[0]):
