@@ -341,7 +341,9 @@ def test_the_stock_wanted_earns_the_hurdle_at_target_use() -> None:
 
 def test_making_is_worth_it_only_for_who_buys_much() -> None:
     spending = np.array([0.0, 0.1, 1.0, 10.0, 100.0])
-    worth = integration.worth_making(spending, np.full(5, 0.35), np.full(5, 0.1))
+    rate = np.full(5, 0.1)
+    later = integration.worth_after_the_wait(rate)
+    worth = integration.worth_making(spending, np.full(5, 0.35), rate, later)
     assert not worth[0] and worth[-1]
     assert (np.diff(worth.astype(int)) >= 0).all()
 
@@ -353,7 +355,9 @@ def test_a_project_runs_its_time_and_then_replaces_a_part() -> None:
     def advance(yearly_spending: float, luck: float) -> None:
         base, ones, rate = np.full((1, 1), yearly_spending / 4.0), np.ones((1, 1)), one(0.1)
         phase, lucky = np.zeros((1, 1)), one(luck)
-        integration.advance_projects(base, ones, phase, one(1.0), one(0.35), rate, lucky, one(0.5), project, own, cost)
+        integration.advance_projects(
+            base, ones, phase, one(1.0), one(0.35), rate, lucky, one(0.5), project, own, cost, np.empty(1)
+        )
 
     for quarter in range(12):
         advance(100.0 if quarter == 0 else 0.0, 0.1)

@@ -8,7 +8,7 @@ import numba
 from numba.extending import register_jitable
 
 from penstock.arrays import np
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -24,18 +24,24 @@ MOST_OWN = 0.7
 
 
 @register_jitable
-def worth_making(yearly_spending: Array, margin: Array, rate: Array) -> Array:
+def worth_after_the_wait(rate: Array) -> Array:
+    """Worth today of a dollar that comes when a project ends."""
+    return (1.0 + rate) ** -(PROJECT_QUARTERS / 4.0)
+
+
+@register_jitable
+def worth_making(yearly_spending: Array, margin: Array, rate: Array, later: Array) -> Array:
     """True where the margin saved on the shifted purchases pays for the project at the cost of capital.
 
-    yearly_spending on accelerators, usd_bn; the saving is counted over four years after the wait.
+    yearly_spending on accelerators, usd_bn; the saving is counted over four years after the wait; later:
+    `worth_after_the_wait` at the rate.
     """
-    wait = PROJECT_QUARTERS / 4.0
-    saving = margin * SHIFT * yearly_spending * ((1.0 + rate) ** -wait) * 3.0
+    saving = margin * SHIFT * yearly_spending * later * 3.0
     cost = PROJECT_COST_USD_BN_PER_QUARTER * PROJECT_QUARTERS
     return saving > cost * (1.0 + rate)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3))
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3, _VEC))
 def advance_projects(
     spending: Array,
     delivered: Array,
@@ -48,24 +54,28 @@ def advance_projects(
     project: Array,
     own: Array,
     cost: Array,
+    later: Array,
 ) -> None:
     """Move projects a quarter on: quarters left of each, share of own chips, and its research, usd_bn a quarter.
 
     All (owners, paths). A project starts where making is worth it for what is spent on accelerators: `spending` a
     quarter at the opening, (owners, 1), times what is `delivered` and its `chip_price` (paths) over the opening's.
     `chance` (paths): a uniform number, moved by each owner's `phase`, (owners, 1); it serves for the start of a project
-    and for its success.
+    and for its success; both are below one. `later` (paths) is room to work in.
     """
+    for n in range(project.shape[1]):
+        later[n] = worth_after_the_wait(rate[n])
     for o in range(project.shape[0]):
         for n in range(project.shape[1]):
-            luck = (chance[n] + phase[o, 0]) % 1.0
+            luck = chance[n] + phase[o, 0]
+            luck = luck - 1.0 if luck >= 1.0 else luck
             running = project[o, n] > 0.0
             left = max(project[o, n] - 1.0, 0.0) if running else 0.0
             if running and left <= 0.0 and luck < success[n]:
                 own[o, n] = min(own[o, n] + SHIFT * (1.0 - own[o, n]), MOST_OWN)
             if not running and luck < START_CHANCE and own[o, n] < MOST_OWN:
                 yearly = 4.0 * spending[o, 0] * delivered[o, n] * chip_price[n]
-                if worth_making(yearly, margin[n], rate[n]):
+                if worth_making(yearly, margin[n], rate[n], later[n]):
                     left = PROJECT_QUARTERS
             project[o, n] = left
             cost[o, n] = PROJECT_COST_USD_BN_PER_QUARTER if left > 0.0 else 0.0

@@ -100,7 +100,7 @@ even age would replace a quarter)."""
 
 
 @_kernel(
-    numba.void(*[_MAT_IN] * 7, _CUBE_IN, _CUBE_IN, _MAT_IN, *[_CUBE_IN] * 4, *[_VEC_IN] * 9, *[_MAT] * 4)
+    numba.void(*[_MAT_IN] * 7, _CUBE_IN, _CUBE_IN, _MAT_IN, *[_CUBE_IN] * 4, *[_VEC_IN] * 9, *[_MAT] * 5)
 )  # fmt: skip
 def want_plant(
     stock: Array,
@@ -130,6 +130,7 @@ def want_plant(
     chips: Array,
     hall_starts: Array,
     power_starts: Array,
+    room: Array,
 ) -> None:
     """Set the stock of chips that owners want, their orders of chips (million H100e a quarter), and starts of halls and
     firm power (GW a quarter), before the limits of trades and money; all (owners + 1, paths).
@@ -140,20 +141,25 @@ def want_plant(
     `decline` of prices a year, `saved` power a year, `utilisation` aimed at, `capacity` of the chip chain a quarter,
     the world's `fleet`, `life` in years and quarters of `adjustment` are (paths,).
 
-    Negative orders cancel a part of the book. Halls are built only where power is secured.
+    Negative orders cancel a part of the book. Halls are built only where power is secured. `room` (2, paths) is there
+    to work in.
     """
     last = grown.shape[1] - 1
+    hall_line, power_line = room[0], room[1]
     for o in range(stock.shape[0]):
         k = min(o, last)
+        hall_line[:] = 0.0
+        power_line[:] = 0.0
+        for s in range(hall_stages.shape[0]):
+            for n in range(stock.shape[1]):
+                hall_line[n] += hall_stages[s, o, n]
+        for s in range(power_stages.shape[0]):
+            for n in range(stock.shape[1]):
+                power_line[n] += power_stages[s, o, n]
         for n in range(stock.shape[1]):
-            hall_line, power_line = 0.0, 0.0
-            for s in range(hall_stages.shape[0]):
-                hall_line += hall_stages[s, o, n]
-            for s in range(power_stages.shape[0]):
-                power_line += power_stages[s, o, n]
             # chips
-            room = min(halls[o, n] + hall_line, firm_power[o, n] + power_line)
-            feasible = stock[o, n] + max(room - power[o, n], 0.0) / power_per_chip[n]
+            carried = min(halls[o, n] + hall_line[n], firm_power[o, n] + power_line[n])
+            feasible = stock[o, n] + max(carried - power[o, n], 0.0) / power_per_chip[n]
             aim = wanted_stock(value[o, n], grown[0, k, n], reach[0, o, n], hurdle[o, n], utilisation[n])
             gap = min(aim, feasible) - stock[o, n] - waiting[o, n] - backlog[o, n]
             replaced = REPLACED_A_QUARTER * stock[o, n] / life[n]
@@ -164,13 +170,13 @@ def want_plant(
             # halls, and firm power
             aim = wanted_stock(value[o, n], grown[1, k, n], reach[1, o, n], hurdle[o, n], utilisation[n])
             drawn = SPARE_TARGET * (power[o, n] + (aim - stock[o, n]) * (power_per_chip[n] * later[1, k, n]))
-            gap = drawn - halls[o, n] - hall_line
+            gap = drawn - halls[o, n] - hall_line[n]
             begun = start_rate(power[o, n], growth[n], faded[1, k, n], decline[n], saved[n], gap, adjustment[n])
-            secured = SECURED_SPARE * (firm_power[o, n] + power_line) - halls[o, n] - hall_line
+            secured = SECURED_SPARE * (firm_power[o, n] + power_line[n]) - halls[o, n] - hall_line[n]
             hall_starts[o, n] = min(begun, max(secured, 0.0))
             aim = wanted_stock(value[o, n], grown[2, k, n], 1.0, hurdle[o, n], utilisation[n])
             drawn = SPARE_TARGET * (power[o, n] + (aim - stock[o, n]) * (power_per_chip[n] * later[2, k, n]))
-            gap = drawn - firm_power[o, n] - power_line
+            gap = drawn - firm_power[o, n] - power_line[n]
             power_starts[o, n] = start_rate(
                 power[o, n], growth[n], faded[2, k, n], decline[n], saved[n], gap, adjustment[n]
             )

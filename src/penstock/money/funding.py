@@ -324,6 +324,9 @@ def find_round_room(
     for n in range(room.shape[1]):
         spirits[n] = appetite(mood[n])
     for f in range(room.shape[0]):
+        if share[f, 0] <= 0.0 or able[f, 0] <= 0.0:
+            room[f] = 0.0
+            continue
         for n in range(room.shape[1]):
             most = round_room(
                 share[f, 0], value[f, n], value_opening[f, 0], spirits[n], revenue[f, n], revenue_expected[f, n],

@@ -200,7 +200,7 @@ def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
         th["power_decline"], r["power_per_h100e"], by_path(r["target"], width), r["chip_capacity_last"],
         stock.sum(axis=0), th["economic_life"],
         by_path(now.lever("conduct.adjustment_quarters", th["adjustment_time"]), width), r["wanted_stock"], chips,
-        halls, power,
+        halls, power, np.empty((2, width)),
     )  # fmt: skip
     if not now.on("plan"):
         replacement = investment.REPLACED_A_QUARTER * stock / th["economic_life"]
@@ -446,5 +446,5 @@ def integrate(now: Moment) -> None:
     integration.advance_projects(
         cache["accelerator_base"], r["delivery_ratio_last"], cache["owner_phase"], by_path(r["chip_index"], width),
         th["integration_margin"], r["rate"], now.chance(PROJECT), th["integration_success"], fleet.project,
-        fleet.own_chips, r["project_cost"],
+        fleet.own_chips, r["project_cost"], np.empty(width),
     )  # fmt: skip
