@@ -183,9 +183,10 @@ def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
     fleet, th, r, width = now.state.fleet, now.block.theta, now.results, now.block.width
     lead = r["chip_lead"], r["hall_lead"], r["power_lead"] = leads(now)
     waiting_time = np.minimum(fleet.backlog.sum(axis=0) / r["chip_capacity_last"], 4.0)
-    horizons = (lead[0] + 1.0 + waiting_time) / 4.0, (lead[1] + 1.0) / 4.0, (lead[2] + 1.0) / 4.0
     # one row where all owners wait alike, else a row an owner
-    years = np.stack([np.atleast_2d(one) for one in np.broadcast_arrays(*horizons)])
+    years = np.empty((3, max(len(one) if one.ndim > 1 else 1 for one in lead), width))
+    for k, quarters in enumerate((lead[0] + 1.0 + waiting_time, lead[1] + 1.0, lead[2] + 1.0)):
+        years[k] = quarters / 4.0
     fade, response = _fade(now), np.asarray(th["price_response"])
     faded = np.exp(-fade * years)
     grown = np.exp(investment.growth_over(r["growth"], fade, years) + r["decline"] * years)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
+import numba
+
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.fleet import surface
 from penstock.layers import energy, platform
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+
+Array = np.ndarray
 
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
@@ -59,12 +64,24 @@ def capability(now: Moment) -> np.ndarray:
     The fleet of the opening carries what it sold then and some headroom: much of it may serve customers outside the
     ties. Chips that came since stand free for new contracts and carry what compute rents for.
     """
-    cache, owners = now.block.cache, now.block.layout.owners
-    carried = now.lit(now.results["owner_stock"])[:owners] / cache["stock_opening"][:owners]
-    sold = cache["capability_opening"] * np.minimum(carried, 1.0) + cache["rent_opening"] * np.maximum(
-        carried - 1.0, 0.0
-    )
-    return np.asarray(sold * (now.state.economy.contract_price / now.block.opening["price"]))
+    cache, sold = now.block.cache, np.empty((now.block.layout.owners, now.block.width))
+    carry_sales(
+        now.lit(now.results["owner_stock"]), cache["stock_opening"], cache["capability_opening"],
+        cache["rent_opening"], now.state.economy.contract_price / now.block.opening["price"], sold,
+    )  # fmt: skip
+    return sold
+
+
+@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, _MAT))
+def carry_sales(stock: Array, opening: Array, headroom: Array, rent: Array, price: Array, sold: Array) -> None:
+    """Set what owners' fleets can sell, (owners, paths): the opening's what had `headroom` then, newer chips `rent`.
+
+    `stock` and its `opening` have more rows, `headroom` is (owners, 1), `price` (paths) over the opening's.
+    """
+    for o in range(sold.shape[0]):
+        for n in range(sold.shape[1]):
+            carried = stock[o, n] / opening[o, n]
+            sold[o, n] = (headroom[o, 0] * min(carried, 1.0) + rent[o, n] * max(carried - 1.0, 0.0)) * price[n]
 
 
 def token_price(now: Moment) -> np.ndarray:
@@ -123,17 +140,59 @@ def unit_costs(now: Moment) -> None:
     arguments = (th["economic_life"], th["utilisation_target"], r["running"])
     r["hurdle"] = platform.hurdle_price(r["cost"], r["rate"], r["decline"], *arguments)
     r["full_cost"] = platform.hurdle_price(r["cost"], r["rate"], decline, *arguments)
-    dearer = np.concatenate([dearer_capital(now), np.zeros((1, now.block.width))])
-    r["owner_hurdle"] = platform.hurdle_price(r["cost"], r["rate"] + dearer, r["decline"], *arguments)
+    r["owner_hurdle"] = owner_hurdle(now, *arguments)
 
 
-def dearer_capital(now: Moment) -> np.ndarray:
-    """What each owner's capital costs beyond the common rate since its spread moved, per year, (owners, paths).
+def owner_hurdle(now: Moment, life: Array, utilisation: Array, running: Array) -> Array:
+    """The hurdle of each owner, (owners + 1, paths): its capital is dearer since its spread moved.
 
-    The spread weighs as debt does in the owner's capital at market values: who is worth less pays more, and on a larger
-    part.
+    The rest of the world pays the common rate.
     """
-    f, owners = now.state.firms, now.block.layout.owners
-    owed = now.block.cache["debt_owed"][:owners]
-    part = owed / np.maximum(owed + f.value[:owners], 1e-9)
-    return np.asarray(part * (f.spread - now.block.facts.rating_spread)[:owners])
+    r, f, facts = now.results, now.state.firms, now.block.facts
+    total, left = np.empty((2, now.block.layout.owners + 1, now.block.width))
+    dearer_capital(
+        now.block.cache["debt_owed"], f.value, f.spread, facts.rating_spread, r["rate"], r["decline"], life, total, left
+    )
+    np.exp(left, out=left)
+    earn_capital(r["cost"], left, utilisation, running, total)
+    return total
+
+
+@_kernel(numba.void(*[_MAT_IN] * 4, *[_VEC_IN] * 3, _MAT, _MAT))
+def dearer_capital(
+    owed: Array,
+    value: Array,
+    spread: Array,
+    opening: Array,
+    rate: Array,
+    decline: Array,
+    life: Array,
+    total: Array,
+    worn: Array,
+) -> None:
+    """Set the rate of each owner's capital with the decline of rents, per year, and its logarithm over a `life`.
+
+    Its spread since the `opening`, (firms, 1), weighs as debt does in its capital at market values: who is worth less
+    pays more, and on a larger part. Firms have more rows; the last row is that of the rest of the world.
+    """
+    owners = total.shape[0] - 1
+    for o in range(owners + 1):
+        for n in range(total.shape[1]):
+            dearer = 0.0
+            if o < owners:
+                part = owed[o, n] / max(owed[o, n] + value[o, n], 1e-9)
+                dearer = part * (spread[o, n] - opening[o, 0])
+            total[o, n] = rate[n] + dearer + decline[n]
+            worn[o, n] = -total[o, n] * life[n]
+
+
+@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
+def earn_capital(cost: Array, left: Array, utilisation: Array, running: Array, hurdle: Array) -> None:
+    """Turn rates of capital with the decline of rents into hurdles, in place; `left` of a dollar at the end of a life.
+
+    (owners + 1, paths), `cost`, `utilisation` and `running` (paths,), see `platform.hurdle_price`.
+    """
+    for o in range(hurdle.shape[0]):
+        for n in range(hurdle.shape[1]):
+            yearly = platform.annuity_at(hurdle[o, n], left[o, n])
+            hurdle[o, n] = platform.price_of_capacity(cost[n], yearly, utilisation[n], running[n])

@@ -10,7 +10,7 @@ from penstock.engine.layout import SEGMENTS
 from penstock.engine.moment import ADOPTION_NOISE, Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import ai, data
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -44,7 +44,8 @@ def want(now: Moment) -> None:
         spending = spending * users[np.asarray([now.block.layout.sector[name] for name in USERS])]
     e.own_adoption = ai.own_use(e.own_adoption, th["own_use_speed"], e.mood, e.noise, growth)
     own_ratio = e.own_adoption / first["own_adoption"] * now.lever("demand.own_use")
-    own = first["own_value"] * own_ratio * _own_weights(now, growing)
+    e.efficiency = _efficiency(now, elasticity)
+    own, own_total = _own_use(now, first["own_value"] * own_ratio, growing)
     total = spending.sum(axis=0)
     if growing:
         training = ai.training_value(total, th["training_ratio"], th["training_horizon"], e.expected_growth, e.mood)
@@ -52,13 +53,12 @@ def want(now: Moment) -> None:
         training = first["training"]
     training = training * now.lever("ai.training_growth") * now.lever("demand.training")
     serving = th["inference_share"] * total
-    e.efficiency = _efficiency(now, elasticity)
     now.results.update(
         spending=spending,
-        own_value=own * e.efficiency,
+        own_value=own,
         training=training * e.efficiency,
         serving=serving * e.efficiency,
-        value=(own.sum(axis=0) + training + serving) * e.efficiency,
+        value=(own_total + training + serving) * e.efficiency,
         elasticity=elasticity,
     )
 
@@ -100,34 +100,54 @@ def _ceilings(now: Moment) -> Array:
     return np.stack(rows)
 
 
-def _own_weights(now: Moment, growing: bool) -> Array:
-    """Own use of each owner relative to the opening total: it follows what the owner's business earns."""
+def _own_use(now: Moment, value: Array, growing: bool) -> tuple[Array, Array]:
+    """Own use of each owner, usd_bn a year, (owners + 1, paths), and its sum before what efficiency changes of it.
+
+    It follows what the owner's business earns; `value` (paths): that of all whose business is as at the opening.
+    """
     weights = now.block.cache["own_weights"]
-    if not growing:
-        return weights
-    f, out = now.state.firms, np.empty((len(weights), now.block.width))
-    weigh_own_use(f.ebitda, f.ebitda_opening, f.franchise, f.stage, now.block.trend[now.quarter], weights, out)
-    return out
+    f, own, total = now.state.firms, np.empty((len(weights), now.block.width)), np.zeros(now.block.width)
+    use_platforms(
+        f.ebitda, f.ebitda_opening, f.franchise, f.stage, now.block.trend[now.quarter], weights, growing, value,
+        now.state.economy.efficiency, own, total,
+    )  # fmt: skip
+    return own, total
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
-def weigh_own_use(
-    ebitda: Array, opening: Array, franchise: Array, stage: Array, trend: Array, weight: Array, out: Array
+@_kernel(numba.void(*[_MAT_IN] * 6, numba.boolean, _VEC_IN, _VEC_IN, _MAT, _VEC))
+def use_platforms(
+    ebitda: Array,
+    opening: Array,
+    franchise: Array,
+    stage: Array,
+    trend: Array,
+    weight: Array,
+    grows: bool,
+    value: Array,
+    efficiency: Array,
+    own: Array,
+    total: Array,
 ) -> None:
-    """Set `out` to each owner's `weight` times its business over the opening's, (owners + 1, paths).
+    """Set what owners use themselves, `own` (owners + 1, paths), and add it up, without `efficiency`, to `total`.
 
+    It is a `value` (paths) times each owner's `weight` and, where demand `grows`, its business over the opening's.
     Business is earnings and sales outside the ties, half each, where a firm had earnings at the opening; a firm that
     failed has none. The rest of the world follows the mean. `trend` (firms, 1), `weight` (owners + 1, 1).
     """
-    owners = out.shape[0] - 1
-    out[owners] = 0.0
+    owners, paths = own.shape[0] - 1, own.shape[1]
+    own[owners] = 0.0
     for o in range(owners):
-        for n in range(out.shape[1]):
+        for n in range(paths):
             index = trend[o, 0] * franchise[o, n]
             if opening[o, n] > 0.0:
                 earned = min(max(ebitda[o, n] / max(opening[o, n], 1e-6), 0.2), 4.0)
                 index = 0.5 * earned + 0.5 * index
-            out[owners, n] += index
-            out[o, n] = weight[o, 0] * index if stage[o, n] < RESTRUCTURED else 0.0
-    for n in range(out.shape[1]):
-        out[owners, n] = weight[owners, 0] * (out[owners, n] / owners)
+            own[owners, n] += index
+            own[o, n] = weight[o, 0] * index if stage[o, n] < RESTRUCTURED else 0.0
+    for n in range(paths):
+        own[owners, n] = weight[owners, 0] * (own[owners, n] / owners)
+    for o in range(owners + 1):
+        for n in range(paths):
+            part = own[o, n] if grows else weight[o, 0]
+            total[n] += value[n] * part
+            own[o, n] = value[n] * part * efficiency[n]

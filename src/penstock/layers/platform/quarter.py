@@ -17,7 +17,13 @@ HOURS = 8.76
 def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
     """Yearly payment per unit of capital whose rent falls by `decline` a year over its life."""
     total = rate + decline
-    return total / (1.0 - np.exp(-total * life_years))
+    return annuity_at(total, np.exp(-total * life_years))
+
+
+@register_jitable
+def annuity_at(total: Array, left: Array) -> Array:
+    """The same by the sum of rate and decline, and what it leaves of a dollar at the end of the life."""
+    return total / (1.0 - left)
 
 
 def running_cost(power_kw: Array, energy_price: Array | float, pue: float) -> Array:
@@ -35,7 +41,13 @@ def hurdle_price(
 
     cost: usd thousand per H100e with its share of the site; decline: the yearly fall of the rent that is counted with.
     """
-    return running + cost * annuity(rate, decline, life_years) / (HOURS * utilisation)
+    return price_of_capacity(cost, annuity(rate, decline, life_years), utilisation, running)
+
+
+@register_jitable
+def price_of_capacity(cost: Array, yearly: Array, utilisation: Array, running: Array) -> Array:
+    """The same by what capital has to earn in a year."""
+    return running + cost * yearly / (HOURS * utilisation)
 
 
 def clearing_price(
