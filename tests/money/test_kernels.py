@@ -57,7 +57,13 @@ def arguments(name: str, e: Economy) -> list[Any]:
         "spread": [e.units, e.payer, share, 7, 31, flow, e.payee, other],
         "spread by path": [e.units, e.payer, e.due, 7, 31, flow, e.payee, other],
         "follow": [e.units, np.arange(1, UNITS, 2), e.available[1::2, :1] + 1.0, 0.7, other],
-        "share_paid": [classes, np.stack([e.available] * clearing.CLASSES), fell, np.arange(UNITS) % 2 == 0, other[:-2]],
+        "share_paid": [
+            classes,
+            np.stack([e.available] * clearing.CLASSES),
+            fell,
+            np.arange(UNITS) % 2 == 0,
+            other[:-2],
+        ],
         "weigh_dues": [e.available, e.units, classes, units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
         "fall_due": [

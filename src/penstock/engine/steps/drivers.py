@@ -60,7 +60,8 @@ def compute(now: Moment, category: str) -> Array:
     burn = OPENING_BURN * still * 2.0 * e.mood - MATURE_MARGIN * (1.0 - still)
     wanted = np.empty((len(labs), block.width))
     buy_compute(
-        cache["payers_compute"], labs, cache["renters"], cache["compute_sectors"], r["received_for_use"], cache["lab_revenue_opening"],
+        cache["payers_compute"], labs, cache["renters"], cache["compute_sectors"], r["received_for_use"],
+        cache["lab_revenue_opening"],
         cache["lab_training_share"], cache["lab_compute_opening"], r["training"] / block.opening["training"], burn,
         f.cost, f.stage, r["pay_ratio"], r["served"], e.efficiency, r["spending"][1:].sum(axis=0) / spent.sum(),
         r["owner_value"], cache["owner_value_opening"], by_path(now.lever("platform.margin"), block.width),
@@ -108,10 +109,11 @@ def buy_compute(
 ) -> None:
     """Set `out` (units, paths), what is paid for compute over the opening's, where it does not follow own sales.
 
-    All `payers` among the firms, and units outside them, pay the clouds' `margin` (paths). `labs` buy for serving what they sold and for training, which the world's `training` (paths) over the opening's
+    `labs` buy for serving what they sold and for training, which the world's `training` (paths) over the opening's
     draws along; `wanted` (labs, paths) is what they would buy. Training is cut to what a plan to profit allows (nothing
     is where `limits` is 0): investors let a lab lose `burn` (paths) of its revenue, and in the end ask for a margin.
-    `renters` among fleet owners follow the value of their compute, `sectors` the spending of enterprises.
+    `renters` among fleet owners follow the value of their compute, `sectors` the spending of enterprises. All `payers`
+    among the firms, and all units outside them, pay the clouds' `margin` (paths).
     """
     for k in range(labs.shape[0]):
         lab, share = labs[k], training_share[k, 0]

@@ -106,7 +106,8 @@ def move_shares(now: Moment) -> None:
     working, allowed, one = now.struck("working"), now.struck("allowed"), np.ones((layout.unit_count, 1))
     pull = np.empty((len(sellers), now.block.width))
     attract(
-        sellers, labs, np.exp(f.attraction[labs]), f.activity, one if working is None else np.ascontiguousarray(working),
+        sellers, labs, np.exp(f.attraction[labs]), f.activity,
+        one if working is None else np.ascontiguousarray(working),
         np.ones_like(pull[:, :1]) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
     )  # fmt: skip
     base = facts.tie_base[block.slice, 0]
