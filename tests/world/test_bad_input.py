@@ -310,6 +310,18 @@ def test_all_defects_are_told_at_once_across_files(small_world: Path, capfd: pyt
     ]
 
 
+def test_a_long_cell_is_cut_wherever_a_message_quotes_it(small_world: Path) -> None:
+    file = small_world / "companies.csv"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("cloudy", "[" * 9_000, 1).replace("false", "true", 1), encoding="utf-8")
+    with pytest.raises(DefectsError) as caught:
+        load_world(small_world)
+    told = str(caught.value)
+    assert f"found '{'[' * 57}...'; expected lower-case letters, digits and _" in told
+    assert f"expected false for {'[' * 487}..." in told
+    assert max(len(line) for line in told.splitlines()) < 1_200
+
+
 def test_defects_are_kept_whole_on_the_error(small_world: Path) -> None:
     rows = "".join(f"nobody{n},FY2025,2025-12-31,revenue,1,usd_bn,reported,page,s_news,\n" for n in range(600))
     with (small_world / "financials.csv").open("a", encoding="utf-8") as file:

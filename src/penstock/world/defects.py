@@ -10,6 +10,8 @@ from penstock.world.naming import nearest_name
 
 MAX_TOLD = 500
 """Defects printed in one message; the rest are counted."""
+LONGEST_PART = 500
+"""Letters of what was found, or expected, that a message shows: what is expected may quote another cell."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Defect:
     def __str__(self) -> str:
         """`FILE:ROW: FIELD: found X; expected Y; nearest Z`, leaving out what does not apply."""
         place = f"{self.file}:{self.row}" if self.row else self.file
-        hint = f"; nearest {self.nearest}" if self.nearest else ""
-        return f"{place}: {self.field}: found {self.found}; expected {self.expected}{hint}"
+        hint = f"; nearest {_cut(self.nearest)}" if self.nearest else ""
+        return f"{place}: {self.field}: found {_cut(self.found)}; expected {_cut(self.expected)}{hint}"
 
 
 class DefectsError(InputError):
@@ -63,5 +65,8 @@ def shown(value: str, limit: int = 60) -> str:
     """A cell as it is quoted in a message: `nothing` when empty, cut when long."""
     if value == "":
         return "nothing"
-    text = value if len(value) <= limit else value[: limit - 3] + "..."
-    return repr(text)
+    return repr(_cut(value, limit))
+
+
+def _cut(text: str, limit: int = LONGEST_PART) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
