@@ -345,7 +345,6 @@ def count_block(model: Any, width: int, first_path: int = 0) -> tuple[Counter, i
     from penstock.engine.begin import begin_block
     from penstock.engine.moment import Moment
     from penstock.engine.record import Recorder
-    from penstock.money.failure import by_firm
 
     model = copy.deepcopy(model)
     block, state = begin_block(
@@ -353,7 +352,6 @@ def count_block(model: Any, width: int, first_path: int = 0) -> tuple[Counter, i
         seed=model.seed, first_path=first_path, width=width, prior=model.prior, trend=model.trend,
         posterior=model.posterior,
     )  # fmt: skip
-    block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     recorder = Recorder.begin(block, state, model.first_quarter)
     places: list[tuple[Any, str, str]] = [
         (getattr(page, module) if module else page, name, f"{module}.{name}" if module else name)

@@ -113,7 +113,7 @@ def _values(now: Moment) -> dict[str, dict[str, Array]]:
 
 def _opening(now: Moment) -> dict[str, dict[str, Array]]:
     """The same at the as-of date; flows at the opening rate of a quarter."""
-    from penstock.engine.begin import opening_capex
+    from penstock.engine.known import opening_capex
     from penstock.engine.state import opening_fleet
 
     block, layout, facts = now.block, now.block.layout, now.block.facts
@@ -135,7 +135,7 @@ def _opening(now: Moment) -> dict[str, dict[str, Array]]:
         "h100e": {"world": fleet.in_service().sum(axis=(0, 1)) * 1e6},
         "price_usd_per_h100e_hour": {"world": block.theta["price_opening"]},
         "tokens_demanded": {"world": spending.sum(axis=0) / block.theta["token_price"] * 1e15},
-        "capex_ai_usd_bn": {"world": opening_capex(block) * ones[0]},
+        "capex_ai_usd_bn": {"world": opening_capex(layout, facts) * ones[0]},
         "delivered_h100e": _delivered(now, fleet.delivered),
         "spending_usd_bn": _spending(spending),
         "spread": _spreads(layout.rating, facts.rating_spread * ones, debt * ones),

@@ -5,32 +5,33 @@ from __future__ import annotations
 import numba
 
 from penstock.arrays import np
-from penstock.engine.moment import Block, Moment
-from penstock.engine.state import State
+from penstock.engine.facts import Facts
+from penstock.engine.layout import Layout
+from penstock.engine.moment import Moment
+from penstock.engine.state import Books, Firms, Ties
 from penstock.money.kernels import _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
 
 Array = np.ndarray
 
 
-def net_worth_by_balance(block: Block, state: State) -> Array:
+def net_worth_by_balance(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> Array:
     """Assets less liabilities of every unit from the stocks themselves, (units, paths), usd_bn."""
-    firms, worth = state.firms, claims_and_cash(block, state)
+    worth = claims_and_cash(layout, facts, firms, ties, books)
     add_own(
         firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
         firms.other_assets, firms.other_liabilities, worth,
     )  # fmt: skip
-    worth[block.layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
+    worth[layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
     return worth
 
 
-def claims_and_cash(block: Block, state: State) -> Array:
+def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> Array:
     """Cash and claims less debts of every unit, (units, paths), usd_bn."""
-    layout, ties, books = block.layout, state.ties, state.books
     worth = np.empty_like(books.cash)
     add_claims(
         books.cash, ties.debt, layout.borrower, layout.lender, ties.receivable, ties.called,
-        block.facts.guarantee_beneficiary, layout.payer, layout.payee, layout.guarantee.start, ties.stake,
-        state.firms.value, layout.stake_holder, layout.stake_company, worth,
+        facts.guarantee_beneficiary, layout.payer, layout.payee, layout.guarantee.start, ties.stake,
+        firms.value, layout.stake_holder, layout.stake_company, worth,
     )  # fmt: skip
     return worth
 
@@ -225,8 +226,9 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     layout, books, firms, fleet, width = block.layout, state.books, state.firms, state.fleet, block.width
     errors, worst, powered = np.empty((POWER + 1, width)), np.zeros(width), now.on("order")
     find_gaps(
-        claims_and_cash(block, state), books.net_worth, books.cash, firms.compute_equipment, firms.buildings,
-        firms.construction, firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities,
+        claims_and_cash(layout, block.facts, firms, state.ties, books), books.net_worth, books.cash,
+        firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
+        firms.other_assets, firms.other_liabilities,
         block.cache["debt_owed"], layout.sector["row_rest"], state.ties.stake, layout.stake_company,
         block.cache["held"], np.empty((layout.firms, width)), np.empty((3, width)), errors,
     )  # fmt: skip

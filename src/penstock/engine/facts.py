@@ -6,7 +6,8 @@ All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,8 @@ class Facts:
     stake_contract: tuple[str, ...]
     sites: dict[str, Site]
     physical: pd.DataFrame
+    owned: dict[str, Column]
+    """columns of `physical`: what fleet owners and the rest of the world have, (owners + 1, 1)"""
     opening_spending: np.ndarray
     """user spending by segment, usd_bn per year, (3, 1)"""
     parameters: Mapping[str, Assumption]
@@ -87,6 +90,8 @@ class Facts:
     fleet_ages: tuple[float, ...]
     group_conduct: pd.DataFrame
     """a row a group, columns of group_conduct.csv"""
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """what was looked up of these facts, for all blocks"""
 
 
 def dues_by_tie(
@@ -218,6 +223,7 @@ def build_facts(
         stake_contract=tuple(opening.stakes["contract_id"].fillna("")),
         sites=site_book(sites, layout, pd.Timestamp(opening.as_of)),
         physical=opening.physical,
+        owned={name: column(opening.physical[name]) for name in opening.physical.columns},
         opening_spending=spending,
         parameters=with_centres(opening.rules.parameters, layers.centres),
         layers=layers,

@@ -34,7 +34,6 @@ from penstock.engine.quarter import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.seen import Seen
 from penstock.engine.state import State
-from penstock.money.failure import by_firm
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
 from penstock.world import World
 
@@ -248,7 +247,6 @@ def _begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None
         lanes=lanes,
         posterior=model.posterior,
     )
-    block.ties_of["sales_of"] = by_firm(model.layout.payee[model.layout.flow.slice], model.layout.firms)
     return block, state, Recorder.begin(block, state, model.first_quarter)
 
 

@@ -88,6 +88,8 @@ class Block:
     width: int
     cascade: Cascade
     """categories of what is built, in the order of their payments"""
+    chain: Chain
+    """the parts of the chain of silicon, optics first"""
     cache: dict[str, Array] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""
@@ -95,8 +97,6 @@ class Block:
     """terms and ends of bills by kind (`engine.bills.terms_of`); none where no step has asked for them"""
     parts_of: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """parts that buyers need of a category, and who delivers them"""
-    chain: Chain = field(init=False)
-    """the parts of the chain of silicon, optics first"""
     seen: Seen | None = None
     """valuations that steps see in place of the market's, None where they see the market's"""
     events: Events | None = None

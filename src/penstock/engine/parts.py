@@ -8,22 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.engine.layout import Layout
-from penstock.engine.moment import Block, Part
+from penstock.engine.moment import Part
 
 Array = np.ndarray
 
 
-def look_up_parts(block: Block, felt_at_once: Sequence[tuple[str, float]]) -> None:
-    """Parts of the categories of silicon, and the chain of those that supply follows, in the order given."""
-    for name in (*(name for name, _ in felt_at_once), "servers", "network"):
-        block.parts_of[name] = parts_of(block, name)
-    block.chain = chain_of([block.parts_of[name] for name, _ in felt_at_once])
-    block.cache["felt_at_once"] = np.array([felt for _, felt in felt_at_once])
+def parts_of(layout: Layout, base: Array, category: str) -> tuple[Part, ...]:
+    """The parts of a category with the shares of their suppliers in each buyer's spending on the part.
 
-
-def parts_of(block: Block, category: str) -> tuple[Part, ...]:
-    """The parts of a category with the shares of their suppliers in each buyer's spending on the part."""
-    layout, base = block.layout, block.facts.tie_base
+    base: flows of the ties at the opening, (flow ties, 1).
+    """
     rows = layout.category[category].slice
     numbers, found = part_of_ties(layout, category), []
     for number in np.unique(numbers):

@@ -96,7 +96,7 @@ def reach_of(layout: Layout, facts: Facts) -> Reach:
 
     itself = np.zeros((len(owner), units))
     itself[np.arange(len(owner)), owner] = 1.0
-    leased = facts.physical["leased_share"].to_numpy(float)[:, None]
+    leased = facts.owned["leased_share"]
     rent = leased * share("lease")[owner]
     coming = leased * share("lease", ahead)[owner]
     # constructors and makers of equipment each hold up the whole of a hall

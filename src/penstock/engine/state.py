@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
@@ -201,12 +201,18 @@ class State:
         return found
 
 
-def _rows(values: pd.Series, count: int) -> Array:
-    return np.repeat(np.asarray(values, dtype=float).reshape(-1, 1), count, axis=1)
+def spread(column: Array, count: int) -> Array:
+    """A number a row, last axis 1, written to so many paths."""
+    out = np.empty((*column.shape[:-1], count))
+    out[...] = column
+    return out
 
 
-def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tuple[Economy, dict[str, Array]]:
-    """Economy at the as-of date, and the opening constants that later steps compare with."""
+def opening_economy(facts: Facts, theta: dict[str, Array], installed: float) -> tuple[Economy, dict[str, Array]]:
+    """Economy at the as-of date, and the opening constants that later steps compare with.
+
+    installed: million H100e in service.
+    """
     count = len(theta["chip_cost"])
     ones = np.ones(count)
     spending = facts.opening_spending * ones
@@ -223,7 +229,7 @@ def opening_economy(facts: Facts, theta: dict[str, Array], fleet: Fleet) -> tupl
         theta["utilisation_target"],
         running,
     )
-    stock = fleet.bought.sum(axis=(0, 1))
+    stock = np.full(count, installed)
     price = theta["price_opening"]
     value = 8.76 * hurdle * theta["utilisation_opening"] * stock * (price / hurdle) ** theta["price_elasticity"]
     total = spending.sum(axis=0)
@@ -293,42 +299,74 @@ def _power_by_age(ages: Array) -> Array:
     return np.asarray(weight / weight.sum())
 
 
-def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
-    """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
-    physical = facts.physical
-    bought = bought_by_spending(facts)
-    installed = np.maximum(_rows(physical["h100e_installed"], count), LEAST_STOCK_QUARTERS * bought["chips"])
+class FleetColumns(NamedTuple):
+    """Fleets at the as-of date, the same on all paths: (owners + 1, 1), with the axis of ages before where said."""
+
+    bought: Array
+    """(ages, owners + 1, 1)"""
+    power: Array
+    """(ages, owners + 1, 1)"""
+    waiting: Array
+    backlog: Array
+    halls: Array
+    firm_power: Array
+    delivered: Array
+    halls_told: Array
+    """halls in the pipeline that pages tell, and power; halls a quarter that spending buys"""
+    power_told: Array
+    halls_bought: Array
+
+
+def fleet_at_opening(facts: Facts) -> FleetColumns:
+    """Fleets, orders and pipelines of facts alone."""
+    owned, bought = facts.owned, bought_by_spending(facts)
+    installed = np.maximum(owned["h100e_installed"], LEAST_STOCK_QUARTERS * bought["chips"])
     ages = np.zeros(AGES)
     told = facts.fleet_ages[:AGES]
     ages[: len(told)] = told
     # what was shipped before is spread over two years
     ages[len(told) : len(told) + 8] = facts.constants["older_shipments"] / 8
     ages /= ages.sum()
-    waiting = _rows(physical["h100e_waiting"], count)
     # stock that only spending tells draws what the others' does
-    drawn = physical["it_power_in_use_gw"].to_numpy(float)[:, None]
-    known = physical["h100e_installed"].to_numpy(float)[:, None]
+    drawn, known = owned["it_power_in_use_gw"], owned["h100e_installed"]
     power_in_use = drawn + np.maximum(installed - known, 0.0) * drawn.sum() / known.sum()
-    hall_pipeline = np.maximum(_rows(physical["halls_pipeline_gw"], count), bought["halls"] * theta["hall_lead"])
-    power_pipeline = np.maximum(_rows(physical["power_pipeline_gw"], count), bought["halls"] * theta["power_lead"])
-    zero = np.zeros_like(installed)
+    return FleetColumns(
+        bought=ages[:, None, None] * installed[None],
+        power=_power_by_age(ages)[:, None, None] * power_in_use[None],
+        waiting=owned["h100e_waiting"],
+        backlog=np.maximum(owned["h100e_on_order"], ORDERS_AHEAD * bought["chips"]),
+        halls=np.maximum(owned["halls_gw"], LEAST_SPARE * power_in_use),
+        firm_power=np.maximum(owned["power_gw"], LEAST_SPARE * power_in_use),
+        delivered=installed + owned["h100e_waiting"],
+        halls_told=owned["halls_pipeline_gw"],
+        power_told=owned["power_pipeline_gw"],
+        halls_bought=bought["halls"],
+    )
+
+
+def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
+    """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
+    told = fleet_at_opening(facts)
+    hall_pipeline = np.maximum(told.halls_told, told.halls_bought * theta["hall_lead"])
+    power_pipeline = np.maximum(told.power_told, told.halls_bought * theta["power_lead"])
+    owners = len(told.waiting)
     return Fleet(
-        bought=np.ascontiguousarray(ages[:, None, None] * installed[None]),
-        opening_power=np.ascontiguousarray(_power_by_age(ages)[:, None, None] * power_in_use[None]),
+        bought=spread(told.bought, count),
+        opening_power=spread(told.power, count),
         lasting=np.ones((AGES, count)),
         drawn=np.zeros((AGES, count)),
-        waiting=waiting,
-        backlog=np.maximum(_rows(physical["h100e_on_order"], count), ORDERS_AHEAD * bought["chips"]),
-        halls=np.maximum(_rows(physical["halls_gw"], count), LEAST_SPARE * power_in_use),
-        firm_power=np.maximum(_rows(physical["power_gw"], count), LEAST_SPARE * power_in_use),
+        waiting=spread(told.waiting, count),
+        backlog=spread(told.backlog, count),
+        halls=spread(told.halls, count),
+        firm_power=spread(told.firm_power, count),
         hall_stages=np.repeat(hall_pipeline[None] / facilities.STAGES, facilities.STAGES, axis=0),
         power_stages=np.repeat(power_pipeline[None] / energy.STAGES, energy.STAGES, axis=0),
-        delivered=installed + waiting,
-        retired=zero.copy(),
-        failed=zero.copy(),
-        own_chips=zero.copy(),
-        project=zero.copy(),
-        external=np.ones_like(zero),
+        delivered=spread(told.delivered, count),
+        retired=np.zeros((owners, count)),
+        failed=np.zeros((owners, count)),
+        own_chips=np.zeros((owners, count)),
+        project=np.zeros((owners, count)),
+        external=np.ones((owners, count)),
     )
 
 
@@ -354,82 +392,78 @@ def bought_by_spending(facts: Facts) -> dict[str, Array]:
 
     They are what the owner's spending buys at central prices; zero for owners whose figures are known.
     """
-    physical = facts.physical
-    rows = len(physical) - 1
+    owned = facts.owned
+    rows = len(owned["h100e_per_quarter"]) - 1
     chips = np.zeros((rows + 1, 1))
     halls = np.zeros((rows + 1, 1))
-    unknown = physical["h100e_per_quarter"].to_numpy(float)[:rows, None] < 1e-6
+    unknown = owned["h100e_per_quarter"][:rows] < 1e-6
     chips[:rows] = np.where(unknown, facts.it_capex[:rows] / facts.constants["equipment_price"], 0.0)
     halls[:rows] = facts.site_capex[:rows] / facts.constants["site_price"]
-    told = physical["halls_pipeline_gw"].to_numpy(float)[:rows, None] / facts.parameters["hall_lead"].central
+    told = owned["halls_pipeline_gw"][:rows] / facts.parameters["hall_lead"].central
     # a share of what the world builds elsewhere says little of an owner: its spending says more
     halls[:rows] = np.where(told < TOLD_ENOUGH * halls[:rows], halls[:rows], 0.0)
     return {"chips": chips, "halls": halls}
 
 
 def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
-    """Firms at the as-of date: sheets, conduct and the age of their equipment."""
-    ones = np.ones((layout.firms, count))
+    """Firms at the as-of date: sheets, conduct and the age of their equipment; room for distances and value scale."""
+    shape = (layout.firms, count)
     flows, sheet = facts.flows, facts.sheet
     # the slot of the first quarter holds the oldest entry, which has one quarter of depreciation left
     age = np.arange(EQUIPMENT_LIFE)[::-1][:, None, None]
     weight = np.exp(-0.12 * age)
     left = 1.0 - age / EQUIPMENT_LIFE
-    scale = sheet["compute_equipment"][None] / (weight * left).sum(axis=0)
-    entries = np.ascontiguousarray(
-        np.broadcast_to(weight * scale, (EQUIPMENT_LIFE, layout.firms, 1)) * np.ones((1, 1, count))
-    )
+    entries = weight * (sheet["compute_equipment"][None] / (weight * left).sum(axis=0))
     revenue = flows["revenue"]
     ebitda = revenue - flows["tie_cost"] - flows["other_cost"]
-    attraction = np.zeros_like(ones)
     return Firms(
-        compute_equipment=sheet["compute_equipment"] * ones,
-        equipment_gross=entries.sum(axis=0),
-        equipment_entries=entries,
-        buildings=sheet["buildings"] * ones,
-        construction=sheet["construction"] * ones,
-        inventory=sheet["inventory"] * ones,
-        goodwill=sheet["goodwill"] * ones,
-        other_assets=sheet["other_assets"] * ones,
-        other_liabilities=sheet["other_liabilities"] * ones,
-        cost=flows["other_cost"] * ones,
-        franchise=ones.copy(),
-        activity=ones.copy(),
-        stage=np.zeros_like(ones),
-        missed=np.zeros_like(ones),
-        revenue=revenue * ones,
-        ebitda=ebitda * ones,
-        ebitda_opening=ebitda * ones,
-        line=facts.credit_line * ones,
-        rate=facts.interest_rate * ones,
-        spread=facts.rating_spread * ones,
-        distance=np.zeros_like(ones),
-        distance_opening=np.zeros_like(ones),
-        value=facts.market_value * ones,
-        value_scale=ones.copy(),
-        value_peak=facts.market_value * ones,
-        no_access=np.zeros_like(ones),
-        rating=layout.rating[:, None] * ones,
-        distance_seen=np.zeros_like(ones),
-        fallen=np.zeros_like(ones),
-        covenant=np.zeros_like(ones),
-        attraction=attraction,
-        training_index=np.zeros_like(ones),
-        supply=ones.copy(),
-        expected_revenue=revenue * ones,
-        capex_scale=ones.copy(),
-        capex=flows["capex"] * ones,
-        bought=(flows["tie_cost"] + flows["other_cost"]) * ones,
+        compute_equipment=spread(sheet["compute_equipment"], count),
+        equipment_gross=spread(entries.sum(axis=0), count),
+        equipment_entries=spread(entries, count),
+        buildings=spread(sheet["buildings"], count),
+        construction=spread(sheet["construction"], count),
+        inventory=spread(sheet["inventory"], count),
+        goodwill=spread(sheet["goodwill"], count),
+        other_assets=spread(sheet["other_assets"], count),
+        other_liabilities=spread(sheet["other_liabilities"], count),
+        cost=spread(flows["other_cost"], count),
+        franchise=np.ones(shape),
+        activity=np.ones(shape),
+        stage=np.zeros(shape),
+        missed=np.zeros(shape),
+        revenue=spread(revenue, count),
+        ebitda=spread(ebitda, count),
+        ebitda_opening=spread(ebitda, count),
+        line=spread(facts.credit_line, count),
+        rate=spread(facts.interest_rate, count),
+        spread=spread(facts.rating_spread, count),
+        distance=np.empty(shape),
+        distance_opening=np.empty(shape),
+        value=spread(facts.market_value, count),
+        value_scale=np.empty(shape),
+        value_peak=spread(facts.market_value, count),
+        no_access=np.zeros(shape),
+        rating=spread(layout.rating[:, None], count),
+        distance_seen=np.empty(shape),
+        fallen=np.zeros(shape),
+        covenant=np.zeros(shape),
+        attraction=np.zeros(shape),
+        training_index=np.zeros(shape),
+        supply=np.ones(shape),
+        expected_revenue=spread(revenue, count),
+        capex_scale=np.ones(shape),
+        capex=spread(flows["capex"], count),
+        bought=spread(flows["tie_cost"] + flows["other_cost"], count),
     )
 
 
 def opening_ties(facts: Facts, count: int) -> Ties:
-    ones = np.ones((1, count))
+    """Ties at the as-of date: what is owed, held and backed."""
     return Ties(
-        receivable=facts.receivable * ones,
+        receivable=spread(facts.receivable, count),
         activity=np.ones((len(facts.tie_base), count)),
-        debt=facts.debt_balance * ones,
-        stake=facts.stake_share * ones,
-        guarantee=facts.guarantee_cap * ones,
+        debt=spread(facts.debt_balance, count),
+        stake=spread(facts.stake_share, count),
+        guarantee=spread(facts.guarantee_cap, count),
         called=np.zeros((len(facts.guarantee_cap), count)),
     )
