@@ -443,7 +443,7 @@ def test_a_need_is_covered_in_order_and_each_source_within_its_room(
     found, scale, others = np.full((6, 1, 1), np.nan), np.ones((1, 1)), np.full((2, 1, 1), np.nan)
     money, spending = (need, debt, line, equity), (vendor, funding.FIRST_FAILED - 1.0, capex, flexible, 0.0, cost)
     before, after = ([np.full((1, 1), value) for value in part] for part in (money, spending))
-    funding.cover(*before, np.ones(1), *after, found, *others, scale)
+    funding.cover(0, *(room[0] for room in before[:2]), *before[2:], np.ones(1), *after, found, *others, scale)
     drawn, equity_sold, let_stand, cost_cut, unfunded, surplus = found[:, 0, 0].tolist()
     planned = max(capex, funding.LEAST_PLANNED)
     borrowed, capex_cut = float(others[0, 0, 0]) - drawn, (1.0 - float(scale[0, 0])) * planned

@@ -24,9 +24,11 @@ def borrow(
     new_debt: float = 0.0,
 ) -> tuple[float, float]:
     """New debt and surplus cash of one firm on one path in quarter 3."""
-    given_in = [np.array([[x]]) for x in (owed, principal, capacity, target, room, unfunded, stage, first)]
+    before, after = (
+        [np.array([[x]]) for x in part] for part in ((owed, principal, capacity, target), (unfunded, stage, first))
+    )
     new, surplus = np.array([[new_debt]]), np.zeros((1, 1))
-    leverage.borrow_to_target(*given_in, 3.0, new, surplus)
+    leverage.borrow_to_target(0, *before, np.array([room]), *after, 3.0, new, surplus)
     return float(new[0, 0]), float(surplus[0, 0])
 
 

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from penstock.money import leverage
 from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, Floats, Index, _kernel
 
 Array = np.ndarray
@@ -72,8 +73,9 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     return general * frozen * (own_loss <= 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _MAT, _VEC))
+@register_jitable
 def find_need(
+    f: int,
     bought: Floats,
     other_cost: Floats,
     interest: Floats,
@@ -99,36 +101,35 @@ def find_need(
     need: Floats,
     bills: Floats,
 ) -> None:
-    """Set `need` to what a firm lacks this quarter, or has left where it is negative; (firms, paths), usd_bn.
+    """Set `need` (paths) to what firm `f` lacks this quarter, or has left where it is negative; usd_bn.
 
     Outflows less earnings, cash that will be tied up, and cash above or below the reserve. A receivable that is
     collected at the share c a quarter grows by (1 - c) (rise of sales + its last growth); bills for plant, old and new,
     fall due beyond the purchases of the quarter: after a fall of spending the old are larger than the new.
-    Old bills for plant are what is `receivable` along a firm's `rows`, from `first`, (ties, paths).
-    `reserve_quarters`, `interest_quarters`, `collected` (of sales) are (firms, 1); `paid` (of purchases; of plant) is
-    (firms, 2); `cash` and `promised` (contracted sales to come) may have more rows. `bills` (paths) is room to work
-    in.
+    Old bills for plant are what is `receivable` along a firm's `rows`, from `first`, (ties, paths). All else is (firms,
+    paths) but `reserve_quarters`, `interest_quarters` and `collected` (of sales), (firms, 1), and `paid` (of purchases;
+    of plant), (firms, 2); `cash` and `promised` (contracted sales to come) may have more rows. `bills` (paths) is room
+    to work in.
     """
-    for f in range(need.shape[0]):
-        waiting = 1.0 - collected[f, 0]
-        standing = 1.0 - paid[f, 0]
-        bills[:] = 0.0
-        for k in range(first[f], first[f + 1]):
-            t = rows[k]
-            for n in range(need.shape[1]):
-                bills[n] += receivable[t, n]
-        for n in range(need.shape[1]):
-            costs = bought[f, n] + other_cost[f, n]
-            sales = waiting * (revenue[f, n] - revenue_before[f, n] + slow_in[f, n])
-            purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
-            plant = max(paid[f, 1] * (bills[n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
-            kept = np.maximum(costs, 0.0)
-            # who has no sales yet keeps a runway before it builds
-            runway = RUNWAY_QUARTERS * (1.0 - borne(revenue_before[f, n], promised[f, n], cost_before[f, n]))
-            wanted = reserve(kept, interest[f, n], reserve_quarters[f, 0] + runway, interest_quarters[f, 0])
-            outflow = max(capex[f, n], 0.0) + interest[f, n] + tax[f, n] + principal[f, n]
-            tied_up = sales - purchases + plant
-            need[f, n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
+    waiting = 1.0 - collected[f, 0]
+    standing = 1.0 - paid[f, 0]
+    bills[:] = 0.0
+    for k in range(first[f], first[f + 1]):
+        t = rows[k]
+        for n in range(need.shape[0]):
+            bills[n] += receivable[t, n]
+    for n in range(need.shape[0]):
+        costs = bought[f, n] + other_cost[f, n]
+        sales = waiting * (revenue[f, n] - revenue_before[f, n] + slow_in[f, n])
+        purchases = standing * min(costs - bought_before[f, n], 0.5 * costs)
+        plant = max(paid[f, 1] * (bills[n] + tied_capital[f, n]) - tied_capital[f, n], 0.0)
+        kept = np.maximum(costs, 0.0)
+        # who has no sales yet keeps a runway before it builds
+        runway = RUNWAY_QUARTERS * (1.0 - borne(revenue_before[f, n], promised[f, n], cost_before[f, n]))
+        wanted = reserve(kept, interest[f, n], reserve_quarters[f, 0] + runway, interest_quarters[f, 0])
+        outflow = max(capex[f, n], 0.0) + interest[f, n] + tax[f, n] + principal[f, n]
+        tied_up = sales - purchases + plant
+        need[n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
 @register_jitable
@@ -157,8 +158,9 @@ SHUT_OUT_QUARTERS = 4.0
 """Quarters for which a firm that loses the market for reasons of its own is shut out (assumption, 2 to 6)."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 9, *[_VEC_IN] * 5, _MAT, _MAT))
+@register_jitable
 def find_debt_room(
+    f: int,
     headroom: Floats,
     principal: Floats,
     rating: Floats,
@@ -176,7 +178,7 @@ def find_debt_room(
     no_access: Floats,
     room: Floats,
 ) -> None:
-    """Set `room` to what lenders give each firm this quarter, (firms, paths), usd_bn; count `no_access` down.
+    """Set `room` (paths) to what lenders give firm `f` this quarter, usd_bn; count `no_access` (firms, paths) down.
 
     Some firms below investment grade lose the market for a year, for reasons of their own: those struck by `chance` at
     a `loss_rate` (paths). The quarters left are counted down once lenders have acted on them: a breach found this
@@ -186,29 +188,29 @@ def find_debt_room(
     `grade`: 1 for investment grade; `openness` (paths): what a scenario leaves of access; `told` (firms, 1): what its
     events leave.
     """
-    for f in range(room.shape[0]):
-        able = can_borrow[f, 0] * told[f, 0]
-        for n in range(room.shape[1]):
-            if chance[f, n] < loss_rate[n] and grade[f, n] < 0.5:
-                no_access[f, n] = SHUT_OUT_QUARTERS
-            own_loss = no_access[f, n] + (1.0 if stage[f, n] >= FIRST_FAILED else 0.0)
-            reached = access(mood[n], freeze[n], grade[f, n], own_loss, losses[n])
-            reached = np.minimum(np.maximum(reached * openness[n], 0.0), 1.0)
-            rolled = np.minimum(1.2 * reached, 1.0)
-            if grade[f, n] > 0.5:
-                rolled = 0.75 if freeze[n] > 0.0 else 1.0
-            rolled = rolled if own_loss <= 0.0 else 0.0
-            # who is shut out, but owes no more than lenders would lend and broke no covenant of late (a seller that
-            # lost its customers did), has most of what falls due extended
-            sound = headroom[f, n] > 0.0 and stage[f, n] < FIRST_FAILED and rating[f, n] < LOWEST_CLASS
-            if sound and breach[f, n] <= 0.0:
-                rolled = max(rolled, EXTENDED)
-            room[f, n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
-            no_access[f, n] = max(no_access[f, n] - 1.0, 0.0)
+    able = can_borrow[f, 0] * told[f, 0]
+    for n in range(room.shape[0]):
+        if chance[f, n] < loss_rate[n] and grade[f, n] < 0.5:
+            no_access[f, n] = SHUT_OUT_QUARTERS
+        own_loss = no_access[f, n] + (1.0 if stage[f, n] >= FIRST_FAILED else 0.0)
+        reached = access(mood[n], freeze[n], grade[f, n], own_loss, losses[n])
+        reached = np.minimum(np.maximum(reached * openness[n], 0.0), 1.0)
+        rolled = np.minimum(1.2 * reached, 1.0)
+        if grade[f, n] > 0.5:
+            rolled = 0.75 if freeze[n] > 0.0 else 1.0
+        rolled = rolled if own_loss <= 0.0 else 0.0
+        # who is shut out, but owes no more than lenders would lend and broke no covenant of late (a seller that
+        # lost its customers did), has most of what falls due extended
+        sound = headroom[f, n] > 0.0 and stage[f, n] < FIRST_FAILED and rating[f, n] < LOWEST_CLASS
+        if sound and breach[f, n] <= 0.0:
+            rolled = max(rolled, EXTENDED)
+        room[n] = (max(headroom[f, n], 0.0) * ROOM_A_QUARTER * reached + principal[f, n] * rolled) * able
+        no_access[f, n] = max(no_access[f, n] - 1.0, 0.0)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, *[_MAT_IN] * 6, _CUBE, *[_MAT] * 3))
+@register_jitable
 def cover(
+    f: int,
     need: Floats,
     debt_room: Floats,
     line_room: Floats,
@@ -225,7 +227,7 @@ def cover(
     let_stand: Floats,
     scale: Floats,
 ) -> None:
-    """Fill a need (negative = surplus) from each source in order, each at most its room; all (firms, paths), usd_bn.
+    """Fill what firm `f` needs (negative: surplus) from each source in order, each at most its room; usd_bn.
 
     Suppliers let a `vendor_share` (paths) of the bill for `equipment` stand for firms that have not failed. Capital
     spending can be stopped as far as it is flexible: ordinary spending by `core_flexible`, (firms, 1), that for AI
@@ -233,34 +235,128 @@ def cover(
     Sets `found[k]` for k = LINE, EQUITY, VENDOR, COST_CUT_BY, UNFUNDED and SURPLUS; `new_debt`, all that is borrowed;
     the share of the bill for equipment that is `let_stand`. Of planned spending (`capex`) `scale` goes ahead.
     """
-    for f in range(need.shape[0]):
-        for n in range(need.shape[1]):
-            left = max(need[f, n], 0.0)
-            debt = min(left, max(debt_room[f, n], 0.0))
-            left -= debt
-            line = min(left, max(line_room[f, n], 0.0))
-            left -= line
-            equity = min(left, max(equity_room[f, n], 0.0))
-            left -= equity
-            offered = vendor_share[n] * equipment[f, n] if stage[f, n] < FIRST_FAILED else 0.0
-            vendor = min(left, max(offered, 0.0))
-            left -= vendor
-            # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
-            planned = max(capex[f, n], LEAST_PLANNED)
-            margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
-            flexible = max(core_flexible[f, 0] + MORE_FLEXIBLE * ai_share[f, n], 0.0)
-            capex_cut = min(margin, planned * min(flexible, 1.0 - LEAST_CAPEX))
-            left = max(left - capex_cut, 0.0)
-            cost_cut = min(left, COST_CUT * cost[f, n])
-            found[LINE, f, n] = line
-            found[EQUITY, f, n] = equity
-            found[VENDOR, f, n] = vendor
-            found[COST_CUT_BY, f, n] = cost_cut
-            found[UNFUNDED, f, n] = left - cost_cut
-            found[SURPLUS, f, n] = max(-need[f, n], 0.0)
-            new_debt[f, n] = debt + line
-            let_stand[f, n] = min(vendor / max(equipment[f, n], 1e-12), 1.0)
-            scale[f, n] *= 1.0 - capex_cut / planned
+    for n in range(need.shape[0]):
+        left = max(need[n], 0.0)
+        debt = min(left, max(debt_room[n], 0.0))
+        left -= debt
+        line = min(left, max(line_room[f, n], 0.0))
+        left -= line
+        equity = min(left, max(equity_room[f, n], 0.0))
+        left -= equity
+        offered = vendor_share[n] * equipment[f, n] if stage[f, n] < FIRST_FAILED else 0.0
+        vendor = min(left, max(offered, 0.0))
+        left -= vendor
+        # whoever has to cut cuts a little more than the need, for bills that come sooner than planned
+        planned = max(capex[f, n], LEAST_PLANNED)
+        margin = left + CUT_MARGIN * planned if left > 0.0 else 0.0
+        flexible = max(core_flexible[f, 0] + MORE_FLEXIBLE * ai_share[f, n], 0.0)
+        capex_cut = min(margin, planned * min(flexible, 1.0 - LEAST_CAPEX))
+        left = max(left - capex_cut, 0.0)
+        cost_cut = min(left, COST_CUT * cost[f, n])
+        found[LINE, f, n] = line
+        found[EQUITY, f, n] = equity
+        found[VENDOR, f, n] = vendor
+        found[COST_CUT_BY, f, n] = cost_cut
+        found[UNFUNDED, f, n] = left - cost_cut
+        found[SURPLUS, f, n] = max(-need[n], 0.0)
+        new_debt[f, n] = debt + line
+        let_stand[f, n] = min(vendor / max(equipment[f, n], 1e-12), 1.0)
+        scale[f, n] *= 1.0 - capex_cut / planned
+
+
+UNLIMITED = 1e9
+"""More than any firm asks for, usd_bn."""
+
+
+@_kernel(
+    numba.void(
+        *[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 12, *[_VEC_IN] * 5, *[_MAT_IN] * 2, _VEC_IN, *[_MAT_IN] * 8,
+        numba.intp, numba.boolean, _MAT, _CUBE, *[_MAT] * 4,
+    )
+)  # fmt: skip
+def fund_firms(
+    bought: Floats,
+    other_cost: Floats,
+    interest: Floats,
+    tax: Floats,
+    principal: Floats,
+    capex: Floats,
+    tied_capital: Floats,
+    ebitda: Floats,
+    revenue: Floats,
+    revenue_before: Floats,
+    promised: Floats,
+    cost_before: Floats,
+    bought_before: Floats,
+    slow_in: Floats,
+    receivable: Floats,
+    first: Index,
+    rows: Index,
+    cash: Floats,
+    reserve_quarters: Floats,
+    interest_quarters: Floats,
+    collected: Floats,
+    paid: Floats,
+    headroom: Floats,
+    rating: Floats,
+    grade: Floats,
+    breach: Floats,
+    chance: Floats,
+    stage: Floats,
+    told: Floats,
+    loss_rate: Floats,
+    mood: Floats,
+    freeze: Floats,
+    losses: Floats,
+    openness: Floats,
+    line_room: Floats,
+    equity_room: Floats,
+    vendor_share: Floats,
+    equipment: Floats,
+    core_flexible: Floats,
+    ai_share: Floats,
+    can_borrow: Floats,
+    capacity: Floats,
+    target: Floats,
+    owed: Floats,
+    first_income: Floats,
+    quarter: int,
+    limits: bool,
+    no_access: Floats,
+    found: Floats,
+    new_debt: Floats,
+    let_stand: Floats,
+    scale: Floats,
+    room: Floats,
+) -> None:
+    """Fund each firm: what it needs, what lenders give, where the rest comes from, and debt up to its target.
+
+    Arguments are those of `find_need`, `find_debt_room`, `cover` and `leverage.borrow_to_target`, which go through a
+    firm one after the other while its numbers are at hand. Where nothing `limits`, lenders give what is asked, and
+    nobody borrows to a target. `room` (3, paths) is there to work in.
+    """
+    need, lent, bills = room[0], room[1], room[2]
+    for f in range(scale.shape[0]):
+        find_need(
+            f, bought, other_cost, interest, tax, principal, capex, tied_capital, ebitda, revenue, revenue_before,
+            promised, cost_before, bought_before, slow_in, receivable, first, rows, cash, reserve_quarters,
+            interest_quarters, collected, paid, need, bills,
+        )  # fmt: skip
+        find_debt_room(
+            f, headroom, principal, rating, grade, breach, chance, stage, can_borrow, told, loss_rate, mood, freeze,
+            losses, openness, no_access, lent,
+        )  # fmt: skip
+        if not limits:
+            lent[:] = UNLIMITED * can_borrow[f, 0]
+        cover(
+            f, need, lent, line_room, equity_room, vendor_share, equipment, stage, capex, core_flexible, ai_share,
+            other_cost, found, new_debt, let_stand, scale,
+        )  # fmt: skip
+        if limits:
+            leverage.borrow_to_target(
+                f, owed, principal, capacity, target, lent, found[UNFUNDED], stage, first_income, quarter, new_debt,
+                found[SURPLUS],
+            )  # fmt: skip
 
 
 RESTING_MOOD = 0.55

@@ -9,10 +9,10 @@ memory). Arrays (firms, paths), usd_bn.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numba.extending import register_jitable
 
-from penstock.money.kernels import _MAT, _MAT_IN, Floats, _kernel
+from penstock.money.kernels import Floats
 
 YEARLY_ADJUSTMENT = 0.33
 """Share of the gap to its target debt, and of cash beyond its target, that a firm closes in a year (0.17 to 0.36:
@@ -35,8 +35,9 @@ def cash_target(cash: Floats, revenue: Floats) -> Floats:
     return share
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, numba.float64, *[_MAT] * 2))
+@register_jitable
 def borrow_to_target(
+    f: int,
     owed: Floats,
     principal: Floats,
     capacity: Floats,
@@ -49,19 +50,18 @@ def borrow_to_target(
     new_debt: Floats,
     surplus: Floats,
 ) -> None:
-    """Add to `new_debt` what brings a sound firm nearer to its target debt; the money adds to its `surplus` cash.
+    """Add to `new_debt` what brings a sound firm `f` nearer to its target debt; the money adds to its `surplus` cash.
 
-    `target` is a share of `capacity`, what lenders would lend; `room` is all that they lend this quarter, of which
-    `new_debt` is taken already. None does so who lacks money or waits for its first income (`first` quarter, (firms,
-    1)).
+    `target` is a share of `capacity`, what lenders would lend; `room` (paths) is all that they lend this quarter, of
+    which `new_debt` is taken already. None does so who lacks money or waits for its first income (`first` quarter,
+    (firms, 1)).
     """
-    for f in range(owed.shape[0]):
-        if first[f, 0] > quarter:
-            continue
-        for n in range(owed.shape[1]):
-            able = stage[f, n] < SOUND and unfunded[f, n] <= 0.0
-            after = owed[f, n] - principal[f, n] + new_debt[f, n]
-            gap = 0.25 * YEARLY_ADJUSTMENT * (target[f, n] * capacity[f, n] - after)
-            more = max(min(gap, room[f, n] - new_debt[f, n]), 0.0) if able else 0.0
-            new_debt[f, n] += more
-            surplus[f, n] += more
+    if first[f, 0] > quarter:
+        return
+    for n in range(owed.shape[1]):
+        able = stage[f, n] < SOUND and unfunded[f, n] <= 0.0
+        after = owed[f, n] - principal[f, n] + new_debt[f, n]
+        gap = 0.25 * YEARLY_ADJUSTMENT * (target[f, n] * capacity[f, n] - after)
+        more = max(min(gap, room[n] - new_debt[f, n]), 0.0) if able else 0.0
+        new_debt[f, n] += more
+        surplus[f, n] += more

@@ -224,17 +224,31 @@ def fall_due(
 
 
 def fund(now: Moment) -> None:
-    """Sets the sources of each firm's need; capex_scale of firms is what goes ahead."""
-    r, f, facts, cache = now.results, now.state.firms, now.block.facts, now.block.cache
-    need, room = needed(now), debt_room(now)
-    if not now.on("fund"):
-        room = 1e9 * cache["can_borrow"] * np.ones_like(need)
-    found = np.empty((funding.SURPLUS + 1, *need.shape))
-    r["new_debt"], r["let_stand"] = np.empty((2, *need.shape))
-    funding.cover(
-        need, room, f.line, r["round_room"], vendor_share(now), r["tied_equipment"], f.stage, r["capex"],
-        facts.conduct["core_flexibility"], r["ai_capex_share"], r["other_cost"], found, r["new_debt"], r["let_stand"],
-        f.capex_scale,
+    """Sets the sources of each firm's need, and its debt for the target that it keeps up; capex_scale goes ahead.
+
+    A need is what a firm lacks this quarter, its reserve and what growth ties up included. Firms keep up the debt that
+    they opened with, relative to what lenders would lend; owners get the money.
+    """
+    e, r, f, facts, cache = now.state.economy, now.results, now.state.firms, now.block.facts, now.block.cache
+    if now.quarter == 0:
+        cache["debt_target"] = leverage.target_share(cache["debt_owed"], r["debt_capacity"])
+    found = np.empty((funding.SURPLUS + 1, *f.value.shape))
+    r["new_debt"], r["let_stand"] = np.empty((2, *f.value.shape))
+    told, width = now.struck("borrowing"), now.block.width
+    funding.fund_firms(
+        r["tie_expense"], r["other_cost"], r["interest"], r["tax"], r["principal"], r["capex"], r["tied_capital"],
+        r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"],
+        now.state.ties.receivable, *now.block.ties_of["plant_of"], now.state.books.cash,
+        facts.conduct["reserve_quarters"], np.maximum(cache["quarters_to_income"] - now.quarter, 2.0),
+        cache["collect_in"], cache["paid_of"], r["debt_room"], f.rating, lenders.investment_grade(now), f.covenant,
+        now.firm_chance(), f.stage,
+        np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
+        now.block.theta["access_loss"] * float(now.on("noise") and now.on("fund")), e.mood, e.freeze,
+        e.lender_losses / facts.constants["lender_scale"], by_path(now.lever("finance.debt_access"), width), f.line,
+        r["round_room"], vendor_share(now), r["tied_equipment"], facts.conduct["core_flexibility"],
+        r["ai_capex_share"], cache["can_borrow"], r["debt_capacity"], cache["debt_target"], cache["debt_owed"],
+        cache["quarters_to_income"], now.quarter, now.on("fund"), f.no_access, found, r["new_debt"], r["let_stand"],
+        f.capex_scale, np.empty((3, width)),
     )  # fmt: skip
     r.update(
         line_drawn=found[funding.LINE],
@@ -244,49 +258,6 @@ def fund(now: Moment) -> None:
         cost_cut=found[funding.COST_CUT_BY],
         surplus_cash=found[funding.SURPLUS],
     )
-    if now.on("fund"):
-        keep_leverage(now, room)
-
-
-def keep_leverage(now: Moment, room: Array) -> None:
-    """Firms keep up the debt that they opened with, relative to what lenders would lend; owners get the money."""
-    r, f, cache = now.results, now.state.firms, now.block.cache
-    if now.quarter == 0:
-        cache["debt_target"] = leverage.target_share(cache["debt_owed"], r["debt_capacity"])
-    leverage.borrow_to_target(
-        cache["debt_owed"], r["principal"], r["debt_capacity"], cache["debt_target"], room, r["unfunded"], f.stage,
-        cache["quarters_to_income"], now.quarter, r["new_debt"], r["surplus_cash"],
-    )  # fmt: skip
-
-
-def needed(now: Moment) -> Array:
-    """What each firm lacks this quarter, its reserve and what growth ties up included, (firms, paths), usd_bn."""
-    r, f, facts, cache = now.results, now.state.firms, now.block.facts, now.block.cache
-    wait = np.maximum(cache["quarters_to_income"] - now.quarter, 2.0)
-    need = np.empty_like(f.value)
-    funding.find_need(
-        r["tie_expense"], r["other_cost"], r["interest"], r["tax"], r["principal"], r["capex"], r["tied_capital"],
-        r["ebitda"], r["revenue"], f.revenue, r["contract_growth"], f.cost, f.bought, cache["slow_in"],
-        now.state.ties.receivable, *now.block.ties_of["plant_of"], now.state.books.cash,
-        facts.conduct["reserve_quarters"], wait, cache["collect_in"], cache["paid_of"], need,
-        np.empty(now.block.width),
-    )  # fmt: skip
-    return need
-
-
-def debt_room(now: Moment) -> Array:
-    """What lenders give each firm this quarter, (firms, paths), usd_bn."""
-    e, r, f, cache = now.state.economy, now.results, now.state.firms, now.block.cache
-    width, told = now.block.width, now.struck("borrowing")
-    loss_rate = now.block.theta["access_loss"] * float(now.on("noise") and now.on("fund"))
-    room = np.empty_like(f.value)
-    funding.find_debt_room(
-        r["debt_room"], r["principal"], f.rating, lenders.investment_grade(now), f.covenant, now.firm_chance(), f.stage,
-        cache["can_borrow"], np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
-        loss_rate, e.mood, e.freeze, e.lender_losses / now.block.facts.constants["lender_scale"],
-        by_path(now.lever("finance.debt_access"), width), f.no_access, room,
-    )  # fmt: skip
-    return room
 
 
 def vendor_share(now: Moment) -> Array:
