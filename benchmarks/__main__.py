@@ -9,7 +9,19 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT, provenance
 
-PARTS = ("engine", "steps", "command", "contagion", "opponents", "limit", "start", "economies", "cluster", "sizes")
+PARTS = (
+    "engine",
+    "steps",
+    "command",
+    "long",
+    "contagion",
+    "opponents",
+    "limit",
+    "start",
+    "economies",
+    "cluster",
+    "sizes",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,47 +41,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # loaded here, so that --help and a mistake answer at once
     from tools import measure_install
 
-    from benchmarks import cluster, command, contagion, engine, large_economies, limit, opponents, step_profile
-    from benchmarks.page import ASKED_PATHS, limits, write
+    from benchmarks import (
+        cluster,
+        command,
+        contagion,
+        engine,
+        large_economies,
+        limit,
+        long_run,
+        opponents,
+        step_profile,
+    )
+    from benchmarks.page import ASKED_PATHS, Measured, limits, write
 
-    where = provenance()
+    where, found = provenance(), Measured()
     paths = given.paths
-    speeds, profile, run, starts, networks = [], None, None, {}, []
-    others, physical, economies, paces, sizes = [], None, [], [], []
     if "start" in parts:
         _say("start-up")
-        starts = command.measure_starts(given.repeats)
+        found.starts = command.measure_starts(given.repeats)
     if "command" in parts:
         _say("penstock run, cold and warm")
-        run = command.measure_run(min(paths, ASKED_PATHS), given.quarters, max(1, given.repeats // 2))
+        found.run = command.measure_run(min(paths, ASKED_PATHS), given.quarters, max(1, given.repeats // 2))
+    if "long" in parts:
+        _say("a long run")
+        found.long = long_run.measure()
     if "engine" in parts:
         _say("engine")
-        speeds = engine.measure(paths, given.quarters, given.repeats, tuple(given.jobs))
+        found.engine = engine.measure(paths, given.quarters, given.repeats, tuple(given.jobs))
     if "steps" in parts:
         _say("steps of a quarter")
-        profile = step_profile.measure(given.quarters, given.repeats)
+        found.profile = step_profile.measure(given.quarters, given.repeats)
     if "contagion" in parts:
         _say("clearing and DebtRank on random networks")
-        networks = contagion.measure(given.repeats)
+        found.networks = contagion.measure(given.repeats)
     if "opponents" in parts:
         _say("the same work in other tools")
-        others = opponents.measure(given.repeats)
+        found.others = opponents.measure(given.repeats)
     if "limit" in parts:
         _say("bytes and bandwidth")
-        physical = limit.measure(given.quarters, given.repeats)
+        found.limit = limit.measure(given.quarters, given.repeats)
     if "economies" in parts:
         _say("large economies")
-        economies = large_economies.measure_apart()
+        found.economies = large_economies.measure_apart()
     if "cluster" in parts:
         _say("Ray beside the pool of processes")
-        paces = cluster.measure()
+        found.paces = cluster.measure()
     if "sizes" in parts:
         _say("what an installation takes on disk")
-        sizes = measure_install.measure()
-    measured = (speeds, run, starts, networks, others, physical, economies, paces, sizes)
-    for what, asked, found, held in limits(*measured):
-        print(f"{what}: {found} ({asked}): {held.strip('*')}")
-    for path in write(given.docs, where, speeds, profile, *measured[1:]):
+        found.sizes = measure_install.measure()
+    for what, asked, value, held in limits(found):
+        print(f"{what}: {value} ({asked}): {held.strip('*')}")
+    for path in write(given.docs, where, found):
         print(f"wrote {path}")
     return 0
 

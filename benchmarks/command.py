@@ -86,11 +86,13 @@ def measure_run(paths: int, quarters: int, repeats: int) -> EndToEnd:
     return EndToEnd(paths, quarters, jobs, cold, tuple(warm), size, report)
 
 
+SMALL_RUN = "penstock.simulate(penstock.load_world(), paths=16, quarters=4)"
 STARTS = {
     "penstock --help": ["-m", "penstock", "--help"],
     "penstock --version": ["-m", "penstock", "--version"],
     "import penstock": ["-c", "import penstock"],
     "import penstock; penstock.load_world()": ["-c", "import penstock; penstock.load_world()"],
+    SMALL_RUN: ["-c", f"import penstock; {SMALL_RUN}"],
     "penstock world show nvidia": ["-m", "penstock", "world", "show", "nvidia"],
 }
 

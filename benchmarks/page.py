@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -12,7 +13,7 @@ from tools.measure_install import Size
 
 from benchmarks.cluster import MOST_SLOWER, Pace, ratio_of
 from benchmarks.cluster import table as cluster_table
-from benchmarks.command import EndToEnd
+from benchmarks.command import SMALL_RUN, EndToEnd
 from benchmarks.contagion import NetworkSpeed
 from benchmarks.engine import Throughput
 from benchmarks.large_economies import MOST_FIRMS, MOST_QUARTER_S, STEEPEST, Speed
@@ -22,6 +23,7 @@ from benchmarks.large_worlds import exponent
 from benchmarks.limit import MOST_RATIO, Limit
 from benchmarks.limit import sentences as limit_sentences
 from benchmarks.limit import table as limit_table
+from benchmarks.long_run import LongRun
 from benchmarks.machine import Provenance
 from benchmarks.opponents import LEAST_POSTING, Row
 from benchmarks.opponents import table as opponents_table
@@ -38,70 +40,82 @@ MOST_COLD_S, MOST_WARM_S = 60.0, 20.0
 MOST_MEMORY_MB, MOST_RUN_MB = 2000.0, 60.0
 ASKED_PATHS, ASKED_QUARTERS = 1000, 40
 """size of the run for which the limits of time, memory and disk hold"""
-MOST_HELP_S, MOST_IMPORT_S = 0.3, 0.5
+MOST_HELP_S, MOST_IMPORT_S, MOST_SMALL_S = 0.3, 0.5, 1.5
 MOST_NETWORK_S = {1_000: 0.010, 100_000: 10.0}
 """seconds of clearing or DebtRank by number of nodes, with ten ties a node"""
 MOST_NETWORK_MB = 4000.0
 HELD = {True: "yes", False: "**no**", None: "a smaller run"}
 
 
-def page(
-    where: Provenance,
-    engine: list[Throughput],
-    profile: Profile | None,
-    run: EndToEnd | None,
-    starts: dict[str, float],
-    networks: Sequence[NetworkSpeed] = (),
-    others: Sequence[Row] = (),
-    limit: Limit | None = None,
-    economies: Sequence[Speed] = (),
-    paces: Sequence[Pace] = (),
-    sizes: Sequence[Size] = (),
-) -> str:
+@dataclass
+class Measured:
+    """What a call measured; empty where it did not."""
+
+    engine: Sequence[Throughput] = ()
+    profile: Profile | None = None
+    run: EndToEnd | None = None
+    long: LongRun | None = None
+    starts: dict[str, float] = field(default_factory=dict)
+    networks: Sequence[NetworkSpeed] = ()
+    others: Sequence[Row] = ()
+    limit: Limit | None = None
+    economies: Sequence[Speed] = ()
+    paces: Sequence[Pace] = ()
+    sizes: Sequence[Size] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "engine": [one.to_dict() for one in self.engine],
+            "profile": self.profile.to_dict() if self.profile else None,
+            "command": self.run.to_dict() if self.run else None,
+            "long_run": self.long.to_dict() if self.long else None,
+            "contagion": [one.to_dict() for one in self.networks],
+            "opponents": [one.to_dict() for one in self.others],
+            "limit": self.limit.to_dict() if self.limit else None,
+            "economies": [one.to_dict() for one in self.economies],
+            "cluster": [one.to_dict() for one in self.paces],
+            "sizes": [one.to_dict() for one in self.sizes],
+            "starts_s": {name: round(seconds, 3) for name, seconds in self.starts.items()},
+        }
+
+
+def page(where: Provenance, found: Measured) -> str:
     """Markdown of `docs/benchmarks.md`."""
-    asked = limits(engine, run, starts, networks, others, limit, economies, paces, sizes)
+    limit, starts = found.limit, [(f"`{name}`", f"{s:.2f}") for name, s in found.starts.items()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         provenance="  \n".join(where.lines()),
-        limits=table(("asked for", "limit", "measured", "held"), asked),
-        engine=_engine(engine),
-        profile=_profile(profile),
-        command=_command(run),
-        contagion=_contagion(networks),
-        opponents=opponents_table(others) if others else NOT_MEASURED,
+        limits=table(("asked for", "limit", "measured", "held"), limits(found)),
+        engine=_engine(found.engine),
+        profile=_profile(found.profile),
+        command=_command(found.run),
+        long=found.long.sentence() if found.long else NOT_MEASURED,
+        contagion=_contagion(found.networks),
+        opponents=opponents_table(found.others) if found.others else NOT_MEASURED,
         physical=f"{limit_sentences(limit)}\n\n{limit_table(limit)}" if limit else NOT_MEASURED,
-        economies=economies_table(economies) if economies else NOT_MEASURED,
-        cluster=cluster_table(paces) if paces else NOT_MEASURED,
-        sizes=_sizes(sizes),
-        starts=table(("call", "seconds"), [(f"`{name}`", f"{s:.2f}") for name, s in starts.items()]),
+        economies=economies_table(found.economies) if found.economies else NOT_MEASURED,
+        cluster=cluster_table(found.paces) if found.paces else NOT_MEASURED,
+        sizes=_sizes(found.sizes),
+        starts=table(("call", "seconds"), starts),
     )
 
 
-def limits(
-    engine: list[Throughput],
-    run: EndToEnd | None,
-    starts: dict[str, float],
-    networks: Sequence[NetworkSpeed] = (),
-    others: Sequence[Row] = (),
-    limit: Limit | None = None,
-    economies: Sequence[Speed] = (),
-    paces: Sequence[Pace] = (),
-    sizes: Sequence[Size] = (),
-) -> list[tuple[str, str, str, str]]:
+def limits(found: Measured) -> list[tuple[str, str, str, str]]:
     """What was asked for, its limit, what was found, and whether it holds."""
     rows: list[tuple[str, str, str, bool | None]] = []
-    for one in engine:
+    for one in found.engine:
         if one.jobs == 2:
             speed = one.path_quarters_per_s
             least = f"at least {LEAST_SPEED:,}"
             rows.append(("path-quarters per second, two processes", least, f"{speed:,.0f}", speed >= LEAST_SPEED))
-    by_jobs = {one.jobs: one.path_quarters_per_s for one in engine}
+    by_jobs = {one.jobs: one.path_quarters_per_s for one in found.engine}
     if {1, 2} <= set(by_jobs):
         ratio = by_jobs[2] / by_jobs[1]
         rows.append(("two processes over one", f"at least {LEAST_OF_TWO}", f"{ratio:.2f}", ratio >= LEAST_OF_TWO))
-    for row in others:
+    for row in found.others:
         if row.other.startswith("Mesa"):
             least = f"at least {LEAST_POSTING:.0f} times as fast"
             rows.append(("posting work beside Mesa", least, f"{row.ratio:.0f} times", row.ratio >= LEAST_POSTING))
+    limit, run, starts, networks = found.limit, found.run, found.starts, found.networks
     if limit is not None:
         most = f"at most {MOST_RATIO:.0f} times"
         rows.append(
@@ -120,9 +134,10 @@ def limits(
         # a smaller run says nothing of the limits
         full = run.paths >= ASKED_PATHS and run.quarters >= ASKED_QUARTERS
         rows += [
-            (what, f"below {most:,.0f} {unit}", f"{found:,.1f} {unit}", found < most if full else None)
-            for what, found, most, unit in asked
+            (what, f"below {most:,.0f} {unit}", f"{value:,.1f} {unit}", value < most if full else None)
+            for what, value, most, unit in asked
         ]
+    rows += found.long.rows() if found.long else []
     for net in networks:
         size = f"{net.nodes:,} nodes, {net.ties:,} ties"
         if net.nodes in MOST_NETWORK_S:
@@ -141,10 +156,15 @@ def limits(
     if "import penstock" in starts:
         import_s = starts["import penstock"]
         rows.append(("`import penstock`", f"below {MOST_IMPORT_S} s", f"{import_s:.2f} s", import_s < MOST_IMPORT_S))
-    rows += _wide(economies, paces)
-    for size in sizes:
-        rows.append((size.what, f"below {size.limit_mb:,.0f} MB", f"{size.mb:,.0f} MB", size.held))
-    return [(what, limit, found, HELD[held]) for what, limit, found, held in rows]
+    if SMALL_RUN in starts:
+        small_s = starts[SMALL_RUN]
+        rows.append(
+            ("a small run, from call to results", f"below {MOST_SMALL_S} s", f"{small_s:.2f} s", small_s < MOST_SMALL_S)
+        )
+    rows += _wide(found.economies, found.paces)
+    for one_size in found.sizes:
+        rows.append((one_size.what, f"below {one_size.limit_mb:,.0f} MB", f"{one_size.mb:,.0f} MB", one_size.held))
+    return [(what, most, value, HELD[held]) for what, most, value, held in rows]
 
 
 def _wide(economies: Sequence[Speed], paces: Sequence[Pace]) -> list[tuple[str, str, str, bool | None]]:
@@ -167,44 +187,17 @@ def _wide(economies: Sequence[Speed], paces: Sequence[Pace]) -> list[tuple[str, 
     return rows
 
 
-def write(
-    docs: Path,
-    where: Provenance,
-    engine: list[Throughput],
-    profile: Profile | None,
-    run: EndToEnd | None,
-    starts: dict[str, float],
-    networks: Sequence[NetworkSpeed] = (),
-    others: Sequence[Row] = (),
-    limit: Limit | None = None,
-    economies: Sequence[Speed] = (),
-    paces: Sequence[Pace] = (),
-    sizes: Sequence[Size] = (),
-) -> list[Path]:
+def write(docs: Path, where: Provenance, found: Measured) -> list[Path]:
     """Write the page and the raw figures below `docs`; returns their paths."""
-    raw: dict[str, Any] = {
-        "measured": where.to_dict(),
-        "engine": [one.to_dict() for one in engine],
-        "profile": profile.to_dict() if profile else None,
-        "command": run.to_dict() if run else None,
-        "contagion": [one.to_dict() for one in networks],
-        "opponents": [one.to_dict() for one in others],
-        "limit": limit.to_dict() if limit else None,
-        "economies": [one.to_dict() for one in economies],
-        "cluster": [one.to_dict() for one in paces],
-        "sizes": [one.to_dict() for one in sizes],
-        "starts_s": {name: round(seconds, 3) for name, seconds in starts.items()},
-    }
     figures = docs / "validation" / "benchmarks" / f"{where.stem}.json"
     figures.parent.mkdir(parents=True, exist_ok=True)
-    figures.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    figures.write_text(json.dumps({"measured": where.to_dict(), **found.to_dict()}, indent=1) + "\n", encoding="utf-8")
     target = docs / "benchmarks.md"
-    text = page(where, engine, profile, run, starts, networks, others, limit, economies, paces, sizes)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(page(where, found), encoding="utf-8")
     return [target, figures]
 
 
-def _engine(engine: list[Throughput]) -> str:
+def _engine(engine: Sequence[Throughput]) -> str:
     rows = [
         (
             f"{one.jobs}",

@@ -13,7 +13,7 @@ from benchmarks.engine import Throughput
 from benchmarks.machine import provenance
 from tools.measure_install import Size
 
-from benchmarks import cluster, command, contagion, crises, large_economies, page, portfolio, step_profile
+from benchmarks import cluster, command, contagion, crises, large_economies, long_run, page, portfolio, step_profile
 from penstock.engine import quarter
 from penstock.engine.record import Recorder
 from penstock.engine.steps import want
@@ -52,18 +52,18 @@ def test_a_call_within_a_call_counts_once() -> None:
 
 def test_the_page_says_what_did_not_hold() -> None:
     slow, fast = (Throughput(2, 1000, 40, (seconds, 99.0)) for seconds in (4.0, 1.0))
-    assert held(page.limits([slow], None, {})) == ["**no**"]
-    assert held(page.limits([fast], None, {})) == ["yes"]
-    assert held(page.limits([], run_of(seconds=30.0, mb=70.0), {})) == ["yes", "**no**", "yes", "**no**"]
-    assert held(page.limits([], run_of(paths=128), {})) == ["a smaller run"] * 4
-    assert held(page.limits([], None, {"penstock --help": 0.5})) == ["**no**"]
+    assert held(page.limits(page.Measured(engine=[slow]))) == ["**no**"]
+    assert held(page.limits(page.Measured(engine=[fast]))) == ["yes"]
+    assert held(page.limits(page.Measured(run=run_of(seconds=30.0, mb=70.0)))) == ["yes", "**no**", "yes", "**no**"]
+    assert held(page.limits(page.Measured(run=run_of(paths=128)))) == ["a smaller run"] * 4
+    assert held(page.limits(page.Measured(starts={"penstock --help": 0.5}))) == ["**no**"]
 
 
 def test_a_part_alone_writes_a_page_that_says_what_is_missing(tmp_path: Path) -> None:
     assert main(["steps", "--quarters", "1", "--repeats", "1", "--docs", str(tmp_path)]) == 0
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "`settle.settle`" in text
-    assert text.count(page.NOT_MEASURED) == 10
+    assert text.count(page.NOT_MEASURED) == 11
     assert "$" not in text
     (figures,) = (tmp_path / "validation" / "benchmarks").glob("*.json")
     raw = json.loads(figures.read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def test_networks_are_measured_beside_the_published_equations() -> None:
         assert one.rounds > 3
         assert min(one.penstock_s, one.published_s, one.peak_mb) > 0.0
     slow = contagion.NetworkSpeed("clearing", 1_000, 10_000, 1, 9, 0.02, 0.1, 0.0, 5_000.0)
-    assert held(page.limits([], None, {}, [slow])) == ["**no**", "**no**"]
+    assert held(page.limits(page.Measured(networks=[slow]))) == ["**no**", "**no**"]
 
 
 def test_large_economies_the_cluster_and_sizes_stand_on_the_page() -> None:
@@ -89,19 +89,31 @@ def test_large_economies_the_cluster_and_sizes_stand_on_the_page() -> None:
     large = large_economies.Speed(100_010, 1_600_000, 0.6, 0.1, 1e-13, 0, 1, 1_500.0)
     pool, ray = (cluster.Pace(name, 10_000, speed, 9.0, "") for name, speed in (("processes", 100.0), ("ray", 84.0)))
     sizes = [Size("base", 600.0, 650.0, 50.0, (("llvmlite", 170.0),)), Size("wheel", 16.0, 15.0)]
-    wide = {"economies": [small, large], "paces": [pool, ray], "sizes": sizes}
-    rows = page.limits([], None, {"import penstock": 0.6}, **wide)  # type: ignore[arg-type]
+    wide = page.Measured(
+        starts={"import penstock": 0.6}, economies=[small, large], paces=[pool, ray], sizes=sizes,
+        long=long_run.LongRun(10_000, 40, 2, 16.0, 14.0, command.Timing(30.0, 55.0, 3_100.0, "sum")),
+    )  # fmt: skip
+    rows = page.limits(wide)
     told = {what: (found, holds) for what, _, found, holds in rows}
     assert told["`import penstock`"] == ("0.60 s", "**no**")
     assert told["a quarter of 100,010 firms, 1,600,000 ties"] == ("0.60 s", "yes")
     assert told["peak memory of 100,010 firms, 1,600,000 ties"] == ("1,500 MB", "yes")
+    assert told["simulating 10,000 paths, 40 quarters, files included"] == ("16.0 s", "yes")
+    assert told["peak memory of all processes, 10,000 paths, 40 quarters"] == ("3,100 MB", "**no**")
     assert told["exponent of time against ties"] == ("1.08", "yes")
     assert told["Ray on this machine over the pool, 10,000 paths"] == ("0.84", "**no**")
     assert (told["base"][1], told["wheel"][1]) == ("yes", "**no**")
-    text = page.page(provenance(), [], None, None, {}, **wide)  # type: ignore[arg-type]
+    text = page.page(provenance(), wide)
     assert "| base | 600.0 | 50.0 | llvmlite 170 |" in text
     assert "| ray | 10,000 | 84 | 9.0 |" in text
+    assert "(25,000 path-quarters a second, their start and every file included; 14.0 s after the first chunk)" in text
     assert "| 100,010 | 1,600,000 | 0.600 s |" in text
+
+
+def test_a_long_run_tells_when_its_chunks_were_there() -> None:
+    found = long_run.measure(paths=512, quarters=2)
+    assert 0.0 < found.simulating_warm_s < found.simulating_s < found.whole.seconds
+    assert [holds for *_, holds in found.rows()] == [None, None]
 
 
 def test_no_name_of_host_or_person_is_written() -> None:
