@@ -87,7 +87,7 @@ def begin_block(
         program=program,
         draws=draws,
         trend=trend,
-        scratch=_scratch(layout, width, program.quarters),
+        scratch=_scratch(layout, width, program.quarters, known.cache["at_once"]),
         first_path=first_path,
         width=width,
         cache=dict(known.cache),
@@ -104,15 +104,18 @@ def begin_block(
     return block, state
 
 
-def _scratch(layout: Layout, width: int, quarters: int) -> Scratch:
+def _scratch(layout: Layout, width: int, quarters: int, at_once: Array) -> Scratch:
     ties, units = layout.ties, layout.unit_count
-    billed = np.zeros((layout.operating.stop, width))
+    billed, before = (np.empty((layout.operating.stop, width)) for _ in range(2))
+    billed[layout.flow.slice] = 0.0
+    # what is paid at once leaves nothing owed, and nobody writes so
+    before[at_once] = 0.0
     return Scratch(
         due=np.empty((ties, width)),
         paid=np.empty((ties, width)),
         billed=billed,
         flow=billed[layout.flow.slice],
-        before=np.zeros_like(billed),
+        before=before,
         spent=np.zeros((units, width)),
         sold=np.zeros((units, width)),
         income=np.zeros((units, width)),

@@ -5,9 +5,9 @@ All money in usd_bn; flows per quarter; arrays of firms are columns (firms, 1) s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ USUAL_COLLECTION = 0.65
 """Share of what is owed that is paid in a quarter at terms of 45 to 60 days (assumption, 0.55 to 0.8)."""
 
 Column = np.ndarray
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,13 @@ class Facts:
     """a row a group, columns of group_conduct.csv"""
     kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """what was looked up of these facts, for all blocks"""
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` looks up of these facts, made by the first block that asks for it by this name."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        found: T = self.kept[name]
+        return found
 
 
 def dues_by_tie(

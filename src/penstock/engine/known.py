@@ -85,10 +85,7 @@ class Known:
 
 def known_of(layout: Layout, facts: Facts) -> Known:
     """What layout and facts tell, looked up by the first block that asks."""
-    if "known" not in facts.kept:
-        facts.kept["known"] = look_up(layout, facts)
-    known: Known = facts.kept["known"]
-    return known
+    return facts.once("known", lambda: look_up(layout, facts))
 
 
 def look_up(layout: Layout, facts: Facts) -> Known:

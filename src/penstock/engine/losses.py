@@ -6,6 +6,8 @@ failed company's equity is a row too: its value at the end of the last quarter b
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from penstock.arrays import np
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
@@ -23,30 +25,61 @@ LEAST_LOSS_USD_BN = 1e-12
 """A thousandth of a dollar: less is what rounding leaves of a claim that was paid."""
 
 
+@dataclass(frozen=True)
+class Claims:
+    """All claims of a world, kind after kind; equity, one of nobody, is first."""
+
+    start: dict[str, int]
+    """first of each kind"""
+    creditor: Array
+    """(claims,) unit that holds it"""
+    instrument: Array
+    """(claims,) index into LOSS_INSTRUMENTS"""
+    name: Array
+    """(claims,) place of its name among those of ties, then debts"""
+
+
+def claims_of(layout: Layout) -> Claims:
+    """The claims that a failure may cut."""
+    guarantee = layout.guarantee.start
+    receivable = np.full(layout.operating.stop, LOSS_INSTRUMENTS.index("receivable"))
+    receivable[layout.category["lease"].slice] = LOSS_INSTRUMENTS.index("lease")
+    debt = np.array([LOSS_INSTRUMENTS.index(name) for name in layout.instrument], dtype=np.int64)
+    called = np.full(len(layout.guarantee), LOSS_INSTRUMENTS.index("guarantee"))
+    # creditor, instrument and place of the name of each claim by kind
+    kinds = {
+        EQUITY: (np.array([-1]), np.array([LOSS_INSTRUMENTS.index("equity")]), -1),
+        "debts_of": (layout.lender, debt, layout.ties),
+        "bills_of": (layout.payee[: len(receivable)], receivable, 0),
+        "called_of": (layout.payer[guarantee:][: len(called)], called, guarantee),
+    }
+    creditor, instrument = (np.concatenate([of[n] for of in kinds.values()]) for n in range(2))
+    starts = np.cumsum([0, *(len(of[0]) for of in kinds.values())])
+    return Claims(
+        start=dict(zip(kinds, starts.tolist(), strict=False)),
+        creditor=creditor,
+        instrument=instrument,
+        name=np.concatenate([of[2] + np.arange(len(of[0])) for of in kinds.values()]),
+    )
+
+
+def in_order_of_path(path: Array) -> Array:
+    """Places of rows in order of path; those of a path stay in the order in which they happened."""
+    if not len(path):
+        return np.zeros(0, dtype=np.intp)
+    lane = path - path.min()
+    # short numbers are sorted by counting them
+    return np.argsort(lane.astype(np.uint16) if lane.max() < 2**16 else lane, kind="stable")
+
+
 class Losses:
     """Losses of a block in order of quarter, as columns of codes until the end."""
 
     def __init__(self, block: Block, state: State) -> None:
-        layout = block.layout
         self._first_path = block.first_path
         self.value_before = state.firms.value.copy()
         """equity at the end of the last quarter in which the firm was sound, (firms, paths); the recorder keeps it"""
-        guarantee = layout.guarantee.start
-        receivable = np.full(layout.operating.stop, LOSS_INSTRUMENTS.index("receivable"))
-        receivable[layout.category["lease"].slice] = LOSS_INSTRUMENTS.index("lease")
-        debt = np.array([LOSS_INSTRUMENTS.index(name) for name in layout.instrument], dtype=np.int64)
-        called = np.full(len(layout.guarantee), LOSS_INSTRUMENTS.index("guarantee"))
-        # creditor, instrument and place of the name of each claim by kind; equity is one of nobody
-        kinds = {
-            EQUITY: (np.array([-1]), np.array([LOSS_INSTRUMENTS.index("equity")]), -1),
-            "debts_of": (layout.lender, debt, layout.ties),
-            "bills_of": (layout.payee[: len(receivable)], receivable, 0),
-            "called_of": (layout.payer[guarantee:][: len(called)], called, guarantee),
-        }
-        self._creditor, self._instrument = (np.concatenate([of[n] for of in kinds.values()]) for n in range(2))
-        self._name = np.concatenate([of[2] + np.arange(len(of[0])) for of in kinds.values()])
-        starts = np.cumsum([0, *(len(of[0]) for of in kinds.values())])
-        self._start = dict(zip(kinds, starts.tolist(), strict=False))
+        self._claims = block.facts.once("claims", lambda: claims_of(block.layout))
         self._cuts: list[tuple[tuple[int, int], tuple[Array, ...]]] = []
 
     def note(self, now: Moment) -> None:
@@ -55,23 +88,25 @@ class Losses:
             firms, lanes = now.results["resolved"][:2]
             equity = self.value_before[firms, lanes]
             nothing = np.zeros(len(firms), dtype=np.intp)
-            self._cuts.append(((now.quarter, self._start[EQUITY]), (firms, lanes, nothing, equity, equity)))
+            self._cuts.append(((now.quarter, self._claims.start[EQUITY]), (firms, lanes, nothing, equity, equity)))
         for name, *cut in now.written_down:
-            self._cuts.append(((now.quarter, self._start[name]), tuple(cut)))
+            self._cuts.append(((now.quarter, self._claims.start[name]), tuple(cut)))
 
     def _rows(self) -> tuple[Array, ...]:
-        """quarter, company, path, claim (its place among all kinds), what it was worth and what of it is lost."""
+        """quarter, company, path, claim (its place among all kinds), what it was worth and what of it is lost, in order
+        of path."""
         if not self._cuts:
             none = np.zeros(0, dtype=np.int64)
             return none, none, none, none, np.zeros(0), np.zeros(0)
         when, cuts = zip(*self._cuts, strict=True)
         quarter, start = np.repeat(np.array(when), [len(cut[0]) for cut in cuts], axis=0).T
         firms, lanes, ties, claim, lost = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
-        rows = np.flatnonzero((lost > LEAST_LOSS_USD_BN) | (start == self._start[EQUITY]))
+        rows = np.flatnonzero((lost > LEAST_LOSS_USD_BN) | (start == self._claims.start[EQUITY]))
+        rows = rows[in_order_of_path(lanes[rows])]
         return quarter[rows], firms[rows], lanes[rows], (start + ties)[rows], claim[rows], lost[rows]
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
-        """The table `losses` of the block, without scenario and sequence."""
+        """The table `losses` of the block in order of path, without scenario and sequence."""
         quarter, company, lanes, place, claim, lost = self._rows()
         units = np.array([*layout.units, ""], dtype=object)
         ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
@@ -79,9 +114,9 @@ class Losses:
             "path": self._first_path + lanes,
             "quarter": np.array(quarters, dtype=object)[quarter],
             "company_id": units[company],
-            "creditor_id": units[self._creditor[place]],
-            "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[self._instrument[place]],
-            "tie_id": ties[self._name[place]],
+            "creditor_id": units[self._claims.creditor[place]],
+            "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[self._claims.instrument[place]],
+            "tie_id": ties[self._claims.name[place]],
             "claim_usd_bn": claim,
             "loss_usd_bn": lost,
         }

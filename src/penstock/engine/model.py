@@ -281,13 +281,14 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         ):
             for name, values in source.items():
                 target.setdefault(name, []).append(values[..., lanes])
-        # rows stand in order of path
-        rows_of = slice(*np.searchsorted(ended["path"], (first, last)))
-        for name, values in ended.items():
-            outcomes.setdefault(name, []).append(values[rows_of])
-        for rows, noted in ((events, recorder.events), (losses, recorder.losses)):
-            found = noted.columns(recorder.block.layout, recorder.quarters)
-            inside = (found["path"] >= first) & (found["path"] < last)
+        layout, quarters = recorder.block.layout, recorder.quarters
+        for rows, found in (
+            (outcomes, ended),
+            (events, recorder.events.columns(layout, quarters)),
+            (losses, recorder.losses.columns(layout, quarters)),
+        ):
+            # rows stand in order of path
+            inside = slice(*np.searchsorted(found["path"], (first, last)))
             for name, column in found.items():
                 rows.setdefault(name, []).append(column[inside])
         flows.append(recorder.flows[..., lanes])
@@ -301,24 +302,17 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         layers={name: _side_by_side(parts) for name, parts in layers.items()},
         company={name: _side_by_side(parts) for name, parts in company.items()},
         outcomes={name: _side_by_side(parts) for name, parts in outcomes.items()},
-        events=_by_path(events),
-        losses=_by_path(losses),
+        events={name: _side_by_side(parts) for name, parts in events.items()},
+        losses={name: _side_by_side(parts) for name, parts in losses.items()},
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
         chain=np.concatenate(chain),
-        flows=_square(np.concatenate(flows, axis=-1)),
+        flows=_square(_side_by_side(flows)),
     )
 
 
 def _side_by_side(parts: list[Array]) -> Array:
     """Paths of all blocks along the last axis; those of one block are not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-
-def _by_path(parts: dict[str, list[Array]]) -> dict[str, Array]:
-    """Rows of all blocks in order of path; within a path in the order in which they happened."""
-    joined = {name: np.concatenate(columns) for name, columns in parts.items()}
-    order = np.argsort(joined["path"], kind="stable")
-    return {name: values[order] for name, values in joined.items()}
 
 
 def _square(flows: Array) -> Array:

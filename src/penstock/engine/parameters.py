@@ -65,15 +65,17 @@ def draw_parameters(
     A split normal (in logs where `scale` is log) runs through the 10, 50 and 90 % quantiles, cut at the
     hard bounds; with `prior`, and for the names in `wide`, the wide prior range takes the place of the matched one.
     """
-    drawn: dict[str, np.ndarray] = {}
-    rows = (assumptions() if table is None else table).values()
-    for row, uniform in zip(rows, uniforms, strict=False):
-        low, high = (row.prior_low, row.prior_high) if prior or row.name in wide else (row.low, row.high)
-        z = ndtri(uniform) / Z90
-        if row.scale == "log":
-            up, down = np.log(high / row.central), np.log(row.central / low)
-            value = row.central * np.exp(np.where(z > 0, z * up, z * down))
-        else:
-            value = row.central + np.where(z > 0, z * (high - row.central), z * (row.central - low))
-        drawn[row.name] = np.clip(value, row.minimum, row.maximum)
-    return drawn
+    rows = list((assumptions() if table is None else table).values())[: len(uniforms)]
+    if not rows:
+        return {}
+    ranges = [(row.prior_low, row.prior_high) if prior or row.name in wide else (row.low, row.high) for row in rows]
+    low, high = np.array(ranges).T[:, :, None]
+    central, least, most = np.array([(row.central, row.minimum, row.maximum) for row in rows]).T[:, :, None]
+    log = np.array([row.scale == "log" for row in rows])
+    up, down = high - central, central - low
+    up[log], down[log] = np.log(high[log] / central[log]), np.log(central[log] / low[log])
+    z = ndtri(np.asarray(uniforms)[: len(rows)]) / Z90
+    moved = np.where(z > 0, z * up, z * down)
+    values = central + moved
+    values[log] = central[log] * np.exp(moved[log])
+    return dict(zip((row.name for row in rows), np.clip(values, least, most), strict=True))

@@ -50,7 +50,7 @@ class PosteriorDraws:
         """Parameters of paths from a uniform number each, name -> (paths,)."""
         last = len(self.cumulative) - 1
         place = np.minimum(np.searchsorted(self.cumulative, uniforms, side="right"), last)
-        return {name: row[place] for name, row in zip(self.names, self.values, strict=True)}
+        return dict(zip(self.names, np.take(self.values, place, axis=1), strict=True))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEA
 from penstock.engine.claim_outcomes import ClaimOutcomes
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import add_flows
-from penstock.engine.losses import Losses
+from penstock.engine.losses import Losses, in_order_of_path
 from penstock.engine.moment import Block, Moment
 from penstock.engine.opening.state import LAYERS
 from penstock.engine.state import GONE, RESTRUCTURED, State
@@ -80,8 +80,10 @@ class Events:
         return dict(zip(EVENT_CODES, (path, quarter, company, stage, *rest), strict=True))
 
     def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
-        """The table `events` of the block, without scenario and sequence."""
-        code, amounts = self.codes, [np.zeros(0), *(amount for _, _, amount in self._told)]
+        """The table `events` of the block in order of path, without scenario and sequence."""
+        codes, amounts = self.codes, [np.zeros(0), *(amount for _, _, amount in self._told)]
+        order = in_order_of_path(codes["path"])
+        code = {name: values[order] for name, values in codes.items()}
         units = np.array([*layout.units, ""], dtype=object)
         ties = np.array([*layout.tie_id, ""], dtype=object)
         causes = np.array(CAUSES, dtype=object)[code["cause"]]
@@ -94,7 +96,7 @@ class Events:
             "cause_id": np.where(code["tie"] >= 0, ties[code["tie"]], causes),
             "counterparty_id": units[code["counterparty"]],
             "tie_id": ties[code["tie"]],
-            "amount_usd_bn": np.concatenate(amounts),
+            "amount_usd_bn": np.concatenate(amounts)[order],
         }
 
 
@@ -157,7 +159,7 @@ class Recorder:
     def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
         quarters, width, firms = block.program.quarters, block.width, block.layout.firms
         by_quarter = np.empty((quarters, len(COMPANY_MEASURES), firms, width), dtype=np.float32)
-        economy = np.zeros((quarters, len(ECONOMY_MEASURES), width))
+        economy = np.empty((quarters, len(ECONOMY_MEASURES), width))
         layers = np.zeros((quarters, len(LAYER_MEASURES), len(LAYERS), width))
         origin = calendar.ordinal(first_quarter)
         return cls(
@@ -301,7 +303,7 @@ class Recorder:
 
     def finish(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""
-        firms = len(self.first_distress)
+        firms, width = self.first_distress.shape
         text = np.array([*self.quarters, ""], dtype=object)
         names = np.array([*self.block.layout.units, ""], dtype=object)
         ends = np.array(["", "distress", "restructuring", "acquisition", "liquidation"], dtype=object)
@@ -319,25 +321,33 @@ class Recorder:
         ]
         # rows in order of path, name of the company and name of the instrument
         kinds = sorted(range(len(pieces)), key=lambda number: pieces[number][0])
-        by_name = np.argsort(np.array(self.block.layout.units[:firms]), kind="stable")
+        by_name = self.block.facts.once(
+            "firms_by_name", lambda: np.argsort(np.array(self.block.layout.units[:firms]), kind="stable")
+        )
         keep = np.stack([pieces[number][1][by_name].T for number in kinds], axis=-1)
-        lanes, places, numbers = np.nonzero(keep)
+        lanes, places = np.divmod(np.flatnonzero(keep), firms * len(kinds))
+        places, numbers = np.divmod(places, len(kinds))
         company = by_name[places]
-        pick = (company, lanes)
-        lost = np.stack([pieces[number][2] for number in kinds])[numbers, company, lanes]
+        # one place in the memory of (firms, paths), and of (pieces, firms, paths)
+        at = company * width + lanes
+        lost = np.stack([pieces[number][2] for number in kinds]).reshape(-1)[at + numbers * (firms * width)]
+
+        def of_row(values: Array) -> Array:
+            return values.reshape(-1)[at]
+
         instruments = np.array([pieces[number][0] for number in kinds], dtype=object)
         value_min = np.minimum(self.value_start.astype(np.float32), self.by_quarter[:, tallies.VALUE].min(axis=0))
         return {
             "path": self.block.first_path + lanes,
             "company_id": names[company],
             "instrument": instruments[numbers],
-            "first_distress": text[self.first_distress[pick]],
-            "default_quarter": text[self.default_quarter[pick]],
-            "stage_end": ends[stage[pick]],
+            "first_distress": text[of_row(self.first_distress)],
+            "default_quarter": text[of_row(self.default_quarter)],
+            "stage_end": ends[of_row(stage)],
             "loss_fraction": lost.astype(np.float32),
-            "recovery": np.where(failed[pick], 1.0 - lost, np.nan).astype(np.float32),
-            "rescuer_id": names[self.rescuer[pick]],
-            "value_start_usd_bn": self.value_start[pick].astype(np.float32),
-            "value_min_usd_bn": value_min[pick],
-            "value_end_usd_bn": state.firms.value[pick].astype(np.float32),
+            "recovery": np.where(of_row(failed), 1.0 - lost, np.nan).astype(np.float32),
+            "rescuer_id": names[of_row(self.rescuer)],
+            "value_start_usd_bn": of_row(self.value_start).astype(np.float32),
+            "value_min_usd_bn": of_row(value_min),
+            "value_end_usd_bn": of_row(state.firms.value).astype(np.float32),
         }
