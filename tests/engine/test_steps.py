@@ -396,7 +396,21 @@ def test_forced_sales_fetch_less_the_more_is_sold_at_once() -> None:
 def test_the_most_liquid_of_those_who_can_pay_buys() -> None:
     cash = np.array([[10.0, 1.0], [30.0, 2.0], [-np.inf, -np.inf]])
     candidates, seller = np.array([4, 7, 9]), np.array([1, 1])
-    assert rescue.richest_other(cash, candidates, seller, np.arange(2), np.array([2.0, 2.0])).tolist() == [7, -1]
+    assert buyers(cash, candidates, seller, np.arange(2), np.array([2.0, 2.0])).tolist() == [7, -1]
+
+
+def buyers(cash: Array, candidates: Array, firms: Array, lanes: Array, price: Array) -> Array:
+    """Who buys; minus infinity: the candidate failed."""
+    everybody = np.zeros((10, cash.shape[1]))
+    everybody[candidates] = cash
+    buyer, fate = np.empty((2, len(firms)), dtype=np.intp)
+    plant, all_of_them = np.ones(len(firms)), np.ones(10, dtype=bool)
+    rescue.choose_buyers(
+        everybody, np.isinf(everybody).astype(float), candidates, firms, lanes, plant, plant, all_of_them, 0.0, True,
+        price.copy(), buyer, fate, *np.empty((2, cash.shape[1]), dtype=np.intp),
+    )  # fmt: skip
+    assert ((fate == rescue.ACQUISITION) == (buyer >= 0)).all()
+    return buyer
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -418,14 +432,15 @@ def test_the_buyer_on_a_path_is_who_would_be_chosen_among_all_others(seed: int) 
         able = rows[cash[rows, lanes[k]] > rescue.BUYER_CASH_MULTIPLE * price[k]]
         if len(able):
             expected[k] = candidates[able[np.argmax(cash[able, lanes[k]])]]
-    found = rescue.richest_other(cash, candidates, firms, lanes, price)
+    found = buyers(cash, candidates, firms, lanes, price)
     assert found.tolist() == expected.tolist()
 
 
 def test_who_has_next_to_no_plant_is_wound_up_unless_it_is_bought() -> None:
-    plant, owed = np.array([1.0, 1.0, 50.0]), np.array([100.0, 100.0, 100.0])
-    fate = rescue.resolution(plant, owed, np.array([-1, 4, -1]))
-    assert fate.tolist() == [rescue.LIQUIDATION, rescue.ACQUISITION, rescue.RESTRUCTURING]
+    assert rescue.fate_of(1.0, 100.0, False, True) == rescue.LIQUIDATION
+    assert rescue.fate_of(1.0, 100.0, False, False) == rescue.RESTRUCTURING
+    assert rescue.fate_of(1.0, 100.0, True, True) == rescue.ACQUISITION
+    assert rescue.fate_of(50.0, 100.0, False, True) == rescue.RESTRUCTURING
 
 
 # ------------------------------------------------------------------ money

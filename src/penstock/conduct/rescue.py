@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numba
+from numba.extending import register_jitable
 
 from penstock.arrays import np
-from penstock.money.kernels import _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -57,44 +58,60 @@ def fire_sale_price(sold: Array, market: Array) -> Array:
     return ASSET_PRICE * np.exp(-3.0 * np.minimum(sold / np.maximum(market, 1e-9), 1.0))
 
 
-def richest_other(cash: Array, candidates: Array, firms: Array, lanes: Array, price: Array) -> Array:
-    """The most liquid eligible firm on the path of each failed firm other than itself, or -1; (pairs,).
-
-    cash: (candidates, paths), minus infinity for those who may not buy. The two with the most cash of a path are enough
-    for all that fail on it, so that the cost grows with candidates and failures and not with their product.
-    """
-    buyer, best = np.empty(len(firms), dtype=np.intp), np.full((2, cash.shape[1]), -2)
-    able, failed, path = (np.ascontiguousarray(index, dtype=np.intp) for index in (candidates, firms, lanes))
-    choose_richest(np.ascontiguousarray(cash), able, failed, path, np.ascontiguousarray(price), buyer, *best)
-    return buyer
+@register_jitable
+def fate_of(plant: float, liabilities: float, bought: bool, may_end: bool) -> int:
+    """What becomes of a failed firm: bought, restructured, or liquidated."""
+    if bought:
+        return ACQUISITION
+    return LIQUIDATION if may_end and plant < LIQUIDATION_VALUE * liabilities else RESTRUCTURING
 
 
-@_kernel(numba.void(_MAT_IN, *[_IDX_IN] * 3, _VEC_IN, *[_IDX] * 3), pairs=("firm", "path", "price", "buyer"))
-def choose_richest(
-    cash: Array, candidates: Array, firm: Array, path: Array, price: Array, buyer: Array, first: Array, second: Array
+@_kernel(
+    numba.void(
+        _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _FLAG_IN, numba.float64, numba.boolean, _VEC, *[_IDX] * 4
+    ),
+    pairs=("firm", "path", "plant", "liabilities", "price", "buyer", "fate"),
+)
+def choose_buyers(
+    cash: Array,
+    stage: Array,
+    candidates: Array,
+    firm: Array,
+    path: Array,
+    plant: Array,
+    liabilities: Array,
+    for_sale: Array,
+    least_plant: float,
+    may_end: bool,
+    price: Array,
+    buyer: Array,
+    fate: Array,
+    richest: Array,
+    second: Array,
 ) -> None:
-    """Set `buyer` of each pair (firm, path) to the richest candidate that is another firm and can pay; -1 without.
+    """Set the `buyer` of each failed pair (firm, path), -1 without one, and what becomes of it (`fate`).
 
-    `first` and `second`, (paths,), are room to work in, -2 before.
+    The buyer is the richest of the `candidates` that is sound, another firm, and can pay the `price`; firms not
+    `for_sale`, (firms,), or with less than the `least_plant`, usd_bn, find none, and then the price is nothing. The two
+    with the most cash of a path are enough for all that fail on it, so that the cost grows with candidates and failures
+    and not with their product. Nobody is liquidated unless firms `may_end`. `cash` (units, paths), `stage` (firms,
+    paths); `richest` and `second`, (paths,), are room to work in.
     """
     for k in range(firm.shape[0]):
-        n = path[k]
-        if first[n] == -2:
-            first[n], second[n] = -1, -1
-            for c in range(cash.shape[0]):
-                if cash[c, n] > -np.inf:
-                    if first[n] < 0 or cash[c, n] > cash[first[n], n]:
-                        first[n], second[n] = c, first[n]
+        richest[path[k]] = -2
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        if richest[n] == -2:
+            richest[n], second[n] = -1, -1
+            for c in candidates:
+                if stage[c, n] == 0.0:
+                    if richest[n] < 0 or cash[c, n] > cash[richest[n], n]:
+                        richest[n], second[n] = c, richest[n]
                     elif second[n] < 0 or cash[c, n] > cash[second[n], n]:
                         second[n] = c
-        best = first[n]
-        if best >= 0 and candidates[best] == firm[k]:
-            best = second[n]
+        best = second[n] if richest[n] == f else richest[n]
         able = best >= 0 and cash[best, n] > BUYER_CASH_MULTIPLE * price[k]
-        buyer[k] = candidates[best] if able else -1
-
-
-def resolution(plant: Array, liabilities: Array, buyer: Array) -> Array:
-    """What becomes of each failed firm: bought, restructured, or liquidated."""
-    dead = plant < LIQUIDATION_VALUE * liabilities
-    return np.where(buyer >= 0, ACQUISITION, np.where(dead, LIQUIDATION, RESTRUCTURING))
+        if not (able and for_sale[f] and plant[k] > least_plant):
+            best, price[k] = -1, 0.0
+        buyer[k] = best
+        fate[k] = fate_of(plant[k], liabilities[k], best >= 0, may_end)

@@ -117,7 +117,8 @@ def handed_over(now: Moment, lane: int) -> list[tuple[str, str, str, float, str]
     layout = now.block.layout
     names = (*layout.debt_id, "")
     rows = []
-    for what, receives, gives, lanes, amounts, ties in now.handed_over:
+    for what, *who, lanes, amounts, tie in now.handed_over:
+        receives, gives, ties = (np.broadcast_to(part, lanes.shape) for part in (*who, tie))
         mine = (lanes == lane) & (amounts > 0.0)
         for debit, credit, amount, tie in zip(receives[mine], gives[mine], amounts[mine], ties[mine], strict=True):
             rows.append((what, layout.units[debit], layout.units[credit], float(amount), names[tie]))

@@ -113,8 +113,9 @@ class Moment:
     results: dict[str, Array] = field(default_factory=dict)
     written_down: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
     """claims cut: kind of claim, debtor, path, tie, claim before and loss, an entry a claim"""
-    handed_over: list[tuple[str, Array, Array, Array, Array, Array]] = field(default_factory=list)
-    """money moved by failures: what for, who receives, who gives, path, amount and debt tie (-1 none), an entry each"""
+    handed_over: list[tuple[str, Array | int, Array, Array, Array, Array | int]] = field(default_factory=list)
+    """money moved by failures: what for, who receives, who gives, path, amount and debt tie (-1 none), an entry each,
+    or one number for all; amounts may be zero"""
 
     @property
     def years(self) -> float:

@@ -229,7 +229,7 @@ class Recorder:
     def _failures(self, now: Moment) -> None:
         """Events of the quarter: who misses, who is helped, who defaults; then what became of those."""
         r, cache, resolved = now.results, now.block.cache, "resolved" in now.results
-        firms, lanes = r["distressed"]
+        firms, lanes = r["distressed_firms"], r["distressed_paths"]
         unpaid = np.empty(len(firms))
         trouble.note_misses(firms, lanes, now.quarter, r["dues"], r["paid_share"], self.first_distress, unpaid)
         found = [_Found.all_of("distress", firms, lanes, unpaid)]
@@ -254,7 +254,7 @@ class Recorder:
             found.append(_Found.all_of("liquidation", firms, lanes, lost))
         self._tell(now, found)
 
-    def _fates(self, now: Moment) -> list[_Found]:
+    def _fates(self, now: Moment) -> _Found:
         """Keeps the defaults of the quarter; what became of each."""
         r = now.results
         firms, lanes, fate, buyer = r["resolved"]

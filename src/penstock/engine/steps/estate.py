@@ -5,12 +5,11 @@ from __future__ import annotations
 import numba
 
 from penstock.arrays import np
-from penstock.bounds import bounded
 from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import pairs
 from penstock.money import failure
-from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -30,9 +29,12 @@ def wind_up(now: Moment, firms: Array, lanes: Array, written_off: Array) -> None
     pay_by_rank(now, firms, lanes)
     nothing = np.zeros(len(firms))
     failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
-    own = firms < now.block.layout.owners
-    if own.any():
-        hand_fleet_on(now, firms[own], lanes[own])
+    fleet, r = now.state.fleet, now.results
+    pairs.hand_fleet_on(
+        firms, lanes, now.block.layout.owners, fleet.bought, fleet.opening_power, fleet.hall_stages,
+        fleet.power_stages, fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting,
+        fleet.backlog, fleet.lasting, fleet.drawn, r["stock_after"], r["power_after"], np.empty(now.block.width),
+    )  # fmt: skip
 
 
 def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> None:
@@ -41,20 +43,19 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     Fleets go to owners elsewhere, all else to private investors: they pay the firm, which books what is missing.
     """
     f, books, layout = now.state.firms, now.state.books, now.block.layout
-    book, sold, stock = np.empty((3, len(firms)))
+    book, sold, stock, price = np.empty((4, len(firms)))
+    elsewhere = np.empty(len(firms), dtype=np.intp)
     weigh_estates(
         firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock, np.zeros(now.block.width)
     )
     scale = by_path(now.lever("finance.recovery"), now.block.width)
-    # a price is a share of the book of a going firm: of a book that was cut before it is more
-    share = rescue.fire_sale_price(sold, stock) * scale[lanes] / (1.0 - written_off)
-    price = book * bounded(share, 0.0, 1.0)
-    elsewhere = np.where(firms < layout.owners, layout.owner_unit[-1], layout.sector["private_investors"])
-    now.handed_over.append(("plant", elsewhere, firms, lanes, price, np.full(len(firms), -1)))
     hand_estates_over(
-        firms, lanes, elsewhere, price, book, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
-        f.construction, f.inventory, f.goodwill, books.cash, books.net_worth,
+        firms, lanes, book, rescue.fire_sale_price(sold, stock), scale, written_off, layout.owners,
+        int(layout.owner_unit[-1]), layout.sector["private_investors"], f.equipment_entries, f.equipment_gross,
+        f.compute_equipment, f.buildings, f.construction, f.inventory, f.goodwill, books.cash, books.net_worth,
+        elsewhere, price,
     )  # fmt: skip
+    now.handed_over.append(("plant", elsewhere, firms, lanes, price, -1))
 
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
@@ -89,14 +90,19 @@ def weigh_estates(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 8), pairs=("firm", "path", "buyer", "price", "book")
+    numba.void(*[_IDX_IN] * 2, *[_VEC_IN] * 4, *[_INT] * 3, _CUBE, *[_MAT] * 8, _IDX, _VEC),
+    pairs=("firm", "path", "book", "share", "written_off", "buyer", "price"),
 )
 def hand_estates_over(
     firm: Array,
     path: Array,
-    buyer: Array,
-    price: Array,
     book: Array,
+    share: Array,
+    scale: Array,
+    written_off: Array,
+    owners: int,
+    owner_elsewhere: int,
+    investors: int,
     entries: Array,
     gross: Array,
     equipment: Array,
@@ -106,10 +112,19 @@ def hand_estates_over(
     goodwill: Array,
     cash: Array,
     worth: Array,
+    buyer: Array,
+    price: Array,
 ) -> None:
-    """Buyers pay the `price` of each estate, which stood in the books at `book`; no plant is left to the firm."""
+    """Buyers pay the `price` of each estate, which stood in the books at `book`; no plant is left to the firm.
+
+    Sets who buys: what owners, the first of the firms, leave, other owners; all else, investors. A price is a `share`,
+    by the `scale` of a scenario, (paths,), of the book of a going firm: of a book that was `written_off` before it is
+    more.
+    """
     for k in range(firm.shape[0]):
-        f, n, b = firm[k], path[k], buyer[k]
+        f, n = firm[k], path[k]
+        b = buyer[k] = owner_elsewhere if f < owners else investors
+        price[k] = book[k] * min(max(share[k] * scale[n] / (1.0 - written_off[k]), 0.0), 1.0)
         cash[b, n] -= price[k]
         cash[f, n] += price[k]
         worth[b, n] -= price[k]
@@ -143,10 +158,8 @@ def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
         owed = np.empty(failure.count_ties(firms, of_firm[0]))
         add_claims(firms, lanes, *of_firm, before, balance, owed, sums)
         found.append((of_firm, owed))
-    cash = np.maximum(books.cash[firms, lanes], 0.0)
-    secured = np.minimum(cash / np.maximum(sums[0], 1e-12), 1.0)
-    left = np.maximum(cash - sums[0], 0.0)
-    other = np.minimum(left / np.maximum(sums[1], 1e-12), 1.0)
+    secured, other = np.empty((2, len(firms)))
+    divide_up(firms, lanes, books.cash, sums, secured, other)
     for (name, creditor, before, balance), (of_firm, owed) in zip(kinds, found, strict=True):
         paid, lost = np.empty((2, len(owed)))
         tie, debtor, path, receiver = np.empty((4, len(owed)), dtype=np.intp)
@@ -156,8 +169,16 @@ def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
             now.results["repaid"], tie, receiver, debtor, path, paid, lost,
         )  # fmt: skip
         now.written_down.append((name, debtor, path, tie, owed, lost))
-        number = tie if debt else np.full(len(tie), -1)
-        now.handed_over.append(("repayment", receiver, debtor, path, paid, number))
+        now.handed_over.append(("repayment", receiver, debtor, path, paid, tie if debt else -1))
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC, _VEC), pairs=("firm", "path", "sums", "secured", "other"))
+def divide_up(firm: Array, path: Array, cash: Array, sums: Array, secured: Array, other: Array) -> None:
+    """Set the shares that the cash of each pair pays of what ranks first and of all else; `sums` (2, pairs), usd_bn."""
+    for k in range(firm.shape[0]):
+        left = max(cash[firm[k], path[k]], 0.0)
+        secured[k] = min(left / max(sums[0, k], 1e-12), 1.0)
+        other[k] = min(max(left - sums[0, k], 0.0) / max(sums[1, k], 1e-12), 1.0)
 
 
 @_kernel(numba.void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
@@ -235,17 +256,3 @@ def pay_claims(
     if is_debt:
         for k in range(tie.shape[0]):
             repaid[debtor[k], lane[k]] += paid[k]
-
-
-def hand_fleet_on(now: Moment, firms: Array, lanes: Array) -> None:
-    """Chips, halls, power and orders of owners that end go to owners elsewhere."""
-    fleet = now.state.fleet
-    sums = np.empty(now.block.width)
-    for stages in (fleet.bought, fleet.opening_power, fleet.hall_stages, fleet.power_stages):
-        pairs.move_to_last(firms, lanes, stages, sums)
-    for items in (
-        fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting, fleet.backlog,
-    ):  # fmt: skip
-        pairs.move_to_last(firms, lanes, items[None], sums)
-    elsewhere = np.full_like(firms, now.block.layout.owners)
-    pairs.follow_fleets(now, (firms, lanes), (elsewhere, lanes))

@@ -30,7 +30,8 @@ def mend(now: Moment) -> None:
     failed = failures.find_failures(now)
     r, f = now.results, now.state.firms
     r["failed_now"] = failed
-    pairs_failed, r["distressed"] = failure.pairs(failed), failure.pairs(r["distress_now"])
+    pairs_failed = failure.pairs(failed)
+    r["distressed_firms"], r["distressed_paths"] = failure.pairs(r["distress_now"])
     # zero but within this step
     r["repaid"] = now.block.cache["repaid"]
     if len(pairs_failed[0]):
@@ -41,8 +42,8 @@ def mend(now: Moment) -> None:
     for firms, lanes in (pairs_failed, again):
         r["repaid"][firms, lanes] = 0.0
     pairs.renegotiate(
-        *r["distressed"], now.block.cache["is_lab"], r["contained"], *now.block.ties_of["contracts_of"],
-        now.state.ties.activity,
+        r["distressed_firms"], r["distressed_paths"], now.block.cache["is_lab"], r["contained"],
+        *now.block.ties_of["contracts_of"], now.state.ties.activity,
     )  # fmt: skip
     if now.on("contagion"):
         frighten_lenders(now, *pairs_failed)
@@ -61,29 +62,29 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
         firms, lanes, *debts, f.compute_equipment, f.buildings, f.construction, now.block.cache["debt_owed"],
         f.other_liabilities, ties.debt, layout.owners, plant, liabilities, before, market,
     )  # fmt: skip
-    buyer, price = find_buyers(now, firms, lanes, plant, market)
-    fate = rescue.resolution(plant, liabilities, buyer)
-    if not contagion:
-        fate = np.where(fate == rescue.LIQUIDATION, rescue.RESTRUCTURING, fate)
+    r["resolved"] = np.empty((4, len(firms)), dtype=np.intp)
+    r["resolved"][0], r["resolved"][1] = firms, lanes
+    fate, buyer = r["resolved"][2], r["resolved"][3]
+    price = find_buyers(now, firms, lanes, plant, liabilities, market, buyer, fate)
     gone = fate == rescue.LIQUIDATION
+    ends = bool(gone.any())
     if contagion:
         pay_default_cost(now, firms, lanes)
-        going_on = firms[~gone], lanes[~gone]
-        write_down_claims(now, *going_on)
+        stays, on = (firms[~gone], lanes[~gone]) if ends else (firms, lanes)
+        write_down_claims(now, stays, on)
         pairs.impair(
-            *going_on, estate.IMPAIRED, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
+            stays, on, estate.IMPAIRED, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
             f.construction, f.inventory, f.goodwill, books.net_worth,
         )  # fmt: skip
         left = now.block.cache["contract_left"][firms]
         failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], left, ties.activity)
     r["resolved_price"] = sell_plant(now, firms, lanes, buyer, price)
-    if contagion and gone.any():
+    if ends:
         estate.wind_up(now, firms[gone], lanes[gone], np.zeros(int(gone.sum())))
     pairs.conclude(
         firms, lanes, fate, *debts, before, ties.debt, r["repaid"], float(contagion), loss,
         now.state.economy.lender_losses, f.stage, f.activity, f.line,
     )  # fmt: skip
-    r["resolved"] = np.stack([firms, lanes, fate, buyer])
     r["resolved_loss"], r["resolved_claims"] = loss, before
 
 
@@ -121,28 +122,37 @@ def frighten_lenders(now: Moment, firms: Array, lanes: Array) -> None:
     )  # fmt: skip
 
 
-def find_buyers(now: Moment, firms: Array, lanes: Array, plant: Array, market: Array) -> tuple[Array, Array]:
-    """The most liquid eligible firm for each failed firm's plant, and the price; -1 where nobody buys.
+def find_buyers(
+    now: Moment,
+    firms: Array,
+    lanes: Array,
+    plant: Array,
+    liabilities: Array,
+    market: Array,
+    buyer: Array,
+    fate: Array,
+) -> Array:
+    """Sets the most liquid eligible firm for each failed firm's plant, -1 where nobody buys, and what becomes of the
+    firm; returns the price, usd_bn.
 
     market: plant of all owners on the path of each pair, usd_bn.
     """
-    cache, f = now.block.cache, now.state.firms
-    candidates = cache["buyers"]
-    if not now.on("mend") or not len(candidates):
-        return np.full(len(firms), -1), np.zeros(len(firms))
+    cache, block = now.block.cache, now.block
     price = plant * rescue.fire_sale_price(plant, market)
-    cash = np.where(f.stage[candidates] == 0.0, now.state.books.cash[candidates], -np.inf)
-    buyer = rescue.richest_other(cash, candidates, firms, lanes, price)
-    eligible = cache["for_sale"][firms] & (plant > now.block.facts.constants["least_plant_for_sale"]) & (buyer >= 0)
-    return np.where(eligible, buyer, -1), np.where(eligible, price, 0.0)
+    richest, second = np.empty((2, block.width), dtype=np.intp)
+    rescue.choose_buyers(
+        now.state.books.cash, now.state.firms.stage, cache["buyers"] if now.on("mend") else cache["buyers"][:0], firms,
+        lanes, plant, liabilities, cache["for_sale"], block.facts.constants["least_plant_for_sale"],
+        now.on("contagion"), price, buyer, fate, richest, second,
+    )  # fmt: skip
+    return price
 
 
 def pay_default_cost(now: Moment, firms: Array, lanes: Array) -> None:
     """Lawyers and disruption take a share of the cash that is left (Rogers and Veraart's default cost)."""
     books, cost, rest = now.state.books, np.empty(len(firms)), now.block.layout.sector["row_rest"]
     pairs.pay_costs(firms, lanes, now.block.theta["default_cost"], rest, cost, books.cash, books.net_worth)
-    nowhere = np.full(len(firms), -1)
-    now.handed_over.append(("default_cost", np.full(len(firms), rest), firms, lanes, cost, nowhere))
+    now.handed_over.append(("default_cost", rest, firms, lanes, cost, -1))
 
 
 def write_down_claims(now: Moment, firms: Array, lanes: Array) -> None:
@@ -176,29 +186,21 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
 
     Returns what was paid for the plant of each pair, usd_bn.
     """
-    f, fleet = now.state.firms, now.state.fleet
-    plant = f.compute_equipment[firms, lanes] + f.buildings[firms, lanes]
-    paid = np.minimum(price, 0.9 * plant)
-    sold = (buyer >= 0) & (paid > 1e-6)
-    prices = np.where(sold, paid, 0.0)
-    if not sold.any():
-        return prices
-    firms, lanes, buyer, plant, paid = firms[sold], lanes[sold], buyer[sold], plant[sold], paid[sold]
-    now.handed_over.append(("plant", buyer, firms, lanes, paid, np.full(len(firms), -1)))
+    f, fleet, r = now.state.firms, now.state.fleet, now.results
+    plant, paid, half = np.empty((3, len(firms)))
     pairs.hand_over_plant(
-        firms, lanes, buyer, plant, paid, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
-        now.state.books.cash,
+        firms, lanes, buyer, price, f.equipment_entries, f.equipment_gross, f.compute_equipment, f.buildings,
+        now.state.books.cash, plant, paid,
     )  # fmt: skip
-    repay_lenders(now, firms, lanes, paid)
-    both = firms < now.block.layout.owners
-    if both.any():
-        ends, half = (firms[both], lanes[both], buyer[both]), np.empty(int(both.sum()))
-        for items in (fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting):
-            pairs.move_half(*ends, items[None], half)
-        for cohorts in (fleet.bought, fleet.opening_power):
-            pairs.move_half(*ends, cohorts, half)
-        pairs.follow_fleets(now, ends[:2], (ends[2], ends[1]))
-    return prices
+    if paid.any():
+        now.handed_over.append(("plant", buyer, firms, lanes, paid, -1))
+        repay_lenders(now, firms, lanes, paid)
+        pairs.hand_over_half(
+            firms, lanes, buyer, paid, now.block.layout.owners, fleet.halls, fleet.firm_power, fleet.delivered,
+            fleet.retired, fleet.failed, fleet.waiting, fleet.bought, fleet.opening_power, fleet.lasting, fleet.drawn,
+            r["stock_after"], r["power_after"], half,
+        )  # fmt: skip
+    return paid
 
 
 def call_guarantees(now: Moment) -> None:

@@ -10,9 +10,8 @@ import numba
 
 from penstock.arrays import np
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
-from penstock.engine.moment import Moment
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.money.kernels import _CUBE, _CUBE_IN, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _inner, _kernel
 
 Array = np.ndarray
 
@@ -128,89 +127,174 @@ def impair(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _CUBE, *[_MAT] * 4), pairs=("firm", "path", "buyer", "plant", "paid")
+    numba.void(*[_IDX_IN] * 3, _VEC_IN, _CUBE, *[_MAT] * 4, _VEC, _VEC),
+    pairs=("firm", "path", "buyer", "price", "plant", "paid"),
 )
 def hand_over_plant(
     firm: Array,
     path: Array,
     buyer: Array,
-    plant: Array,
-    paid: Array,
+    price: Array,
     entries: Array,
     gross: Array,
     equipment: Array,
     buildings: Array,
     cash: Array,
+    plant: Array,
+    paid: Array,
 ) -> None:
-    """Each buyer pays `paid` for a part of the `plant` of a pair, and books it as buildings."""
-    for k in range(firm.shape[0]):
-        cash[buyer[k], path[k]] -= paid[k]
-    for k in range(firm.shape[0]):
-        cash[firm[k], path[k]] += paid[k]
-    for k in range(firm.shape[0]):
-        buildings[buyer[k], path[k]] += paid[k]
-    for k in range(firm.shape[0]):
-        f, n = firm[k], path[k]
-        left = 1.0 - paid[k] / plant[k]
-        for item in (equipment, buildings, gross):
-            item[f, n] *= left
-        for vintage in range(entries.shape[0]):
-            entries[vintage, f, n] *= left
+    """Each buyer (-1: none) pays the `price` for a part of the `plant` of a pair, and books it as buildings.
 
-
-@_kernel(numba.void(*[_IDX_IN] * 3, _CUBE, _VEC), pairs=("firm", "path", "buyer", "half"))
-def move_half(firm: Array, path: Array, buyer: Array, items: Array, half: Array) -> None:
-    """Half of what pairs have goes to their buyers; `items` by cohort, owner and path; `half` (pairs) to work in."""
-    for a in range(items.shape[0]):
-        for k in range(firm.shape[0]):
-            half[k] = 0.5 * items[a, firm[k], path[k]]
-        for k in range(firm.shape[0]):
-            items[a, buyer[k], path[k]] += half[k]
-        for k in range(firm.shape[0]):
-            items[a, firm[k], path[k]] -= half[k]
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE, _VEC), pairs=("firm", "path"))
-def move_to_last(firm: Array, path: Array, items: Array, sums: Array) -> None:
-    """All that pairs have goes to the last row, path by path as one sum; `items` by cohort, owner and path.
-
-    `sums`, (paths,), is room to work in.
+    Sets that plant, and what is `paid`: at most nine tenths of it.
     """
-    last = items.shape[1] - 1
-    for a in range(items.shape[0]):
-        for k in range(firm.shape[0]):
-            sums[path[k]] = 0.0
-        for k in range(firm.shape[0]):
-            sums[path[k]] += items[a, firm[k], path[k]]
-        for k in range(firm.shape[0]):
-            items[a, last, path[k]] += sums[path[k]]
-            sums[path[k]] = 0.0
-            items[a, firm[k], path[k]] = 0.0
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _CUBE_IN, _CUBE_IN, *[_MAT_IN] * 2, _MAT, _MAT), pairs=("firm", "path"))
-def add_cohorts(
-    firm: Array, path: Array, bought: Array, power: Array, lasting: Array, drawn: Array, chips: Array, in_use: Array
-) -> None:
-    """Set `chips` in service and power `in_use` of each pair to the sums over its cohorts, see `Fleet`."""
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
-        chips[f, n] = 0.0
-        in_use[f, n] = 0.0
-        for c in range(bought.shape[0]):
-            left = bought[c, f, n] * lasting[c, n]
-            chips[f, n] += left
-            in_use[f, n] += power[c, f, n] * lasting[c, n] + left * drawn[c, n]
+        plant[k] = equipment[f, n] + buildings[f, n]
+        paid[k] = min(price[k], 0.9 * plant[k])
+        if buyer[k] < 0 or paid[k] <= 1e-6:
+            paid[k] = 0.0
+    for k in range(firm.shape[0]):
+        if paid[k] > 0.0:
+            cash[buyer[k], path[k]] -= paid[k]
+    for k in range(firm.shape[0]):
+        if paid[k] > 0.0:
+            cash[firm[k], path[k]] += paid[k]
+    for k in range(firm.shape[0]):
+        if paid[k] > 0.0:
+            buildings[buyer[k], path[k]] += paid[k]
+    for k in range(firm.shape[0]):
+        if paid[k] > 0.0:
+            f, n = firm[k], path[k]
+            left = 1.0 - paid[k] / plant[k]
+            for item in (equipment, buildings, gross):
+                item[f, n] *= left
+            for vintage in range(entries.shape[0]):
+                entries[vintage, f, n] *= left
 
 
-def follow_fleets(now: Moment, *ends: tuple[Array, Array]) -> None:
-    """Chips and power of owners after fleets changed hands, for the pairs (owner, path) at each end."""
-    fleet, r = now.state.fleet, now.results
-    for rows, lanes in ends:
-        add_cohorts(
-            rows, lanes, fleet.bought, fleet.opening_power, fleet.lasting, fleet.drawn, r["stock_after"],
-            r["power_after"],
-        )  # fmt: skip
+@_inner(numba.void(_INT, _INT, *[_CUBE] * 2, *[_MAT_IN] * 2, _MAT, _MAT))
+def _add_cohorts(
+    f: int, n: int, bought: Array, power: Array, lasting: Array, drawn: Array, chips: Array, in_use: Array
+) -> None:
+    """Set `chips` in service and power `in_use` of an owner on a path to the sums over its cohorts, see `Fleet`."""
+    chips[f, n] = 0.0
+    in_use[f, n] = 0.0
+    for c in range(bought.shape[0]):
+        left = bought[c, f, n] * lasting[c, n]
+        chips[f, n] += left
+        in_use[f, n] += power[c, f, n] * lasting[c, n] + left * drawn[c, n]
+
+
+@_inner(numba.void(_IDX_IN, _IDX_IN, _INT, _MAT, _VEC))
+def _move_to_last(firm: Array, path: Array, owners: int, items: Array, sums: Array) -> None:
+    """All that pairs have goes to the row after the `owners`, path by path as one sum."""
+    for k in range(firm.shape[0]):
+        sums[path[k]] = 0.0
+    for k in range(firm.shape[0]):
+        if firm[k] < owners:
+            sums[path[k]] += items[firm[k], path[k]]
+    for k in range(firm.shape[0]):
+        if firm[k] < owners:
+            items[owners, path[k]] += sums[path[k]]
+            sums[path[k]] = 0.0
+            items[firm[k], path[k]] = 0.0
+
+
+@_inner(numba.void(*[_IDX_IN] * 3, _VEC_IN, _INT, _MAT, _VEC))
+def _move_half(firm: Array, path: Array, buyer: Array, paid: Array, owners: int, items: Array, half: Array) -> None:
+    """Half of what owners among the pairs have goes to the buyers that `paid`; `items` (owners, paths)."""
+    for k in range(firm.shape[0]):
+        half[k] = 0.5 * items[firm[k], path[k]] if firm[k] < owners and paid[k] > 0.0 else 0.0
+    for k in range(firm.shape[0]):
+        if half[k] != 0.0:
+            items[buyer[k], path[k]] += half[k]
+    for k in range(firm.shape[0]):
+        if half[k] != 0.0:
+            items[firm[k], path[k]] -= half[k]
+
+
+@_kernel(
+    numba.void(*[_IDX_IN] * 3, _VEC_IN, _INT, *[_MAT] * 6, *[_CUBE] * 2, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
+    pairs=("firm", "path", "buyer", "paid", "half"),
+)
+def hand_over_half(
+    firm: Array,
+    path: Array,
+    buyer: Array,
+    paid: Array,
+    owners: int,
+    halls: Array,
+    firm_power: Array,
+    delivered: Array,
+    retired: Array,
+    failed: Array,
+    waiting: Array,
+    bought: Array,
+    opening_power: Array,
+    lasting: Array,
+    drawn: Array,
+    chips: Array,
+    in_use: Array,
+    half: Array,
+) -> None:
+    """Half of the fleets of owners, the first of the firms, goes to buyers that `paid`; (owners, paths).
+
+    `bought`, `opening_power`, `lasting` and `drawn` are those of a `Fleet`; `chips` and power `in_use` follow them.
+    `half`, (pairs,), is room to work in.
+    """
+    for item in (halls, firm_power, delivered, retired, failed, waiting):
+        _move_half(firm, path, buyer, paid, owners, item, half)
+    for fleet in (bought, opening_power):
+        for c in range(fleet.shape[0]):
+            _move_half(firm, path, buyer, paid, owners, fleet[c], half)
+    for k in range(firm.shape[0]):
+        if firm[k] < owners and paid[k] > 0.0:
+            _add_cohorts(firm[k], path[k], bought, opening_power, lasting, drawn, chips, in_use)
+            _add_cohorts(buyer[k], path[k], bought, opening_power, lasting, drawn, chips, in_use)
+
+
+@_kernel(
+    numba.void(_IDX_IN, _IDX_IN, _INT, *[_CUBE] * 4, *[_MAT] * 7, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
+    pairs=("firm", "path"),
+)
+def hand_fleet_on(
+    firm: Array,
+    path: Array,
+    owners: int,
+    bought: Array,
+    opening_power: Array,
+    hall_stages: Array,
+    power_stages: Array,
+    halls: Array,
+    firm_power: Array,
+    delivered: Array,
+    retired: Array,
+    failed: Array,
+    waiting: Array,
+    backlog: Array,
+    lasting: Array,
+    drawn: Array,
+    chips: Array,
+    in_use: Array,
+    sums: Array,
+) -> None:
+    """Chips, halls, power and orders of owners that end, the first of the firms, go to owners elsewhere, who stand
+    last: path by path as one sum.
+
+    Those by cohort or stage are (cohorts, owners, paths). `chips` and power `in_use` follow. `sums`, (paths,), is room
+    to work in.
+    """
+    for stages in (bought, opening_power, hall_stages, power_stages):
+        for a in range(stages.shape[0]):
+            _move_to_last(firm, path, owners, stages[a], sums)
+    for item in (halls, firm_power, delivered, retired, failed, waiting, backlog):
+        _move_to_last(firm, path, owners, item, sums)
+    for k in range(firm.shape[0]):
+        if firm[k] < owners:
+            _add_cohorts(firm[k], path[k], bought, opening_power, lasting, drawn, chips, in_use)
+    for k in range(firm.shape[0]):
+        if firm[k] < owners:
+            _add_cohorts(owners, path[k], bought, opening_power, lasting, drawn, chips, in_use)
 
 
 KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5

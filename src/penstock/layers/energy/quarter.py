@@ -6,6 +6,7 @@ Power in GW of IT load unless a name says facility; prices in usd per MWh.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
@@ -69,6 +70,6 @@ def power_price_index(gas_price: Array | float, tightness: Array, gas_share: flo
 
 
 @register_jitable
-def energy_mwh(it_gw: Array, pue: Array | float) -> Array:
+def energy_mwh(it_gw: Any, pue: Any) -> Any:
     """Facility energy of a quarter in MWh from average IT load in GW."""
     return it_gw * pue * 1000.0 * HOURS_PER_QUARTER
