@@ -34,7 +34,13 @@ def planned_growth(
 
 def growth_over(growth: Array, fade: Array, years: Array) -> Array:
     """Expected log growth over a horizon when growth fades at a rate: g (1 - e^(-kappa H)) / kappa."""
-    return growth * (1.0 - np.exp(-fade * years)) / fade
+    return growth_until(growth, fade, np.exp(-fade * years))
+
+
+@register_jitable
+def growth_until(growth: Array, fade: Array, left: Array) -> Array:
+    """The same, of a growth of which e^(-kappa H) is `left` at the horizon."""
+    return growth * (1.0 - left) / fade
 
 
 LARGEST_RATIO_LOG = 1.0

@@ -189,8 +189,8 @@ def _economy(layout: Layout, facts: Facts, opened: Opened, cache: dict[str, Arra
     leased = owned["leased_share"] * owned["halls_gw"]
     cache["leased_weight"] = leased / np.maximum(leased.sum(), TINY)
     table = facts.group_conduct.reindex(GROUPS)
-    cache["group_elasticity"] = table["value_elasticity"].to_numpy(float)[:, None]
-    cache["group_exposure"] = table["ai_exposure"].to_numpy(float)[:, None]
+    cache["group_elasticity"] = np.array(table["value_elasticity"], dtype=float)[:, None]
+    cache["group_exposure"] = np.array(table["ai_exposure"], dtype=float)[:, None]
 
 
 def _ties(layout: Layout, facts: Facts, cache: dict[str, Array], ties_of: dict[str, tuple[Array, Array]]) -> None:
@@ -225,6 +225,7 @@ def _ties(layout: Layout, facts: Facts, cache: dict[str, Array], ties_of: dict[s
     cache["unnamed_orders"] = unnamed
 
     ties_of["dues_of"] = clearing.by_payer(layout.payer, layout.unit_count)
+    ties_of["stakes_of"] = clearing.by_payer(layout.stake_holder, layout.unit_count)
     ties_of["purchases_of"] = by_firm(layout.flow_payer, layout.firms)
     ties_of["sales_of"] = by_firm(layout.payee[layout.flow.slice], layout.firms)
     ties_of["plant_of"] = by_firm(layout.capital_payer, layout.firms)

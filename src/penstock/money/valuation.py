@@ -83,6 +83,7 @@ def growth_premium(scale: Array, mature: Array) -> Array:
     return np.log(np.maximum(scale / mature, 1.0))
 
 
+@register_jitable
 def premium_left(years: float, horizon_years: Array) -> Array:
     """Share of the growth premium that is still to come after `years`.
 
@@ -187,10 +188,17 @@ def spread_move(distance: Array, distance_opening: Array) -> Array:
     return 0.35 * np.minimum(np.maximum(distance_opening - distance, -2.0), 7.0)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT))
-def weigh_assets(value: Array, debt: Array, ratio: Array) -> None:
-    """Set `ratio` to assets over debt; all (firms, paths)."""
+@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+def weigh_assets(value: Array, owed: Array, first: Array, rows: Array, debt: Array, ratio: Array) -> None:
+    """Set the `debt` of each firm, the sum of what is `owed` along its ties, (ties, paths), and the `ratio` of its
+    assets to it; (firms, paths), usd_bn. The ties of a firm are `rows`, from `first`.
+    """
     for f in range(ratio.shape[0]):
+        debt[f] = 0.0
+        for k in range(first[f], first[f + 1]):
+            t = rows[k]
+            for n in range(ratio.shape[1]):
+                debt[f, n] += owed[t, n]
         for n in range(ratio.shape[1]):
             ratio[f, n] = assets_over_debt(value[f, n], debt[f, n])
 
