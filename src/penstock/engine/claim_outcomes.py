@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba
 
 from penstock.arrays import np
+from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import GONE, State
 from penstock.money.kernels import _CUBE, _FLAG, _IDX_IN, _VEC_IN, _kernel
@@ -23,6 +24,11 @@ TINY_USD_BN = 1e-12
 """A tenth of a cent: what bills owe after rounding is no claim."""
 
 
+def kinds_of_debt(layout: Layout) -> Array:
+    """Index into DEBTS of each debt tie."""
+    return np.array([DEBTS.index(name) for name in layout.instrument], dtype=np.intp)
+
+
 class ClaimOutcomes:
     """Claims on the firms of a block: bonds, loans, finance leases and unpaid bills."""
 
@@ -31,7 +37,7 @@ class ClaimOutcomes:
         # kinds last: those of a pair (firm, path) stand together
         shape = (layout.firms, block.width, len(DEBTS) + 1)
         self._block = block
-        self._kind = np.array([DEBTS.index(name) for name in layout.instrument], dtype=np.intp)
+        self._kind = block.facts.once("kinds_of_debt", lambda: kinds_of_debt(layout))
         self._bill = np.full(layout.operating.stop, RECEIVABLE, dtype=np.intp)
         self._claims, self._kept = np.zeros(shape), np.ones(shape)
         """usd_bn at the default; share of it that is left or was repaid"""
@@ -82,7 +88,9 @@ class ClaimOutcomes:
                 continue
             rows.append((name, failed & (self._claims[:, :, kind] > TINY_USD_BN), 1.0 - self._kept[:, :, kind]))
         # without contagion nothing is cut, and a claim loses nothing
-        untouched = failed & (debt_claims > 0.0) & (self._claims[:, :, :RECEIVABLE] <= 0.0).all(axis=2)
+        untouched = failed & (debt_claims > 0.0)
+        for kind in range(RECEIVABLE):
+            untouched &= self._claims[:, :, kind] <= 0.0
         rows[DEBTS.index("loan")] = ("loan", rows[DEBTS.index("loan")][1] | untouched, rows[DEBTS.index("loan")][2])
         ended = self._contracts_ended(state, failed)
         return [*rows, *((name, failed | (ended > 0.0), ended) for name in ("lease", "supply"))]

@@ -102,6 +102,8 @@ class LeverTable:
 
     def __init__(self, steps: dict[tuple[str, str], tuple[Step | None, ...]], paths: int) -> None:
         self._steps = steps
+        self._asked: dict[tuple[str, str], tuple[Step | None, ...] | None] = {}
+        """steps of what was asked for, None where no change touches it"""
         self.paths = paths
         self.touched: frozenset[str] = frozenset(knob for knob, _ in steps)
         self._entities: dict[str, tuple[str, ...]] = {
@@ -119,13 +121,16 @@ class LeverTable:
         Raises:
             KeyError: no such knob.
         """
-        row = knobs()[knob]
-        steps = self._steps.get((knob, entity))
-        if steps is None:
-            return base
-        step = steps[quarter]
+        key = (knob, entity)
+        if key not in self._asked:
+            if knob not in knobs():
+                raise KeyError(knob)
+            self._asked[key] = self._steps.get(key)
+        steps = self._asked[key]
+        step = None if steps is None else steps[quarter]
         if step is None:
             return base
+        row = knobs()[knob]
         array: FloatArray = np.asarray(base, dtype=np.float64)
         if row.multiplies:
             multiplied: FloatArray = array * step.scale
