@@ -12,7 +12,7 @@ from simulated import Array, bundled, model_of, simulated, walk
 from penstock.engine.model import Model, PathBlock, prepare, simulate_paths
 from penstock.engine.moment import Moment
 from penstock.engine.philox import LAST
-from penstock.engine.random import ECONOMY, FIRM_STEP, PARAMETERS, Streams, draw
+from penstock.engine.random import ECONOMY, ECONOMY_READ, FIRM_STEP, PARAMETERS, Streams, draw
 from penstock.scenarios import load_scenario
 
 QUARTERS = 8
@@ -126,7 +126,7 @@ def test_numbers_are_those_of_the_generator_of_numpy() -> None:
     for lane in range(9):
         for name in ("parameters", "changes"):
             assert (streams.at(first + lane, name).random(PARAMETERS) == getattr(numbers, name)[:, lane]).all()
-        for of, width, places in (("economy", ECONOMY, np.arange(ECONOMY)), ("firm", FIRM_STEP, columns)):
+        for of, width, places in (("economy", ECONOMY, np.arange(ECONOMY_READ)), ("firm", FIRM_STEP, columns)):
             normal = streams.at(first + lane, f"{of}_normal").standard_normal((quarters, width))
             assert (normal[:, places] == getattr(numbers, f"{of}_normal")[..., lane]).all()
             uniform = streams.at(first + lane, f"{of}_uniform").random((quarters, width))

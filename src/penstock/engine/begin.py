@@ -61,9 +61,9 @@ def begin_block(
 ) -> tuple[Block, State]:
     """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
     paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
-    draws = draw(seed, paths, program.quarters, layout.draw_column)
+    draws = draw(seed, paths, program.quarters, layout.draw_column, len(program.changes))
     theta = path_parameters(draws.parameters, prior=prior, table=facts.parameters, posterior=posterior)
-    levers = program.draw(draws.changes[: len(program.changes)])
+    levers = program.draw(draws.changes)
     if lanes is not None:
         theta = {**theta, **lanes.parameters}
         levers = levers.set_beside(lanes.knobs, program.quarters)

@@ -16,7 +16,7 @@ Array = np.ndarray
 
 def net_worth_by_balance(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> Array:
     """Assets less liabilities of every unit from the stocks themselves, (units, paths), usd_bn."""
-    worth = claims_and_cash(layout, facts, firms, ties, books)
+    worth, _ = claims_and_cash(layout, facts, firms, ties, books)
     add_own(
         firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
         firms.other_assets, firms.other_liabilities, worth,
@@ -25,21 +25,21 @@ def net_worth_by_balance(layout: Layout, facts: Facts, firms: Firms, ties: Ties,
     return worth
 
 
-def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> Array:
-    """Cash and claims less debts of every unit, (units, paths), usd_bn."""
-    worth = np.empty_like(books.cash)
+def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> tuple[Array, Array]:
+    """Cash and claims less debts of every unit, (units, paths), usd_bn; stakes in each firm, (firms, paths)."""
+    worth, shares = np.empty_like(books.cash), np.empty_like(firms.value)
     add_claims(
         books.cash, ties.debt, layout.borrower, layout.lender, ties.receivable, ties.called,
         facts.guarantee_beneficiary, layout.payer, layout.payee, layout.guarantee.start, ties.stake,
-        firms.value, layout.stake_holder, layout.stake_company, worth,
+        firms.value, layout.stake_holder, layout.stake_company, worth, shares,
     )  # fmt: skip
-    return worth
+    return worth, shares
 
 
 @_kernel(
     numba.void(
         _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _INT, _MAT_IN, _MAT_IN, *[_IDX_IN] * 2,
-        _MAT,
+        _MAT, _MAT,
     )
 )  # fmt: skip
 def add_claims(
@@ -58,12 +58,13 @@ def add_claims(
     holder: Array,
     company: Array,
     worth: Array,
+    shares: Array,
 ) -> None:
     """Set `worth` to cash and claims less debts of every unit, (units, paths), usd_bn.
 
     A creditor's claim is its debtor's debt, from one number: debt, what is `receivable` from the payer of a tie, and
     what was `called` of the guarantees from `guarantees` on, which who is `backed` owes to the payer. Stakes stand at
-    the value of the company.
+    the value of the company; `shares` is set to what they add up to by company, (firms, paths).
     """
     paths = worth.shape[1]
     for u in range(worth.shape[0]):
@@ -87,10 +88,12 @@ def add_claims(
             worth[p, n] -= called[t, n]
         for n in range(paths):
             worth[q, n] += called[t, n]
+    shares[:] = 0.0
     for t in range(stake.shape[0]):
         h, c = holder[t], company[t]
         for n in range(paths):
             worth[h, n] += stake[t, n] * value[c, n]
+            shares[c, n] += stake[t, n]
 
 
 @_kernel(numba.void(*[_MAT_IN] * 7, _MAT))
@@ -115,7 +118,7 @@ BALANCE, CASH, SHARES, CHIPS, POWER = range(5)
 """Rows of errors."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _MAT_IN, _IDX_IN, _FLAG_IN, _MAT, _MAT, _MAT))
+@_kernel(numba.void(*[_MAT_IN] * 11, _INT, _MAT_IN, _FLAG_IN, _MAT, _MAT))
 def find_gaps(
     worth: Array,
     booked: Array,
@@ -129,10 +132,8 @@ def find_gaps(
     owed: Array,
     debt: Array,
     rest: int,
-    stake: Array,
-    company: Array,
-    held: Array,
     shares: Array,
+    held: Array,
     sums: Array,
     errors: Array,
 ) -> None:
@@ -141,14 +142,13 @@ def find_gaps(
     Balance: the largest gap between what units own and `booked`, (units, paths), over their sizes. `worth` is what they
     have in cash and claims, less debts. Plant, other assets, what is `owed` outside the ties (to the unit `rest`) and
     debt are known of firms, which stand first. Cash: what all accounts add to, over the sum of their sizes. Shares: the
-    largest distance from one of the stakes in a firm that is `held` by stakes.
+    largest distance from one of the `shares` (firms, paths) in a firm that is `held` by stakes.
 
-    `shares` (firms, paths) and `sums` (3, paths) are room to work in.
+    `sums` (3, paths) is room to work in.
     """
     firms, paths = debt.shape[0], worth.shape[1]
     errors[:] = 0.0
     sums[:] = 0.0
-    shares[:] = 0.0
     for u in range(worth.shape[0]):
         for n in range(paths):
             sums[0, n] += cash[u, n]
@@ -168,10 +168,6 @@ def find_gaps(
                 errors[BALANCE, n] = gap
     for n in range(paths):
         errors[CASH, n] = abs(sums[0, n]) / sums[1, n]
-    for t in range(stake.shape[0]):
-        c = company[t]
-        for n in range(paths):
-            shares[c, n] += stake[t, n]
     for f in range(held.shape[0]):
         if held[f]:
             for n in range(paths):
@@ -225,12 +221,11 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     block, state = now.block, now.state
     layout, books, firms, fleet, width = block.layout, state.books, state.firms, state.fleet, block.width
     errors, worst, powered = np.empty((POWER + 1, width)), np.zeros(width), now.on("order")
+    worth, shares = claims_and_cash(layout, block.facts, firms, state.ties, books)
     find_gaps(
-        claims_and_cash(layout, block.facts, firms, state.ties, books), books.net_worth, books.cash,
-        firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
-        firms.other_assets, firms.other_liabilities,
-        block.cache["debt_owed"], layout.sector["row_rest"], state.ties.stake, layout.stake_company,
-        block.cache["held"], np.empty((layout.firms, width)), np.empty((3, width)), errors,
+        worth, books.net_worth, books.cash, firms.compute_equipment, firms.buildings, firms.construction,
+        firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities, block.cache["debt_owed"],
+        layout.sector["row_rest"], shares, block.cache["held"], np.empty((3, width)), errors,
     )  # fmt: skip
     find_misplaced(
         fleet.delivered, block.cache["owner_stock"], fleet.waiting, fleet.retired, fleet.failed,

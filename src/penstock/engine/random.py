@@ -15,6 +15,9 @@ from penstock.engine import philox
 
 PARAMETERS = 128
 ECONOMY = 16
+"""Numbers of a row of the economy."""
+ECONOMY_READ = 8
+"""The first so many are kept: steps read fewer (`engine.moment`)."""
 FIRM_STEP = 256
 """Firm columns are drawn in multiples of this, so that a company added at the end moves no other draw."""
 
@@ -59,10 +62,11 @@ class Streams:
         return self._generator
 
 
-def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray) -> Draws:
+def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray, changes: int = PARAMETERS) -> Draws:
     """All random numbers of `paths`; `columns` is the place of each firm in the list of all companies of the world.
 
     The place stays when a scenario adds companies (at the end) or takes some out, so the others keep their luck.
+    changes: how many changes of the scenario are drawn for.
     """
     firm_length = -(-(int(columns.max(initial=0)) + 1) // FIRM_STEP) * FIRM_STEP
     firms = np.ascontiguousarray(columns, dtype=np.intp)
@@ -78,10 +82,10 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray) ->
             philox.uniforms(*told, out)
         return out
 
-    one, several = np.arange(PARAMETERS), np.arange(ECONOMY)
+    one, several = np.arange(PARAMETERS), np.arange(ECONOMY_READ)
     return Draws(
         parameters=stream("parameters", 1, one, PARAMETERS)[0],
-        changes=stream("changes", 1, one, PARAMETERS)[0],
+        changes=stream("changes", 1, one[:changes], PARAMETERS)[0],
         economy_normal=stream("economy_normal", quarters, several, ECONOMY),
         economy_uniform=stream("economy_uniform", quarters, several, ECONOMY),
         firm_normal=stream("firm_normal", quarters, firms, firm_length),

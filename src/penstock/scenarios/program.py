@@ -121,12 +121,12 @@ class LeverTable:
         Raises:
             KeyError: no such knob.
         """
-        key = (knob, entity)
-        if key not in self._asked:
+        try:
+            steps = self._asked[knob, entity]
+        except KeyError:
             if knob not in knobs():
-                raise KeyError(knob)
-            self._asked[key] = self._steps.get(key)
-        steps = self._asked[key]
+                raise
+            steps = self._asked[knob, entity] = self._steps.get((knob, entity))
         step = None if steps is None else steps[quarter]
         if step is None:
             return base
