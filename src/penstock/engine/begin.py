@@ -196,10 +196,10 @@ def _open_values(block: Block, state: State, known: Known) -> None:
     facts, cache, firms, width = block.facts, block.cache, state.firms, block.width
     opened = known.opened
     cache["debt_owed"] = spread(opened.debt_owed, width)
-    firms.value_scale[:] = opened.value_scale
+    firms.value_scale = opened.value_scale
     cache["growth_premium"] = valuation.growth_premium(
         firms.value_scale, facts.conduct["mature_multiple"] * block.theta["mature_multiple"]
     )
-    cache["value_shift"] = spread(opened.value_shift, width)
-    firms.distance[:], firms.distance_opening[:] = opened.distance, opened.distance
+    cache["value_shift"] = opened.value_shift
+    firms.distance[:], firms.distance_opening = opened.distance, opened.distance
     firms.distance_seen[:] = opened.distance_seen

@@ -133,8 +133,10 @@ class Firms:
     spread: Array
     distance: Array
     distance_opening: Array
+    """(firms, 1)"""
     value: Array
     value_scale: Array
+    """(firms, 1) value of operations over earnings power at the opening"""
     value_peak: Array
     no_access: Array
     rating: Array
@@ -438,9 +440,9 @@ def opening_firms(layout: Layout, facts: Facts, count: int) -> Firms:
         rate=spread(facts.interest_rate, count),
         spread=spread(facts.rating_spread, count),
         distance=np.empty(shape),
-        distance_opening=np.empty(shape),
+        distance_opening=np.empty((shape[0], 1)),
         value=spread(facts.market_value, count),
-        value_scale=np.empty(shape),
+        value_scale=np.empty((shape[0], 1)),
         value_peak=spread(facts.market_value, count),
         no_access=np.zeros(shape),
         rating=spread(layout.rating[:, None], count),

@@ -71,13 +71,13 @@ def rate_anew(
     fallen: Array,
 ) -> None:
     """Move what agencies see and the ratings that they give; `fallen` counts the quarters since one fell below
-    `threshold` down from `memory`. `opening` is (firms, 1), all else (firms, paths).
+    `threshold` down from `memory`. `opening` and `distance_opening` are (firms, 1), all else (firms, paths).
     """
     for f in range(rating.shape[0]):
         for n in range(rating.shape[1]):
             before = rating[f, n]
             seen[f, n] = watch(seen[f, n], distance[f, n])
-            then = np.minimum(distance_opening[f, n], SAFE)
+            then = min(distance_opening[f, 0], SAFE)
             after = rerate(before, opening[f, 0], seen[f, n], then, worst)
             rating[f, n] = after
             late = before <= threshold and after > threshold

@@ -137,16 +137,17 @@ def equity_values(
 
     Never below the option on a failed firm. Values move at most by a factor of two a quarter, but fall freely with
     failure: from the stages `restructured` and `gone` on. All (firms, paths), usd_bn, `ebitda` and `revenue` of a
-    quarter; `mood` (groups, paths) is that of the firm's `group`; `cash` and `stakes` may have more rows.
+    quarter, but `scale` and `shift`, (firms, 1); `mood` (groups, paths) is that of the firm's `group`; `cash` and
+    `stakes` may have more rows.
     """
     for f in range(last.shape[0]):
         g = group[f]
         for n in range(last.shape[1]):
             plant = equipment[f, n] + buildings[f, n] + construction[f, n]
             power = earnings_power(4.0 * ebitda[f, n], 4.0 * revenue[f, n], plant)
-            worth = operating_value(power, scale[f, n] * growth_left[f, n], mood[g, n], discount[n])
+            worth = operating_value(power, scale[f, 0] * growth_left[f, n], mood[g, n], discount[n])
             net = cash[f, n] + stakes[f, n] - debt[f, n]
-            target = max(worth + net - shift[f, n], FLOOR * 4.0 * revenue[f, n] + 1e-3)
+            target = max(worth + net - shift[f, 0], FLOOR * 4.0 * revenue[f, n] + 1e-3)
             failed = target * GONE_VALUE if stage[f, n] >= gone else target * RESTRUCTURED_VALUE
             smooth = last[f, n] * min(max(target / max(last[f, n], 1e-9), LARGEST_FALL), LARGEST_RISE)
             out[f, n] = max(failed if stage[f, n] >= restructured else smooth, 1e-6)
@@ -209,13 +210,13 @@ def measure_distance(
 ) -> None:
     """Set `distance` to default, and `move` to the log of what its change since the opening costs in spread.
 
-    All (firms, paths) but `volatility`, (firms, 1).
+    All (firms, paths) but `volatility` and the `opening`, (firms, 1).
     """
     for f in range(distance.shape[0]):
         for n in range(distance.shape[1]):
             sigma = asset_volatility(value[f, n], debt[f, n], volatility[f, 0])
             distance[f, n] = distance_of(log_ratio[f, n], sigma)
-            move[f, n] = spread_move(distance[f, n], opening[f, n])
+            move[f, n] = spread_move(distance[f, n], opening[f, 0])
 
 
 def default_probability(distance: Array) -> Array:
