@@ -78,19 +78,25 @@ def test_a_list_that_passes_share_here_is_each_paths_own_there() -> None:
     np.testing.assert_allclose(kept, missing, rtol=1e-13)
 
 
+RAISES = (*[LANE] * 5, WHOLE, LANE, WHOLE, LANE, LANE, ROW)
+"""What a path gets of the arguments of `raise_in_need`."""
+
+
 def test_each_path_answers_for_itself() -> None:
     gap = np.zeros((UNITS, PATHS))
     gap[2, 3] = gap[4, 5] = -1.0
     column = np.ones((UNITS, 1))
     args = (
-        gap, 10.0 * np.ones_like(gap), np.ones(PATHS), np.ones(PATHS), column, np.zeros_like(gap), column,
-        np.zeros_like(gap), np.empty_like(gap),
+        gap, 10.0 * np.ones_like(gap), np.ones(PATHS), np.zeros(PATHS), np.ones(PATHS), column, np.zeros_like(gap),
+        column, np.zeros_like(gap), np.zeros_like(gap),
     )  # fmt: skip
     whole, cut = copies(args), copies(args)
-    assert rounds.raise_in_need(*whole) is True
-    answers = by_lane(rounds.raise_in_need, cut, (LANE, LANE, LANE, LANE, WHOLE, LANE, WHOLE, LANE, LANE))
+    anybody, each = np.empty(UNITS, dtype=bool), np.empty((UNITS, PATHS), dtype=bool)
+    assert rounds.raise_in_need(*whole, anybody) is True
+    answers = by_lane(rounds.raise_in_need, (*cut, each), RAISES)
     assert np.flatnonzero(answers).tolist() == [3, 5]
     assert_same(cut, whole)
+    np.testing.assert_array_equal(each.any(axis=1), anybody)
 
 
 def test_functions_that_a_pass_calls_are_compiled_with_it() -> None:
@@ -128,7 +134,7 @@ def test_a_thread_gets_the_pairs_of_a_path_and_their_entries() -> None:
     [
         (kernels.post, (LANE, WHOLE, WHOLE, LANE)),
         (bills.pay_dues, (LANE, LANE, *[WHOLE] * 4, ROW, *[LANE] * 4)),
-        (rounds.raise_in_need, (LANE, LANE, LANE, LANE, WHOLE, LANE, WHOLE, LANE, LANE)),
+        (rounds.raise_in_need, RAISES),
         (failure.cut, (PAIR, PAIR, WHOLE, WHOLE, PAIR, WHOLE)),
     ],
 )

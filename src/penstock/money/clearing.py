@@ -49,16 +49,21 @@ MAX_ROUNDS = 10_000
 
 @_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
-    """Set the dues of each unit, and what is left of its cash and income if everybody pays; (units, paths), usd_bn."""
+    """Set the dues of each unit, and what is left of cash and income of the first ones if everybody pays; (units,
+    paths), usd_bn."""
     for u in range(dues.shape[0]):
-        for n in range(dues.shape[1]):
-            dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
-            gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
+        if u < gap.shape[0]:
+            for n in range(dues.shape[1]):
+                dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+                gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
+        else:
+            for n in range(dues.shape[1]):
+                dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG, _FLAG))
+@_kernel(numba.void(_FLAG_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG))
 def weigh_again(
-    raised: Floats,
+    raising: Flags,
     holder: Index,
     company: Index,
     cash: Floats,
@@ -66,18 +71,14 @@ def weigh_again(
     dues: Floats,
     gap: Floats,
     moved: Flags,
-    raising: Flags,
 ) -> None:
-    """Set `gap` anew for firms that `raised` equity on some path and for those who hold stakes in them.
+    """Set `gap` of the first units anew for firms that are `raising` equity and for those who hold stakes in them.
 
-    `moved` (units,) and `raising` (firms,) are room to work in.
+    `moved` (units,) is room to work in.
     """
     moved[:] = False
-    for f in range(raised.shape[0]):
-        some = False
-        for n in range(raised.shape[1]):
-            some |= raised[f, n] != 0.0
-        moved[f] = raising[f] = some
+    for f in range(raising.shape[0]):
+        moved[f] = raising[f]
     for t in range(holder.shape[0]):
         if raising[company[t]]:
             moved[holder[t]] = True
@@ -212,12 +213,13 @@ def clear_short(
     """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
 
     `cash[u]` (maybe negative) and `income[u]` is what a unit has if everybody pays in full, `gap[u]` what is left of it
-    then (below zero: it falls short), `owed[c, u]` its dues by class; the ties of payer `u` are
-    `rows[first[u] : first[u + 1]]`. `due[t]` is read of ties between units that can fall short; the first ones, bills
-    of `flow`, are worked out from that and from what was owed before (`bills.fall_due`). Class 0 is paid in full before
-    class 1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share. Units with
-    `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit is the
-    greatest fixed point. Only units that fall short, and those whom they owe, are looked at, so a lane costs little.
+    then (below zero: it falls short; `unlimited` units at the end need none), `owed[c, u]` its dues by class; the ties
+    of payer `u` are `rows[first[u] : first[u + 1]]`. `due[t]` is read of ties between units that can fall short; the
+    first ones, bills of `flow`, are worked out from that and from what was owed before (`bills.fall_due`). Class 0 is
+    paid in full before class 1 sees a dollar, class 1 before class 2; inside a class all creditors get the same share.
+    Units with `unlimited[u]` (sectors) always pay in full. Starting from full payment, payments only fall, so the limit
+    is the greatest fixed point. Only units that fall short, and those whom they owe, are looked at, so a lane costs
+    little.
 
     Sets `paid_share[class, unit, path]`: exactly 1 where all is paid to within `PAID_IN_FULL_USD_BN` (an account may
     therefore end that much below zero), and in lanes where `needs` is False. Sets `fell[unit]` where it pays less on

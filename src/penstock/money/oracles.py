@@ -73,7 +73,7 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, shar
 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
     dues[:] = owed.sum(axis=0)
-    gap[:] = cash + income - dues
+    gap[:] = (cash + income - dues)[: len(gap)]
 
 
 def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, out: Floats) -> None:

@@ -10,24 +10,28 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
 from penstock.money import funding
-from penstock.money.kernels import _FLAG, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _FLAG, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
 
-def sell_equity(now: Moment, raised: Array, paid: Array) -> None:
+def sell_equity(now: Moment, raised: Array, paid: Array, raising: Array | None = None) -> None:
     """A round of `raised` usd_bn: new shares a / (V + a) go to the holders who pay; all others are diluted.
 
-    Adds to `paid` what each holder pays, (stakes, paths).
+    Adds to `paid` what each holder pays, (stakes, paths). `raising` (firms,): who raises something on some path, and
+    the only ones whose `raised` is looked at; without it all are.
     """
+    if raising is None:
+        raising = arrays.room(len(raised), dtype=bool)
+        who_raises(raised, raising)
     layout, f, ties, books = now.block.layout, now.state.firms, now.state.ties, now.state.books
     share, given, left = now.block.cache["round_share"], now.struck("investing"), now.struck("raising")
     if given is not None and left is not None:
         share = shares_left(share, given, layout.stake_company, left)
     able, whole = np.empty_like(books.cash), np.empty_like(books.cash)
     sell_shares(
-        raised, share, layout.stake_holder, layout.stake_company, f.stage, able, whole, ties.stake, paid, books.cash,
-        books.net_worth, f.value, arrays.room(len(f.stage), dtype=bool), arrays.room(len(books.cash), dtype=bool),
+        raised, raising, share, layout.stake_holder, layout.stake_company, f.stage, able, whole, ties.stake, paid,
+        books.cash, books.net_worth, f.value, arrays.room(len(books.cash), dtype=bool),
     )  # fmt: skip
 
 
@@ -35,9 +39,20 @@ MOST_OF_CASH = 0.2
 """Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7, _FLAG, _FLAG))
+@_kernel(numba.void(_MAT_IN, _FLAG))
+def who_raises(raised: Array, raising: Array) -> None:
+    """Set who raises something on some path, (firms,)."""
+    for f in range(raised.shape[0]):
+        some = False
+        for n in range(raised.shape[1]):
+            some |= raised[f, n] != 0.0
+        raising[f] = some
+
+
+@_kernel(numba.void(_MAT_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7, _FLAG))
 def sell_shares(
     raised: Array,
+    raising: Array,
     share: Array,
     holder: Array,
     company: Array,
@@ -49,22 +64,16 @@ def sell_shares(
     cash: Array,
     worth: Array,
     value: Array,
-    raising: Array,
     asked: Array,
 ) -> None:
     """Add what holders pay for rounds of `raised`, move the cash, mix new shares into the old; raise worth and value.
 
     `share` (stakes, 1) is a holder's part of a round where all are able; firms pay only out of cash, and the others
-    take what they leave. Most firms raise nothing on any path: only stakes in those that do are touched. `able` and
-    `whole` (units, paths), `raising` (firms,) and `asked` (units,) are room to work in.
+    take what they leave. Most firms raise nothing on any path: only stakes in those that are `raising`, (firms,), are
+    touched. `able` and `whole` (units, paths) and `asked` (units,) are room to work in.
     """
     firms = raised.shape[0]
     asked[:] = False
-    for f in range(firms):
-        some = False
-        for n in range(raised.shape[1]):
-            some |= raised[f, n] != 0.0
-        raising[f] = some
     for t in range(stake.shape[0]):
         if raising[company[t]]:
             asked[holder[t]] = True
@@ -107,52 +116,65 @@ def sell_shares(
 
 
 def issue_in_need(now: Moment, gap: Array) -> Array | None:
-    """A firm that would miss a payment, and is worth much more than that, sells new shares: what it raises, usd_bn.
+    """A firm that would miss a payment, and is worth much more than that, sells new shares; who does, (firms,).
 
-    None where nobody does. gap: what is left after all dues, below zero where something is missing, (units, paths). The
+    None where nobody does. gap: what is left after all dues, below zero where something is missing, (firms, paths). The
     room shrinks with mood and in a freeze as that of any round does, and is nothing after a default; a firm whose
     equity is worth little finds nobody.
     """
-    e, f, r, cache = now.state.economy, now.state.firms, now.results, now.block.cache
-    spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3 * np.where(e.freeze > 0, 0.4, 1.0)
-    raising = now.struck("raising")
-    raised = np.empty_like(f.value)
+    e, f, r, cache, width = now.state.economy, now.state.firms, now.results, now.block.cache, now.block.width
+    spirits = np.minimum(e.mood / funding.RESTING_MOOD, 1.0) ** 3
+    told = now.struck("raising")
+    raised, raising = np.empty_like(f.value), arrays.room(len(f.value), dtype=bool)
     some = raise_in_need(
-        gap, f.value, spirits, by_path(now.lever("finance.equity_access"), now.block.width), cache["can_issue"],
-        f.stage, np.ones_like(cache["can_issue"]) if raising is None else np.ascontiguousarray(raising),
-        r["equity_raised"], raised,
+        gap, f.value, spirits, e.freeze, by_path(now.lever("finance.equity_access"), width), cache["can_issue"],
+        f.stage, cache["can_issue"][:0] if told is None else np.ascontiguousarray(told), r["equity_raised"], raised,
+        raising,
     )  # fmt: skip
     if some:
-        sell_equity(now, raised, r["stake_paid"])
-    return raised if some else None
+        sell_equity(now, raised, r["stake_paid"], raising)
+    return raising if some else None
 
 
-@_kernel(numba.boolean(_MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT_IN, _MAT_IN, _MAT_IN, _MAT, _MAT))
+@_kernel(numba.boolean(_MAT_IN, _MAT_IN, *[_VEC_IN] * 3, *[_MAT_IN] * 3, _MAT, _MAT, _FLAG))
 def raise_in_need(
     gap: Array,
     value: Array,
     spirits: Array,
+    freeze: Array,
     openness: Array,
     able: Array,
     stage: Array,
     told: Array,
     so_far: Array,
     raised: Array,
+    raising: Array,
 ) -> bool:
     """Set `raised` to what firms sell that lack something, and add it to what they raised `so_far`; whether any does.
 
-    They lack as much as their `gap` is below zero, (units, paths), firms first. All (firms, paths), usd_bn, but the
-    mood of the market (`spirits`) and what a scenario leaves of it (`openness`), (paths,), and what a firm's standing
-    and events leave, (firms, 1).
+    They lack as much as their `gap` is below zero. All (firms, paths), usd_bn, but the mood of the market (`spirits`),
+    quarters of a `freeze`, what a scenario leaves of the market (`openness`), (paths,), and what a firm's standing and
+    events leave (`able`, and `told`, no rows: all), (firms, 1). Sets who is `raising` on some path, (firms,): `raised`
+    of others is left as it was.
     """
-    some = False
+    anybody = False
     for f in range(raised.shape[0]):
+        some = False
+        for n in range(raised.shape[1]):
+            some |= gap[f, n] < 0.0
+        raising[f] = False
+        if not some:
+            continue
+        some = False
         for n in range(raised.shape[1]):
             raised[f, n] = 0.0
             if gap[f, n] < 0.0:
-                room = funding.SHARES_IN_NEED * value[f, n] * spirits[n] * openness[n] * able[f, 0]
-                room = room * told[f, 0] if stage[f, n] < RESTRUCTURED else 0.0
+                mood = spirits[n] * (0.4 if freeze[n] > 0.0 else 1.0)
+                room = funding.SHARES_IN_NEED * value[f, n] * mood * openness[n] * able[f, 0]
+                room = room * (told[f, 0] if told.shape[0] > 0 else 1.0) if stage[f, n] < RESTRUCTURED else 0.0
                 raised[f, n] = min(1.02 * -gap[f, n], max(room - so_far[f, n], 0.0))
                 so_far[f, n] += raised[f, n]
                 some = some or raised[f, n] > 0.0
-    return some
+        raising[f] = some
+        anybody = anybody or some
+    return anybody

@@ -40,13 +40,13 @@ def settle(now: Moment) -> None:
     """Sets paid by tie, the share of its dues that each firm paid, and posts cash, bills and receivables."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     bill(now)
-    dues, gap = (np.empty((layout.unit_count, now.block.width)) for _ in range(2))
+    dues, gap = np.empty((layout.unit_count, now.block.width)), np.empty((layout.firms, now.block.width))
     clearing.weigh_dues(books.cash, scratch.income, scratch.owed, dues, gap)
-    raised = rounds.issue_in_need(now, gap) if now.on("fund") else None
-    if raised is not None:
+    raising = rounds.issue_in_need(now, gap) if now.on("fund") else None
+    if raising is not None:
         clearing.weigh_again(
-            raised, layout.stake_holder, layout.stake_company, books.cash, scratch.income, dues, gap,
-            arrays.room(len(gap), dtype=bool), arrays.room(len(raised), dtype=bool),
+            raising, layout.stake_holder, layout.stake_company, books.cash, scratch.income, dues, gap,
+            arrays.room(len(dues), dtype=bool),
         )  # fmt: skip
     falls, short = arrays.room(layout.firms, dtype=bool), np.empty(now.block.width, dtype=bool)
     clearing.find_short(gap, layout.firms, falls, short)
