@@ -119,6 +119,8 @@ def _scratch(layout: Layout, width: int, quarters: int, at_once: Array) -> Scrat
         spent=np.zeros((units, width)),
         sold=np.zeros((units, width)),
         income=np.zeros((units, width)),
+        dues=np.empty((units, width)),
+        gap=np.empty((layout.firms, width)),
         kept=np.zeros((units, width)),
         lost=np.zeros((units, width)),
         between=np.zeros((-(-quarters // 4), len(GROUP_NAMES) ** 2, width)),

@@ -42,6 +42,10 @@ class Scratch:
     """the same by payee"""
     income: Array
     """(units, paths) dues of the quarter by payee, as the next"""
+    dues: Array
+    """(units, paths) dues of the quarter by payer"""
+    gap: Array
+    """(firms, paths) cash and income less dues, as if everybody paid"""
     kept: Array
     """(units, paths) dues that stay unpaid, by payer; zero but within settlement"""
     lost: Array

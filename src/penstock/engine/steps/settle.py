@@ -40,7 +40,7 @@ def settle(now: Moment) -> None:
     """Sets paid by tie, the share of its dues that each firm paid, and posts cash, bills and receivables."""
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     bill(now)
-    dues, gap = np.empty((layout.unit_count, now.block.width)), np.empty((layout.firms, now.block.width))
+    dues, gap = scratch.dues, scratch.gap
     clearing.weigh_dues(books.cash, scratch.income, scratch.owed, dues, gap)
     raising = rounds.issue_in_need(now, gap) if now.on("fund") else None
     if raising is not None:
