@@ -19,11 +19,16 @@ PAYER = np.array([0, 0, 1, 0, 2], dtype=np.intp)
 
 
 def buy(due: np.ndarray, tie: np.ndarray, use: np.ndarray, activity: np.ndarray | None = None) -> np.ndarray:
-    """What is bought along the ties, of which `use` is wanted."""
-    flow, room = np.array(use, dtype=float, order="C"), np.full((2, 3, use.shape[1]), 99.0)
-    alive = np.ones_like(flow) if activity is None else activity
-    buy_under_contract(due.astype(float), tie.astype(np.intp), PAYER, alive, room[0], room[1], flow)
-    return flow
+    """What is bought along the ties, of which `use` is wanted, path by path."""
+    alive, found = np.ones_like(use) if activity is None else activity, []
+    for wanted, lives in zip(use.T, alive.T, strict=True):
+        flow, room = np.full((5, 1), 99.0), np.full((2, 3, 1), 99.0)
+        buy_under_contract(
+            np.ones((3, 1)), np.array(wanted), due.astype(float), tie.astype(np.intp), PAYER,
+            np.array(lives)[:, None], room[0], room[1], flow,
+        )  # fmt: skip
+        found.append(flow[:, 0])
+    return np.stack(found, axis=1)
 
 
 def test_what_is_wanted_beyond_contracts_is_bought_in_old_shares() -> None:
