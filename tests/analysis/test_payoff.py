@@ -54,7 +54,7 @@ def test_writing_capital_off_changes_who_pays_not_the_physical_stock() -> None:
     def watched(now: Moment) -> None:
         def totals() -> list[np.ndarray]:
             fleet = now.state.fleet
-            held = (fleet.in_service().sum(axis=1), fleet.power_in_use().sum(axis=1))
+            held = (fleet.in_service(now.quarter).sum(axis=1), fleet.power_in_use(now.quarter).sum(axis=1))
             return [*held, fleet.halls.sum(axis=0), fleet.firm_power.sum(axis=0), fleet.waiting.sum(axis=0)]
 
         claims, before = now.state.ties.debt.sum(axis=0), totals()

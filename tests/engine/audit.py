@@ -23,6 +23,7 @@ STOCKS = (
         "fleet.bought",
         "fleet.opening_power",
         "fleet.lasting",
+        "fleet.kept",
         "fleet.waiting",
         "fleet.backlog",
         "fleet.halls",
@@ -113,7 +114,9 @@ class Audit:
             self.opening_worth = self.worth(now)
             self.opening_size = self.size(now)
             self.sheet_equity = now.block.facts.sheet["equity"] * np.ones((1, now.block.width))
-            self.grids = np.minimum(state.fleet.halls, state.fleet.firm_power) >= state.fleet.power_in_use().sum(axis=0)
+            self.grids = np.minimum(state.fleet.halls, state.fleet.firm_power) >= state.fleet.power_in_use(-1).sum(
+                axis=0
+            )
         self.start = state.books.net_worth.copy()
         self.start_worth = self.worth(now)
         self.start_stakes = self.stakes(now)
@@ -198,13 +201,13 @@ class Audit:
         np.add.at(shares, layout.stake_company, now.state.ties.stake)
         held = np.isin(np.arange(firms), layout.stake_company)
         self.note("shares add to one", np.abs(shares[:firms][held] - 1.0))
-        stock = fleet.in_service().sum(axis=0)
+        stock = fleet.in_service(now.quarter).sum(axis=0)
         parts = stock + fleet.waiting + fleet.retired + fleet.failed
         self.note("chips are somewhere", _relative(fleet.delivered, parts))
         # a sale of plant moves chips between owners, never their number
         delivered = (fleet.delivered - self.start_delivered).sum(axis=0) - now.results["accepted"].sum(axis=0)
         self.note("chips come from shipments", np.abs(delivered) / fleet.delivered.sum(axis=0))
-        drawn, limit = fleet.power_in_use().sum(axis=0), np.minimum(fleet.halls, fleet.firm_power)
+        drawn, limit = fleet.power_in_use(now.quarter).sum(axis=0), np.minimum(fleet.halls, fleet.firm_power)
         over = np.where(self.grids, drawn - limit, 0.0) / np.maximum(limit, 1e-9)
         self.note("power within halls and firm power", np.maximum(over, 0.0))
         arrays = now.state.arrays()

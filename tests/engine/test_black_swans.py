@@ -44,7 +44,7 @@ class Watch:
         told["firms_in_distress"] = (f.stage > 0.0).mean(axis=0)
         told["firms_without_access"] = (f.no_access > 0.0).mean(axis=0)
         told["debt_spread"] = f.spread.mean(axis=0)
-        told["chips"] = now.state.fleet.in_service().sum(axis=(0, 1))
+        told["chips"] = now.state.fleet.in_service(now.quarter).sum(axis=(0, 1))
         for name, values in told.items():
             self.known.setdefault(name, []).append(values.copy())
         base = now.lever("shock.base_rate_per_year", th["swan_base_rate"]) / 4.0

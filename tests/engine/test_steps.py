@@ -193,7 +193,7 @@ def test_a_fleet_that_ages_loses_what_retires_and_fails_and_nothing_else(life: f
     by_halls, by_power = np.zeros((2, *shape), dtype=bool)
     fleets.run_fleets(
         factor, np.ones(2), fleet.sum(axis=0), halls, halls, True, 0, waiting, retired, failed, bought, power, lasting,
-        drawn, by_halls, by_power, stock_after, power_after, np.empty((4, 2)),
+        drawn, np.ones(shape), by_halls, by_power, stock_after, power_after, np.empty((4, 2)),
     )  # fmt: skip
     # what was of age 0 stays in row 0 and is of age 1; the row of the oldest holds the new ones
     older = np.roll(bought * lasting[:, None], 1, axis=0)

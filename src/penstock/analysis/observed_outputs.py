@@ -101,7 +101,7 @@ def _values(now: Moment) -> dict[str, dict[str, Array]]:
     spread, debt = state.firms.spread, r["debt"]
     return {
         **{measure: _named(now, values) for measure, values in by_firm.items()},
-        "h100e": {"world": state.fleet.in_service().sum(axis=(0, 1)) * 1e6},
+        "h100e": {"world": state.fleet.in_service(now.quarter).sum(axis=(0, 1)) * 1e6},
         "price_usd_per_h100e_hour": {"world": r["price"]},
         "tokens_demanded": {"world": r["spending"].sum(axis=0) * 0.25 / r["token_price"] * 1e15},
         "capex_ai_usd_bn": {"world": r["ai_capex"]},
@@ -132,7 +132,7 @@ def _opening(now: Moment) -> dict[str, dict[str, Array]]:
     spending = facts.opening_spending * ones * 0.25
     return {
         **{measure: _named(now, values * ones) for measure, values in by_firm.items()},
-        "h100e": {"world": fleet.in_service().sum(axis=(0, 1)) * 1e6},
+        "h100e": {"world": fleet.in_service(-1).sum(axis=(0, 1)) * 1e6},
         "price_usd_per_h100e_hour": {"world": block.theta["price_opening"]},
         "tokens_demanded": {"world": spending.sum(axis=0) / block.theta["token_price"] * 1e15},
         "capex_ai_usd_bn": {"world": opening_capex(layout, facts) * ones[0]},

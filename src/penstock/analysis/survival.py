@@ -44,7 +44,7 @@ class Physical:
     def look(self, now: Moment, _: str) -> None:
         """Keep a finished quarter."""
         fleet, r, f = now.state.fleet, now.results, now.state.firms
-        by_age = np.roll(fleet.in_service().sum(axis=1), now.quarter + 1, axis=0)
+        by_age = np.roll(fleet.in_service(now.quarter).sum(axis=1), now.quarter + 1, axis=0)
         padded = np.zeros((AGE_YEARS * YEAR, by_age.shape[1]))
         padded[: len(by_age)] = by_age
         self.chips.append(padded.reshape(AGE_YEARS, YEAR, -1).sum(axis=1))

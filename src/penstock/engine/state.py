@@ -14,6 +14,8 @@ from penstock.layers import ai, energy, facilities, platform
 Array = np.ndarray
 
 AGES = 34
+OLD = 11
+"""Age in quarters from which chips make room where new ones wait (assumption, 8 to 16)."""
 """Age classes of a fleet in quarters; the last one retires."""
 
 EQUIPMENT_LIFE = 24
@@ -76,6 +78,9 @@ class Fleet:
     """(cohorts, paths) what is left of a cohort"""
     drawn: Array
     """(cohorts, paths) IT power of a million H100e of a cohort that was bought later, zero for those of the opening"""
+    kept: Array
+    """what is left of an owner's old cohorts (`OLD` quarters and more) where some made room for new chips;
+    what was `bought` of them is told over it"""
     waiting: Array
     backlog: Array
     halls: Array
@@ -93,13 +98,17 @@ class Fleet:
     external: Array
     """smoothed expected compute sales relative to the opening"""
 
-    def in_service(self) -> Array:
-        """Million H100e in service by cohort, (cohorts, owners + 1, paths)."""
-        return self.bought * self.lasting[:, None]
+    def in_service(self, quarter: int) -> Array:
+        """Million H100e in service at the end of a quarter by cohort, (cohorts, owners + 1, paths)."""
+        return self.bought * self._left(quarter)
 
-    def power_in_use(self) -> Array:
-        """IT power that each cohort draws, (cohorts, owners + 1, paths)."""
-        return (self.opening_power + self.bought * self.drawn[:, None]) * self.lasting[:, None]
+    def power_in_use(self, quarter: int) -> Array:
+        """IT power that each cohort draws at the end of a quarter, (cohorts, owners + 1, paths)."""
+        return (self.opening_power + self.bought * self.drawn[:, None]) * self._left(quarter)
+
+    def _left(self, quarter: int) -> Array:
+        old = (np.arange(AGES) + quarter + 1) % AGES >= OLD
+        return self.lasting[:, None] * np.where(old[:, None, None], self.kept, 1.0)
 
 
 @dataclass
@@ -357,6 +366,7 @@ def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
         opening_power=spread(told.power, count),
         lasting=np.ones((AGES, count)),
         drawn=np.zeros((AGES, count)),
+        kept=np.ones((owners, count)),
         waiting=spread(told.waiting, count),
         backlog=spread(told.backlog, count),
         halls=spread(told.halls, count),

@@ -7,7 +7,7 @@ import numba
 from penstock.arrays import np
 from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
-from penstock.engine.steps import pairs
+from penstock.engine.steps import fleets, pairs
 from penstock.money import failure
 from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
@@ -30,6 +30,7 @@ def wind_up(now: Moment, firms: Array, lanes: Array, written_off: Array) -> None
     nothing = np.zeros(len(firms))
     failure.cut(firms, lanes, *now.block.ties_of["contracts_of"], nothing, now.state.ties.activity)
     fleet, r = now.state.fleet, now.results
+    fleets.before_they_move(now, lanes, firms, np.full_like(firms, now.block.layout.owners))
     pairs.hand_fleet_on(
         firms, lanes, now.block.layout.owners, fleet.bought, fleet.opening_power, fleet.hall_stages,
         fleet.power_stages, fleet.halls, fleet.firm_power, fleet.delivered, fleet.retired, fleet.failed, fleet.waiting,

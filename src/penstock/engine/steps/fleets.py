@@ -7,8 +7,9 @@ from numba.extending import register_jitable
 
 from penstock.arrays import np
 from penstock.engine.moment import Moment
+from penstock.engine.state import OLD
 from penstock.layers.silicon import PERMANENT_FAILURE_PER_QUARTER
-from penstock.money.kernels import _CUBE, _FLAG_MAT, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _CUBE, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -21,8 +22,8 @@ def turn_over(now: Moment) -> None:
     run_fleets(
         now.block.cache["survival"], r["power_per_h100e"], r["owner_stock"], fleet.halls, fleet.firm_power,
         now.on("order"), now.quarter, fleet.waiting, fleet.retired, fleet.failed, fleet.bought, fleet.opening_power,
-        fleet.lasting, fleet.drawn, r["hall_binding"], r["power_binding"], r["stock_after"], r["power_after"],
-        np.empty((4, now.block.width)),
+        fleet.lasting, fleet.drawn, fleet.kept, r["hall_binding"], r["power_binding"], r["stock_after"],
+        r["power_after"], np.empty((4, now.block.width)),
     )  # fmt: skip
 
 
@@ -32,9 +33,8 @@ def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:
     return np.minimum(waiting, np.maximum(headroom_gw, 0.0) / power_kw)
 
 
-OLD, KEPT_OF_OLD = 11, 0.88
-"""Age in quarters from which chips make room where new ones wait, and the share of them that stays a quarter
-(assumptions, 8 to 16 and 0.8 to 0.95)."""
+KEPT_OF_OLD = 0.88
+"""Share of old chips that stays a quarter where new ones wait (assumption, 0.8 to 0.95)."""
 CROWDED = 0.05
 """Chips that wait over those in service beyond which old ones make room (assumption, 0.02 to 0.1)."""
 
@@ -76,8 +76,8 @@ def _count(
 
 @_kernel(
     numba.void(
-        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, numba.intp, *[_MAT] * 3, _CUBE, _CUBE, _MAT, _MAT, _FLAG_MAT,
-        _FLAG_MAT, *[_MAT] * 3,
+        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, numba.intp, *[_MAT] * 3, _CUBE, _CUBE, *[_MAT] * 3,
+        _FLAG_MAT, _FLAG_MAT, *[_MAT] * 3,
     )
 )  # fmt: skip
 def run_fleets(
@@ -95,6 +95,7 @@ def run_fleets(
     opening_power: Array,
     lasting: Array,
     drawn: Array,
+    kept: Array,
     by_halls: Array,
     by_power: Array,
     stock_after: Array,
@@ -103,12 +104,14 @@ def run_fleets(
 ) -> None:
     """Make fleets a quarter older, then put chips that wait into service where halls and power carry them.
 
-    `bought`, `opening_power`, `lasting` and `drawn` are those of a `Fleet`, `survival` (ages, paths) is what each age
-    leaves of a cohort in a quarter, `power_per_chip` (paths,) holds for chips of the quarter, all else is (owners,
-    paths). Chips that grow older are read and not written: what is `lasting` of them is the same for all owners.
+    `bought`, `opening_power`, `lasting`, `drawn` and `kept` are those of a `Fleet`, `survival` (ages, paths) is what
+    each age leaves of a cohort in a quarter, `power_per_chip` (paths,) holds for chips of the quarter, all else is
+    (owners, paths). Chips that grow older are read and not written: what is `lasting` of them is the same for all
+    owners.
 
     What an owner may draw is the smaller of its halls and its firm power; all chips are installed where this is not
     `limited`. Where chips wait all the same, a part of the old ones makes room: what binds them there, halls or power.
+    No cohort is written for it but that which becomes old, which is told over what was `kept` of old ones so far.
     Adds to what `retired` and `failed`; sets the sums over ages. `room`, (4, paths), is there to work in.
     """
     chips, in_use, old, old_in_use = room[0], room[1], room[2], room[3]
@@ -120,15 +123,21 @@ def run_fleets(
     for n in range(survival.shape[1]):
         lasting[new_one, n] = 1.0
         drawn[new_one, n] = power_per_chip[n]
+    grown_old = cohort(quarter, OLD, bought.shape[0]) if last >= OLD else -1
     for o in range(waiting.shape[0]):
+        if grown_old >= 0:
+            for n in range(waiting.shape[1]):
+                bought[grown_old, o, n] /= kept[o, n]
+                opening_power[grown_old, o, n] /= kept[o, n]
         old[:] = 0.0
         old_in_use[:] = 0.0
         _count(bought, opening_power, lasting, drawn, o, quarter, (OLD, last), old, old_in_use)
         for n in range(waiting.shape[1]):
+            old[n] *= kept[o, n]
+            old_in_use[n] *= kept[o, n]
             chips[n] = old[n]
             in_use[n] = old_in_use[n]
         _count(bought, opening_power, lasting, drawn, o, quarter, (1, min(OLD - 1, last)), chips, in_use)
-        some = False
         for n in range(waiting.shape[1]):
             lost = PERMANENT_FAILURE_PER_QUARTER * stock_before[o, n]
             retired[o, n] += stock_before[o, n] - lost - chips[n]
@@ -146,13 +155,25 @@ def run_fleets(
             retired[o, n] += part * old[n]
             stock_after[o, n] = chips[n] + new - part * old[n]
             power_after[o, n] = in_use[n] + new * power_per_chip[n] - part * old_in_use[n]
-            old[n] = KEPT_OF_OLD if crowded else 1.0
-            some |= crowded
-        if some:
-            for age in range(OLD, last + 1):
-                c = cohort(quarter, age, bought.shape[0])
-                for n in range(waiting.shape[1]):
-                    bought[c, o, n] *= old[n]
-                if age > quarter:
-                    for n in range(waiting.shape[1]):
-                        opening_power[c, o, n] *= old[n]
+            kept[o, n] *= KEPT_OF_OLD if crowded else 1.0
+
+
+@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.intp, _MAT, _CUBE, _CUBE), pairs=("firm", "path"))
+def count_anew(firm: Array, path: Array, quarter: int, kept: Array, bought: Array, opening_power: Array) -> None:
+    """Tell the old cohorts of owners among pairs as they are, whatever was `kept` of them, so that they can move."""
+    for k in range(firm.shape[0]):
+        f, n = firm[k], path[k]
+        if f < 0 or f >= kept.shape[0]:
+            continue
+        for age in range(OLD, bought.shape[0]):
+            c = cohort(quarter, age, bought.shape[0])
+            bought[c, f, n] *= kept[f, n]
+            opening_power[c, f, n] *= kept[f, n]
+        kept[f, n] = 1.0
+
+
+def before_they_move(now: Moment, lanes: Array, *ends: Array) -> None:
+    """Makes the fleets of those at each end ready to change hands on a path; who owns no fleet is passed over."""
+    fleet = now.state.fleet
+    for owners in ends:
+        count_anew(owners, lanes, now.quarter, fleet.kept, fleet.bought, fleet.opening_power)

@@ -8,7 +8,7 @@ from penstock.arrays import np
 from penstock.conduct import rescue
 from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment, by_path
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.engine.steps import estate, failures, lenders, pairs
+from penstock.engine.steps import estate, failures, fleets, lenders, pairs
 from penstock.money import failure
 from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
@@ -195,6 +195,7 @@ def sell_plant(now: Moment, firms: Array, lanes: Array, buyer: Array, price: Arr
     if paid.any():
         now.handed_over.append(("plant", buyer, firms, lanes, paid, -1))
         repay_lenders(now, firms, lanes, paid)
+        fleets.before_they_move(now, lanes, firms, buyer)
         pairs.hand_over_half(
             firms, lanes, buyer, paid, now.block.layout.owners, fleet.halls, fleet.firm_power, fleet.delivered,
             fleet.retired, fleet.failed, fleet.waiting, fleet.bought, fleet.opening_power, fleet.lasting, fleet.drawn,
