@@ -5,9 +5,9 @@ from __future__ import annotations
 import numba
 
 from penstock.arrays import np
-from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment
+from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment, by_path
 from penstock.layers import ai, energy
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
 
@@ -17,11 +17,12 @@ RECESSION_CHANCE = 0.03
 
 def earn(now: Moment) -> None:
     """Sets sales outside the ties (firms, paths) and the share of each seller of AI services (ties, paths)."""
-    e, f, th, facts, layout = (
+    e, f, th, facts, cache, layout = (
         now.state.economy,
         now.state.firms,
         now.block.theta,
         now.block.facts,
+        now.block.cache,
         now.block.layout,
     )
     starts = (now.chance(RECESSION) < RECESSION_CHANCE) & now.on("noise") & now.on("earn")
@@ -31,25 +32,17 @@ def earn(now: Moment) -> None:
     sales = now.results["sales"] = np.empty_like(f.franchise)
     sell_elsewhere(
         shock, f.activity, facts.conduct["revenue_volatility"], facts.flows["other_revenue"] * trend,
-        facts.flows["recession_beta"], now.block.cache["franchise_memory"], th["idiosyncratic_volatility"], e.cycle,
+        facts.flows["recession_beta"], cache["franchise_memory"], th["idiosyncratic_volatility"], e.cycle,
         float(now.on("earn")), f.franchise, sales,
     )  # fmt: skip
-    # power is sold to others, too, at a price that gas moves
-    now.results["sales"][now.block.cache["burners"]] *= energy.fuel_factor(
-        now.results["gas_index"], facts.layers.supply.gas_share_of_price
-    )
-    regulated = now.block.cache["regulated"]
-    # no firm but the regulated has any
-    allowed = now.block.cache["plant_revenue"]
-    if now.on("earn"):
-        expected = facts.sheet["buildings"][regulated] * trend[regulated]
-        rise = f.rate[regulated] - facts.interest_rate[regulated]
-        dearer = 0.25 * rise * now.block.cache["debt_owed"][regulated]
-        revenue = energy.regulated_revenue(f.buildings[regulated], expected, dearer)
-        allowed[regulated] = revenue = revenue * f.activity[regulated]
-        now.results["sales"][regulated] += revenue
-    # pays for plant alone: no fuel and no staff come with it
-    now.results["plant_revenue"] = allowed
+    # no firm but the regulated has any: it pays for plant alone, no fuel and no staff come with it
+    allowed = now.results["plant_revenue"] = cache["plant_revenue"]
+    gas_price = energy.fuel_factor(now.results["gas_index"], facts.layers.supply.gas_share_of_price)
+    sell_power(
+        cache["burners"], by_path(gas_price, now.block.width), cache["regulated"][: None if now.on("earn") else 0],
+        f.buildings, facts.sheet["buildings"], trend, f.rate, facts.interest_rate, cache["debt_owed"], f.activity,
+        allowed, sales,
+    )  # fmt: skip
     working = now.struck("working")
     if working is not None:
         now.results["sales"] *= working[: layout.firms]
@@ -86,32 +79,91 @@ def sell_elsewhere(
             sales[f, n] = trend[f, 0] * franchise[f, n] * felt * activity[f, n]
 
 
+@_kernel(numba.void(_IDX_IN, _VEC_IN, _IDX_IN, *[_MAT_IN] * 7, _MAT, _MAT))
+def sell_power(
+    burners: Array,
+    gas_price: Array,
+    regulated: Array,
+    plant: Array,
+    plant_opening: Array,
+    trend: Array,
+    rate: Array,
+    rate_opening: Array,
+    owed: Array,
+    activity: Array,
+    allowed: Array,
+    sales: Array,
+) -> None:
+    """Move `sales` of those who burn fuel with the price of power, which gas moves; add what `regulated` firms may ask.
+
+    Sets that, `allowed`, usd_bn a quarter: see `energy.regulated_revenue`. All (firms, paths) but `gas_price` (paths),
+    the factor on sales, and `plant_opening`, `trend` and `rate_opening`, (firms, 1).
+    """
+    for f in burners:
+        for n in range(sales.shape[1]):
+            sales[f, n] *= gas_price[n]
+    for f in regulated:
+        expected = plant_opening[f, 0] * trend[f, 0]
+        for n in range(sales.shape[1]):
+            dearer = 0.25 * (rate[f, n] - rate_opening[f, 0]) * owed[f, n]
+            allowed[f, n] = energy.regulated_revenue(plant[f, n], expected, dearer) * activity[f, n]
+            sales[f, n] += allowed[f, n]
+
+
 def move_shares(now: Moment) -> None:
     """Labs gain users where they train more than the others; a failed lab loses a part of its users."""
     f, th, layout, facts = now.state.firms, now.block.theta, now.block.layout, now.block.facts
     labs = now.block.cache["labs"]
-    if now.on("earn"):
-        # talent counts as algorithmic progress on the compute that a lab trains with
-        talent = now.lever("ai.talent")
-        f.attraction[labs] = ai.attraction_step(
-            f.attraction[labs],
-            f.training_index[labs],
-            th["share_stickiness"],
-            now.results["firm_shock"][labs],
-            talent,
-        )
+    # talent counts as algorithmic progress on the compute that a lab trains with
+    talent, logs = now.lever("ai.talent"), np.empty((len(labs), now.block.width))
+    gain_users(
+        labs, f.training_index, th["share_stickiness"], now.results["firm_shock"], by_path(talent, now.block.width),
+        now.on("earn"), f.attraction, logs, np.zeros(now.block.width),
+    )  # fmt: skip
     block = layout.category["models"]
     sellers = layout.flow_payee[block.slice]
     # users go to other sellers while one is out or banned
     working, allowed, one = now.struck("working"), now.struck("allowed"), np.ones((layout.unit_count, 1))
     pull = np.empty((len(sellers), now.block.width))
     attract(
-        sellers, labs, np.exp(f.attraction[labs]), f.activity,
+        sellers, labs, np.exp(logs, out=logs), f.activity,
         one if working is None else np.ascontiguousarray(working),
         np.ones_like(pull[:, :1]) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
     )  # fmt: skip
     base = facts.tie_base[block.slice, 0]
     now.results["seller_share"] = ai.market_shares(base, pull, layout.segment, 3)
+
+
+@_kernel(numba.void(_IDX_IN, _MAT_IN, _VEC_IN, _MAT_IN, _VEC_IN, numba.boolean, _MAT, _MAT, _VEC))
+def gain_users(
+    labs: Array,
+    training: Array,
+    stickiness: Array,
+    shock: Array,
+    talent: Array,
+    moves: bool,
+    attraction: Array,
+    logs: Array,
+    mean: Array,
+) -> None:
+    """Move what attracts users to `labs`, see `ai.attraction_step`; set `logs` (labs, paths) to it.
+
+    `training`, `shock` and `attraction` are (firms, paths); all stands still where nothing `moves`. `mean` (paths):
+    zeros to work in.
+    """
+    for k in range(labs.shape[0]):
+        for n in range(mean.shape[0]):
+            mean[n] += training[labs[k], n]
+    for n in range(mean.shape[0]):
+        mean[n] /= labs.shape[0]
+    for k in range(labs.shape[0]):
+        f = labs[k]
+        for n in range(mean.shape[0]):
+            if moves:
+                attraction[f, n] = ai.attraction_after(
+                    attraction[f, n], training[f, n] - mean[n], stickiness[n], shock[f, n], talent[n]
+                )
+            logs[k, n] = attraction[f, n]
 
 
 LEAST_PULL = 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numba
+from numba.extending import register_jitable
 
 from penstock.arrays import np
 from penstock.engine.moment import Moment
@@ -11,6 +12,9 @@ from penstock.layers import facilities, platform
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
 
 Array = np.ndarray
+
+for formula in (platform.rent_of, platform.let_out):
+    register_jitable(formula)
 
 
 def let_free_plant(now: Moment, received: Array) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numba
+from numba.extending import register_jitable
 
 from penstock.arrays import np
 from penstock.bounds import bounded
@@ -14,6 +15,9 @@ from penstock.layers import energy, platform
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
 
 Array = np.ndarray
+
+for formula in (platform.annuity_at, platform.price_of_capacity):
+    register_jitable(formula)
 
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""

@@ -12,6 +12,7 @@ from penstock.layers.ai.goodput import (
 from penstock.layers.ai.quarter import (
     QUARTER,
     adopt,
+    attraction_after,
     attraction_step,
     demand_noise,
     market_shares,
@@ -28,6 +29,7 @@ __all__ = [
     "QUARTER",
     "Training",
     "adopt",
+    "attraction_after",
     "attraction_step",
     "best_split",
     "checkpoint_interval",

@@ -6,6 +6,7 @@ Arrays end in the paths axis. Money is usd_bn per year unless a name says otherw
 from __future__ import annotations
 
 import numba
+from numba.extending import register_jitable
 
 from penstock import arrays
 from penstock.arrays import np
@@ -96,8 +97,16 @@ def attraction_step(
     """
     # a world without labs has no mean
     relative = log_training - log_training.mean(axis=0) if len(log_training) else log_training
-    pull = stickiness * QUARTER * bounded(relative, -2.0, 2.0) * talent
-    return bounded(0.995 * log_attraction + pull + 0.03 * shock, -3.0, 3.0)
+    return attraction_after(log_attraction, relative, stickiness, shock, talent)
+
+
+@register_jitable
+def attraction_after(
+    log_attraction: Array, relative: Array, stickiness: Array, shock: Array, talent: Array | float
+) -> Array:
+    """The same by log training compute `relative` to the mean of all labs."""
+    pull = stickiness * QUARTER * np.minimum(np.maximum(relative, -2.0), 2.0) * talent
+    return np.minimum(np.maximum(0.995 * log_attraction + pull + 0.03 * shock, -3.0), 3.0)
 
 
 def quality_index(quality: Array, training: Array, trend: Array) -> Array:

@@ -41,6 +41,7 @@ RATE_CASE_MEMORY = 0.8
 to two years (assumption, 0.7 to 0.9)."""
 
 
+@register_jitable
 def regulated_revenue(plant: Array, expected: Array, dearer: Array | float = 0.0) -> Array:
     """Revenue of a quarter allowed on plant beyond what the trend of sales already pays for, usd_bn.
 

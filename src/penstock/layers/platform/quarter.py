@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 Array = np.ndarray
 
@@ -20,7 +19,6 @@ def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
     return annuity_at(total, np.exp(-total * life_years))
 
 
-@register_jitable
 def annuity_at(total: Array, left: Array) -> Array:
     """The same by the sum of rate and decline, and what it leaves of a dollar at the end of the life."""
     return total / (1.0 - left)
@@ -44,7 +42,6 @@ def hurdle_price(
     return price_of_capacity(cost, annuity(rate, decline, life_years), utilisation, running)
 
 
-@register_jitable
 def price_of_capacity(cost: Array, yearly: Array, utilisation: Array, running: Array) -> Array:
     """The same by what capital has to earn in a year."""
     return running + cost * yearly / (HOURS * utilisation)
@@ -68,13 +65,11 @@ def wanted_compute(value: Array, hurdle: Array, price: Array, elasticity: Array)
     return value / (HOURS * hurdle) * (price / hurdle) ** -elasticity
 
 
-@register_jitable
 def rent_of(stock: Array, price: Array, utilisation: Array) -> Array:
     """Rent that a fleet (million H100e) takes in a quarter at the going price and use, usd_bn."""
     return stock * (0.25 * HOURS * price * utilisation)
 
 
-@register_jitable
 def let_out(free: Array, unserved: Array, all_free: Array) -> Array:
     """What owners of free chips take in: demand that is turned away elsewhere, pro rata, at most what they can carry.
 
