@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import partial
@@ -215,19 +216,23 @@ def save_chunk(
     checks: Mapping[str, Any],
 ) -> ChunkRecord:
     """Write a chunk; its record, written last, makes it count as finished."""
-    work = directory / WORK
+    # a thread waits for the disk and sums bytes up while the tables are made
+    with ThreadPoolExecutor(1) as thread:
+        hashes = thread.submit(_save_arrays, directory, chunk, arrays)
+        files = [save_table(directory, name, chunk.stem, table) for name, table in tables.items()]
+        record = ChunkRecord(files=files, arrays=hashes.result(), checks=dict(checks))
+    write_json(directory / WORK / f"{chunk.stem}.json", {**vars(record), "sha256": _record_hash(record)})
+    return record
+
+
+def _save_arrays(directory: Path, chunk: Chunk, arrays: ChunkArrays) -> dict[str, str]:
+    """Write the arrays of a chunk; their hashes by name."""
     hashes = {}
     for name in ARRAYS:
         array = getattr(arrays, name)
         write_atomically(_array_file(directory, chunk, name), partial(np.save, arr=array))
         hashes[name] = _array_hash(array)
-    record = ChunkRecord(
-        files=[save_table(directory, name, chunk.stem, table) for name, table in tables.items()],
-        arrays=hashes,
-        checks=dict(checks),
-    )
-    write_json(work / f"{chunk.stem}.json", {**vars(record), "sha256": _record_hash(record)})
-    return record
+    return hashes
 
 
 def finished_chunk(directory: Path, chunk: Chunk) -> ChunkRecord | None:

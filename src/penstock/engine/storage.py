@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PART = ".part"
 """Ending of a file that is being written."""
 
-PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
+PARQUET = "FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 512, USE_TMP_FILE false"
+"""Numbers, of which hardly two are the same, are soon known to need no dictionary."""
 READ_BLOCK = 1 << 20
 
 NO_PLACE = (
