@@ -25,15 +25,7 @@ class Kind(NamedTuple):
     terms: tuple[Array, Array, Array]
     """(ties,) part of the amount that is billed, speed of collection, whether the supplier may let a bill stand"""
     payer: Array
-    payer_class: Array
-    payee: Array
     seniority: Array
-    pair: Array
-    """number of its pair of groups"""
-    opens: Array
-    """(ties, 3) first tie of a sum of dues or bills (`money.bills.fall_due`)"""
-    at_once: Array
-    """the tie is paid at once, and nothing was owed on it at the opening"""
 
 
 def kinds_of(now: Moment) -> Iterator[Kind]:
@@ -50,18 +42,10 @@ def terms_of(block: Block) -> tuple[tuple[Any, ...], ...]:
     """What stays of each kind from quarter to quarter: the fields of `Kind` but the amounts."""
     layout, cache = block.layout, block.cache
     found = []
-    for rows, part in (
-        (layout.flow, "whole"),
-        (layout.sales, "whole"),
-        (layout.wages, "half"),
-        (layout.suppliers, "half"),
-        (layout.capital, "whole"),
-        (layout.tax, "whole"),
-    ):
+    for rows in (layout.flow, layout.sales, layout.wages, layout.suppliers, layout.capital, layout.tax):
         ties = rows.slice
-        terms = (cache[part][: len(rows)], cache["collection"][ties], cache["deferrable"][ties])
-        ends = (layout.payer[ties], layout.payer_class[ties], layout.payee[ties], layout.seniority[ties])
-        found.append((ties, terms, *ends, cache["pairs"][ties], cache["opens"][ties], cache["at_once"][ties]))
+        terms = (cache["part"][ties], cache["collection"][ties], cache["deferrable"][ties])
+        found.append((ties, terms, layout.payer[ties], layout.seniority[ties]))
     return tuple(found)
 
 

@@ -231,7 +231,9 @@ def _ties(layout: Layout, facts: Facts, cache: dict[str, Array], ties_of: dict[s
     ties_of["plant_of"] = by_firm(layout.capital_payer, layout.firms)
     cache["collection"] = np.ascontiguousarray(facts.collection[:, 0])
     # of what a kind of tie bills: the other operating cost is half wages and half suppliers
-    cache["whole"], cache["half"] = np.ones(layout.operating.stop), np.full(layout.firms, 0.5)
+    cache["part"] = np.ones(layout.operating.stop)
+    for kind in (layout.wages, layout.suppliers):
+        cache["part"][kind.slice] = 0.5
     cache["deferrable"] = np.zeros(layout.operating.stop, dtype=bool)
     cache["deferrable"][: layout.flow.stop] = layout.equipment_payer < layout.firms
     operating = layout.operating.slice

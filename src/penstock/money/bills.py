@@ -21,11 +21,12 @@ from penstock.money.kernels import (
     Flags,
     Floats,
     Index,
+    _inner,
     _kernel,
 )
 
 
-@_kernel(
+@_inner(
     numba.void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
         *[_MAT] * 6,
@@ -107,7 +108,7 @@ def fall_due(
                 between[b, n] += due
 
 
-@_kernel(
+@_inner(
     numba.void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 4,
     )

@@ -47,7 +47,7 @@ MAX_ROUNDS = 10_000
 """Rounds of clearing after which a lane is reported as not converged."""
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
+@_inner(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
     """Set the dues of each unit, and what is left of cash and income of the first ones if everybody pays; (units,
     paths), usd_bn."""
@@ -120,7 +120,7 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, shar
             share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _INT, _INT, *[_MAT] * 2, _MAT_IN, _MAT))
+@_inner(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _INT, _INT, *[_MAT] * 2, _MAT_IN, _MAT))
 def add_dues(
     due: Floats,
     payer_class: Index,

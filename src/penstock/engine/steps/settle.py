@@ -7,11 +7,22 @@ import numba
 from penstock import arrays
 from penstock.arrays import np
 from penstock.conduct import rescue
-from penstock.engine.bills import kinds_of
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import rounds
 from penstock.money import bills, clearing
-from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
+from penstock.money.kernels import (
+    _CUBE,
+    _CUBE_IN,
+    _FLAG_IN,
+    _FLAG_MAT_IN,
+    _IDX_IN,
+    _INT,
+    _MAT,
+    _MAT_IN,
+    _VEC,
+    _VEC_IN,
+    _kernel,
+)
 
 Array = np.ndarray
 
@@ -20,20 +31,72 @@ MISS, MISSES_TO_DEFAULT, LARGEST_MISS = 0.99, 2.0, 0.35
 
 
 def bill(now: Moment) -> None:
-    """What falls due of bills and other dues, and its sums, as if everybody paid; income by payee."""
+    """What falls due of bills and other dues, and its sums, as if everybody paid; dues and gaps of all."""
     layout, r, scratch, cache = now.block.layout, now.results, now.block.scratch, now.block.cache
     scratch.due[layout.guarantee.slice] = cache["called"]
-    owed, between = scratch.owed.reshape(-1, now.block.width), scratch.between[now.quarter // 4]
-    for kind in kinds_of(now):
-        bills.fall_due(
-            now.state.ties.receivable[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer,
-            kind.payer_class, kind.payee, kind.pair, kind.opens, kind.at_once, scratch.stood,
-            scratch.before[kind.ties], owed, scratch.income, scratch.spent, scratch.sold, between,
-        )  # fmt: skip
-    clearing.add_dues(
-        scratch.due, layout.payer_class, layout.payee, cache["opens"], layout.operating.stop, layout.ties, owed,
-        scratch.income, scratch.sold, cache["slow_in"],
+    find_dues(
+        now.state.ties.receivable, scratch.flow, r["sales"], r["other_cost"], r["capital_rest"], r["tax"],
+        cache["part"],
+        cache["collection"], cache["deferrable"], r["let_stand"], layout.payer, layout.payer_class, layout.payee,
+        cache["pairs"], cache["opens"], cache["at_once"], scratch.stood, scratch.due, now.state.books.cash,
+        scratch.before, scratch.owed, scratch.income, scratch.spent, scratch.sold, scratch.between[now.quarter // 4],
+        cache["slow_in"], scratch.dues, scratch.gap,
     )  # fmt: skip
+
+
+@_kernel(
+    numba.void(
+        *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
+        _MAT_IN, _MAT_IN, _MAT, _CUBE, *[_MAT] * 7,
+    )
+)  # fmt: skip
+def find_dues(
+    receivable: Array,
+    flow: Array,
+    sales: Array,
+    other_cost: Array,
+    capital: Array,
+    tax: Array,
+    part: Array,
+    collection: Array,
+    deferred: Array,
+    let_stand: Array,
+    payer: Array,
+    payer_class: Array,
+    payee: Array,
+    pair: Array,
+    opens: Array,
+    at_once: Array,
+    stood: Array,
+    due: Array,
+    cash: Array,
+    carried: Array,
+    owed: Array,
+    income: Array,
+    spent: Array,
+    sold: Array,
+    between: Array,
+    slow: Array,
+    dues: Array,
+    gap: Array,
+) -> None:
+    """Bill all ties kind by kind, as they stand (`engine.bills`), add the dues of debts and guarantees, and weigh all.
+
+    The other cost is billed twice, for wages and for suppliers, each a `part`. See `bills.fall_due`,
+    `clearing.add_dues` and `clearing.weigh_dues`.
+    """
+    by_class = owed.reshape((owed.shape[0] * owed.shape[1], owed.shape[2]))
+    start = 0
+    for amount in (flow, sales, other_cost, other_cost, capital, tax):
+        ties = slice(start, start + amount.shape[0])
+        bills.fall_due(
+            receivable[ties], amount, part[ties], collection[ties], deferred[ties], let_stand, payer[ties],
+            payer_class[ties], payee[ties], pair[ties], opens[ties], at_once[ties], stood, carried[ties], by_class,
+            income, spent, sold, between,
+        )  # fmt: skip
+        start += amount.shape[0]
+    clearing.add_dues(due, payer_class, payee, opens, start, due.shape[0], by_class, income, sold, slow)
+    clearing.weigh_dues(cash, income, owed, dues, gap)
 
 
 def settle(now: Moment) -> None:
@@ -41,7 +104,6 @@ def settle(now: Moment) -> None:
     layout, r, scratch, books = now.block.layout, now.results, now.block.scratch, now.state.books
     bill(now)
     dues, gap = scratch.dues, scratch.gap
-    clearing.weigh_dues(books.cash, scratch.income, scratch.owed, dues, gap)
     raising = rounds.issue_in_need(now, gap) if now.on("fund") else None
     if raising is not None:
         clearing.weigh_again(
@@ -80,13 +142,13 @@ def post(now: Moment, dues: Array) -> None:
     ties.receivable, scratch.before = scratch.before, ties.receivable
     someone_fell = bool(scratch.fell.any())
     if someone_fell:
-        for kind in kinds_of(now):
-            bills.hold_back(
-                scratch.before[kind.ties], kind.amount, *kind.terms, r["let_stand"], kind.payer, kind.payee,
-                kind.seniority, kind.pair, scratch.fell, scratch.paid_share, ties.receivable[kind.ties], scratch.kept,
-                scratch.lost, scratch.between[now.quarter // 4],
-            )  # fmt: skip
-        now.block.cache["slow_in"] += scratch.lost[: layout.firms]
+        cache = now.block.cache
+        hold_bills_back(
+            scratch.before, scratch.flow, r["sales"], r["other_cost"], r["capital_rest"], r["tax"], cache["part"],
+            cache["collection"], cache["deferrable"], r["let_stand"], layout.payer, layout.payee, layout.seniority,
+            cache["pairs"], scratch.fell, scratch.paid_share, ties.receivable, scratch.kept, scratch.lost,
+            scratch.between[now.quarter // 4], cache["slow_in"],
+        )  # fmt: skip
     pairs, between = now.block.cache["pairs"], scratch.between[now.quarter // 4]
     interest, principal, backed = layout.interest.slice, layout.principal.slice, layout.guarantee.slice
     bills.serve_debt(
@@ -102,6 +164,51 @@ def post(now: Moment, dues: Array) -> None:
         scratch.income, dues, someone_fell, r["tied_capital"], r["capital_rest"], scratch.sold, scratch.spent,
         scratch.kept, scratch.lost, books.cash, books.net_worth,
     )  # fmt: skip
+
+
+@_kernel(
+    numba.void(
+        *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 5,
+    )
+)  # fmt: skip
+def hold_bills_back(
+    receivable: Array,
+    flow: Array,
+    sales: Array,
+    other_cost: Array,
+    capital: Array,
+    tax: Array,
+    part: Array,
+    collection: Array,
+    deferred: Array,
+    let_stand: Array,
+    payer: Array,
+    payee: Array,
+    seniority: Array,
+    pair: Array,
+    fell: Array,
+    paid_share: Array,
+    carried: Array,
+    kept: Array,
+    lost: Array,
+    between: Array,
+    slow: Array,
+) -> None:
+    """Leave owed what units that `fell` short do not pay of their bills, kind by kind (`bills.hold_back`).
+
+    What the first units, (firms, paths), get less for it adds to what their customers are `slow` to pay.
+    """
+    start = 0
+    for amount in (flow, sales, other_cost, other_cost, capital, tax):
+        ties = slice(start, start + amount.shape[0])
+        bills.hold_back(
+            receivable[ties], amount, part[ties], collection[ties], deferred[ties], let_stand, payer[ties],
+            payee[ties], seniority[ties], pair[ties], fell, paid_share, carried[ties], kept, lost, between,
+        )  # fmt: skip
+        start += amount.shape[0]
+    for f in range(slow.shape[0]):
+        for n in range(slow.shape[1]):
+            slow[f, n] += lost[f, n]
 
 
 def clear(now: Moment, gap: Array, needs: Array) -> None:
