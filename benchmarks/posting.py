@@ -135,7 +135,7 @@ def by_penstock(work: Ledger) -> Accounts:
                 fell, before[kind], by_rank.reshape(-1, paths), income, spent, sold, all_paid,
             )  # fmt: skip
         late += sold[: work.firms] - income[: work.firms]
-        clearing.weigh_dues(cash, income, by_rank, dues, gap)
+        clearing.weigh_dues(cash, income, by_rank.reshape(-1, paths), dues, gap)
         short = (gap[: work.firms] < -1e-9).any(axis=0)
         clearing.clear_short(
             cash, income, gap, by_rank, no_other, owed, billed[kinds[0]], work.collection, work.deferred,

@@ -64,7 +64,7 @@ def arguments(name: str, e: Economy) -> list[Any]:
             np.arange(UNITS) % 2 == 0,
             other[:-2],
         ],
-        "weigh_dues": [e.available, e.units, classes, units, other],
+        "weigh_dues": [e.available, e.units, classes.reshape(-1, classes.shape[2]), units, other],
         "mark_to_market": [e.due, e.units, e.payer, e.payee, other],
         "fall_due": [
             *billed,

@@ -47,18 +47,22 @@ MAX_ROUNDS = 10_000
 """Rounds of clearing after which a lane is reported as not converged."""
 
 
-@_inner(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, _MAT, _MAT))
+@_inner(numba.void(*[_MAT_IN] * 3, _MAT, _MAT))
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
     """Set the dues of each unit, and what is left of cash and income of the first ones if everybody pays; (units,
-    paths), usd_bn."""
-    for u in range(dues.shape[0]):
+    paths), usd_bn.
+
+    `owed` has a row for each unit and class, those of a class together.
+    """
+    units = dues.shape[0]
+    for u in range(units):
         if u < gap.shape[0]:
             for n in range(dues.shape[1]):
-                dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+                dues[u, n] = owed[u, n] + owed[units + u, n] + owed[2 * units + u, n]
                 gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
         else:
             for n in range(dues.shape[1]):
-                dues[u, n] = owed[0, u, n] + owed[1, u, n] + owed[2, u, n]
+                dues[u, n] = owed[u, n] + owed[units + u, n] + owed[2 * units + u, n]
 
 
 @_kernel(numba.void(_FLAG_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG))

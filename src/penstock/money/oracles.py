@@ -72,7 +72,7 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, shar
 
 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
-    dues[:] = owed.sum(axis=0)
+    dues[:] = owed.reshape(-1, *dues.shape).sum(axis=0)
     gap[:] = (cash + income - dues)[: len(gap)]
 
 

@@ -11,7 +11,6 @@ from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import rounds
 from penstock.money import bills, clearing
 from penstock.money.kernels import (
-    _CUBE,
     _CUBE_IN,
     _FLAG_IN,
     _FLAG_MAT_IN,
@@ -36,18 +35,17 @@ def bill(now: Moment) -> None:
     scratch.due[layout.guarantee.slice] = cache["called"]
     find_dues(
         now.state.ties.receivable, scratch.flow, r["sales"], r["other_cost"], r["capital_rest"], r["tax"],
-        cache["part"],
-        cache["collection"], cache["deferrable"], r["let_stand"], layout.payer, layout.payer_class, layout.payee,
-        cache["pairs"], cache["opens"], cache["at_once"], scratch.stood, scratch.due, now.state.books.cash,
-        scratch.before, scratch.owed, scratch.income, scratch.spent, scratch.sold, scratch.between[now.quarter // 4],
-        cache["slow_in"], scratch.dues, scratch.gap,
+        cache["part"], cache["collection"], cache["deferrable"], r["let_stand"], layout.payer, layout.payer_class,
+        layout.payee, cache["pairs"], cache["opens"], cache["at_once"], scratch.stood, scratch.due,
+        now.state.books.cash, scratch.before, scratch.owed.reshape(-1, now.block.width), scratch.income, scratch.spent,
+        scratch.sold, scratch.between[now.quarter // 4], cache["slow_in"], scratch.dues, scratch.gap,
     )  # fmt: skip
 
 
 @_kernel(
     numba.void(
         *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
-        _MAT_IN, _MAT_IN, _MAT, _CUBE, *[_MAT] * 7,
+        _MAT_IN, _MAT_IN, *[_MAT] * 9,
     )
 )  # fmt: skip
 def find_dues(
@@ -85,17 +83,16 @@ def find_dues(
     The other cost is billed twice, for wages and for suppliers, each a `part`. See `bills.fall_due`,
     `clearing.add_dues` and `clearing.weigh_dues`.
     """
-    by_class = owed.reshape((owed.shape[0] * owed.shape[1], owed.shape[2]))
     start = 0
     for amount in (flow, sales, other_cost, other_cost, capital, tax):
         ties = slice(start, start + amount.shape[0])
         bills.fall_due(
             receivable[ties], amount, part[ties], collection[ties], deferred[ties], let_stand, payer[ties],
-            payer_class[ties], payee[ties], pair[ties], opens[ties], at_once[ties], stood, carried[ties], by_class,
+            payer_class[ties], payee[ties], pair[ties], opens[ties], at_once[ties], stood, carried[ties], owed,
             income, spent, sold, between,
         )  # fmt: skip
         start += amount.shape[0]
-    clearing.add_dues(due, payer_class, payee, opens, start, due.shape[0], by_class, income, sold, slow)
+    clearing.add_dues(due, payer_class, payee, opens, start, due.shape[0], owed, income, sold, slow)
     clearing.weigh_dues(cash, income, owed, dues, gap)
 
 
