@@ -295,7 +295,7 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
         chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
         worst = max(worst, float(recorder.conservation[lanes].max()))
         lost += int(recorder.nonconverged[lanes].sum())
-        broken += int(sum(np.isnan(values[..., lanes]).sum() for values in recorder.economy.values()))
+        broken += int(np.isnan(recorder.economy_by_quarter[..., lanes]).sum())
         broken += int(recorder.broken[lanes].sum())
     return PathBlock(
         economy={name: _side_by_side(parts) for name, parts in economy.items()},
