@@ -23,20 +23,30 @@ FAB_FORESIGHT_YEARS = 0.5
 def deliver(now: Moment) -> None:
     """Chips accepted and installed, fleets aged, halls and power finished, capacity of the chain moved on."""
     fleet, r = now.state.fleet, now.results
-    r["accepted"] = np.empty_like(fleet.backlog)
-    take_in(r["shipped"], r["accept"], r["chip_orders"], fleet.backlog, fleet.waiting, fleet.delivered, r["accepted"])
+    r["accepted"], book = np.empty_like(fleet.backlog), np.zeros((2, now.block.width))
+    take_in(
+        r["shipped"], r["accept"], r["chip_orders"], fleet.backlog, fleet.waiting, fleet.delivered, r["accepted"], book
+    )
     build(now)
     fleets.turn_over(now)
-    expand_supply(now)
+    expand_supply(now, *book)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, *[_MAT] * 4))
+@_kernel(numba.void(*[_MAT_IN] * 3, *[_MAT] * 5))
 def take_in(
-    shipped: Array, accept: Array, new: Array, backlog: Array, waiting: Array, delivered: Array, accepted: Array
+    shipped: Array,
+    accept: Array,
+    new: Array,
+    backlog: Array,
+    waiting: Array,
+    delivered: Array,
+    accepted: Array,
+    book: Array,
 ) -> None:
     """Move what owners accept of what is `shipped` from the order book to the chips that wait, and book `new` orders.
 
-    A part of what an owner could not take goes to others. All (owners + 1, paths), million H100e.
+    A part of what an owner could not take goes to others. All (owners + 1, paths), million H100e. Adds up what stands
+    in the book, and what is new, in the two rows of `book`, (paths,).
     """
     for o in range(shipped.shape[0]):
         for n in range(shipped.shape[1]):
@@ -46,6 +56,8 @@ def take_in(
             backlog[o, n] = max(max(backlog[o, n] - taken - refused, 0.0) + new[o, n], 0.0)
             waiting[o, n] += taken
             delivered[o, n] += taken
+            book[0, n] += backlog[o, n]
+            book[1, n] += new[o, n]
 
 
 def build(now: Moment) -> None:
@@ -119,12 +131,13 @@ def build_sites(
             firm_power[o, n] += power_done[o, n]
 
 
-def expand_supply(now: Moment) -> None:
-    """Package capacity follows orders through fab lead times; missing tools slow it."""
+def expand_supply(now: Moment, ordered: Array, new: Array) -> None:
+    """Package capacity follows orders through fab lead times; missing tools slow it.
+
+    What stands in order books and what is `new` in them, million H100e, (paths,).
+    """
     e, th, r = now.state.economy, now.block.theta, now.results
-    product = np.exp(th["chip_product_growth"] * now.years)
-    fleet = now.state.fleet
-    asked = 0.5 * (fleet.backlog.sum(axis=0) / r["chip_lead"] + np.maximum(r["chip_orders"].sum(axis=0), 0.0)) / product
+    asked = 0.5 * (ordered / r["chip_lead"] + np.maximum(new, 0.0)) / r["chip_product"]
     # the chain builds for orders at the end of its lead time
     years = 0.25 * th["fab_lead"] + FAB_FORESIGHT_YEARS
     asked = asked * np.exp(growth_over(r["growth"], th["extrapolation_fade"], years))

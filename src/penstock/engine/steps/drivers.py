@@ -145,10 +145,18 @@ def buy_compute(
 
 def leased(now: Moment, category: str) -> Array:
     """Rent follows the halls that an owner has."""
-    out, layout = now.block.scratch.driver, now.block.layout
-    revenue(now, category)
-    out[layout.owner_unit] = now.state.fleet.halls / now.block.cache["halls_opening"]
+    out, alike = revenue(now, category), by_path(1.0, now.block.width)
+    follow_plant(now.block.layout.owner_unit, now.state.fleet.halls, now.block.cache["halls_opening"], alike, out)
     return out
+
+
+@_kernel(numba.void(_IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT))
+def follow_plant(units: Array, plant: Array, opening: Array, price: Array, out: Array) -> None:
+    """Set `out[units]` to owners' plant over the opening's, (owners + 1, paths), times its `price` (paths)."""
+    for o in range(plant.shape[0]):
+        u = units[o]
+        for n in range(plant.shape[1]):
+            out[u, n] = plant[o, n] / opening[o, n] * price[n]
 
 
 def power(now: Moment, category: str) -> Array:
@@ -157,7 +165,7 @@ def power(now: Moment, category: str) -> Array:
     out = revenue(now, category)
     busy = (0.4 + 0.6 * r["utilisation"]) / (0.4 + 0.6 * now.block.theta["utilisation_opening"])
     price = r["power_price_index"] * busy
-    out[layout.owner_unit] = now.lit(r["owner_power"]) / cache["power_opening"] * price
+    follow_plant(layout.owner_unit, now.lit(r["owner_power"]), cache["power_opening"], price, out)
     out[cache["builders"]] = r["leased_halls"] * price
     return out
 

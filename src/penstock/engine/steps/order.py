@@ -221,11 +221,8 @@ def lack(share: Array, supplier: Array, buyer: Array, lacking: Array, short: Arr
 
 def ship(now: Moment) -> None:
     """Sets shipped (owners + 1, paths) from order books: each designer fills its book pro rata."""
-    e, fleet, th, r, cache = (
-        now.state.economy, now.state.fleet, now.block.theta, now.results, now.block.cache,
-    )  # fmt: skip
-    product = np.exp(th["chip_product_growth"] * now.years)
-    capacity = e.chip_capacity * product * np.where(e.chip_cut > 0, 0.6, 1.0) * now.lever("silicon.capacity")
+    e, fleet, r, cache = now.state.economy, now.state.fleet, now.results, now.block.cache
+    capacity = e.chip_capacity * r["chip_product"] * np.where(e.chip_cut > 0, 0.6, 1.0) * now.lever("silicon.capacity")
     r["chip_capacity"] = capacity
     lead = r["chip_lead"]
     if not now.on("order"):

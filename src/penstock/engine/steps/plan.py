@@ -34,7 +34,8 @@ def plan(now: Moment) -> None:
     r["growth"] = growth if now.on("plan") else np.zeros_like(growth)
     if now.quarter == 0:
         now.block.cache["growth_opening"] = r["growth"]
-    r["chip_capacity_last"] = e.chip_capacity * np.exp(th["chip_product_growth"] * now.years)
+    r["chip_product"] = np.exp(th["chip_product_growth"] * now.years)
+    r["chip_capacity_last"] = e.chip_capacity * r["chip_product"]
     r["delivery_ratio_last"] = now.block.cache["delivery_ratio"]
     foresee_sales(now)
     limit_by_money(now, *wanted_plant(now))
@@ -182,7 +183,7 @@ def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
     """Orders of chips in million H100e, starts of halls and of firm power in GW a quarter, (owners + 1, paths)."""
     fleet, th, r, width = now.state.fleet, now.block.theta, now.results, now.block.width
     lead = r["chip_lead"], r["hall_lead"], r["power_lead"] = leads(now)
-    waiting_time = np.minimum(fleet.backlog.sum(axis=0) / r["chip_capacity_last"], 4.0)
+    waiting_time = np.minimum(r["ordered"] / r["chip_capacity_last"], 4.0)
     # one row where all owners wait alike, else a row an owner
     years = np.empty((3, max(len(one) if one.ndim > 1 else 1 for one in lead), width))
     for k, quarters in enumerate((lead[0] + 1.0 + waiting_time, lead[1] + 1.0, lead[2] + 1.0)):

@@ -106,7 +106,8 @@ def scarcity(now: Moment) -> np.ndarray:
     """Log queue for chips, in lead times of capacity, over the queue at the opening, (paths,)."""
     e, th, cache = now.state.economy, now.block.theta, now.block.cache
     capacity = e.chip_capacity * np.exp(th["chip_product_growth"] * (now.years - 0.25))
-    queue = now.state.fleet.backlog.sum(axis=0) / np.maximum(capacity, 1e-9)
+    ordered = now.results["ordered"] = now.state.fleet.backlog.sum(axis=0)
+    queue = ordered / np.maximum(capacity, 1e-9)
     if now.quarter == 0:
         cache["queue_opening"] = np.maximum(queue, 1e-6)
     return bounded(np.log(np.maximum(queue, 1e-6) / cache["queue_opening"]), -0.7, 0.7)
