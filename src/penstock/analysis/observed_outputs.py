@@ -114,7 +114,7 @@ def _values(now: Moment) -> dict[str, dict[str, Array]]:
 def _opening(now: Moment) -> dict[str, dict[str, Array]]:
     """The same at the as-of date; flows at the opening rate of a quarter."""
     from penstock.engine.known import opening_capex
-    from penstock.engine.state import opening_fleet
+    from penstock.engine.opening_fleet import opening_fleet
 
     block, layout, facts = now.block, now.block.layout, now.block.facts
     ones = np.ones((1, block.width))

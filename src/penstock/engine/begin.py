@@ -14,6 +14,7 @@ from penstock.engine.lanes import Lanes
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import GROUP_NAMES
 from penstock.engine.moment import Block, Scratch
+from penstock.engine.opening_fleet import opening_fleet
 from penstock.engine.posterior import PosteriorDraws, path_parameters
 from penstock.engine.random import draw
 from penstock.engine.state import (
@@ -22,7 +23,6 @@ from penstock.engine.state import (
     State,
     opening_economy,
     opening_firms,
-    opening_fleet,
     opening_ties,
     spread,
 )

@@ -16,8 +16,9 @@ from penstock.engine.layout import RATINGS, USE_CATEGORIES, Layout
 from penstock.engine.ledger_view import pair_indices
 from penstock.engine.moment import Part
 from penstock.engine.opening.state import GROUPS
+from penstock.engine.opening_fleet import fleet_at_opening
 from penstock.engine.parts import Chain, chain_of, parts_of
-from penstock.engine.state import Books, fleet_at_opening, opening_firms, opening_ties, spread
+from penstock.engine.state import Books, opening_firms, opening_ties, spread
 from penstock.engine.steps.cascade import Cascade, cascade_of, revenue_before
 from penstock.engine.steps.order import FELT_AT_ONCE
 from penstock.engine.steps.spend import FOLLOWS_FABS, FOLLOWS_LEASES, FOLLOWS_POWER, FOLLOWS_SALES

@@ -186,14 +186,12 @@ def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
     waiting_time = np.minimum(r["ordered"] / r["chip_capacity_last"], 4.0)
     # one row where all owners wait alike, else a row an owner
     years = np.empty((3, max(len(one) if one.ndim > 1 else 1 for one in lead), width))
-    for k, quarters in enumerate((lead[0] + 1.0 + waiting_time, lead[1] + 1.0, lead[2] + 1.0)):
-        years[k] = quarters / 4.0
+    years[0], years[1], years[2] = (lead[0] + 1.0 + waiting_time) / 4.0, (lead[1] + 1.0) / 4.0, (lead[2] + 1.0) / 4.0
     fade, response = _fade(now), np.asarray(th["price_response"])
     faded = np.exp(-fade * years)
     grown = np.exp(investment.growth_over(r["growth"], fade, years) + r["decline"] * years)
     later = np.exp(-0.5 * th["power_decline"] * years)
-    ratio = r["price"] / r["owner_hurdle"]
-    reach = investment.response_to_price(ratio, np.stack([response, 0.5 * response])[:, None])
+    reach = investment.response_to_price(r["price"] / r["owner_hurdle"], np.stack([response, 0.5 * response])[:, None])
     stock = r["owner_stock"]
     r["wanted_stock"], chips, halls, power = (np.empty_like(stock) for _ in range(4))
     investment.want_plant(
