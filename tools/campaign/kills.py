@@ -147,7 +147,8 @@ def result(options: Options, units: list[Unit]) -> Result:
     """How many kills ended in the same bytes, and when they struck."""
     count = len(units)
     equal = sum(unit["equal"] and not unit["damaged"] and not unit["left"] for unit in units)
-    kept = sum(unit["paths_kept"] == min(unit["chunks"] * 128, options.paths) for unit in units if unit["chunks"])
+    # where the parent alone was killed, a worker may finish one more after they were counted
+    kept = sum(unit["paths_kept"] >= min(unit["chunks"] * 128, options.paths) for unit in units if unit["chunks"])
     whole = sum(bool(unit["chunks"]) for unit in units)
     struck = sum(unit["code"] == KILLED and unit["moment"] != MOMENTS[4] for unit in units)
     verdicts = (
