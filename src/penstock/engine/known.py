@@ -357,7 +357,7 @@ def _failures(layout: Layout, facts: Facts, cache: dict[str, Array], ties_of: di
     cache["is_lab"], cache["no_grade_told"] = lab, np.zeros((0, 1))
     cache["contract_left"] = np.where(lab, 0.3, 0.5)
     sound = facts.market_value[:, 0] > facts.constants["systemic_value"]
-    cache["systemic"] = sound[:, None].astype(float)
+    cache["is_systemic"], cache["systemic"] = sound, sound[:, None].astype(float)
     hyperscalers = layout.members("hyperscaler")
     cache["buyers"] = hyperscalers
     cache["quarters_to_income"] = quarters_to_income(layout, facts)

@@ -184,7 +184,7 @@ def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth:
 
 
 @_kernel(
-    numba.void(
+    numba.boolean(
         *[_MAT_IN] * 3, _CUBE_IN, *[_MAT_IN] * 3, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_FLAG_IN] * 2, _FLAG,
         _CUBE, _IDX, _CUBE, _MAT, _FLAG_MAT, _IDX_MAT,
     )
@@ -213,7 +213,7 @@ def clear_short(
     by_unit: Floats,
     marks: Flags,
     listed: Index,
-) -> None:
+) -> bool:
     """Settle the dues of a quarter with limited liability: the greatest clearing payments (Eisenberg and Noe).
 
     `cash[u]` (maybe negative) and `income[u]` is what a unit has if everybody pays in full, `gap[u]` what is left of it
@@ -229,8 +229,8 @@ def clear_short(
     therefore end that much below zero), and in lanes where `needs` is False. Sets `fell[unit]` where it pays less on
     some path; all other rows of `paid_share` are taken to hold ones, as they do after the call before. Sets
     `rounds[path]`: 0 where nobody fell short, -1 where `MAX_ROUNDS` did not settle it (the caller must count and report
-    these), else the rounds used. The last four arguments are room to work in on one path after the other
-    (`room_to_clear`).
+    these), else the rounds used. Returns whether anybody fell short. The last four arguments are room to work in on one
+    path after the other (`room_to_clear`).
     """
     units = cash.shape[0]
     dues, share = by_class[0], by_class[1]
@@ -241,7 +241,7 @@ def clear_short(
     marks[:] = False
     reached = listed[0]  # known units, `count` of them
     starts = listed[1]  # units that fall short on some path if everybody pays
-    starting = 0
+    starting, someone = 0, False
     for u in range(units):
         if unlimited[u]:
             continue
@@ -319,13 +319,14 @@ def clear_short(
         for k in range(count):
             u = reached[k]
             if short[u]:
-                fell[u] = True
+                fell[u] = someone = True
                 for c in range(CLASSES):
                     paid_share[c, u, n] = share[c, u]
             share[:, u] = 1.0
             loss[u] = 0.0
             short[u] = False
             known[u] = False
+    return someone
 
 
 def room_to_clear(units: int) -> tuple[Floats, Floats, Flags, Index]:

@@ -337,8 +337,8 @@ def hit(
     for k in range(path.shape[0]):
         n = path[k]
         kind = 0
-        for edge in edges[:-1]:
-            kind += edge < drawn[n]
+        for number in range(edges.shape[0] - 1):
+            kind += edges[number] < drawn[n]
         swan[n] = kind + 1.0
         mood[n] *= shaken[k]
         if kind == DEMAND:

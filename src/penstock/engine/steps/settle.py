@@ -113,11 +113,11 @@ def settle(now: Moment) -> None:
     # on a device each path tells by itself
     rescue_before(now, gap, np.flatnonzero(falls if falls.ndim == 1 else falls.any(axis=1)))
     r["contained"] = contain(now, gap, dues, short)
-    clear(now, gap, short & ~r["contained"])
+    someone_fell = clear(now, gap, short & ~r["contained"])
     r["dues"] = dues[: layout.firms]
     share = share_paid(now)
     r["paid_share"] = np.minimum(share, r["whole_share"]) if "whole_share" in r else share
-    post(now, dues)
+    post(now, dues, someone_fell)
 
 
 def share_paid(now: Moment) -> Array:
@@ -128,7 +128,7 @@ def share_paid(now: Moment) -> Array:
     return share
 
 
-def post(now: Moment, dues: Array) -> None:
+def post(now: Moment, dues: Array, someone_fell: bool) -> None:
     """Cash, bills and receivables of operating ties; interest and principal; unpaid interest is added to the loan.
 
     dues: what each unit owes this quarter, (units, paths).
@@ -137,7 +137,6 @@ def post(now: Moment, dues: Array) -> None:
         now.block.layout, now.results, now.block.scratch, now.state.ties, now.state.books,
     )  # fmt: skip
     ties.receivable, scratch.before = scratch.before, ties.receivable
-    someone_fell = bool(scratch.fell.any())
     if someone_fell:
         cache = now.block.cache
         hold_bills_back(
@@ -208,14 +207,14 @@ def hold_bills_back(
             slow[f, n] += lost[f, n]
 
 
-def clear(now: Moment, gap: Array, needs: Array) -> None:
-    """The greatest clearing payments of the paths that need it; all others pay in full.
+def clear(now: Moment, gap: Array, needs: Array) -> bool:
+    """The greatest clearing payments of the paths that need it; all others pay in full. Whether anybody falls short.
 
-    gap: what is left of cash and income if everybody pays, (units, paths).
+    gap: what is left of cash and income if everybody pays, (firms, paths).
     """
     layout, scratch, r, cache = now.block.layout, now.block.scratch, now.results, now.block.cache
     first, rows = now.block.ties_of["dues_of"]
-    clearing.clear_short(
+    return clearing.clear_short(
         now.state.books.cash, scratch.income, gap, scratch.owed, scratch.due, now.state.ties.receivable, scratch.flow,
         cache["collection"], cache["deferrable"], r["let_stand"], first, rows, layout.payee,
         layout.seniority, layout.unlimited, np.ascontiguousarray(needs), scratch.fell, scratch.paid_share,
@@ -259,7 +258,7 @@ def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
     now.results["bailed"] = now.block.cache["no_help"]
     if not now.on("mend") or (isinstance(budget, float | int) and not budget):
         return
-    rows = rows[systemic[rows, 0] > 0.0]
+    rows = rows[now.block.cache["is_systemic"][rows]]
     if not len(rows):
         return
     rule = by_path(now.lever("policy.bailout_share", policy.bailout_share), width)
