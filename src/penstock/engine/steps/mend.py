@@ -42,7 +42,7 @@ def mend(now: Moment) -> None:
     for firms, lanes in (pairs_failed, again):
         r["repaid"][firms, lanes] = 0.0
     pairs.renegotiate(
-        r["distressed_firms"], r["distressed_paths"], now.block.cache["is_lab"], r["contained"],
+        r["distressed_firms"], r["distressed_paths"], now.block.cache["is_lab"], r["contained"], RENEGOTIATED,
         *now.block.ties_of["contracts_of"], now.state.ties.activity,
     )  # fmt: skip
     if now.on("contagion"):
@@ -108,6 +108,10 @@ def liquidate(now: Moment, firms: Array, lanes: Array) -> None:
     f.stage[firms, lanes] = GONE
     f.activity[firms, lanes] = 0.0
     now.results["liquidated"] = np.stack([firms, lanes])
+
+
+RENEGOTIATED = 0.7
+"""Share of its contracts that a lab keeps when it first falls short (assumption, 0.5 to 0.9; docs/decisions/0003)."""
 
 
 def frighten_lenders(now: Moment, firms: Array, lanes: Array) -> None:

@@ -345,15 +345,21 @@ def conclude(
         losses[n] += max(loss[k], 0.0)
 
 
-RENEGOTIATED = 0.7
-"""Share of its contracts that a lab keeps when it first falls short (assumption, 0.5 to 0.9; docs/decisions/0003)."""
-
-
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path"))
+@_kernel(
+    numba.void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, numba.float64, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path")
+)
 def renegotiate(
-    firm: Array, path: Array, lab: Array, contained: Array, first: Array, rows: Array, activity: Array
+    firm: Array,
+    path: Array,
+    lab: Array,
+    contained: Array,
+    kept: float,
+    first: Array,
+    rows: Array,
+    activity: Array,
 ) -> None:
-    """A lab that misses for the first time cuts its compute contracts once, but on paths that are `contained`.
+    """A lab that misses for the first time cuts its compute contracts once to the share that is `kept`, but on paths
+    that are `contained`.
 
     `lab` (firms,) says who is one; its contracts are `rows`, from `first`.
     """
@@ -361,7 +367,7 @@ def renegotiate(
         f, n = firm[k], path[k]
         if lab[f] and not contained[n]:
             for j in range(first[f], first[f + 1]):
-                activity[rows[j], n] *= RENEGOTIATED
+                activity[rows[j], n] *= kept
 
 
 LOST_SALES = 0.15
