@@ -53,7 +53,9 @@ class Tour:
     def _keep(self, now: Moment) -> None:
         width = now.block.width
         kept = {name: np.array(values) for name, values in now.results.items() if np.shape(values)[-1:] == (width,)}
-        kept |= {f"state {name}": values.copy() for name, values in now.state.arrays().items()}
+        # what is one number a firm on all paths is not of a path
+        state = {name: values for name, values in now.state.arrays().items() if values.shape[-1] == width}
+        kept |= {f"state {name}": values.copy() for name, values in state.items()}
         self.found.append(kept)
 
     @property
