@@ -72,8 +72,11 @@ def measure_run(paths: int, quarters: int, repeats: int) -> EndToEnd:
         caches = {"NUMBA_CACHE_DIR": str(folder / "numba"), "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
         command = ["-m", "penstock", "run", "--no-progress", "-j", str(jobs)]
         command += ["-n", str(paths), "--quarters", str(quarters)]
-        cold = timed([*command, "-o", str(folder / "run0")], folder, caches)
-        # to watch memory takes a core from the command: it is watched in a call of its own
+        # to watch memory takes a core from the command: it is watched in calls of its own
+        anew = {name: f"{place}-watched" for name, place in caches.items()}
+        watched_cold = timed([*command, "-o", str(folder / "watched-cold")], folder, anew)
+        cold = timed([*command, "-o", str(folder / "run0")], folder, caches, memory=False)
+        cold = replace(cold, peak_mb=watched_cold.peak_mb, how_memory=watched_cold.how_memory)
         watched = timed([*command, "-o", str(folder / "watched")], folder, caches)
         calls = [
             timed([*command, "-o", str(folder / f"run{number}")], folder, caches, memory=False)

@@ -139,6 +139,10 @@ def run(
     else in runs/; after Ctrl-C the same command goes on where it stopped.
     """
     jobs = choose_device(device, executor, jobs)
+    if run is None and device == CPU:
+        from penstock.engine.compiling import begin
+
+        begin()
     from penstock.engine.run import open_run
     from penstock.report.source import read_run
 

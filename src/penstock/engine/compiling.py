@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 
 from penstock.machine import usable_cores
@@ -18,7 +19,6 @@ from penstock.machine import usable_cores
 MODULES = (
     "penstock.layers.facilities.quarter",
     "penstock.layers.ai.quarter",
-    "penstock.engine.philox",
     "penstock.engine.checks",
     "penstock.engine.steps.drivers",
     "penstock.engine.steps.cascade",
@@ -30,6 +30,7 @@ MODULES = (
     "penstock.money.rating",
     "penstock.money.valuation",
     "penstock.money.failure",
+    "penstock.engine.philox",
     "penstock.engine.steps.close",
     "penstock.conduct.investment",
     "penstock.engine.steps.fleets",
@@ -58,11 +59,17 @@ MODULES = (
 """Modules with passes, in the order in which `penstock.engine.model` loads them (a test holds the list)."""
 
 
+@cache
+def begin() -> subprocess.Popen[bytes] | None:
+    """Start the second process where nothing was compiled yet; once, and before a world is read where that can be."""
+    return _start_helper(MODULES[::-1]) if _nothing_compiled() and usable_cores() > 1 else None
+
+
 def load_model() -> None:
     """Load the quarter; where its passes were not compiled yet, a second process begins at the end of the list."""
     if "penstock.engine.model" in sys.modules:
         return
-    helper = _start_helper(MODULES[::-1]) if _nothing_compiled() and usable_cores() > 1 else None
+    helper = begin()
     try:
         import_module("penstock.engine.model")
     finally:

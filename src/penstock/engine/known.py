@@ -261,6 +261,9 @@ def _ties(layout: Layout, facts: Facts, cache: dict[str, Array], ties_of: dict[s
     cache["capability_opening"] = np.where(sold_compute > 1e-4, HEADROOM * sold_compute, 1e9)
     labs = layout.members("lab")
     cache["labs"] = labs
+    # the row of a lab among the labs, -1 for all others
+    cache["lab_row"] = np.full(layout.unit_count, -1)
+    cache["lab_row"][labs] = np.arange(len(labs))
     cache["lab_revenue_opening"] = before["compute"][labs]
     sectors = ("enterprises", "governments", "row_customers", "other_ai_buyers")
     cache["compute_sectors"] = np.array([layout.sector[name] for name in sectors], dtype=np.intp)

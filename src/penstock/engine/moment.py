@@ -11,12 +11,12 @@ from penstock.arrays import np
 from penstock.engine.events import Events
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
-from penstock.engine.random import Draws
 from penstock.engine.state import State
 from penstock.scenarios.program import LeverTable, Program
 
 if TYPE_CHECKING:
     from penstock.engine.parts import Chain
+    from penstock.engine.random import Draws
     from penstock.engine.seen import Seen
     from penstock.engine.steps.cascade import Cascade
 

@@ -126,7 +126,7 @@ def move_shares(now: Moment) -> None:
     working, allowed, one = now.struck("working"), now.struck("allowed"), np.ones((layout.unit_count, 1))
     pull = np.empty((len(sellers), now.block.width))
     attract(
-        sellers, labs, np.exp(logs, out=logs), f.activity,
+        sellers, now.block.cache["lab_row"], np.exp(logs, out=logs), f.activity,
         one if working is None else np.ascontiguousarray(working),
         np.ones_like(pull[:, :1]) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
     )  # fmt: skip
@@ -172,20 +172,20 @@ LEAST_PULL = 1e-9
 
 @_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
 def attract(
-    seller: Array, labs: Array, attraction: Array, activity: Array, working: Array, allowed: Array, pull: Array
+    seller: Array, lab_row: Array, attraction: Array, activity: Array, working: Array, allowed: Array, pull: Array
 ) -> None:
-    """Set the `pull` of each `seller` on users, (ties, paths): its `activity`, of `labs` times their `attraction`.
+    """Set the `pull` of each `seller` on users, (ties, paths): its `activity`, of labs times their `attraction`.
 
-    `activity` is (firms, paths), `attraction` (labs, paths); what events leave of a seller is `working` (units, 1), and
-    of its business `allowed` (ties, 1).
+    `activity` is (firms, paths), `attraction` (labs, paths), `lab_row` (units,) the row there, -1 for others; what
+    events leave of a seller is `working` (units, 1), and of its business `allowed` (ties, 1).
     """
     for t in range(pull.shape[0]):
         s = seller[t]
         for n in range(pull.shape[1]):
             pull[t, n] = activity[s, n] if s < activity.shape[0] else 1.0
-        for k in range(labs.shape[0]):
-            if labs[k] == s:
-                for n in range(pull.shape[1]):
-                    pull[t, n] *= attraction[k, n]
+        k = lab_row[s]
+        if k >= 0:
+            for n in range(pull.shape[1]):
+                pull[t, n] *= attraction[k, n]
         for n in range(pull.shape[1]):
             pull[t, n] = pull[t, n] * working[s, 0] * allowed[t, 0] + LEAST_PULL
