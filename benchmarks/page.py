@@ -114,7 +114,7 @@ def limits(found: Measured) -> list[tuple[str, str, str, str]]:
     for row in found.others:
         if row.other.startswith("Mesa"):
             least = f"at least {LEAST_POSTING:.0f} times as fast"
-            rows.append(("posting work beside Mesa", least, f"{row.ratio:.0f} times", row.ratio >= LEAST_POSTING))
+            rows.append((f"{row.work}, beside Mesa", least, f"{row.ratio:.0f} times", row.ratio >= LEAST_POSTING))
     limit, run, starts, networks = found.limit, found.run, found.starts, found.networks
     if limit is not None:
         most = f"at most {MOST_RATIO:.0f} times"

@@ -30,7 +30,6 @@ FATES = {
 }
 FATE_STAGES = np.array([STAGES.index(FATES[code]) for code in range(len(FATES))], dtype=np.intp)
 """Stage of each code of a fate."""
-SWANS = ("demand", "funding", "chips", "power", "efficiency", "rates")
 
 EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
 CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")

@@ -40,7 +40,6 @@ STATED_METRICS = (
     "data_center_revenue",
     "cloud_revenue",
 )
-OPTIONAL_METRICS = ("ai_revenue", "data_center_revenue", "cloud_revenue", "stakes_book", "ai_capex_share")
 METRICS = (*STATED_METRICS, "market_value", "stakes_book", "ai_capex_share")
 DAYS_OF_YEAR = 365.25
 LONGEST_CARRY_YEARS = 1.0

@@ -43,11 +43,6 @@ def investment_grade(now: Moment) -> Array:
     return known
 
 
-def by_rating(now: Moment, table: Array) -> Array:
-    """The entry of each firm's class in a table by class, (firms, paths)."""
-    return np.asarray(table[now.state.firms.rating.astype(np.intp)])
-
-
 def test_covenants(now: Moment) -> None:
     """Sets `called_debt`: what lenders below investment grade call because earnings or collateral no longer carry it.
 

@@ -29,7 +29,6 @@ LIGHTING_AND_HOUSE = 0.008
 """Share of IT power for lights, offices and controls."""
 ELECTRICAL_LOSS = (0.008, 0.035, 0.012)
 """Losses of transformers and uninterruptible supplies over rated power: fixed, linear and square in the load."""
-TOWER_APPROACH_K = 4.0
 EVAPORATIVE_APPROACH_K = 2.0
 LATENT_HEAT_KJ_PER_KG = 2450.0
 CYCLES_OF_CONCENTRATION = 5.0
