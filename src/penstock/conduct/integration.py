@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import inlined, void
 
 Array = np.ndarray
 
@@ -23,13 +21,13 @@ SHIFT = 0.2
 MOST_OWN = 0.7
 
 
-@register_jitable
+@inlined
 def worth_after_the_wait(rate: Array) -> Array:
     """Worth today of a dollar that comes when a project ends."""
     return (1.0 + rate) ** -(PROJECT_QUARTERS / 4.0)
 
 
-@register_jitable
+@inlined
 def worth_making(yearly_spending: Array, margin: Array, rate: Array, later: Array) -> Array:
     """True where the margin saved on the shifted purchases pays for the project at the cost of capital.
 
@@ -41,7 +39,7 @@ def worth_making(yearly_spending: Array, margin: Array, rate: Array, later: Arra
     return saving > cost * (1.0 + rate)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3, _VEC))
+@_kernel(void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3, _VEC))
 def advance_projects(
     spending: Array,
     delivered: Array,

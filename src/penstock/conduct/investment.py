@@ -6,12 +6,10 @@ Growth per year in logs, stocks in million H100e or GW, last axis paths.
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.money.kernels import _CUBE_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.passes import inlined, void
 
 Array = np.ndarray
 
@@ -37,7 +35,7 @@ def growth_over(growth: Array, fade: Array, years: Array) -> Array:
     return growth_until(growth, fade, np.exp(-fade * years))
 
 
-@register_jitable
+@inlined
 def growth_until(growth: Array, fade: Array, left: Array) -> Array:
     """The same, of a growth of which e^(-kappa H) is `left` at the horizon."""
     return growth * (1.0 - left) / fade
@@ -54,7 +52,7 @@ def response_to_price(price_ratio: Array, response: Array | float) -> Array:
     return np.asarray(inside**response)
 
 
-@register_jitable
+@inlined
 def wanted_stock(value: Array, grown: Array, reach: Array | float, hurdle: Array, utilisation: Array) -> Array:
     """Million H100e wanted at the end of a lead time, (owners, paths).
 
@@ -63,7 +61,7 @@ def wanted_stock(value: Array, grown: Array, reach: Array | float, hurdle: Array
     return value * grown * reach / (8.76 * hurdle * utilisation)
 
 
-@register_jitable
+@inlined
 def order_rate(
     stock: Array,
     growth: Array,
@@ -82,7 +80,7 @@ def order_rate(
     return forward + replacement + gap / adjustment
 
 
-@register_jitable
+@inlined
 def start_rate(
     power: Array, growth: Array, faded: Array, decline: Array, saved: Array, gap: Array, adjustment: Array | float
 ) -> Array:
@@ -106,7 +104,7 @@ even age would replace a quarter)."""
 
 
 @_kernel(
-    numba.void(*[_MAT_IN] * 7, _CUBE_IN, _CUBE_IN, _MAT_IN, *[_CUBE_IN] * 4, *[_VEC_IN] * 9, *[_MAT] * 5)
+    void(*[_MAT_IN] * 7, _CUBE_IN, _CUBE_IN, _MAT_IN, *[_CUBE_IN] * 4, *[_VEC_IN] * 9, *[_MAT] * 5)
 )  # fmt: skip
 def want_plant(
     stock: Array,

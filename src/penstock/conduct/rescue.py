@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.money.kernels import _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import boolean, float64, inlined, void
 
 Array = np.ndarray
 
@@ -21,7 +19,7 @@ ASSET_PRICE = 0.35
 """
 
 
-@_kernel(numba.void(_IDX_IN, _MAT_IN, _VEC_IN, _VEC_IN, _VEC, _MAT, _MAT, _VEC))
+@_kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _VEC_IN, _VEC, _MAT, _MAT, _VEC))
 def bail_out(
     rows: Array, systemic: Array, rule: Array, budget: Array, spent: Array, gap: Array, given: Array, total: Array
 ) -> None:
@@ -58,7 +56,7 @@ def fire_sale_price(sold: Array, market: Array) -> Array:
     return ASSET_PRICE * np.exp(-3.0 * np.minimum(sold / np.maximum(market, 1e-9), 1.0))
 
 
-@register_jitable
+@inlined
 def fate_of(plant: float, liabilities: float, bought: bool, may_end: bool) -> int:
     """What becomes of a failed firm: bought, restructured, or liquidated."""
     if bought:
@@ -67,9 +65,7 @@ def fate_of(plant: float, liabilities: float, bought: bool, may_end: bool) -> in
 
 
 @_kernel(
-    numba.void(
-        _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _FLAG_IN, numba.float64, numba.boolean, _VEC, *[_IDX] * 4
-    ),
+    void(_MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _FLAG_IN, float64, boolean, _VEC, *[_IDX] * 4),
     pairs=("firm", "path", "plant", "liabilities", "price", "buyer", "fate"),
 )
 def choose_buyers(

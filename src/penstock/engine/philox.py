@@ -15,14 +15,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
-from numba.extending import intrinsic, register_jitable
 
 # NumPy's own strips, which Numba carries for its generator
 from numba.np.random._constants import fi_double, ki_double, wi_double, ziggurat_nor_inv_r, ziggurat_nor_r
 
 from penstock.money.kernels import _kernel
+from penstock.passes import array, float64, inlined, intp, intrinsic, uint64, void
 
 Array = np.ndarray
 Raw = np.uint64
@@ -53,23 +52,25 @@ def _halves(context: Any, one: Any, other: Any) -> Any:
         high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
         return context.make_tuple(builder, signature.return_type, (high, builder.trunc(product, narrow)))
 
-    return _PAIR(numba.uint64, numba.uint64), generate
+    from numba import types
+
+    pair: Any = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
+    return pair(types.uint64, types.uint64), generate
 
 
-_PAIR: Any = numba.types.UniTuple(numba.uint64, 2)  # type: ignore[no-untyped-call]
 _multiply: Any = intrinsic(_halves)
 
 
-_NUMBERS, _TABLE = (numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.uint64, numba.float64))
-_PLACES = numba.types.Array(numba.intp, 1, "C", readonly=True)
-_ROWS = numba.float64[:, :, ::1]
-_UNIFORMS = numba.void(numba.uint64, _NUMBERS, numba.uint64, _PLACES, numba.intp, _ROWS)
-_NORMALS = numba.void(
-    numba.uint64, _NUMBERS, numba.uint64, _PLACES, numba.intp, _TABLE, _NUMBERS, _TABLE, _ROWS,
+_NUMBERS, _TABLE = (array(kind, 1, readonly=True) for kind in (uint64, float64))
+_PLACES = array(intp, 1, readonly=True)
+_ROWS = array(float64, 3)
+_UNIFORMS = void(uint64, _NUMBERS, uint64, _PLACES, intp, _ROWS)
+_NORMALS = void(
+    uint64, _NUMBERS, uint64, _PLACES, intp, _TABLE, _NUMBERS, _TABLE, _ROWS,
 )  # fmt: skip
 
 
-@register_jitable
+@inlined
 def _four(place: Raw, stream: Raw, key_0: Raw, key_1: Raw) -> tuple[Raw, Raw, Raw, Raw]:
     """The four raw numbers at a place of a stream."""
     a, b, c, d = place, _ZERO, _ZERO, stream
@@ -83,7 +84,7 @@ def _four(place: Raw, stream: Raw, key_0: Raw, key_1: Raw) -> tuple[Raw, Raw, Ra
     return a, b, c, d
 
 
-@register_jitable
+@inlined
 def _unit(number: Raw) -> float:
     """A number as one from 0 up to, not including, 1."""
     return np.float64(number >> _ELEVEN) * _UNIT
@@ -116,13 +117,13 @@ def uniforms(seed: Raw, paths: Array, stream: Raw, columns: Array, length: int, 
                     out[row, k, begin + lane] = line[columns[k], lane]
 
 
-@register_jitable
+@inlined
 def _stands(number: Raw, limit: Array) -> bool:
     """Whether a raw number is taken for a normal one at once: 988 of 1,000 are."""
     return (number >> _NINE) & _SIZE < limit[number & _STRIP]
 
 
-@register_jitable
+@inlined
 def _normal(number: Raw, share: Array) -> float:
     """What a raw number stands for."""
     size = np.float64((number >> _NINE) & _SIZE) * share[number & _STRIP]

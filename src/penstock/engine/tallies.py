@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from penstock.engine.state import RESTRUCTURED, SOUND
 from penstock.layers.energy.quarter import energy_mwh
 from penstock.money.kernels import _CUBE, _FLAG_MAT, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.passes import array, float32, float64, void
 
 Array = np.ndarray
 
-_SINGLES = numba.types.Array(numba.float32, 3, "C")
+_SINGLES = array(float32, 3)
 
 REVENUE, CAPEX, PROFIT, CASH, DEBT, VALUE, FAILED = range(7)
 """Measures of a firm, in the order of `COMPANY_MEASURES`."""
@@ -35,9 +35,7 @@ names what binds and moves nothing)."""
 
 
 @_kernel(
-    numba.void(
-        *[_MAT_IN] * 4, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[numba.float64] * 2, _IDX_IN, _MAT, _IDX
-    )
+    void(*[_MAT_IN] * 4, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[float64] * 2, _IDX_IN, _MAT, _IDX)
 )
 def keep_economy(
     power: Array,
@@ -121,7 +119,7 @@ def keep_economy(
         unsettled[n] += rounds[n] < 0
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG_MAT))
+@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG_MAT))
 def finance_sales(
     stake_paid: Array,
     strategic: Array,
@@ -183,7 +181,7 @@ LAYERS_OF = (LAYER_REVENUE, LAYER_CAPEX, LAYER_PROFIT, LAYER_DEBT, LAYER_VALUE)
 """Measures of firms that are measures of their layers, too, and of which."""
 
 
-@_kernel(numba.void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _SINGLES, _CUBE, _IDX))
+@_kernel(void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _SINGLES, _CUBE, _IDX))
 def keep_firms(
     revenue: Array,
     capex: Array,

@@ -5,17 +5,16 @@ Pairs (firm, path) are given by `firm[k]` and `path[k]`; no pair stands twice am
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.money.kernels import _FLAG_MAT_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import array, intp, void
 
 Array = np.ndarray
 
-_CODES, _CODES_IN = (numba.types.Array(numba.intp, 2, "C", readonly=readonly) for readonly in (False, True))
+_CODES, _CODES_IN = (array(intp, 2, readonly=readonly) for readonly in (False, True))
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC), pairs=("firm", "path", "unpaid"))
+@_kernel(void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC), pairs=("firm", "path", "unpaid"))
 def note_misses(
     firm: Array, path: Array, quarter: int, dues: Array, share: Array, first_distress: Array, unpaid: Array
 ) -> None:
@@ -28,7 +27,7 @@ def note_misses(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 4, _VEC_IN, _IDX_IN, _INT, _MAT_IN, *[_CODES] * 3, _MAT, _MAT),
+    void(*[_IDX_IN] * 4, _VEC_IN, _IDX_IN, _INT, _MAT_IN, *[_CODES] * 3, _MAT, _MAT),
     pairs=("firm", "path", "owed", "buyer"),
 )
 def note_defaults(
@@ -76,7 +75,7 @@ most of it."""
 
 
 @_kernel(
-    numba.void(
+    void(
         *[_IDX_IN] * 6,
         _MAT_IN,
         _CODES_IN,
@@ -173,7 +172,7 @@ def find_causes(
         kind[k], cause[k] = kinds_of[found], causes_of[found]
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, _CODES, _IDX), pairs=("firm", "path", "tie", "deeper"))
+@_kernel(void(*[_IDX_IN] * 4, _CODES, _IDX), pairs=("firm", "path", "tie", "deeper"))
 def lengthen(firm: Array, path: Array, tie: Array, payer: Array, depth: Array, deeper: Array) -> None:
     """Make the chain of each default that a failed customer caused (`tie`, -1 without) one longer than the customer's.
 

@@ -8,8 +8,6 @@ twins in `oracles.py`.
 
 from __future__ import annotations
 
-import numba
-
 from penstock.money.kernels import (
     _CUBE_IN,
     _FLAG_IN,
@@ -24,10 +22,11 @@ from penstock.money.kernels import (
     _inner,
     _kernel,
 )
+from penstock.passes import boolean, void
 
 
 @_inner(
-    numba.void(
+    void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
         *[_MAT] * 6,
     )
@@ -109,7 +108,7 @@ def fall_due(
 
 
 @_inner(
-    numba.void(
+    void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 4,
     )
 )  # fmt: skip
@@ -155,7 +154,7 @@ def hold_back(
             between[b, n] -= due - paid
 
 
-@_kernel(numba.void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
+@_kernel(void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
 def pay_dues(
     due: Floats,
     paid_share: Floats,
@@ -191,7 +190,7 @@ def pay_dues(
             between[b, n] += paid[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _CUBE_IN, *[_IDX_IN] * 6, _FLAG_IN, *[_MAT] * 4))
+@_kernel(void(_MAT_IN, _MAT_IN, _CUBE_IN, *[_IDX_IN] * 6, _FLAG_IN, *[_MAT] * 4))
 def serve_debt(
     interest: Floats,
     principal: Floats,
@@ -243,7 +242,7 @@ def serve_debt(
             between[b, n] += paid
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, numba.boolean, *[_MAT_IN] * 4, *[_MAT] * 4))
+@_kernel(void(_MAT_IN, _MAT_IN, boolean, *[_MAT_IN] * 4, *[_MAT] * 4))
 def book(
     income: Floats,
     dues: Floats,

@@ -5,11 +5,10 @@ Arrays (firms, paths), usd_bn.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.passes import float64, inlined, void
 
 Array = np.ndarray
 
@@ -31,7 +30,7 @@ def agreed_leverage(debt: Array, capacity: Array) -> Array:
     return np.maximum(HEADROOM, OPENING_HEADROOM * debt / np.maximum(capacity, TRACE * debt + 1e-9))
 
 
-@register_jitable
+@inlined
 def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
     """Debt beyond what the covenants allow; above zero is a breach.
 
@@ -40,13 +39,13 @@ def excess(debt: Array, capacity: Array, agreed: Array) -> Array:
     return np.maximum(debt - agreed * np.maximum(capacity, TRACE * debt), 0.0)
 
 
-@register_jitable
+@inlined
 def called(debt: Array, beyond: Array) -> Array:
     """Debt that falls due at once because of a breach, at most `CALL_SHARE` of it."""
     return np.minimum(beyond, CALL_SHARE * debt)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, *[numba.float64] * 3, *[_MAT] * 3))
+@_kernel(void(*[_MAT_IN] * 6, *[float64] * 3, *[_MAT] * 3))
 def test_debt(
     debt: Array,
     capacity: Array,

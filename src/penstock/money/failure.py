@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy.typing as npt
 
 from penstock import arrays
 from penstock.arrays import np
 from penstock.money.kernels import _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _inner, _kernel
+from penstock.passes import array, float64, intp, void
 
-_VEC = numba.types.Array(numba.float64, 1, "C")
-_IDX_OUT = numba.types.Array(numba.intp, 1, "C")
+_VEC = array(float64, 1)
+_IDX_OUT = array(intp, 1)
 
 
 def by_firm(index: npt.ArrayLike, firms: int) -> tuple[Index, Index]:
@@ -51,7 +51,7 @@ ROOM_FOR_PAIRS = 256
 """Pairs of which a list is made at once."""
 
 
-@_inner(numba.intp(_FLAG_MAT_IN, _IDX_OUT, _IDX_OUT))
+@_inner(intp(_FLAG_MAT_IN, _IDX_OUT, _IDX_OUT))
 def _find_pairs(mask: Flags, firm: Index, path: Index) -> int:
     """Write as many pairs as there is room for; returns how many there are."""
     count = 0
@@ -84,7 +84,7 @@ def count_ties(firm: Index, first: Index) -> int:
     return int(_count_ties(firm, first))
 
 
-@_inner(numba.intp(_IDX_IN, _IDX_IN))
+@_inner(intp(_IDX_IN, _IDX_IN))
 def _count_ties(firm: Index, first: Index) -> int:
     count = 0
     for f in firm:
@@ -93,7 +93,7 @@ def _count_ties(firm: Index, first: Index) -> int:
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC),
+    void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC),
     pairs=("firm", "path", "kept_secured", "kept_other"),
     entries=("debtor", "lane", "tie", "claim", "lost"),
 )
@@ -138,7 +138,7 @@ def write_down(
             worth[f, n] += loss
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT), pairs=("firm", "path", "left"))
+@_kernel(void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT), pairs=("firm", "path", "left"))
 def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activity: Floats) -> None:
     """Leave `left[k]` of the activity of each tie of a failed firm."""
     for k in range(firm.shape[0]):
@@ -148,7 +148,7 @@ def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activ
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC),
+    void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC),
     pairs=("firm", "path", "amount"),
     entries=("receiver", "debtor", "lane", "tie", "paid"),
 )

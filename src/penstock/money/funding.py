@@ -7,12 +7,11 @@ All arrays (firms, paths), usd_bn per quarter.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.money import leverage
 from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, Floats, Index, _kernel
+from penstock.passes import boolean, inlined, intp, void
 
 Array = np.ndarray
 
@@ -50,19 +49,19 @@ LEAST_PLANNED = 1e-9
 """Capital spending that a firm plans at the least, usd_bn, so that shares of it stand."""
 
 
-@register_jitable
+@inlined
 def reserve(quarter_cost: Array, interest: Array, quarters: Array, interest_quarters: Array) -> Array:
     """Cash that a firm wants to keep: some quarters of its costs, and interest until its contracts bring income."""
     return quarters * quarter_cost + interest_quarters * interest
 
 
-@register_jitable
+@inlined
 def borne(revenue: Array, promised: Array, cost: Array) -> Array:
     """Share of its running costs that a firm's sales and contracted sales to come would bear, at most one."""
     return np.minimum((revenue + promised) / np.maximum(cost, 1e-9), 1.0)
 
 
-@register_jitable
+@inlined
 def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array, losses: Array) -> Array:
     """Share of its debt room that a firm can use this quarter, by the mood of lenders and its own standing.
 
@@ -73,7 +72,7 @@ def access(mood: Array, freeze: Array, investment_grade: Array, own_loss: Array,
     return general * frozen * (own_loss <= 0.0)
 
 
-@register_jitable
+@inlined
 def find_need(
     f: int,
     bought: Floats,
@@ -132,14 +131,14 @@ def find_need(
         need[n] = outflow - ebitda[f, n] + tied_up - (cash[f, n] - wanted)
 
 
-@register_jitable
+@inlined
 def spare_of(cash: float, owed: float, ebitda: float, interest: float, tax: float, rounds: float) -> float:
     """What a year's money leaves a firm after all its debt, usd_bn (`find_spare_means`)."""
     earned = ebitda - interest - tax
     return cash - owed + 4.0 * (earned + rounds)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, _MAT))
+@_kernel(void(*[_MAT_IN] * 6, _MAT))
 def find_spare_means(
     cash: Floats, owed: Floats, ebitda: Floats, interest: Floats, tax: Floats, rounds: Floats, spare: Floats
 ) -> None:
@@ -158,7 +157,7 @@ SHUT_OUT_QUARTERS = 4.0
 """Quarters for which a firm that loses the market for reasons of its own is shut out (assumption, 2 to 6)."""
 
 
-@register_jitable
+@inlined
 def find_debt_room(
     f: int,
     headroom: Floats,
@@ -208,7 +207,7 @@ def find_debt_room(
         no_access[f, n] = max(no_access[f, n] - 1.0, 0.0)
 
 
-@register_jitable
+@inlined
 def cover(
     f: int,
     need: Floats,
@@ -269,9 +268,9 @@ UNLIMITED = 1e9
 
 
 @_kernel(
-    numba.void(
+    void(
         *[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 12, *[_VEC_IN] * 5, *[_MAT_IN] * 2, _VEC_IN, *[_MAT_IN] * 8,
-        numba.intp, numba.boolean, _MAT, _CUBE, *[_MAT] * 4,
+        intp, boolean, _MAT, _CUBE, *[_MAT] * 4,
     )
 )  # fmt: skip
 def fund_firms(
@@ -363,13 +362,13 @@ RESTING_MOOD = 0.55
 """Mood to which investors return (assumption, 0.5 to 0.6; docs/decisions/0003)."""
 
 
-@register_jitable
+@inlined
 def appetite(mood: Array) -> Array:
     """Depth of the market for rounds over that at the mood to which investors return."""
     return np.minimum(mood / RESTING_MOOD, 1.1) ** 3
 
 
-@register_jitable
+@inlined
 def round_room(
     share: Array,
     value: Array,
@@ -395,7 +394,7 @@ def round_room(
     return depth * spirits * growing
 
 
-@_kernel(numba.void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT, _VEC))
+@_kernel(void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT, _VEC))
 def find_round_room(
     share: Floats,
     value: Floats,

@@ -22,75 +22,31 @@ by every later process. Import this module inside functions where start-up time 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
-from penstock import arrays
 from penstock.errors import ModelError
+from penstock.passes import array, boolean, float64, inner, intp, kernel, void
 
-F = TypeVar("F", bound=Callable[..., object])
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
-_VEC_IN = numba.types.Array(numba.float64, 1, "C", readonly=True)
-_MAT_IN = numba.types.Array(numba.float64, 2, "C", readonly=True)
-_IDX_IN = numba.types.Array(numba.intp, 1, "C", readonly=True)
-_FLAG_IN = numba.types.Array(numba.boolean, 1, "C", readonly=True)
-_VEC = numba.types.Array(numba.float64, 1, "C")
-_IDX = numba.types.Array(numba.intp, 1, "C")
-_IDX_MAT = numba.types.Array(numba.intp, 2, "C")
-_MAT = numba.types.Array(numba.float64, 2, "C")
-_FLAG = numba.types.Array(numba.boolean, 1, "C")
-_FLAG_MAT = numba.types.Array(numba.boolean, 2, "C")
-_FLAG_MAT_IN = numba.types.Array(numba.boolean, 2, "C", readonly=True)
-_CUBE = numba.types.Array(numba.float64, 3, "C")
-_CUBE_IN = numba.types.Array(numba.float64, 3, "C", readonly=True)
-_INT = numba.intp
-
-
-def _kernel(*signatures: object, pairs: tuple[str, ...] = (), entries: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """Compile for these argument types now; keep the machine code on disk and release the GIL while running.
-
-    Divisions follow NumPy: a test for zero in a loop would keep it from using wide registers. No array that a pass
-    writes may overlap another argument: a number that was read need not be read again (`tests/engine/test_apart.py`).
-
-    On a device a pass runs path by path. A pass over pairs (firm, path) names the arguments that have a number a pair,
-    and those with one for each tie of each pair.
-    """
-
-    def compile_now(function: F) -> F:
-        compiled = _compile(function, *signatures)
-        return cast(F, arrays.launched(compiled, pairs, entries))
-
-    return compile_now
-
-
-def _inner(*signatures: object) -> Callable[[F], F]:
-    """`_kernel` for what only passes call."""
-
-    def compile_now(function: F) -> F:
-        return cast(F, _compile(function, *signatures))
-
-    return compile_now
-
-
-class _Apart(CompilerBase):
-    """Compiles what reads no number through one argument that it writes through another: no array overlaps another."""
-
-    def define_pipelines(self) -> list[Any]:
-        self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
-
-
-def _compile(function: Callable[..., object], *signatures: object) -> Any:
-    compiler = numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy", pipeline_class=_Apart)
-    return compiler(function)
+_VEC_IN = array(float64, 1, readonly=True)
+_MAT_IN = array(float64, 2, readonly=True)
+_IDX_IN = array(intp, 1, readonly=True)
+_FLAG_IN = array(boolean, 1, readonly=True)
+_VEC = array(float64, 1)
+_IDX = array(intp, 1)
+_IDX_MAT = array(intp, 2)
+_MAT = array(float64, 2)
+_FLAG = array(boolean, 1)
+_FLAG_MAT = array(boolean, 2)
+_FLAG_MAT_IN = array(boolean, 2, readonly=True)
+_CUBE = array(float64, 3)
+_CUBE_IN = array(float64, 3, readonly=True)
+_INT = intp
+_kernel, _inner = kernel, inner
 
 
 def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
@@ -103,7 +59,7 @@ def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
     return found
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
 def post(amount: Floats, payer: Index, payee: Index, account: Floats) -> None:
     """Move `amount[t]` from `account[payer[t]]` to `account[payee[t]]`: one number, two sides."""
     for t in range(amount.shape[0]):
@@ -115,7 +71,7 @@ def post(amount: Floats, payer: Index, payee: Index, account: Floats) -> None:
             account[q, n] += amount[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT))
+@_kernel(void(_MAT_IN, _IDX_IN, _MAT))
 def accumulate(amount: Floats, index: Index, out: Floats) -> None:
     """Add `amount[t]` to `out[index[t]]` over all ties: sums by payer, payee, borrower or lender."""
     for t in range(amount.shape[0]):
@@ -125,8 +81,8 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
 
 
 @_kernel(
-    numba.void(_MAT_IN, _IDX_IN, _VEC_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
-    numba.void(_MAT_IN, _IDX_IN, _MAT_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
+    void(_MAT_IN, _IDX_IN, _VEC_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
+    void(_MAT_IN, _IDX_IN, _MAT_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
 )
 def spread(
     spending: Floats,
@@ -157,7 +113,7 @@ def spread(
             received[q, n] += flow[t, n]
 
 
-@_kernel(numba.void(_MAT_IN, _IDX_IN, _MAT_IN, numba.float64, _MAT))
+@_kernel(void(_MAT_IN, _IDX_IN, _MAT_IN, float64, _MAT))
 def follow(received: Floats, rows: Index, before: Floats, largest: float, driver: Floats) -> None:
     """Set `driver[u] = min(received[u] / before[k], largest)` for each of the units `u = rows[k]`."""
     for k in range(rows.shape[0]):
@@ -167,7 +123,7 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
             driver[u, n] = min(received[u, n] / opening, largest)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT))
 def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, out: Floats) -> None:
     """Add to each holder the value of its stakes: `out[holder[e]] += share[e] * value[company[e]]`."""
     for e in range(share.shape[0]):

@@ -10,9 +10,9 @@ memory). Arrays (firms, paths), usd_bn.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.money.kernels import Floats
+from penstock.passes import inlined
 
 YEARLY_ADJUSTMENT = 0.33
 """Share of the gap to its target debt, and of cash beyond its target, that a firm closes in a year (0.17 to 0.36:
@@ -35,7 +35,7 @@ def cash_target(cash: Floats, revenue: Floats) -> Floats:
     return share
 
 
-@register_jitable
+@inlined
 def borrow_to_target(
     f: int,
     owed: Floats,

@@ -5,11 +5,10 @@ Classes are numbered from the best (0) to the worst. Arrays (firms, paths).
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.money.kernels import _MAT, _MAT_IN, _kernel
+from penstock.passes import float64, inlined, void
 
 Array = np.ndarray
 
@@ -30,7 +29,7 @@ LATE_DOWN, LATE_UP = 1.0, 1.5
 agencies avoid moves that they would have to take back, and upgrade later than they cut)."""
 
 
-@_kernel(numba.void(_MAT_IN, numba.float64, _MAT))
+@_kernel(void(_MAT_IN, float64, _MAT))
 def mark_grade(rating: Array, worst: float, grade: Array) -> None:
     """Set `grade` to 1 where a rating is of investment grade, whose `worst` class is given, else to 0."""
     for f in range(rating.shape[0]):
@@ -38,13 +37,13 @@ def mark_grade(rating: Array, worst: float, grade: Array) -> None:
             grade[f, n] = 1.0 if rating[f, n] <= worst else 0.0
 
 
-@register_jitable
+@inlined
 def watch(seen: Array, distance: Array) -> Array:
     """The distance to default that an agency looks at after a quarter: an average that forgets in about a year."""
     return seen + MEMORY * (np.minimum(np.maximum(distance, -SAFE), SAFE) - seen)
 
 
-@register_jitable
+@inlined
 def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, worst: float) -> Array:
     """Ratings after a quarter: at most one class worse or better.
 
@@ -58,7 +57,7 @@ def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, wors
     return np.minimum(np.maximum(moved, 0.0), lowest)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _MAT_IN, *[numba.float64] * 3, *[_MAT] * 3))
+@_kernel(void(_MAT_IN, _MAT_IN, _MAT_IN, *[float64] * 3, *[_MAT] * 3))
 def rate_anew(
     distance: Array,
     distance_opening: Array,

@@ -11,12 +11,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 from scipy.special import ndtr
 
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.passes import float64, inlined, void
 
 if TYPE_CHECKING:
     from penstock.money.distress import DebtRank, debtrank
@@ -68,7 +67,7 @@ projects).
 """
 
 
-@register_jitable
+@inlined
 def earnings_power(ebitda_yearly: Array, revenue_yearly: Array, plant: Array) -> Array:
     """Yearly earnings that a value rests on: those of today, or what sales and plant should bring."""
     return np.maximum(np.maximum(ebitda_yearly, LEAST_MARGIN * revenue_yearly), ASSET_RETURN * plant)
@@ -83,7 +82,7 @@ def growth_premium(scale: Array, mature: Array) -> Array:
     return np.log(np.maximum(scale / mature, 1.0))
 
 
-@register_jitable
+@inlined
 def premium_left(years: float, horizon_years: Array) -> Array:
     """Share of the growth premium that is still to come after `years`.
 
@@ -93,7 +92,7 @@ def premium_left(years: float, horizon_years: Array) -> Array:
     return np.maximum(1.0 - years / horizon_years, 0.0) ** 2
 
 
-@register_jitable
+@inlined
 def operating_value(power: Array, scale: Array, mood_factor: Array, discount: Array) -> Array:
     """Value of operations: earnings times a multiple, times sentiment, at today's cost of capital.
 
@@ -110,7 +109,7 @@ LARGEST_FALL, LARGEST_RISE = 0.45, 2.0
 
 
 @_kernel(
-    numba.void(*[_MAT_IN] * 13, _IDX_IN, _MAT_IN, _VEC_IN, numba.float64, numba.float64, _MAT),
+    void(*[_MAT_IN] * 13, _IDX_IN, _MAT_IN, _VEC_IN, float64, float64, _MAT),
 )
 def equity_values(
     ebitda: Array,
@@ -162,25 +161,25 @@ def distance_to_default(value: Array, debt: Array, volatility: Array) -> Array:
     return distance_of(np.log(assets_over_debt(value, debt)), asset_volatility(value, debt, volatility))
 
 
-@register_jitable
+@inlined
 def assets_over_debt(value: Array, debt: Array) -> Array:
     """Equity and debt over debt."""
     return np.maximum(value + debt, 1e-9) / np.maximum(debt, 1e-6)
 
 
-@register_jitable
+@inlined
 def asset_volatility(value: Array, debt: Array, volatility: Array) -> Array:
     """Volatility of assets a year, from that of equity."""
     return np.maximum(volatility * value / np.maximum(value + debt, 1e-9), 0.04)
 
 
-@register_jitable
+@inlined
 def distance_of(log_ratio: Array, sigma: Array) -> Array:
     """Distance to default, from the log of assets over debt and the volatility of assets."""
     return (log_ratio - 0.5 * sigma**2) / sigma
 
 
-@register_jitable
+@inlined
 def spread_move(distance: Array, distance_opening: Array) -> Array:
     """Log of a spread over that of the opening: a distance shorter by one standard deviation costs 42 % more.
 
@@ -189,7 +188,7 @@ def spread_move(distance: Array, distance_opening: Array) -> Array:
     return 0.35 * np.minimum(np.maximum(distance_opening - distance, -2.0), 7.0)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
 def weigh_assets(value: Array, owed: Array, first: Array, rows: Array, debt: Array, ratio: Array) -> None:
     """Set the `debt` of each firm, the sum of what is `owed` along its ties, (ties, paths), and the `ratio` of its
     assets to it; (firms, paths), usd_bn. The ties of a firm are `rows`, from `first`.
@@ -204,7 +203,7 @@ def weigh_assets(value: Array, owed: Array, first: Array, rows: Array, debt: Arr
             ratio[f, n] = assets_over_debt(value[f, n], debt[f, n])
 
 
-@_kernel(numba.void(*[_MAT_IN] * 5, _MAT, _MAT))
+@_kernel(void(*[_MAT_IN] * 5, _MAT, _MAT))
 def measure_distance(
     value: Array, debt: Array, volatility: Array, log_ratio: Array, opening: Array, distance: Array, move: Array
 ) -> None:
@@ -229,7 +228,7 @@ def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
     return np.minimum(base * np.exp(spread_move(distance, distance_opening)), 0.25)
 
 
-@_kernel(numba.void(_MAT_IN, _MAT))
+@_kernel(void(_MAT_IN, _MAT))
 def set_spread(base: Array, factor: Array) -> None:
     """Turn what firms pay relative to the `base` of their rating, (firms, 1), into their spread per year."""
     for f in range(factor.shape[0]):

@@ -5,14 +5,13 @@ Only the rows of a category's payers are set; the others hold what an earlier ca
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import DISTRESS
 from penstock.layers import energy
 from penstock.money import kernels
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import float64, void
 
 Array = np.ndarray
 
@@ -78,9 +77,9 @@ LEAST_RENTED = 0.05
 
 
 @_kernel(
-    numba.void(
+    void(
         *[_IDX_IN] * 4, *[_MAT_IN] * 4, *[_VEC_IN] * 2, *[_MAT_IN] * 2, *[_VEC_IN] * 4, _MAT_IN, _MAT_IN, _VEC_IN,
-        numba.float64, _MAT, _MAT,
+        float64, _MAT, _MAT,
     )
 )  # fmt: skip
 def buy_compute(
@@ -150,7 +149,7 @@ def leased(now: Moment, category: str) -> Array:
     return out
 
 
-@_kernel(numba.void(_IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT))
+@_kernel(void(_IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT))
 def follow_plant(units: Array, plant: Array, opening: Array, price: Array, out: Array) -> None:
     """Set `out[units]` to owners' plant over the opening's, (owners + 1, paths), times its `price` (paths)."""
     for o in range(plant.shape[0]):
@@ -201,9 +200,7 @@ def building(now: Moment, accept: Array) -> None:
 
 
 @_kernel(
-    numba.void(
-        *[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, _MAT_IN, *[_VEC_IN] * 4, *[_MAT] * 3, *[_VEC] * 3
-    ),
+    void(*[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, _MAT_IN, *[_VEC_IN] * 4, *[_MAT] * 3, *[_VEC] * 3),
 )
 def build_on(
     shipped: Array,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment, by_path
 from penstock.layers import ai, energy
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import boolean, float64, void
 
 Array = np.ndarray
 
@@ -51,7 +50,7 @@ def earn(now: Moment) -> None:
     move_shares(now)
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, _VEC_IN, _VEC_IN, numba.float64, _MAT, _MAT))
+@_kernel(void(*[_MAT_IN] * 6, _VEC_IN, _VEC_IN, float64, _MAT, _MAT))
 def sell_elsewhere(
     shock: Array,
     activity: Array,
@@ -79,7 +78,7 @@ def sell_elsewhere(
             sales[f, n] = trend[f, 0] * franchise[f, n] * felt * activity[f, n]
 
 
-@_kernel(numba.void(_IDX_IN, _VEC_IN, _IDX_IN, *[_MAT_IN] * 7, _MAT, _MAT))
+@_kernel(void(_IDX_IN, _VEC_IN, _IDX_IN, *[_MAT_IN] * 7, _MAT, _MAT))
 def sell_power(
     burners: Array,
     gas_price: Array,
@@ -134,7 +133,7 @@ def move_shares(now: Moment) -> None:
     now.results["seller_share"] = ai.market_shares(base, pull, layout.segment, 3)
 
 
-@_kernel(numba.void(_IDX_IN, _MAT_IN, _VEC_IN, _MAT_IN, _VEC_IN, numba.boolean, _MAT, _MAT, _VEC))
+@_kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _MAT_IN, _VEC_IN, boolean, _MAT, _MAT, _VEC))
 def gain_users(
     labs: Array,
     training: Array,
@@ -170,7 +169,7 @@ LEAST_PULL = 1e-9
 """What is left of the pull of a seller that does not work, so that shares stand where none does."""
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
+@_kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
 def attract(
     seller: Array, lab_row: Array, attraction: Array, activity: Array, working: Array, allowed: Array, pull: Array
 ) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import fleets, pairs
 from penstock.money import failure
 from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import boolean, void
 
 Array = np.ndarray
 
@@ -59,7 +58,7 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     now.handed_over.append(("plant", elsewhere, firms, lanes, price, -1))
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
+@_kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
 def weigh_estates(
     firm: Array,
     path: Array,
@@ -91,7 +90,7 @@ def weigh_estates(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 2, *[_VEC_IN] * 4, *[_INT] * 3, _CUBE, *[_MAT] * 8, _IDX, _VEC),
+    void(*[_IDX_IN] * 2, *[_VEC_IN] * 4, *[_INT] * 3, _CUBE, *[_MAT] * 8, _IDX, _VEC),
     pairs=("firm", "path", "book", "share", "written_off", "buyer", "price"),
 )
 def hand_estates_over(
@@ -173,7 +172,7 @@ def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
         now.handed_over.append(("repayment", receiver, debtor, path, paid, tie if debt else -1))
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC, _VEC), pairs=("firm", "path", "sums", "secured", "other"))
+@_kernel(void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC, _VEC), pairs=("firm", "path", "sums", "secured", "other"))
 def divide_up(firm: Array, path: Array, cash: Array, sums: Array, secured: Array, other: Array) -> None:
     """Set the shares that the cash of each pair pays of what ranks first and of all else; `sums` (2, pairs), usd_bn."""
     for k in range(firm.shape[0]):
@@ -182,7 +181,7 @@ def divide_up(firm: Array, path: Array, cash: Array, sums: Array, secured: Array
         other[k] = min(max(left - sums[0, k], 0.0) / max(sums[1, k], 1e-12), 1.0)
 
 
-@_kernel(numba.void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
+@_kernel(void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
 def add_claims(
     firm: Array, path: Array, first: Array, rows: Array, ranks_first: Array, balance: Array, owed: Array, sums: Array
 ) -> None:
@@ -205,7 +204,7 @@ def add_claims(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, numba.boolean, *[_MAT] * 4, *[_IDX] * 4, _VEC, _VEC),
+    void(*[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, boolean, *[_MAT] * 4, *[_IDX] * 4, _VEC, _VEC),
     pairs=("firm", "path", "secured", "other"),
     entries=("owed", "tie", "receiver", "debtor", "lane", "paid", "lost"),
 )

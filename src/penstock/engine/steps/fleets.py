@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import OLD
 from penstock.layers.silicon import PERMANENT_FAILURE_PER_QUARTER
 from penstock.money.kernels import _CUBE, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.passes import boolean, inlined, intp, void
 
 Array = np.ndarray
 
@@ -27,7 +25,7 @@ def turn_over(now: Moment) -> None:
     )  # fmt: skip
 
 
-@register_jitable
+@inlined
 def install(waiting: Array, headroom_gw: Array, power_kw: Array) -> Array:
     """Million H100e put into service: what waits, as far as halls and power carry (kW per H100e = GW per million)."""
     return np.minimum(waiting, np.maximum(headroom_gw, 0.0) / power_kw)
@@ -39,7 +37,7 @@ CROWDED = 0.05
 """Chips that wait over those in service beyond which old ones make room (assumption, 0.02 to 0.1)."""
 
 
-@register_jitable
+@inlined
 def cohort(quarter: int, age: int, ages: int) -> int:
     """Row of the chips that are `age` quarters old at the end of a quarter, of a fleet with so many `ages`.
 
@@ -48,7 +46,7 @@ def cohort(quarter: int, age: int, ages: int) -> int:
     return (age - quarter - 1) % ages
 
 
-@register_jitable
+@inlined
 def _count(
     bought: Array,
     opening_power: Array,
@@ -75,8 +73,8 @@ def _count(
 
 
 @_kernel(
-    numba.void(
-        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, numba.boolean, numba.intp, *[_MAT] * 3, _CUBE, _CUBE, *[_MAT] * 3,
+    void(
+        _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, boolean, intp, *[_MAT] * 3, _CUBE, _CUBE, *[_MAT] * 3,
         _FLAG_MAT, _FLAG_MAT, *[_MAT] * 3,
     )
 )  # fmt: skip
@@ -158,7 +156,7 @@ def run_fleets(
             kept[o, n] *= KEPT_OF_OLD if crowded else 1.0
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.intp, _MAT, _CUBE, _CUBE), pairs=("firm", "path"))
+@_kernel(void(_IDX_IN, _IDX_IN, intp, _MAT, _CUBE, _CUBE), pairs=("firm", "path"))
 def count_anew(firm: Array, path: Array, quarter: int, kept: Array, bought: Array, opening_power: Array) -> None:
     """Tell the old cohorts of owners among pairs as they are, whatever was `kept` of them, so that they can move."""
     for k in range(firm.shape[0]):

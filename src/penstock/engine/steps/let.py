@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import facilities, platform
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import boolean, inlined, void
 
 Array = np.ndarray
 
 for formula in (platform.rent_of, platform.let_out):
-    register_jitable(formula)
+    inlined(formula)
 
 
 def let_free_plant(now: Moment, received: Array) -> None:
@@ -40,9 +38,9 @@ def let_free_plant(now: Moment, received: Array) -> None:
 
 
 @_kernel(
-    numba.void(
+    void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, *[_MAT_IN] * 3, _VEC_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN,
-        _IDX_IN, *[_MAT_IN] * 5, numba.boolean, _VEC, *[_MAT] * 4,
+        _IDX_IN, *[_MAT_IN] * 5, boolean, _VEC, *[_MAT] * 4,
     )
 )  # fmt: skip
 def let_plant(

@@ -6,18 +6,17 @@ loop goes through all of them before the next begins, so that sums run in the or
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _inner, _kernel
+from penstock.passes import float64, void
 
 Array = np.ndarray
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4),
+    void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4),
     pairs=("firm", "path", "plant", "liabilities", "claims", "market"),
 )
 def weigh(
@@ -53,7 +52,7 @@ def weigh(
             market[k] += equipment[o, n] + buildings[o, n]
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
+@_kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
 def pay_costs(firm: Array, path: Array, share: Array, rest: int, cost: Array, cash: Array, worth: Array) -> None:
     """Set the `cost` of default, a `share` (paths) of the cash that is left; it goes to the unit `rest`."""
     for k in range(firm.shape[0]):
@@ -70,7 +69,7 @@ LIEN_ON_CHIPS = 0.2
 
 
 @_kernel(
-    numba.void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3),
+    void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3),
     pairs=("firm", "path", "debt_secured", "debt_other", "other"),
 )
 def recover(
@@ -100,7 +99,7 @@ def recover(
             debt_secured[k] = min(debt_secured[k], chips[n] * scale[n] + LIEN_ON_CHIPS)
 
 
-@_kernel(numba.void(_IDX_IN, _IDX_IN, numba.float64, _CUBE, *[_MAT] * 7), pairs=("firm", "path"))
+@_kernel(void(_IDX_IN, _IDX_IN, float64, _CUBE, *[_MAT] * 7), pairs=("firm", "path"))
 def impair(
     firm: Array,
     path: Array,
@@ -127,7 +126,7 @@ def impair(
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 3, _VEC_IN, _CUBE, *[_MAT] * 4, _VEC, _VEC),
+    void(*[_IDX_IN] * 3, _VEC_IN, _CUBE, *[_MAT] * 4, _VEC, _VEC),
     pairs=("firm", "path", "buyer", "price", "plant", "paid"),
 )
 def hand_over_plant(
@@ -172,7 +171,7 @@ def hand_over_plant(
                 entries[vintage, f, n] *= left
 
 
-@_inner(numba.void(_INT, _INT, *[_CUBE] * 2, *[_MAT_IN] * 2, _MAT, _MAT))
+@_inner(void(_INT, _INT, *[_CUBE] * 2, *[_MAT_IN] * 2, _MAT, _MAT))
 def _add_cohorts(
     f: int, n: int, bought: Array, power: Array, lasting: Array, drawn: Array, chips: Array, in_use: Array
 ) -> None:
@@ -185,7 +184,7 @@ def _add_cohorts(
         in_use[f, n] += power[c, f, n] * lasting[c, n] + left * drawn[c, n]
 
 
-@_inner(numba.void(_IDX_IN, _IDX_IN, _INT, _MAT, _VEC))
+@_inner(void(_IDX_IN, _IDX_IN, _INT, _MAT, _VEC))
 def _move_to_last(firm: Array, path: Array, owners: int, items: Array, sums: Array) -> None:
     """All that pairs have goes to the row after the `owners`, path by path as one sum."""
     for k in range(firm.shape[0]):
@@ -200,7 +199,7 @@ def _move_to_last(firm: Array, path: Array, owners: int, items: Array, sums: Arr
             items[firm[k], path[k]] = 0.0
 
 
-@_inner(numba.void(*[_IDX_IN] * 3, _VEC_IN, _INT, _MAT, _VEC))
+@_inner(void(*[_IDX_IN] * 3, _VEC_IN, _INT, _MAT, _VEC))
 def _move_half(firm: Array, path: Array, buyer: Array, paid: Array, owners: int, items: Array, half: Array) -> None:
     """Half of what owners among the pairs have goes to the buyers that `paid`; `items` (owners, paths)."""
     for k in range(firm.shape[0]):
@@ -214,7 +213,7 @@ def _move_half(firm: Array, path: Array, buyer: Array, paid: Array, owners: int,
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 3, _VEC_IN, _INT, *[_MAT] * 6, *[_CUBE] * 2, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
+    void(*[_IDX_IN] * 3, _VEC_IN, _INT, *[_MAT] * 6, *[_CUBE] * 2, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
     pairs=("firm", "path", "buyer", "paid", "half"),
 )
 def hand_over_half(
@@ -254,7 +253,7 @@ def hand_over_half(
 
 
 @_kernel(
-    numba.void(_IDX_IN, _IDX_IN, _INT, *[_CUBE] * 4, *[_MAT] * 7, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
+    void(_IDX_IN, _IDX_IN, _INT, *[_CUBE] * 4, *[_MAT] * 7, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
     pairs=("firm", "path"),
 )
 def hand_fleet_on(
@@ -303,7 +302,7 @@ and 0.3 to 0.7)."""
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, numba.float64, _VEC, _VEC, *[_MAT] * 3),
+    void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, float64, _VEC, _VEC, *[_MAT] * 3),
     pairs=("firm", "path", "fate", "claims", "loss"),
 )
 def conclude(
@@ -345,9 +344,7 @@ def conclude(
         losses[n] += max(loss[k], 0.0)
 
 
-@_kernel(
-    numba.void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, numba.float64, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path")
-)
+@_kernel(void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, float64, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path"))
 def renegotiate(
     firm: Array,
     path: Array,
@@ -380,7 +377,7 @@ SHUT_OUT_QUARTERS = 4.0
 
 
 @_kernel(
-    numba.void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, *[numba.float64] * 2, *[_MAT] * 3),
+    void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, *[float64] * 2, *[_MAT] * 3),
     pairs=("firm", "path"),
 )
 def frighten(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct import integration, investment
@@ -15,6 +13,7 @@ from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
 from penstock.money import funding
 from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import float64, void
 
 Array = np.ndarray
 
@@ -76,8 +75,8 @@ def foresee_sales(now: Moment) -> None:
 
 
 @_kernel(
-    numba.void(
-        _VEC_IN, *[_IDX_IN] * 5, *[_MAT_IN] * 3, _FLAG_MAT_IN, _VEC_IN, _MAT_IN, numba.float64, _MAT_IN, _VEC_IN,
+    void(
+        _VEC_IN, *[_IDX_IN] * 5, *[_MAT_IN] * 3, _FLAG_MAT_IN, _VEC_IN, _MAT_IN, float64, _MAT_IN, _VEC_IN,
         *[_MAT] * 4,
     )
 )  # fmt: skip
@@ -254,7 +253,7 @@ BACKED_FOR_ORDERS = 0.35
 
 
 @_kernel(
-    numba.void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, numba.float64, *[_MAT] * 4, _VEC, _VEC, _MAT)
+    void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, float64, *[_MAT] * 4, _VEC, _VEC, _MAT)
 )  # fmt: skip
 def pay_for_plans(
     chips: Array,
@@ -393,7 +392,7 @@ def debt_room(now: Moment) -> Array:
     return room
 
 
-@_kernel(numba.void(*[_MAT_IN] * 13, _VEC_IN, _VEC_IN, _MAT, _MAT))
+@_kernel(void(*[_MAT_IN] * 13, _VEC_IN, _VEC_IN, _MAT, _MAT))
 def lend_against(
     ebitda: Array,
     equipment: Array,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 
-import numba
-from numba.extending import register_jitable
-
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.fleet import surface
 from penstock.layers import energy, platform
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
+from penstock.passes import inlined, void
 
 Array = np.ndarray
 
 for formula in (platform.annuity_at, platform.price_of_capacity):
-    register_jitable(formula)
+    inlined(formula)
 
 RATE_OF_MOOD = 0.05
 """Fall of the cost of capital per year from the worst mood to the best (assumption, 0.03 to 0.08)."""
@@ -76,7 +74,7 @@ def capability(now: Moment) -> np.ndarray:
     return sold
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, _VEC_IN, _MAT))
+@_kernel(void(*[_MAT_IN] * 4, _VEC_IN, _MAT))
 def carry_sales(stock: Array, opening: Array, headroom: Array, rent: Array, price: Array, sold: Array) -> None:
     """Set what owners' fleets can sell, (owners, paths): the opening's what had `headroom` then, newer chips `rent`.
 
@@ -163,7 +161,7 @@ def owner_hurdle(now: Moment, life: Array, utilisation: Array, running: Array) -
     return total
 
 
-@_kernel(numba.void(*[_MAT_IN] * 4, *[_VEC_IN] * 3, _MAT, _MAT))
+@_kernel(void(*[_MAT_IN] * 4, *[_VEC_IN] * 3, _MAT, _MAT))
 def dearer_capital(
     owed: Array,
     value: Array,
@@ -191,7 +189,7 @@ def dearer_capital(
             worn[o, n] = -total[o, n] * life[n]
 
 
-@_kernel(numba.void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
+@_kernel(void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
 def earn_capital(cost: Array, left: Array, utilisation: Array, running: Array, hurdle: Array) -> None:
     """Turn rates of capital with the decline of rents into hurdles, in place; `left` of a dollar at the end of a life.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numba
-
 from penstock import arrays
 from penstock.arrays import np
 from penstock.conduct import rescue
@@ -22,6 +20,7 @@ from penstock.money.kernels import (
     _VEC_IN,
     _kernel,
 )
+from penstock.passes import void
 
 Array = np.ndarray
 
@@ -43,7 +42,7 @@ def bill(now: Moment) -> None:
 
 
 @_kernel(
-    numba.void(
+    void(
         *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
         _MAT_IN, _MAT_IN, *[_MAT] * 9,
     )
@@ -163,7 +162,7 @@ def post(now: Moment, dues: Array, someone_fell: bool) -> None:
 
 
 @_kernel(
-    numba.void(
+    void(
         *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 5,
     )
 )  # fmt: skip
@@ -278,7 +277,7 @@ def grant(now: Moment, rows: Array, amount: Array) -> None:
     give(rows, amount, layout.sector["governments"], books.cash, books.net_worth, np.empty(width))
 
 
-@_kernel(numba.void(_IDX_IN, _MAT_IN, _INT, _MAT, _MAT, _VEC))
+@_kernel(void(_IDX_IN, _MAT_IN, _INT, _MAT, _MAT, _VEC))
 def give(rows: Array, amount: Array, giver: int, cash: Array, worth: Array, total: Array) -> None:
     """Move `amount` from the unit `giver` to those of `rows`; `total`, (paths,), is room to work in."""
     total[:] = 0.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numba
-
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.layout import SEGMENTS
@@ -11,6 +9,7 @@ from penstock.engine.moment import ADOPTION_NOISE, Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import ai, data
 from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
+from penstock.passes import boolean, void
 
 Array = np.ndarray
 
@@ -114,7 +113,7 @@ def _own_use(now: Moment, value: Array, growing: bool) -> tuple[Array, Array]:
     return own, total
 
 
-@_kernel(numba.void(*[_MAT_IN] * 6, numba.boolean, _VEC_IN, _VEC_IN, _MAT, _VEC))
+@_kernel(void(*[_MAT_IN] * 6, boolean, _VEC_IN, _VEC_IN, _MAT, _VEC))
 def use_platforms(
     ebitda: Array,
     opening: Array,

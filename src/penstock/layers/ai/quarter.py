@@ -5,12 +5,9 @@ Arrays end in the paths axis. Money is usd_bn per year unless a name says otherw
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
-from penstock import arrays
 from penstock.arrays import np
 from penstock.bounds import bounded
+from penstock.passes import array, float64, inlined, intp, kernel, void
 
 Array = np.ndarray
 
@@ -68,11 +65,9 @@ def market_shares(base: Array, attraction: Array, segment: Array, segments: int)
     return weight
 
 
-@arrays.launched
-@numba.njit(
-    numba.void(*[numba.types.Array(numba.float64, axes, "C", readonly=True) for axes in (1, 2)],
-               numba.types.Array(numba.intp, 1, "C", readonly=True), numba.float64[:, ::1], numba.float64[:, ::1]),
-    cache=True, nogil=True, error_model="numpy",
+@kernel(
+    void(*[array(float64, axes, readonly=True) for axes in (1, 2)],
+               array(intp, 1, readonly=True), array(float64, 2), array(float64, 2)),
 )  # fmt: skip
 def _divide_up(base: Array, attraction: Array, segment: Array, total: Array, share: Array) -> None:
     """Set `share` (ties, paths); `total` (segments, paths) is zero before."""
@@ -100,7 +95,7 @@ def attraction_step(
     return attraction_after(log_attraction, relative, stickiness, shock, talent)
 
 
-@register_jitable
+@inlined
 def attraction_after(
     log_attraction: Array, relative: Array, stickiness: Array, shock: Array, talent: Array | float
 ) -> Array:

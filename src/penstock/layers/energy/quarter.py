@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from penstock.bounds import bounded
+from penstock.passes import inlined
 
 Array = np.ndarray
 
@@ -41,7 +41,7 @@ RATE_CASE_MEMORY = 0.8
 to two years (assumption, 0.7 to 0.9)."""
 
 
-@register_jitable
+@inlined
 def regulated_revenue(plant: Array, expected: Array, dearer: Array | float = 0.0) -> Array:
     """Revenue of a quarter allowed on plant beyond what the trend of sales already pays for, usd_bn.
 
@@ -70,7 +70,7 @@ def power_price_index(gas_price: Array | float, tightness: Array, gas_share: flo
     )
 
 
-@register_jitable
+@inlined
 def energy_mwh(it_gw: Any, pue: Any) -> Any:
     """Facility energy of a quarter in MWh from average IT load in GW."""
     return it_gw * pue * 1000.0 * HOURS_PER_QUARTER

@@ -5,11 +5,8 @@ Arrays are (stages, owners, paths), GW of IT power.
 
 from __future__ import annotations
 
-import numba
-from numba.extending import register_jitable
-
-from penstock import arrays
 from penstock.arrays import np
+from penstock.passes import array, float64, inlined, kernel, void
 
 Array = np.ndarray
 
@@ -31,7 +28,7 @@ def share_moving(pipeline: Array, lead_quarters: Array) -> Array:
     return np.atleast_2d(np.minimum(pipeline.shape[0] / lead_quarters, 1.0))
 
 
-@register_jitable
+@inlined
 def advance_line(pipeline: Array, o: int, starts: Array, rate: Array, done: Array) -> None:
     """Move an owner's delay line on in its place; `starts` and `done` are (owners, paths), `rate` `share_moving`."""
     last, k = pipeline.shape[0] - 1, min(o, rate.shape[0] - 1)
@@ -46,20 +43,18 @@ def advance_line(pipeline: Array, o: int, starts: Array, rate: Array, done: Arra
         pipeline[0, o, n] = stays + starts[o, n]
 
 
-_READ, _SET = (numba.types.Array(numba.float64, 2, "C", readonly=fixed) for fixed in (True, False))
+_READ, _SET = (array(float64, 2, readonly=fixed) for fixed in (True, False))
 
 
-@arrays.launched
-@numba.njit(
-    numba.void(_READ, _READ, numba.float64[:, :, ::1], _SET),
-    cache=True, nogil=True, error_model="numpy",
+@kernel(
+    void(_READ, _READ, array(float64, 3), _SET),
 )  # fmt: skip
 def _move_on(starts: Array, rate: Array, pipeline: Array, done: Array) -> None:
     for o in range(starts.shape[0]):
         advance_line(pipeline, o, starts, rate, done)
 
 
-@register_jitable
+@inlined
 def hold_back(done: Array, on_time: Array, late_gw: Array, rate: Array) -> Array:
     """GW that stay in the last stage of a delay line although they were due, (owners, paths).
 
@@ -77,7 +72,7 @@ POWER_YIELD = 0.17
 third of sales for running costs)."""
 
 
-@register_jitable
+@inlined
 def rent_on_free_plant(added: Array, filled: Array, yearly_yield: Array) -> Array:
     """Rent of a quarter that plant built since the opening would bring beyond what it takes in already, usd_bn.
 
@@ -93,10 +88,8 @@ def limit_starts(wanted: Array, limit: Array) -> tuple[Array, Array]:
     return taken, share
 
 
-@arrays.launched
-@numba.njit(
-    numba.void(_READ, numba.types.Array(numba.float64, 1, "C", readonly=True), _SET, numba.float64[::1]),
-    cache=True, nogil=True, error_model="numpy",
+@kernel(
+    void(_READ, array(float64, 1, readonly=True), _SET, array(float64, 1)),
 )  # fmt: skip
 def _limit(wanted: Array, limit: Array, taken: Array, share: Array) -> None:
     """`share` (paths) is zero before."""
