@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from threads_here import threads
 
+from penstock.engine import philox
 from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, signature_of
 from penstock.engine.steps import rounds
 from penstock.money import bills, failure, funding, kernels
@@ -128,6 +129,31 @@ def test_a_thread_gets_the_pairs_of_a_path_and_their_entries() -> None:
     assert_same(cut, whole)
 
 
+DRAWN = (WHOLE, LANE, WHOLE, WHOLE, WHOLE, WHOLE, LANE, ROW)
+"""What a path gets of the arguments of `uniforms`."""
+NORMAL = (WHOLE, LANE, *[WHOLE] * 6, LANE, *[ROW] * 4)
+"""What a path gets of the arguments of `normals`."""
+
+
+def test_a_thread_draws_the_stream_of_its_path() -> None:
+    columns, rows, length, seed, stream = np.array([3, 9, 17, 200], dtype=np.intp), 6, 256, *np.uint64([7, 4])
+    paths = np.arange(5, 5 + PATHS, dtype=np.uint64)
+    needed = np.unique(columns // philox.FOUR)
+    out = np.empty((4, rows, len(columns), PATHS))
+    line, room = philox.room(length)
+    philox.uniforms(seed, paths, stream, columns, needed, length, out[0], line)
+    philox.normals(seed, paths, stream, columns, length, *philox.ZIGGURAT, out[1], *room)
+    # a thread has one path side by side, and its own room
+    line = np.empty((length, 1, PATHS))
+    by_lane(philox.uniforms, (seed, paths, stream, columns, needed, length, out[2], line), DRAWN)
+    own = (
+        np.empty((1, length + philox.FOUR, PATHS)), np.empty((1, philox.FOUR, PATHS), dtype=np.uint64),
+        np.empty((2, PATHS)), np.empty((3, 1, PATHS), dtype=np.int64),
+    )  # fmt: skip
+    by_lane(philox.normals, (seed, paths, stream, columns, length, *philox.ZIGGURAT, out[3], *own), NORMAL)
+    np.testing.assert_array_equal(out[2:], out[:2])
+
+
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 @pytest.mark.parametrize(
     ("compiled", "cuts"),
@@ -136,6 +162,8 @@ def test_a_thread_gets_the_pairs_of_a_path_and_their_entries() -> None:
         (bills.pay_dues, (LANE, LANE, *[WHOLE] * 4, ROW, *[LANE] * 4)),
         (rounds.raise_in_need, RAISES),
         (failure.cut, (PAIR, PAIR, WHOLE, WHOLE, PAIR, WHOLE)),
+        (philox.uniforms, DRAWN),
+        (philox.normals, NORMAL),
     ],
 )
 def test_a_pass_becomes_code_of_a_gpu(compiled: Any, cuts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:

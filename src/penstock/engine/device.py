@@ -6,7 +6,7 @@ gets. That rests on a rule that all passes keep (`money.kernels`): lanes never m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,9 +70,12 @@ def runs_of(library: Any, path: Any, firm: Any, first: Any, with_entries: bool) 
     return library.concatenate([begin, starts, library.asarray([pairs])]), library.concatenate([begin, entries])
 
 
-def wide_enough(paths: int, model: Any, step: int, least: int) -> int:
-    """Lanes of a block on a device: enough for the paths, a multiple of `step`, of no list's length."""
-    lengths: set[int] = set()
+def wide_enough(paths: int, model: Any, step: int, least: int, lists: Collection[int] = ()) -> int:
+    """Lanes of a block on a device: enough for the paths, a multiple of `step`, of no list's length.
+
+    lists: lengths of lists that the model does not hold.
+    """
+    lengths = set(lists)
 
     def note(array: np.ndarray) -> np.ndarray:
         lengths.add(array.shape[-1])

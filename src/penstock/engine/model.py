@@ -31,6 +31,7 @@ from penstock.engine.opening.kept_layers import layers_of
 from penstock.engine.opening.state import Opening
 from penstock.engine.posterior import PosteriorDraws, posterior_for
 from penstock.engine.quarter import quarter
+from penstock.engine.random import lengths_of
 from penstock.engine.record import Recorder
 from penstock.engine.seen import Seen
 from penstock.engine.state import State
@@ -183,7 +184,9 @@ def most_paths(model: Model, device: Device | None) -> int:
 
 def lanes_of(paths: int, model: Model, device: Device | None) -> int:
     """Lanes of a block that holds so many paths."""
-    return block_width(paths) if device is None else wide_enough(paths, model, LANES, device.least_width)
+    if device is None:
+        return block_width(paths)
+    return wide_enough(paths, model, LANES, device.least_width, lengths_of(len(model.program.changes)))
 
 
 def block_width(paths: int) -> int:

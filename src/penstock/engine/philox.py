@@ -6,6 +6,9 @@ numbers are NumPy's: the ziggurat of Marsaglia and Tsang 2000 ("The ziggurat met
 J. Statistical Software 5(8)) with 256 strips, which takes the next number where it refuses one; so all numbers of a row
 are made, and only the used ones are written. Tests hold both equal to NumPy's.
 
+A path's numbers hang on nothing but its key, so that both run as any pass does: over the paths of a block, or as one
+thread a path on a device. What they work in is handed to them (`room`).
+
 What is called for each number takes numbers and tables, no arrays that a loop has made or cut: Numba would count their
 owners up and down at each call, which took half the time.
 """
@@ -13,13 +16,12 @@ owners up and down at each call, which took half the time.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# NumPy's own strips, which Numba carries for its generator
-from numba.np.random._constants import fi_double, ki_double, wi_double, ziggurat_nor_inv_r, ziggurat_nor_r
-
+from penstock import arrays
 from penstock.money.kernels import _kernel
 from penstock.passes import array, float64, inlined, intp, intrinsic, uint64, void
 
@@ -36,9 +38,19 @@ FOUR = 4
 _ZERO, _ONE, _EIGHT, _NINE, _ELEVEN, _SEVENTEEN = (np.uint64(number) for number in (0, 1, 8, 9, 11, 17))
 _STRIP, _SIZE = np.uint64(0xFF), np.uint64(0x000FFFFFFFFFFFFF)
 _UNIT = 2.0**-53
-ZIGGURAT = tuple(np.ascontiguousarray(table) for table in (wi_double, ki_double, fi_double))
+
+
+def _ziggurat() -> tuple[Array, Array, Array]:
+    """NumPy's own strips (NumPy 2.0, 2024-06, `ziggurat_constants.h`: `wi_double`, `ki_double`, `fi_double`)."""
+    with (Path(__file__).with_name("ziggurat.csv")).open(encoding="utf-8") as file:
+        share, limit, height = zip(*(row.split(",") for row in list(file)[1:]), strict=True)
+    return np.array(share, np.float64), np.array(limit, np.uint64), np.array(height, np.float64)
+
+
+ZIGGURAT = _ziggurat()
 """Of each strip: what turns a size into a number, the size up to which it stands at once, the density at its edge."""
-LAST, LAST_INVERSE = float(ziggurat_nor_r), float(ziggurat_nor_inv_r)
+LAST, LAST_INVERSE = 3.654152885361009, 0.2736612373297583
+"""Where the last strip begins, and one over it (NumPy 2, `ziggurat_constants.h`)."""
 
 
 def _halves(context: Any, one: Any, other: Any) -> Any:
@@ -63,11 +75,20 @@ _multiply: Any = intrinsic(_halves)
 
 _NUMBERS, _TABLE = (array(kind, 1, readonly=True) for kind in (uint64, float64))
 _PLACES = array(intp, 1, readonly=True)
-_ROWS = array(float64, 3)
-_UNIFORMS = void(uint64, _NUMBERS, uint64, _PLACES, intp, _ROWS)
+_ROWS, _LINE = array(float64, 3), array(float64, 2)
+_UNIFORMS = void(uint64, _NUMBERS, uint64, _PLACES, _PLACES, intp, _ROWS, _LINE)
 _NORMALS = void(
-    uint64, _NUMBERS, uint64, _PLACES, intp, _TABLE, _NUMBERS, _TABLE, _ROWS,
+    uint64, _NUMBERS, uint64, _PLACES, intp, _TABLE, _NUMBERS, _TABLE, _ROWS, _LINE,
+    array(uint64, 2), array(float64, 1), array(intp, 2),
 )  # fmt: skip
+
+
+def room(length: int) -> tuple[Array, tuple[Array, ...]]:
+    """Room for `uniforms`, and for `normals`, that draw rows of this length."""
+    lanes = 1 if arrays.width_on_device() else SIDE_BY_SIDE
+    drawn, places = arrays.room(2), arrays.room(3, lanes, dtype=np.int64)
+    raw = arrays.room(lanes, FOUR, dtype=np.uint64)
+    return arrays.room(length, lanes), (arrays.room(lanes, length + FOUR), raw, drawn, places)
 
 
 @inlined
@@ -91,18 +112,17 @@ def _unit(number: Raw) -> float:
 
 
 @_kernel(_UNIFORMS)
-def uniforms(seed: Raw, paths: Array, stream: Raw, columns: Array, length: int, out: Array) -> None:
+def uniforms(
+    seed: Raw, paths: Array, stream: Raw, columns: Array, needed: Array, length: int, out: Array, line: Array
+) -> None:
     """Set `out[row, k, path]` to the uniform number at `columns[k]` of each row of a stream.
 
-    Rows are `length` long, a multiple of four.
+    Rows are `length` long, a multiple of four; `needed` are the places of four in a row that hold a column. `line`
+    (length, paths side by side) is room to work in.
     """
-    used = np.zeros(length // FOUR, np.bool_)
-    for k in range(columns.shape[0]):
-        used[columns[k] // FOUR] = True
-    needed = np.flatnonzero(used)
-    line = np.empty((length, SIDE_BY_SIDE))
-    for begin in range(0, paths.shape[0], SIDE_BY_SIDE):
-        lanes = min(SIDE_BY_SIDE, paths.shape[0] - begin)
+    side = line.shape[1]
+    for begin in range(0, paths.shape[0], side):
+        lanes = min(side, paths.shape[0] - begin)
         for row in range(out.shape[0]):
             # NumPy counts on before it draws
             start = row * (length // FOUR) + 1
@@ -133,20 +153,22 @@ def _normal(number: Raw, share: Array) -> float:
 @_kernel(_NORMALS)
 def normals(
     seed: Raw, paths: Array, stream: Raw, columns: Array, length: int, share: Array, limit: Array, height: Array,
-    out: Array,
+    out: Array, line: Array, raw: Array, drawn: Array, at: Array,
 ) -> None:  # fmt: skip
     """Set `out[row, k, path]` to the standard normal number at `columns[k]` of each row of a stream.
 
     Rows are `length` long. Of each strip of the ziggurat: `share` turns a size into a number, sizes below `limit` stand
     at once, and `height` is the density at its edge. One that does not stand at once takes the next raw number, a
     uniform one, to be judged by, in the last strip two; each four are made where they are wanted.
+
+    Room to work in: `line` (paths side by side, length and four more), `raw` (paths side by side, four) the last raw
+    numbers of each, `drawn` two numbers, and `at` (3, paths side by side): which of the four is next, where the next
+    four stand, normals left over.
     """
-    # of each path: its last four raw numbers, which of them is next, where the next four stand, normals left over
-    raw, drawn = np.empty((SIDE_BY_SIDE, FOUR), np.uint64), np.empty(2)
-    nexts, places, over = np.empty((3, SIDE_BY_SIDE), np.int64)
-    line = np.empty((SIDE_BY_SIDE, length + FOUR))
-    for begin in range(0, paths.shape[0], SIDE_BY_SIDE):
-        lanes = min(SIDE_BY_SIDE, paths.shape[0] - begin)
+    side = line.shape[0]
+    nexts, places, over = at[0], at[1], at[2]
+    for begin in range(0, paths.shape[0], side):
+        lanes = min(side, paths.shape[0] - begin)
         # NumPy counts on before it draws
         nexts[:], places[:], over[:] = FOUR, 1, 0
         for row in range(out.shape[0]):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import numpy
 
+from penstock.arrays import np
 from penstock.engine import philox
 
 PARAMETERS = 128
@@ -50,11 +51,11 @@ class Streams:
     """
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
+        self._bits = numpy.random.Philox(key=numpy.array([seed, 0], dtype=numpy.uint64))
         self._start = self._bits.state
-        self._generator = np.random.Generator(self._bits)
+        self._generator = numpy.random.Generator(self._bits)
 
-    def at(self, path: int, purpose: str) -> np.random.Generator:
+    def at(self, path: int, purpose: str) -> numpy.random.Generator:
         """The generator at the start of the stream of a path and purpose."""
         self._start["state"]["key"][1] = path
         self._start["state"]["counter"][:] = (0, 0, 0, _STREAMS[purpose])
@@ -68,18 +69,19 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray, ch
     The place stays when a scenario adds companies (at the end) or takes some out, so the others keep their luck.
     changes: how many changes of the scenario are drawn for.
     """
-    firm_length = -(-(int(columns.max(initial=0)) + 1) // FIRM_STEP) * FIRM_STEP
+    longest = int(columns.max()) if len(columns) else 0
+    firm_length = -(-(longest + 1) // FIRM_STEP) * FIRM_STEP
     firms = np.ascontiguousarray(columns, dtype=np.intp)
-    keys = np.array(paths, dtype=np.uint64)
+    keys = _keys(paths)
 
     def stream(purpose: str, rows: int, places: np.ndarray, length: int) -> np.ndarray:
         out = np.empty((rows, len(places), len(keys)))
-        told = (np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places, length)
+        told = (np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places)
+        for_uniforms, for_normals = philox.room(length)
         if purpose.endswith("_normal"):
-            share, limit, height = philox.ZIGGURAT
-            philox.normals(*told, share, limit, height, out)
+            philox.normals(*told, length, *_tables(), out, *for_normals)
         else:
-            philox.uniforms(*told, out)
+            philox.uniforms(*told, np.unique(places // philox.FOUR), length, out, for_uniforms)
         return out
 
     one, several = np.arange(PARAMETERS), np.arange(ECONOMY_READ)
@@ -91,3 +93,21 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray, ch
         firm_normal=stream("firm_normal", quarters, firms, firm_length),
         firm_uniform=stream("firm_uniform", quarters, firms, firm_length),
     )
+
+
+def _keys(paths: Sequence[int]) -> np.ndarray:
+    """The key of each path."""
+    if isinstance(paths, range):
+        return np.arange(paths.start, paths.stop, dtype=np.uint64)
+    return np.array(paths, dtype=np.uint64)
+
+
+def _tables() -> tuple[np.ndarray, ...]:
+    """The ziggurat where a block is."""
+    return tuple(np.asarray(table) for table in philox.ZIGGURAT)
+
+
+def lengths_of(changes: int) -> set[int]:
+    """Lengths of lists that draws are made with."""
+    tables = {len(table) for table in philox.ZIGGURAT}
+    return tables | {PARAMETERS, ECONOMY, ECONOMY_READ, changes}

@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 
 from penstock.engine.device import LANE, PAIR, ROW, WHOLE
+from penstock.passes import intrinsic
 
 PACKAGE = "penstock."
 
@@ -104,6 +105,11 @@ def _callable(thing: Any, read: Sequence[str], target: Target, known: dict[Any, 
         if function not in known:
             known[function] = target.inner(_bound(function, target, known))
         return known[function]
+    if isinstance(thing, intrinsic):
+        # instructions for the compiler, which each target is told anew
+        if thing not in known:
+            known[thing] = target.intrinsic(thing.typing)
+        return known[thing]
     if isinstance(thing, ModuleType) and thing.__name__ in ("numpy", "penstock.arrays.np"):
         return _numpy(read)
     if isinstance(thing, ModuleType) and thing.__name__.startswith(PACKAGE):
