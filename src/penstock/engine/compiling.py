@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 
+from penstock.arrays import chosen
 from penstock.machine import usable_cores
 
 MODULES = (
@@ -75,6 +76,10 @@ def load_model() -> None:
     finally:
         if helper is not None and helper.stdin is not None:
             helper.stdin.close()
+    if chosen() is None:
+        from penstock.passes import storing
+
+        storing.store_what_is_new()
 
 
 def _nothing_compiled() -> bool:

@@ -6,9 +6,10 @@ ends at the same solution, for the maps rise. Paths do not touch each other, so 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from penstock.passes import when_called
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -18,7 +19,7 @@ MOST_PACE = 0.99
 """Changes that shrink less than to this part a sweep tell nothing of the distance left."""
 
 
-@numba.njit(cache=True)
+@when_called
 def ended(sweep: int, moved: float, before: float, tolerance: float) -> bool:
     """Whether a geometric approach has less than the tolerance to go."""
     if moved == 0.0:
@@ -31,7 +32,7 @@ CREEPING_FROM = 40
 """Sweeps after which it is asked how many more there will be."""
 
 
-@numba.njit(cache=True)
+@when_called
 def creeps(sweep: int, moved: float, before: float, tolerance: float, worth: int) -> bool:
     """Whether a geometric approach would take more sweeps in all than they are worth."""
     if sweep < CREEPING_FROM or sweep % 10 or not 0.0 < moved < before:
@@ -41,7 +42,7 @@ def creeps(sweep: int, moved: float, before: float, tolerance: float, worth: int
     return sweep + left > worth
 
 
-@numba.njit(cache=True)
+@when_called
 def count_by_row(cells: Floats, first: npt.NDArray[np.int32]) -> None:
     """Where each row of a matrix begins among its cells that are not zero, (rows + 1,)."""
     for i in range(cells.shape[0]):
@@ -51,7 +52,7 @@ def count_by_row(cells: Floats, first: npt.NDArray[np.int32]) -> None:
         first[i + 1] = first[i] + count
 
 
-@numba.njit(cache=True)
+@when_called
 def cells_by_row(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
     """Column and value of each cell that is not zero, row by row."""
     for i in range(cells.shape[0]):
@@ -62,7 +63,7 @@ def cells_by_row(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArra
                 place += 1
 
 
-@numba.njit(cache=True)
+@when_called
 def count_by_column(cells: Floats, first: npt.NDArray[np.int32]) -> None:
     """The same of the transposed matrix, whose rows are the columns here."""
     for i in range(cells.shape[0]):
@@ -72,7 +73,7 @@ def count_by_column(cells: Floats, first: npt.NDArray[np.int32]) -> None:
         first[j + 1] += first[j]
 
 
-@numba.njit(cache=True)
+@when_called
 def cells_by_column(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDArray[np.int32], value: Floats) -> None:
     """The same of the transposed matrix."""
     place = first[:-1].copy()
@@ -83,7 +84,7 @@ def cells_by_column(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDA
                 place[j] += 1
 
 
-@numba.njit(cache=True)
+@when_called
 def spread_distress(
     first: Index,
     debtor: Index,
@@ -131,7 +132,7 @@ def spread_distress(
             before = moved
 
 
-@numba.njit(cache=True)
+@when_called
 def lower_payments(
     first: Index,
     debtor: Index,

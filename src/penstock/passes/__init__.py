@@ -36,6 +36,7 @@ __all__ = [
     "kernel",
     "uint64",
     "void",
+    "when_called",
 ]
 
 
@@ -149,7 +150,7 @@ class Pass:
         self.py_func = function
         self._signatures = signatures
         self._dispatcher: Any = None
-        update_wrapper(self, function)
+        update_wrapper(cast(Any, self), function)
 
     @property
     def dispatcher(self) -> Any:
@@ -166,6 +167,37 @@ class Pass:
     @property
     def _numba_type_(self) -> Any:
         # asked by Numba where another pass, which is not stored, calls this one
+        return self.dispatcher._numba_type_
+
+
+def when_called(function: F) -> F:
+    """A function that Numba compiles when it is first called, for the types that it is called with.
+
+    For what no quarter calls: to load a module costs nothing then.
+    """
+    return cast(F, _Later(function))
+
+
+class _Later:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        self._dispatcher: Any = None
+        update_wrapper(cast(Any, self), function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.dispatcher(*arguments)
+
+    @property
+    def dispatcher(self) -> Any:
+        """The function as Numba has it."""
+        if self._dispatcher is None:
+            import numba
+
+            self._dispatcher = numba.njit(cache=True, nogil=True)(self.py_func)
+        return self._dispatcher
+
+    @property
+    def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
 

@@ -32,19 +32,19 @@ def code_of(function: Callable[..., object]) -> Callable[..., object] | None:
     return _all_stored().get(name_of(function)) if isinstance(function, FunctionType) else None
 
 
+def knows(function: FunctionType) -> bool:
+    """Whether the file in use has a pass, or says that it cannot be stored."""
+    return name_of(function) in _all_stored()
+
+
 def name_of(function: FunctionType) -> str:
     """A name of a pass that no other has."""
     return f"{function.__module__}:{function.__qualname__}:{function.__code__.co_firstlineno}"
 
 
-def anything_stored() -> bool:
-    """Whether this process found stored passes."""
-    return bool(_all_stored())
-
-
 @cache
-def _all_stored() -> Mapping[str, Callable[..., object]]:
-    """Of each stored pass what Python calls."""
+def _all_stored() -> Mapping[str, Callable[..., object] | None]:
+    """Of each pass what Python calls; None for one that cannot be stored."""
     if not can_store():
         return {}
     for place in places():
@@ -141,7 +141,7 @@ _kept: list[Any] = []
 """What calls need as long as the process lives."""
 
 
-def _loaded(head: dict[str, Any], objects: list[bytes]) -> Mapping[str, Callable[..., object]]:
+def _loaded(head: dict[str, Any], objects: list[bytes]) -> Mapping[str, Callable[..., object] | None]:
     import llvmlite.binding as llvm
     import numpy
 
@@ -164,7 +164,7 @@ def _loaded(head: dict[str, Any], objects: list[bytes]) -> Mapping[str, Callable
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.py_object)(
         ("PyCFunction_NewEx", ctypes.pythonapi)
     )
-    made = {}
+    made: dict[str, Callable[..., object] | None] = dict.fromkeys(head["refused"])
     for method, (name, entry) in zip(methods, passes, strict=True):
         module, short, _ = name.split(":")
         method.name, method.flags = short.encode(), FASTCALL

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from penstock.errors import UsageError
+from penstock.passes import when_called
 
 Array = np.ndarray
 
@@ -97,7 +97,7 @@ def _not_negative(**values: Array) -> None:
             raise UsageError(f"{name}: found {float(np.min(array)):g}; expected 0 or more")
 
 
-@numba.njit(cache=True, nogil=True)
+@when_called
 def _merit_order(
     load: Array,
     capacity: Array,
