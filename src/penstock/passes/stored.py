@@ -83,6 +83,7 @@ def circumstances() -> dict[str, Any]:
 
     libraries = {name: _version_file(name) for name in ("numba", "llvmlite")}
     return {
+        "written_by": [source_of(f"penstock.passes.{name}") for name in ("compiler", "stored", "storing", "ways_in")],
         "python": sys.version,
         "numpy": numpy.__version__,
         **libraries,
