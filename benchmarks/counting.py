@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from penstock.passes import is_pass
+
 FAILURES_ONLY = ("penstock.money.failure", "penstock.money.backing")
 """Modules whose kernels walk over what has failed, not over whole arrays."""
 FEW_ROWS = ("clear_short",)
@@ -295,12 +297,10 @@ def _convert(holder: Any, seen: set[int]) -> None:
 
 def _kernels() -> list[tuple[Any, str, Any]]:
     """Every name under which a loaded module of the package holds a compiled kernel."""
-    from numba.core.dispatcher import Dispatcher
-
     found = []
     for name, module in list(sys.modules.items()):
         if name.startswith("penstock."):
-            found += [(module, key, value) for key, value in vars(module).items() if isinstance(value, Dispatcher)]
+            found += [(module, key, value) for key, value in vars(module).items() if is_pass(value)]
     return found
 
 

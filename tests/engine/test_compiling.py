@@ -10,15 +10,11 @@ from pathlib import Path
 import penstock.engine.compiling as compiling
 
 ORDER = """
-import sys
 import penstock.engine.model
-from numba.core.dispatcher import Dispatcher
+from penstock.passes import declared
 
-for name, module in list(sys.modules.items()):
-    if name.startswith("penstock."):
-        here = [found for found in vars(module).values() if isinstance(found, Dispatcher)]
-        if any(found.py_func.__module__ == name and found.nopython_signatures for found in here):
-            print(name)
+for module in dict.fromkeys(found.py_func.__module__ for found in declared()):
+    print(module)
 """
 
 

@@ -11,6 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "penstock"
 RANK = {
     "world": 0,
+    "passes": 0,
     "layers": 1,
     "money": 1,
     "fleet": 2,

@@ -27,12 +27,14 @@ __all__ = [
     "Signature",
     "array",
     "boolean",
+    "declared",
     "float32",
     "float64",
     "inlined",
     "inner",
     "intp",
     "intrinsic",
+    "is_pass",
     "kernel",
     "uint64",
     "void",
@@ -197,6 +199,11 @@ class _Later:
         return self._dispatcher
 
     @property
+    def nopython_signatures(self) -> Any:
+        """Signatures for which it was compiled so far, as Numba gives them."""
+        return self.dispatcher.nopython_signatures
+
+    @property
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
@@ -233,6 +240,11 @@ def _tell_numba(function: Callable[..., object]) -> None:
     from numba.extending import register_jitable
 
     register_jitable(function)
+
+
+def is_pass(thing: object) -> bool:
+    """Whether this is a pass of this package, stored or by Numba."""
+    return isinstance(thing, Pass | _Later) or hasattr(type(thing), "nopython_signatures")
 
 
 def declared() -> list[Any]:

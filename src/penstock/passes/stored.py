@@ -21,8 +21,6 @@ from typing import Any
 
 MAGIC = b"penstock passes 1\n"
 PACKAGE = Path(__file__).resolve().parents[1]
-NDARRAY = "penstock_ndarray"
-"""Name under which stored code finds the type of arrays."""
 FASTCALL = 0x80
 """`METH_FASTCALL` of CPython: arguments come as an array and its length."""
 
@@ -112,21 +110,26 @@ def source_of(module: str) -> str:
 def _read(place: Path) -> tuple[dict[str, Any], list[bytes]] | None:
     """Head and objects of a file; None where it is not there, damaged, or written under other circumstances."""
     try:
-        whole = place.read_bytes()
+        found = _head_and_objects(place.read_bytes())
     except OSError:
         return None
+    if found is None or found[0]["circumstances"] != circumstances():
+        return None
+    return found if all(source_of(module) == source for module, source in found[0]["sources"].items()) else None
+
+
+def _head_and_objects(whole: bytes) -> tuple[dict[str, Any], list[bytes]] | None:
+    """What a file says, unless it is not whole."""
     start = len(MAGIC) + hashlib.sha256().digest_size
     rest = memoryview(whole)[start:]
     if not whole.startswith(MAGIC) or hashlib.sha256(rest).digest() != whole[len(MAGIC) : start]:
         return None
     size = int.from_bytes(rest[:8], "little")
     head = json.loads(bytes(rest[8 : 8 + size]))
-    if head["circumstances"] != circumstances() or any(source_of(k) != v for k, v in head["sources"].items()):
-        return None
-    objects, place_of_next = [], 8 + size
+    objects, place = [], 8 + size
     for length in head["lengths"]:
-        objects.append(bytes(rest[place_of_next : place_of_next + length]))
-        place_of_next += length
+        objects.append(bytes(rest[place : place + length]))
+        place += length
     return head, objects
 
 
@@ -148,7 +151,9 @@ def _loaded(head: dict[str, Any], objects: list[bytes]) -> Mapping[str, Callable
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.add_symbol(NDARRAY, id(numpy.ndarray))
+    # names of our own: Numba gives Python's names of errors another meaning in a process that has loaded it
+    for name, thing in (("ndarray", numpy.ndarray), ("type_error", TypeError), ("runtime_error", RuntimeError)):
+        llvm.add_symbol(f"penstock_{name}", id(thing))
     nothing = ctypes.cast(ctypes.pythonapi.Py_FatalError, ctypes.c_void_p).value
     for name in head["never_called"]:
         # Numba's own way into a pass is in its object too, and wants to be linked

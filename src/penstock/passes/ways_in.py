@@ -29,8 +29,8 @@ OK = (0, -2)
 SHARED = """
 @penstock_ndarray = external global i8
 @_Py_NoneStruct = external global i8
-@PyExc_TypeError = external global ptr
-@PyExc_RuntimeError = external global ptr
+@penstock_type_error = external global i8
+@penstock_runtime_error = external global i8
 declare ptr @PyErr_Format(ptr, ptr, ...)
 declare ptr @PyErr_Occurred()
 declare double @PyFloat_AsDouble(ptr)
@@ -189,20 +189,17 @@ raised:
 }
 
 define internal ptr @refuse(ptr %name, i64 %which) {
-  %error = load ptr, ptr @PyExc_TypeError
-  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr %error, ptr @other, ptr %name, i64 %which)
+  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr @penstock_type_error, ptr @other, ptr %name, i64 %which)
   ret ptr null
 }
 
-define internal ptr @refuse_count(ptr %name, i64 %found, i64 %expected) {
-  %error = load ptr, ptr @PyExc_TypeError
-  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr %error, ptr @few, ptr %name, i64 %found, i64 %expected)
+define internal ptr @refuse_count(ptr %name, i64 %found, i64 %wanted) {
+  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr @penstock_type_error, ptr @few, ptr %name, i64 %found, i64 %wanted)
   ret ptr null
 }
 
 define internal ptr @fail(ptr %name) {
-  %error = load ptr, ptr @PyExc_RuntimeError
-  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr %error, ptr @failed, ptr %name)
+  %none = call ptr (ptr, ptr, ...) @PyErr_Format(ptr @penstock_runtime_error, ptr @failed, ptr %name)
   ret ptr null
 }
 """
