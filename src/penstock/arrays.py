@@ -2,8 +2,8 @@
 
 Modules of the quarter take `np` from here. It is NumPy itself, unless a device is chosen before they are loaded: then
 it is a namespace that hands out the device's functions while a block is on the device, and NumPy's at all other times,
-so that the same source opens a block here and moves it there. Compiled passes ask `launched` what stands for them. The
-choice is made once a process, where a module is loaded, and costs nothing in a call.
+so that the same source looks up here what blocks share, and opens blocks there. Compiled passes ask `launched` what
+stands for them. The choice is made once a process, where a module is loaded, and costs nothing in a call.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import numpy as np
 
 from penstock.errors import ModelError
 
-__all__ = ["Device", "chosen", "launched", "np", "on_device", "room", "use"]
+__all__ = ["Device", "chosen", "launched", "ndtri", "np", "on_device", "room", "use"]
 
-READ_BY = ("penstock.money.kernels", "penstock.engine.quarter")
+READ_BY = (
+    "penstock.money.kernels", "penstock.engine.quarter", "penstock.engine.parameters", "penstock.scenarios.program",
+)  # fmt: skip
 """Modules that read the choice where they are loaded."""
 
 
@@ -33,6 +35,10 @@ class Device(Protocol):
 
     least_width: int
     """lanes of a block at the least"""
+
+    @property
+    def special(self) -> Any:
+        """SciPy's special functions for its arrays."""
 
     def most_paths(self, bytes_a_path: float) -> int:
         """Most paths of a block, whose arrays take so many bytes a path."""
@@ -97,6 +103,16 @@ def width_on_device() -> int:
 def launched(compiled: Any, pairs: tuple[str, ...] = (), entries: tuple[str, ...] = ()) -> Any:
     """What callers of a compiled pass call: the pass itself, or what also runs it on the device."""
     return compiled if _Here.device is None else _Here.device.launched(compiled, pairs, entries)
+
+
+def ndtri(share: Any) -> Any:
+    """Standard normal quantile of shares, where they are."""
+    device = _Here.device
+    if device is not None and _Here.width:
+        return device.special.ndtri(share)
+    from scipy.special import ndtri as here
+
+    return here(share)
 
 
 def room(*shape: int, dtype: Any = float) -> np.ndarray:

@@ -15,9 +15,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from standin import Device
+from standin import Device, StandIn
 
 from penstock import arrays
+from penstock.engine.moved import owner_of
 
 COLUMNS = ("economy", "layers", "company", "outcomes", "events", "losses")
 
@@ -41,7 +42,8 @@ def compared(
     known = load_world(world)
     model = prepare(known, read_scenario(text, world=known) if text else scenario, quarters=quarters)
     there = simulate_paths(model, 0, paths)
-    here = join_blocks([(0, paths, run_block(model, 0, paths))])
+    moves, back = device.moves, device.bytes_back / sum(device.widths)
+    here = join_blocks(model.layout, [(0, paths, run_block(model, 0, paths)[1])])
     differ = []
     for part in COLUMNS:
         for name, values in getattr(here, part).items():
@@ -59,7 +61,36 @@ def compared(
         "losses": len(here.losses["path"]),
         "passes": len(device.calls),
         "calls": sum(device.calls.values()),
+        "moves": moves,
+        "bytes_back": back,
+        **begun_there(model, device),
     }
+
+
+def begun_there(model: Any, device: Device) -> dict[str, Any]:
+    """What a block that begins on the device holds: arrays of numbers of the machine's memory, bytes a path there."""
+    from penstock.engine.model import begun, looked_up
+    from penstock.engine.moved import Mover
+
+    there, here, sizes = looked_up(model, device), [], {}
+
+    def note(array: Any) -> Any:
+        if isinstance(array, StandIn):
+            owner = owner_of(array.within)
+            sizes[id(owner)] = owner.nbytes
+        elif array.dtype.kind in "fiub":
+            here.append(f"{array.dtype} {array.shape}")
+        return array
+
+    def bytes_of(width: int) -> int:
+        sizes.clear()
+        with arrays.on_device(width):
+            block = begun(there, 0, width)
+        Mover(lambda thing: isinstance(thing, (np.ndarray, StandIn)), note).moved(block)
+        return sum(sizes.values())
+
+    more, fewer = bytes_of(48), bytes_of(24)
+    return {"here": here, "bytes_there": (more - fewer) / 24}
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import csv
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from penstock import arrays
 from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, runs_of, signature_of, to_device
@@ -105,12 +107,22 @@ class StandIn:
         if name not in NAMES["method"]:
             raise AttributeError(name)
         found = getattr(self.within, name)
-        if name in ("shape", "ndim", "size", "dtype", "strides", "nbytes", "itemsize", "flags"):
+        if name == "flags":
+            return Flags(found.c_contiguous, found.f_contiguous, found.owndata)
+        if name in ("shape", "ndim", "size", "dtype", "strides", "nbytes", "itemsize"):
             return found
         return _outer_of(found) if callable(found) else outer(found)
 
     def __repr__(self) -> str:
         return f"StandIn({self.within!r})"
+
+
+class Flags(NamedTuple):
+    """What CuPy's arrays tell of their memory; nothing of it can be set."""
+
+    c_contiguous: bool
+    f_contiguous: bool
+    owndata: bool
 
 
 def _key(key: Any) -> Any:
@@ -226,6 +238,9 @@ class Device:
 
     def __init__(self, lane_by_lane: bool = False, threads: bool = False) -> None:
         self.library = Library()
+        self.special = SimpleNamespace(ndtri=lambda share: outer(special.ndtri(inner(share))))
+        self.moves, self.widths, self.bytes_back = 0, [], 0
+        """trees that were moved there; lanes of the blocks that came back, and their bytes"""
         self.lane_by_lane, self.threads = lane_by_lane, threads
         self.calls: dict[str, int] = {}
         self.seen: dict[tuple[str, tuple[int, ...]], tuple[Any, list[Any]]] = {}
@@ -241,10 +256,19 @@ class Device:
         def view(owner: StandIn, here: np.ndarray, offset: int) -> StandIn:
             return StandIn(np.ndarray(here.shape, here.dtype, owner.within, offset, here.strides))
 
-        return to_device(tree, lambda array: StandIn(array.copy(order="K")), view)
+        def put(array: np.ndarray) -> StandIn:
+            return StandIn(array.copy(order="K"))
+
+        self.moves += 1
+        return to_device(tree, put, view)
 
     def give_back(self, tree: Any) -> Any:
-        return from_device(tree, StandIn, lambda array: array.within, lambda array: (array, 0))
+        def get(array: StandIn) -> np.ndarray:
+            self.bytes_back += array.nbytes
+            return array.within.copy()
+
+        self.widths.append(len(tree.chain))
+        return from_device(tree, StandIn, get)
 
 
 class Pass:

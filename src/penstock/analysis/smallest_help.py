@@ -100,6 +100,7 @@ def _defaults_by_grant(model: Model, path: int, company_id: str, when: int) -> l
     """Companies that default on the path, a set for each grant, given at the end of quarter `when`."""
     from penstock.engine.lanes import Lanes
     from penstock.engine.model import block_width, run_block
+    from penstock.engine.record import events_table
     from penstock.engine.run import problems_of
 
     grants = np.array(AMOUNTS_USD_BN)
@@ -116,7 +117,7 @@ def _defaults_by_grant(model: Model, path: int, company_id: str, when: int) -> l
             account[giver] -= grant
 
     lanes = Lanes(np.full(width, path))
-    recorder, _ = run_block(model, 0, width, on_quarter=give, lanes=lanes)
+    recorder, kept = run_block(model, 0, width, on_quarter=give, lanes=lanes)
     checks = {
         "conservation_max_rel": float(recorder.conservation.max()),
         "nonconverged": int(recorder.nonconverged.sum()),
@@ -124,7 +125,7 @@ def _defaults_by_grant(model: Model, path: int, company_id: str, when: int) -> l
     }
     if problems := problems_of(checks):
         raise ModelError("; ".join(problems))
-    told = recorder.events.columns(recorder.block.layout, recorder.quarters)
+    told = events_table(kept.events, recorder.block.layout, recorder.quarters)
     found = told["stage"] == DEFAULT
     pairs = zip(told["path"][found], told["company_id"][found], strict=True)
     out: list[set[str]] = [set() for _ in range(width)]

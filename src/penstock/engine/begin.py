@@ -5,9 +5,9 @@ What does not hang on the path is known of all blocks (`engine.known`); it is wr
 
 from __future__ import annotations
 
-import numpy as np
-
-from penstock.engine.events import events_of
+from penstock import arrays
+from penstock.arrays import np
+from penstock.engine.events import Events, events_of
 from penstock.engine.facts import Facts
 from penstock.engine.known import TINY, Known, known_of
 from penstock.engine.lanes import Lanes
@@ -58,8 +58,13 @@ def begin_block(
     trend: Array,
     lanes: Lanes | None = None,
     posterior: PosteriorDraws | None = None,
+    events: Events | None = None,
 ) -> tuple[Block, State]:
-    """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths."""
+    """The block and its state at the as-of date; `lanes` where its lanes are not simply consecutive paths.
+
+    On a device all of it is made there, if layout, facts, trend, posterior and `events` (those of the program, which
+    are looked up in the machine's memory) are there.
+    """
     paths = range(first_path, first_path + width) if lanes is None else lanes.paths.tolist()
     draws = draw(seed, paths, program.quarters, layout.draw_column, len(program.changes))
     theta = path_parameters(draws.parameters, prior=prior, table=facts.parameters, posterior=posterior)
@@ -94,7 +99,7 @@ def begin_block(
         ties_of=dict(known.ties_of),
         parts_of=known.parts_of,
         chain=known.chain,
-        events=events_of(program, layout, facts),
+        events=events_of(program, layout, facts) if events is None else events,
         cascade=known.cascade,
     )
     _look_up_rooms(block)
@@ -110,6 +115,9 @@ def _scratch(layout: Layout, width: int, quarters: int, at_once: Array) -> Scrat
     billed[layout.flow.slice] = 0.0
     # what is paid at once leaves nothing owed, and nobody writes so
     before[at_once] = 0.0
+    # side by side on a device, each path tells by itself who fell short
+    fell, stood = arrays.room(units, dtype=bool), arrays.room(units, dtype=bool)
+    fell[:], stood[:] = False, False
     return Scratch(
         due=np.empty((ties, width)),
         paid=np.empty((ties, width)),
@@ -128,8 +136,8 @@ def _scratch(layout: Layout, width: int, quarters: int, at_once: Array) -> Scrat
         driver=np.ones((units, width)),
         owed=np.zeros((clearing.CLASSES, units, width)),
         paid_share=np.ones((clearing.CLASSES, units, width)),
-        fell=np.zeros(units, dtype=bool),
-        stood=np.zeros(units, dtype=bool),
+        fell=fell,
+        stood=stood,
         rounds=np.zeros(width, dtype=np.intp),
     )
 

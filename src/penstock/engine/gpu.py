@@ -61,30 +61,24 @@ class Gpu:
 
     def __init__(self, cupy: Any) -> None:
         self.library = cupy
-        self._views: dict[int, tuple[Any, Any, int]] = {}
-        """by identity: arrays that show memory of another, that other, and from which byte; CuPy keeps no note of it"""
+
+    @property
+    def special(self) -> Any:
+        """SciPy's special functions for its arrays."""
+        return import_module("cupyx.scipy.special")
 
     def take(self, tree: Any) -> Any:
         """A tree of objects with its arrays on the GPU."""
         cupy = self.library
 
         def view(owner: Any, here: numpy.ndarray, offset: int) -> Any:
-            there = cupy.ndarray(here.shape, here.dtype, owner.data + offset, strides=here.strides)
-            self._views[id(there)] = (there, owner, offset)
-            return there
+            return cupy.ndarray(here.shape, here.dtype, owner.data + offset, strides=here.strides)
 
         return to_device(tree, lambda array: cupy.array(array, order="K"), view)
 
     def give_back(self, tree: Any) -> Any:
-        """The same with its arrays here."""
-
-        def base(array: Any) -> tuple[Any, int]:
-            _, owner, offset = self._views.get(id(array), (array, array, 0))
-            return owner, offset
-
-        here = from_device(tree, self.library.ndarray, lambda array: array.get(), base)
-        self._views.clear()
-        return here
+        """The same with its arrays here, each for itself: CuPy keeps no note of what shows memory of another."""
+        return from_device(tree, self.library.ndarray, lambda array: array.get())
 
     def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
         """What runs a pass on arrays of the GPU, and the compiled pass on those here."""

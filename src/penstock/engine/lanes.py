@@ -46,4 +46,5 @@ def simulate_lanes(model: Model, lanes: Lanes) -> PathBlock:
         parameters={name: values[filled] for name, values in lanes.parameters.items()},
         knobs={name: values[filled] for name, values in lanes.knobs.items()},
     )
-    return join_blocks([(0, count, run_block(model, 0, width, lanes=whole))])
+    _, kept = run_block(model, 0, width, lanes=whole)
+    return join_blocks(model.layout, [(0, count, kept)])

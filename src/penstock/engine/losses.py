@@ -20,6 +20,8 @@ LOSS_INSTRUMENTS = ("equity", "bond", "loan", "lease", "receivable", "guarantee"
 what a guarantor paid and wants back.
 """
 
+LOSS_CODES = ("path", "quarter", "company", "creditor", "instrument", "tie", "claim", "loss")
+
 EQUITY = "equity"
 LEAST_LOSS_USD_BN = 1e-12
 """A thousandth of a dollar: less is what rounding leaves of a claim that was paid."""
@@ -92,31 +94,34 @@ class Losses:
         for name, *cut in now.written_down:
             self._cuts.append(((now.quarter, self._claims.start[name]), tuple(cut)))
 
-    def _rows(self) -> tuple[Array, ...]:
-        """quarter, company, path, claim (its place among all kinds), what it was worth and what of it is lost, in order
-        of path."""
+    def codes(self) -> dict[str, Array]:
+        """The losses of the block in order of path, as codes: of units, of LOSS_INSTRUMENTS, and of the names of ties
+        and then debts."""
         if not self._cuts:
-            none = np.zeros(0, dtype=np.int64)
-            return none, none, none, none, np.zeros(0), np.zeros(0)
+            none, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
+            return dict(zip(LOSS_CODES, (*[none] * 6, nothing, nothing), strict=True))
         when, cuts = zip(*self._cuts, strict=True)
         quarter, start = np.repeat(np.array(when), [len(cut[0]) for cut in cuts], axis=0).T
         firms, lanes, ties, claim, lost = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
         rows = np.flatnonzero((lost > LEAST_LOSS_USD_BN) | (start == self._claims.start[EQUITY]))
         rows = rows[in_order_of_path(lanes[rows])]
-        return quarter[rows], firms[rows], lanes[rows], (start + ties)[rows], claim[rows], lost[rows]
+        place, claims = (start + ties)[rows], self._claims
+        told = (claims.creditor[place], claims.instrument[place], claims.name[place])
+        codes = (self._first_path + lanes[rows], quarter[rows], firms[rows], *told)
+        return dict(zip(LOSS_CODES, (*codes, claim[rows], lost[rows]), strict=True))
 
-    def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
-        """The table `losses` of the block in order of path, without scenario and sequence."""
-        quarter, company, lanes, place, claim, lost = self._rows()
-        units = np.array([*layout.units, ""], dtype=object)
-        ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
-        return {
-            "path": self._first_path + lanes,
-            "quarter": np.array(quarters, dtype=object)[quarter],
-            "company_id": units[company],
-            "creditor_id": units[self._claims.creditor[place]],
-            "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[self._claims.instrument[place]],
-            "tie_id": ties[self._claims.name[place]],
-            "claim_usd_bn": claim,
-            "loss_usd_bn": lost,
-        }
+
+def losses_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+    """The table `losses` from its codes, without scenario and sequence."""
+    units = np.array([*layout.units, ""], dtype=object)
+    ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
+    return {
+        "path": codes["path"],
+        "quarter": np.array(quarters, dtype=object)[codes["quarter"]],
+        "company_id": units[codes["company"]],
+        "creditor_id": units[codes["creditor"]],
+        "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[codes["instrument"]],
+        "tie_id": ties[codes["tie"]],
+        "claim_usd_bn": codes["claim"],
+        "loss_usd_bn": codes["loss"],
+    }

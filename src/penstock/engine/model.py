@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,11 +19,12 @@ from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.chunks import BINDING
 from penstock.engine.device import wide_enough
-from penstock.engine.events import events_of
+from penstock.engine.events import Events, events_of
 from penstock.engine.facts import Facts, build_facts
 from penstock.engine.lanes import Lanes
 from penstock.engine.layout import RATINGS, Layout, build_layout
 from penstock.engine.ledger_view import GROUP_NAMES, LEDGER, postings, unpaid
+from penstock.engine.losses import losses_of
 from penstock.engine.moment import Block, Moment
 from penstock.engine.moved import bytes_held
 from penstock.engine.opening.kept import opening_of
@@ -32,7 +33,7 @@ from penstock.engine.opening.state import Opening
 from penstock.engine.posterior import PosteriorDraws, posterior_for
 from penstock.engine.quarter import quarter
 from penstock.engine.random import lengths_of
-from penstock.engine.record import Recorder
+from penstock.engine.record import Kept, Recorder, events_table, outcomes_of
 from penstock.engine.seen import Seen
 from penstock.engine.state import State
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
@@ -64,6 +65,10 @@ class Model:
     trend: Array
     posterior: PosteriorDraws | None = None
     """draws of the calibration that stand in place of the margins; None with `prior` and for earlier days"""
+    events: Events | None = None
+    """what events of the program leave, where that was looked up before; None: blocks look it up"""
+    moved: list[Model] = field(default_factory=list, init=False, repr=False, compare=False)
+    """this model on the device of the process, once a block asked for it"""
 
     @property
     def firms(self) -> tuple[str, ...]:
@@ -162,8 +167,9 @@ def simulate_paths(
     for start in range(first_path, last, widest):
         stop = min(start + widest, last)
         width = lanes_of(stop - start, model, device)
-        blocks.append((start, stop, run_block(model, start, width, on_quarter=on_quarter, device=device)))
-    return join_blocks(blocks)
+        _, kept = run_block(model, start, width, on_quarter=on_quarter, device=device)
+        blocks.append((start, stop, kept))
+    return join_blocks(model.layout, blocks)
 
 
 def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
@@ -173,8 +179,8 @@ def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathB
     start, paths, device = spans[0][0], sum(count for _, count in spans), arrays.chosen()
     if paths > most_paths(model, device):
         return [simulate_paths(model, first, count) for first, count in spans]
-    block = run_block(model, start, lanes_of(paths, model, device), device=device)
-    return [join_blocks([(first, first + count, block)]) for first, count in spans]
+    _, kept = run_block(model, start, lanes_of(paths, model, device), device=device)
+    return [join_blocks(model.layout, [(first, first + count, kept)]) for first, count in spans]
 
 
 def most_paths(model: Model, device: Device | None) -> int:
@@ -186,7 +192,8 @@ def lanes_of(paths: int, model: Model, device: Device | None) -> int:
     """Lanes of a block that holds so many paths."""
     if device is None:
         return block_width(paths)
-    return wide_enough(paths, model, LANES, device.least_width, lengths_of(len(model.program.changes)))
+    lists = lengths_of(model.layout.draw_column, len(model.program.changes))
+    return wide_enough(paths, model, LANES, device.least_width, lists)
 
 
 def block_width(paths: int) -> int:
@@ -196,7 +203,7 @@ def block_width(paths: int) -> int:
 
 def bytes_a_path(model: Model) -> float:
     """Memory of a block that grows with its paths, for each."""
-    narrow, wide = (bytes_held(_begun(model, 0, lanes * LANES)) for lanes in (1, 2))
+    narrow, wide = (bytes_held(begun(model, 0, lanes * LANES)) for lanes in (1, 2))
     return (wide - narrow) / LANES
 
 
@@ -209,20 +216,17 @@ def run_block(
     seen: Seen | None = None,
     lanes: Lanes | None = None,
     device: Device | None = None,
-) -> tuple[Recorder, dict[str, Array]]:
-    """One block of paths through all quarters; `on_quarter` sees each finished quarter.
+) -> tuple[Recorder, Kept]:
+    """One block of paths through all quarters, and what stays of it; `on_quarter` sees each finished quarter.
 
     seen: valuations that steps see in place of the market's.
     lanes: what each lane simulates where that is not simply the next path.
-    device: where the block goes through its quarters; it begins and ends in the machine's memory.
+    device: where the block lives from its first number on; what stays of it comes into the machine's memory.
     """
-    block, state, recorder = _begun(model, first_path, width, lanes)
-    block.seen = seen
-    if device is not None:
-        # side by side, each path tells by itself who fell short
-        block.scratch.fell, block.scratch.stood = np.zeros((2, *block.scratch.fell.shape, width), dtype=bool)
-        block, state, recorder = device.take((block, state, recorder))
+    there = None if device is None else looked_up(model, device)
     with without_collector(), arrays.on_device(0 if device is None else width):
+        block, state, recorder = begun(model if there is None else there, first_path, width, lanes)
+        block.seen = seen
         for number in range(model.program.quarters):
             now = Moment(block, state, number)
             quarter(now)
@@ -231,12 +235,20 @@ def run_block(
                 on_quarter(now, recorder.quarters[number])
             worst, _ = conservation_error(now)
             recorder.conservation = np.maximum(recorder.conservation, worst)
-    if device is not None:
-        recorder, state = device.give_back((recorder, state))
-    return recorder, recorder.finish(state)
+        kept = recorder.finish(state)
+    return recorder, kept if device is None else device.give_back(kept)
 
 
-def _begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None) -> tuple[Block, State, Recorder]:
+def looked_up(model: Model, device: Device) -> Model:
+    """The model with all that blocks share on the device: looked up in the machine's memory, and moved once."""
+    if not model.moved:
+        # a first block, of a few paths, looks up what hangs on layout and facts alone
+        block, _, _ = begun(model, 0, LANES)
+        model.moved.append(device.take(replace(model, events=block.events)))
+    return model.moved[0]
+
+
+def begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None) -> tuple[Block, State, Recorder]:
     """A block of paths at the as-of date, and the recorder of its results."""
     block, state = begin_block(
         model.layout,
@@ -249,6 +261,7 @@ def _begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None
         trend=model.trend,
         lanes=lanes,
         posterior=model.posterior,
+        events=model.events,
     )
     return block, state, Recorder.begin(block, state, model.first_quarter)
 
@@ -265,8 +278,8 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]) -> PathBlock:
-    """Cut the asked paths out of whole blocks and put them side by side."""
+def join_blocks(layout: Layout, blocks: list[tuple[int, int, Kept]]) -> PathBlock:
+    """Cut the asked paths out of whole blocks and put them side by side, with names for codes."""
     economy: dict[str, list[Array]] = {}
     layers: dict[str, list[Array]] = {}
     company: dict[str, list[Array]] = {}
@@ -275,31 +288,26 @@ def join_blocks(blocks: list[tuple[int, int, tuple[Recorder, dict[str, Array]]]]
     losses: dict[str, list[Array]] = {}
     chain, worst, lost, broken = [], 0.0, 0, 0
     flows = []
-    for first, last, (recorder, ended) in blocks:
-        lanes = slice(first - recorder.block.first_path, last - recorder.block.first_path)
-        for target, source in (
-            (economy, recorder.economy),
-            (layers, recorder.layers),
-            (company, recorder.company),
-        ):
+    for first, last, kept in blocks:
+        lanes = slice(first - kept.first_path, last - kept.first_path)
+        for target, source in ((economy, kept.economy), (layers, kept.layers), (company, kept.company)):
             for name, values in source.items():
                 target.setdefault(name, []).append(values[..., lanes])
-        layout, quarters = recorder.block.layout, recorder.quarters
-        for rows, found in (
-            (outcomes, ended),
-            (events, recorder.events.columns(layout, quarters)),
-            (losses, recorder.losses.columns(layout, quarters)),
+        for rows, codes, named in (
+            (outcomes, kept.outcomes, outcomes_of),
+            (events, kept.events, events_table),
+            (losses, kept.losses, losses_of),
         ):
             # rows stand in order of path
-            inside = slice(*np.searchsorted(found["path"], (first, last)))
-            for name, column in found.items():
-                rows.setdefault(name, []).append(column[inside])
-        flows.append(recorder.flows[..., lanes])
-        chain.append(recorder.depth[:, lanes].max(axis=0) + (recorder.default_quarter[:, lanes] >= 0).any(axis=0))
-        worst = max(worst, float(recorder.conservation[lanes].max()))
-        lost += int(recorder.nonconverged[lanes].sum())
-        broken += int(np.isnan(recorder.economy_by_quarter[..., lanes]).sum())
-        broken += int(recorder.broken[lanes].sum())
+            inside = slice(*np.searchsorted(codes["path"], (first, last)))
+            mine = {name: code[inside] for name, code in codes.items()}
+            for name, column in named(mine, layout, kept.quarters).items():
+                rows.setdefault(name, []).append(column)
+        flows.append(kept.flows[..., lanes])
+        chain.append(kept.chain[lanes])
+        worst = max(worst, float(kept.conservation[lanes].max()))
+        lost += int(kept.nonconverged[lanes].sum())
+        broken += int(kept.broken[lanes].sum())
     return PathBlock(
         economy={name: _side_by_side(parts) for name, parts in economy.items()},
         layers={name: _side_by_side(parts) for name, parts in layers.items()},
@@ -351,14 +359,14 @@ def replay(model: Model, path: int) -> PathDetail:
         posted.append(postings(now, lane, quarter_name))
         short.extend(unpaid(now, lane, quarter_name))
 
-    recorder, _ = run_block(model, path, LANES, on_quarter=note)
+    recorder, kept = run_block(model, path, LANES, on_quarter=note)
     economy = pd.DataFrame({name: values[:, lane] for name, values in recorder.economy.items()})
     economy["binding"] = [BINDING[int(code)] for code in economy["binding"]]
     economy.insert(0, "quarter", list(recorder.quarters))
     pieces = {name: values[:, :, lane].ravel() for name, values in recorder.company.items()}
     quarters = np.repeat(np.array(recorder.quarters, dtype=object), len(model.firms))
     company = pd.DataFrame({"company_id": list(model.firms) * len(recorder.quarters), "quarter": quarters, **pieces})
-    events = pd.DataFrame(recorder.events.columns(model.layout, recorder.quarters))
+    events = pd.DataFrame(events_table(kept.events, model.layout, recorder.quarters))
     events = events[events["path"] == path].reset_index(drop=True)
     ledger = pd.DataFrame({name: np.concatenate([part[name] for part in posted]) for name in LEDGER})
     checks = {"conservation_max_rel": float(recorder.conservation[lane])}

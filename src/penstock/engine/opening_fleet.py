@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.facts import Facts
 from penstock.engine.state import AGES, Fleet, spread
 from penstock.layers import energy, facilities
@@ -66,7 +65,7 @@ def fleet_at_opening(facts: Facts) -> FleetColumns:
 
 def opening_fleet(facts: Facts, theta: dict[str, Array], count: int) -> Fleet:
     """Fleets, orders and pipelines at the as-of date; pipelines stand in steady state."""
-    told = fleet_at_opening(facts)
+    told = facts.once("fleet", lambda: fleet_at_opening(facts))
     hall_pipeline = np.maximum(told.halls_told, told.halls_bought * theta["hall_lead"])
     power_pipeline = np.maximum(told.power_told, told.halls_bought * theta["power_lead"])
     owners = len(told.waiting)

@@ -8,9 +8,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-from scipy.special import ndtri
-
+from penstock.arrays import ndtri, np
 from penstock.world.rows import read_rows
 
 TABLE = Path(__file__).with_name("assumptions.csv")

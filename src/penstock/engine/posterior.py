@@ -23,8 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.parameters import Assumption, draw_parameters
 from penstock.engine.random import PARAMETERS
 

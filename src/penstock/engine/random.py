@@ -79,9 +79,10 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray, ch
         told = (np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places)
         for_uniforms, for_normals = philox.room(length)
         if purpose.endswith("_normal"):
-            philox.normals(*told, length, *_tables(), out, *for_normals)
+            share, limit, height = (np.asarray(table) for table in philox.ZIGGURAT)
+            philox.normals(*told, length, share, limit, height, out, *for_normals)
         else:
-            philox.uniforms(*told, np.unique(places // philox.FOUR), length, out, for_uniforms)
+            philox.uniforms(*told, _fours(places), length, out, for_uniforms)
         return out
 
     one, several = np.arange(PARAMETERS), np.arange(ECONOMY_READ)
@@ -102,12 +103,12 @@ def _keys(paths: Sequence[int]) -> np.ndarray:
     return np.array(paths, dtype=np.uint64)
 
 
-def _tables() -> tuple[np.ndarray, ...]:
-    """The ziggurat where a block is."""
-    return tuple(np.asarray(table) for table in philox.ZIGGURAT)
+def _fours(places: np.ndarray) -> np.ndarray:
+    """Which fours of a row hold numbers that are used."""
+    return np.unique(places // philox.FOUR)
 
 
-def lengths_of(changes: int) -> set[int]:
-    """Lengths of lists that draws are made with."""
-    tables = {len(table) for table in philox.ZIGGURAT}
-    return tables | {PARAMETERS, ECONOMY, ECONOMY_READ, changes}
+def lengths_of(columns: np.ndarray, changes: int) -> set[int]:
+    """Lengths of the lists that a block is drawn with."""
+    lists = (np.arange(PARAMETERS), np.arange(ECONOMY_READ), np.arange(changes), columns)
+    return {len(one) for one in (*philox.ZIGGURAT, *lists, *map(_fours, lists))}

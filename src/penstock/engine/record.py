@@ -31,7 +31,7 @@ FATES = {
 FATE_STAGES = np.array([STAGES.index(FATES[code]) for code in range(len(FATES))], dtype=np.intp)
 """Stage of each code of a fate."""
 
-EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie")
+EVENT_CODES = ("path", "quarter", "company", "stage", "cause_kind", "cause", "counterparty", "tie", "amount")
 CAUSE_KINDS = ("tie", "shock", "market", "covenant", "rollover")
 CAUSES = (
     "", "event", "own_cause", "freeze", "chip_cut", "power_cut", "maturity", "mood", "cash",
@@ -68,35 +68,87 @@ class Events:
         each."""
         self._told.append((quarter, codes, amount))
 
-    @property
     def codes(self) -> dict[str, Array]:
-        """Columns of codes."""
+        """The events of the block in order of path, as codes: of units, ties, STAGES, CAUSE_KINDS and CAUSES."""
         if not self._told:
-            return {name: np.zeros(0, dtype=np.int64) for name in EVENT_CODES}
-        when, rows, _ = zip(*self._told, strict=True)
+            none = np.zeros(0, dtype=np.int64)
+            return dict(zip(EVENT_CODES, (*[none] * (len(EVENT_CODES) - 1), np.zeros(0)), strict=True))
+        when, rows, amounts = zip(*self._told, strict=True)
         quarter = np.repeat(np.array(when), [len(codes[0]) for codes in rows])
         stage, path, company, *rest = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-        return dict(zip(EVENT_CODES, (path, quarter, company, stage, *rest), strict=True))
+        columns = (path, quarter, company, stage, *rest, np.concatenate(amounts))
+        order = in_order_of_path(path)
+        return {name: values[order] for name, values in zip(EVENT_CODES, columns, strict=True)}
 
-    def columns(self, layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
-        """The table `events` of the block in order of path, without scenario and sequence."""
-        codes, amounts = self.codes, [np.zeros(0), *(amount for _, _, amount in self._told)]
-        order = in_order_of_path(codes["path"])
-        code = {name: values[order] for name, values in codes.items()}
-        units = np.array([*layout.units, ""], dtype=object)
-        ties = np.array([*layout.tie_id, ""], dtype=object)
-        causes = np.array(CAUSES, dtype=object)[code["cause"]]
-        return {
-            "path": code["path"],
-            "quarter": np.array(quarters, dtype=object)[code["quarter"]],
-            "company_id": units[code["company"]],
-            "stage": np.array(STAGES, dtype=object)[code["stage"]],
-            "cause_kind": np.array(CAUSE_KINDS, dtype=object)[code["cause_kind"]],
-            "cause_id": np.where(code["tie"] >= 0, ties[code["tie"]], causes),
-            "counterparty_id": units[code["counterparty"]],
-            "tie_id": ties[code["tie"]],
-            "amount_usd_bn": np.concatenate(amounts)[order],
-        }
+
+def events_table(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+    """The table `events` from its codes, without scenario and sequence."""
+    units = np.array([*layout.units, ""], dtype=object)
+    ties = np.array([*layout.tie_id, ""], dtype=object)
+    causes = np.array(CAUSES, dtype=object)[codes["cause"]]
+    return {
+        "path": codes["path"],
+        "quarter": np.array(quarters, dtype=object)[codes["quarter"]],
+        "company_id": units[codes["company"]],
+        "stage": np.array(STAGES, dtype=object)[codes["stage"]],
+        "cause_kind": np.array(CAUSE_KINDS, dtype=object)[codes["cause_kind"]],
+        "cause_id": np.where(codes["tie"] >= 0, ties[codes["tie"]], causes),
+        "counterparty_id": units[codes["counterparty"]],
+        "tie_id": ties[codes["tie"]],
+        "amount_usd_bn": codes["amount"],
+    }
+
+
+INSTRUMENTS = ("bond", "equity", "lease", "loan", "receivable", "supply")
+"""Instruments of `outcomes` in the order of their names."""
+STAGES_AT_END = ("", "distress", "restructuring", "acquisition", "liquidation")
+
+
+def outcomes_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+    """The table `outcomes` from its codes, without scenario."""
+    text = np.array([*quarters, ""], dtype=object)
+    names = np.array([*layout.units, ""], dtype=object)
+    return {
+        "path": codes["path"],
+        "company_id": names[codes["company"]],
+        "instrument": np.array(INSTRUMENTS, dtype=object)[codes["instrument"]],
+        "first_distress": text[codes["first_distress"]],
+        "default_quarter": text[codes["default_quarter"]],
+        "stage_end": np.array(STAGES_AT_END, dtype=object)[codes["stage_end"]],
+        "loss_fraction": codes["loss_fraction"],
+        "recovery": codes["recovery"],
+        "rescuer_id": names[codes["rescuer"]],
+        "value_start_usd_bn": codes["value_start_usd_bn"],
+        "value_min_usd_bn": codes["value_min_usd_bn"],
+        "value_end_usd_bn": codes["value_end_usd_bn"],
+    }
+
+
+@dataclass
+class Kept:
+    """What stays of a finished block: all that its tables are made of, names as codes."""
+
+    first_path: int
+    quarters: tuple[str, ...]
+    economy: dict[str, Array]
+    """(quarters, paths) of each measure"""
+    layers: dict[str, Array]
+    """(quarters, layers, paths) of each measure"""
+    company: dict[str, Array]
+    """(quarters, firms, paths) of each measure, in single precision"""
+    flows: Array
+    """(years, pairs of groups, paths) usd_bn paid in a year"""
+    chain: Array
+    """(paths,) length of the longest chain of defaults"""
+    conservation: Array
+    """(paths,) largest relative error of an identity"""
+    nonconverged: Array
+    broken: Array
+    """(paths,) numbers that are none"""
+    outcomes: dict[str, Array]
+    """rows in order of path, as those of the next two"""
+    events: dict[str, Array]
+    losses: dict[str, Array]
 
 
 class _Found(NamedTuple):
@@ -117,6 +169,11 @@ class _Found(NamedTuple):
         return cls(code, firms, lanes, amount, nobody)
 
 
+def firms_by_name(layout: Layout) -> Array:
+    """Firms in the order of their names."""
+    return np.asarray(np.argsort(np.array(layout.units[: layout.firms]), kind="stable"))
+
+
 @dataclass
 class Recorder:
     """Collects the results of a block of paths."""
@@ -133,6 +190,8 @@ class Recorder:
     """(quarters, measures, layers, paths) of which `layers` shows each measure"""
     layer: Array
     """(firms,) layer of each firm"""
+    by_name: Array
+    """firms in the order of their names"""
     strategic: Array
     """stakes that suppliers hold in their customers"""
     events: Events
@@ -170,6 +229,7 @@ class Recorder:
             by_quarter=by_quarter,
             layers_by_quarter=layers,
             layer=np.ascontiguousarray(block.layout.layer, dtype=np.intp),
+            by_name=block.facts.once("firms_by_name", lambda: firms_by_name(block.layout)),
             strategic=np.flatnonzero(block.facts.strategic),
             events=Events(),
             losses=Losses(block, state),
@@ -300,12 +360,27 @@ class Recorder:
         struck = found[0] | found[-1]
         return np.ascontiguousarray(np.broadcast_to(struck, (len(struck), now.block.width)))
 
-    def finish(self, state: State) -> dict[str, Array]:
+    def finish(self, state: State) -> Kept:
+        """What stays of the block."""
+        return Kept(
+            first_path=self.block.first_path,
+            quarters=self.quarters,
+            economy=self.economy,
+            layers=self.layers,
+            company=self.company,
+            flows=self.flows,
+            chain=self.depth.max(axis=0) + (self.default_quarter >= 0).any(axis=0),
+            conservation=self.conservation,
+            nonconverged=self.nonconverged,
+            broken=self.broken + np.isnan(self.economy_by_quarter).sum(axis=(0, 1)),
+            outcomes=self._outcomes(state),
+            events=self.events.codes(),
+            losses=self.losses.codes(),
+        )
+
+    def _outcomes(self, state: State) -> dict[str, Array]:
         """Outcomes in long form: equity of each firm, and claims on those that failed or cut their contracts."""
         firms, width = self.first_distress.shape
-        text = np.array([*self.quarters, ""], dtype=object)
-        names = np.array([*self.block.layout.units, ""], dtype=object)
-        ends = np.array(["", "distress", "restructuring", "acquisition", "liquidation"], dtype=object)
         stage = (self.first_distress >= 0).astype(np.int64)
         stage[state.firms.stage >= RESTRUCTURED] = 2
         stage[self.rescuer >= 0] = 3
@@ -318,34 +393,30 @@ class Recorder:
             ("equity", np.ones_like(failed), equity_loss),
             *self.claim_outcomes.pieces(state, failed, self.claims),
         ]
+        named = {name: (told, lost) for name, told, lost in pieces}
         # rows in order of path, name of the company and name of the instrument
-        kinds = sorted(range(len(pieces)), key=lambda number: pieces[number][0])
-        by_name = self.block.facts.once(
-            "firms_by_name", lambda: np.argsort(np.array(self.block.layout.units[:firms]), kind="stable")
-        )
-        keep = np.stack([pieces[number][1][by_name].T for number in kinds], axis=-1)
-        lanes, places = np.divmod(np.flatnonzero(keep), firms * len(kinds))
-        places, numbers = np.divmod(places, len(kinds))
-        company = by_name[places]
+        keep = np.stack([named[name][0][self.by_name].T for name in INSTRUMENTS], axis=-1)
+        lanes, places = np.divmod(np.flatnonzero(keep), firms * len(INSTRUMENTS))
+        places, numbers = np.divmod(places, len(INSTRUMENTS))
+        company = self.by_name[places]
         # one place in the memory of (firms, paths), and of (pieces, firms, paths)
         at = company * width + lanes
-        lost = np.stack([pieces[number][2] for number in kinds]).reshape(-1)[at + numbers * (firms * width)]
+        lost = np.stack([named[name][1] for name in INSTRUMENTS]).reshape(-1)[at + numbers * (firms * width)]
 
         def of_row(values: Array) -> Array:
             return values.reshape(-1)[at]
 
-        instruments = np.array([pieces[number][0] for number in kinds], dtype=object)
         value_min = np.minimum(self.value_start.astype(np.float32), self.by_quarter[:, tallies.VALUE].min(axis=0))
         return {
             "path": self.block.first_path + lanes,
-            "company_id": names[company],
-            "instrument": instruments[numbers],
-            "first_distress": text[of_row(self.first_distress)],
-            "default_quarter": text[of_row(self.default_quarter)],
-            "stage_end": ends[of_row(stage)],
+            "company": company,
+            "instrument": numbers,
+            "first_distress": of_row(self.first_distress),
+            "default_quarter": of_row(self.default_quarter),
+            "stage_end": of_row(stage),
             "loss_fraction": lost.astype(np.float32),
             "recovery": np.where(of_row(failed), 1.0 - lost, np.nan).astype(np.float32),
-            "rescuer_id": names[of_row(self.rescuer)],
+            "rescuer": of_row(self.rescuer),
             "value_start_usd_bn": of_row(self.value_start).astype(np.float32),
             "value_min_usd_bn": of_row(value_min),
             "value_end_usd_bn": of_row(state.firms.value).astype(np.float32),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-import numpy as np
-
+from penstock.arrays import np
 from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
 from penstock.layers import ai, platform

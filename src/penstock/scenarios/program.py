@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from penstock.arrays import np
+from penstock.arrays import ndtri, np, width_on_device
 from penstock.errors import UsageError
 from penstock.scenarios import quarters as calendar
 from penstock.scenarios.apply import Kind, parse_apply
@@ -17,7 +17,7 @@ from penstock.scenarios.entries import Switch
 from penstock.scenarios.knobs import Knob, knobs, split_name
 from penstock.scenarios.scenario import Scenario
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[numpy.float64]
 T = TypeVar("T")
 
 Z95 = float(ndtri(0.95))
@@ -231,8 +231,9 @@ def _step(
             scale, offset = scale * factor, offset * factor
     if knob.multiplies:
         scale, offset = np.clip(scale + offset, knob.minimum, knob.maximum), np.zeros(paths)
-    for array in (scale, offset):
-        array.flags.writeable = False
+    if not width_on_device():
+        for array in (scale, offset):
+            array.flags.writeable = False
     return Step(scale, offset)
 
 
