@@ -40,8 +40,8 @@ class Device(Protocol):
     def special(self) -> Any:
         """SciPy's special functions for its arrays."""
 
-    def most_paths(self, bytes_a_path: float) -> int:
-        """Most paths of a block, whose arrays take so many bytes a path."""
+    def most_paths(self, bytes_there: float, bytes_here: float) -> int:
+        """Most paths of a block that takes so many bytes a path there, of which so many come here at its end."""
 
     def take(self, tree: Any) -> Any:
         """A tree of objects with its arrays on the device."""

@@ -249,7 +249,7 @@ class Device:
     def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
         return Pass(compiled, pairs, entries, self)
 
-    def most_paths(self, bytes_a_path: float) -> int:
+    def most_paths(self, bytes_there: float, bytes_here: float) -> int:
         return 64
 
     def take(self, tree: Any) -> Any:

@@ -45,7 +45,7 @@ class Place:
         return Place(self.owner, self.offset + offset)
 
 
-def test_what_shares_memory_shares_it_there_and_all_comes_back() -> None:
+def test_what_shares_memory_shares_it_there_and_all_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[np.ndarray] = []
 
     class Moving(Library):
@@ -61,9 +61,23 @@ def test_what_shares_memory_shares_it_there_and_all_comes_back() -> None:
             self.within, self.data = within, Place(within)
             self.shape, self.dtype, self.strides = within.shape, within.dtype, within.strides
 
-        def get(self) -> np.ndarray:
-            return self.within.copy(order="K")
+        @property
+        def ndim(self) -> int:
+            return self.within.ndim
 
+        def get(self, out: np.ndarray | None = None) -> np.ndarray:
+            if out is None:
+                return self.within.copy(order="K")
+            out[...] = self.within
+            return out
+
+    rooms: list[np.ndarray] = []
+
+    def room_here(_: Any, array: Any) -> np.ndarray:
+        rooms.append(np.empty(array.shape, array.dtype))
+        return rooms[-1]
+
+    monkeypatch.setattr(gpu.Gpu, "room_here", room_here)
     device = gpu.Gpu(Moving())
     table = np.arange(12.0).reshape(4, 3)
     there = device.take({"table": table, "column": table[:, 1], "rows": table[2:]})
@@ -73,6 +87,9 @@ def test_what_shares_memory_shares_it_there_and_all_comes_back() -> None:
     back = device.give_back(there)
     assert back["table"][:, 1].tolist() == [-1.0] * 4
     assert back["rows"][0].tolist() == [6.0, -1.0, 8.0]
+    assert back["column"].tolist() == [-1.0] * 4
+    # what has more axes than one goes into memory that is kept for it
+    assert [id(one) for one in rooms] == [id(back["table"]), id(back["rows"])]
     assert table[0, 1] == 1.0
 
 
@@ -155,3 +172,28 @@ def test_a_launch_over_pairs_runs_them_path_by_path(launch: Any) -> None:
     none = tuple(one[:0] if number in (0, 1, 6, 7) or number >= 10 else one for number, one in enumerate(moved))
     with arrays.on_device(paths):
         launch(failure.write_down, **named)(*none)
+
+
+def test_a_block_is_as_wide_as_memory_was_free_when_first_asked() -> None:
+    free = [100_000_000]
+
+    class Runtime:
+        @staticmethod
+        def memGetInfo() -> tuple[int, int]:  # noqa: N802 - CUDA's name
+            return free[0], 0
+
+    class Pool:
+        @staticmethod
+        def free_bytes() -> int:
+            return 20_000_000
+
+    class Measured(Library):
+        cuda = type("cuda", (), {"runtime": Runtime})
+        get_default_memory_pool = Pool
+
+    device = gpu.Gpu(Measured())
+    assert device.most_paths(10_000.0, 1.0) == int(gpu.FILLED * 120e6 / (gpu.WITH_STEPS * 10_000.0))
+    # what a block has left to the pools is no less room for the next one
+    free[0] = 0
+    assert device.most_paths(10_000.0, 1.0) == int(gpu.FILLED * 120e6 / (gpu.WITH_STEPS * 10_000.0))
+    assert device.most_paths(10_000.5, 1.0) == gpu.Gpu.least_width

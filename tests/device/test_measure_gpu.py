@@ -67,12 +67,14 @@ def test_the_page_says_what_holds_and_what_does_not() -> None:
         "checked": 3,
         "compared": {"baseline": compare(block(), other, 3).to_dict()},
         "timed": {
-            "paths": 1000, "block": 500, "seconds": 2.0, "path_quarters_per_second": 4e6, "moving_there": 0.5,
-            "moving_back": 0.25, "blocks": [1.5, 0.5], "memory_gb": 80.0, "memory_of_gpu_gb": 141.0,
+            "paths": 1000, "block": 500, "seconds": 2.0, "path_quarters_per_second": 4e6, "blocks": [1.5, 0.5],
+            "parts": {"there": 0.125, "begin": 0.125, "end": 0.25, "back": 0.25},
+            "memory_gb": 80.0, "memory_of_gpu_gb": 141.0,
         },
     }  # fmt: skip
     text = page(found, "2026-12-01")
     assert "| `baseline` | 66.667% | 0.0e+00 | `` | **no** |" in text
     assert "| `baseline` | 0 | 2026Q3 a: x (x x) | 2026Q3 c: x (x x) |" in text
     assert "| path-quarters a second, float64 | 4,000,000 | 3,000,000 | yes |" in text
-    assert "| of these: beginning blocks on the CPU, quarters, tables of outcomes | 1.2 | | |" in text
+    assert "| of these: quarters, compiling | 1.2 | | |" in text
+    assert "| of these: what stays of them moved back | 0.2 | | |" in text

@@ -26,28 +26,33 @@ CODE_FOR = (9, 0)
 
 
 class Timed:
-    """A device whose moves are timed; the rest of a block is its quarters."""
+    """A device whose moves are timed, and what begins and ends blocks; the rest of a block is its quarters."""
 
     def __init__(self, device: Any) -> None:
         self._device = device
-        self.seconds = {"there": 0.0, "back": 0.0}
+        self.seconds = dict.fromkeys(("there", "begin", "end", "back"), 0.0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._device, name)
 
     def take(self, tree: Any) -> Any:
-        return self._timed("there", self._device.take, tree)
+        return self.timed("there", self._device.take)(tree)
 
     def give_back(self, tree: Any) -> Any:
-        self._device.library.cuda.runtime.deviceSynchronize()
-        return self._timed("back", self._device.give_back, tree)
+        return self.timed("back", self._device.give_back)(tree)
 
-    def _timed(self, name: str, move: Callable[[Any], Any], tree: Any) -> Any:
-        begun = time.perf_counter()
-        moved = move(tree)
-        self._device.library.cuda.runtime.deviceSynchronize()
-        self.seconds[name] += time.perf_counter() - begun
-        return moved
+    def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same work; its time on the GPU is added to that of its name."""
+
+        def run(*args: Any) -> Any:
+            self._device.library.cuda.runtime.deviceSynchronize()
+            started = time.perf_counter()
+            done = work(*args)
+            self._device.library.cuda.runtime.deviceSynchronize()
+            self.seconds[name] += time.perf_counter() - started
+            return done
+
+        return run
 
 
 def measure(paths: int, quarters: int, checked: int) -> dict[str, Any]:
@@ -58,7 +63,9 @@ def measure(paths: int, quarters: int, checked: int) -> dict[str, Any]:
 
     device = Timed(load_gpu())
     arrays.use(device)
+    from penstock.engine import model as engine
     from penstock.engine.model import lanes_of, most_paths, prepare, run_block, simulate_paths
+    from penstock.engine.record import Recorder
     from penstock.world import load_world
 
     world = load_world(WORLD)
@@ -71,7 +78,9 @@ def measure(paths: int, quarters: int, checked: int) -> dict[str, Any]:
         print(f"{scenario}: {found['compared'][scenario]}", file=sys.stderr)
     model = prepare(world, SCENARIOS[0], quarters=quarters)
     widest = most_paths(model, device)
-    device.seconds.update(there=0.0, back=0.0)
+    begin, end = engine.begun, Recorder.finish
+    engine.begun, Recorder.finish = device.timed("begin", begin), device.timed("end", end)  # type: ignore[method-assign]
+    device.seconds.update(dict.fromkeys(device.seconds, 0.0))
     begun, blocks = time.perf_counter(), []
     for first in range(0, paths, widest):
         count = min(widest, paths - first)
@@ -80,6 +89,7 @@ def measure(paths: int, quarters: int, checked: int) -> dict[str, Any]:
         run_block(model, first, lanes_of(count, model, device), device=device)
         blocks.append(time.perf_counter() - started)
     seconds = time.perf_counter() - begun
+    engine.begun, Recorder.finish = begin, end  # type: ignore[method-assign]
     whole = device.library.cuda.runtime.memGetInfo()[1]
     pool = device.library.get_default_memory_pool().total_bytes()
     found["timed"] = {
@@ -87,8 +97,7 @@ def measure(paths: int, quarters: int, checked: int) -> dict[str, Any]:
         "block": widest,
         "seconds": seconds,
         "path_quarters_per_second": paths * quarters / seconds,
-        "moving_there": device.seconds["there"],
-        "moving_back": device.seconds["back"],
+        "parts": device.seconds,
         "blocks": blocks,
         "memory_gb": pool / 1e9,
         "memory_of_gpu_gb": whole / 1e9,
@@ -173,7 +182,7 @@ class Noting:
     def __init__(self, noted: dict[tuple[str, tuple[int, ...]], tuple[Any, tuple[Any, ...]]]) -> None:
         self.noted = noted
 
-    def most_paths(self, bytes_a_path: float) -> int:
+    def most_paths(self, bytes_there: float, bytes_here: float) -> int:
         return 256
 
     def take(self, tree: Any) -> Any:

@@ -59,7 +59,8 @@ def _differences(compared: dict[str, Any]) -> list[str]:
 
 def _time(timed: dict[str, Any], quarters: int) -> list[str]:
     rate, seconds = timed["path_quarters_per_second"], timed["seconds"]
-    rest = seconds - timed["moving_there"] - timed["moving_back"]
+    parts = timed["parts"]
+    rest = seconds - sum(parts.values())
     return [
         "| what | found | wanted | holds |",
         "| --- | ---: | ---: | --- |",
@@ -67,9 +68,11 @@ def _time(timed: dict[str, Any], quarters: int) -> list[str]:
         f"{_yes(rate >= WANTED_PER_SECOND)} |",
         f"| seconds for {timed['paths']:,} paths x {quarters} quarters | {seconds:.1f} | {WANTED_SECONDS:.0f} | "
         f"{_yes(seconds <= WANTED_SECONDS)} |",
-        f"| of these: blocks moved to the GPU | {timed['moving_there']:.1f} | | |",
-        f"| of these: results moved back | {timed['moving_back']:.1f} | | |",
-        f"| of these: beginning blocks on the CPU, quarters, tables of outcomes | {rest:.1f} | | |",
+        f"| of these: the model moved to the GPU | {parts['there']:.1f} | | |",
+        f"| of these: beginning blocks | {parts['begin']:.1f} | | |",
+        f"| of these: quarters, compiling | {rest:.1f} | | |",
+        f"| of these: ending blocks | {parts['end']:.1f} | | |",
+        f"| of these: what stays of them moved back | {parts['back']:.1f} | | |",
         f"| memory of the GPU in use, GB of {timed['memory_of_gpu_gb']:.0f} | {timed['memory_gb']:.0f} | | |",
         "",
         f"Blocks of {timed['block']:,} paths, one process. The first block carries the compiling of all passes: "

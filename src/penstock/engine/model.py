@@ -185,7 +185,7 @@ def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathB
 
 def most_paths(model: Model, device: Device | None) -> int:
     """Most paths in a block: on a device as many as its memory holds."""
-    return WIDTH if device is None else device.most_paths(bytes_a_path(model))
+    return WIDTH if device is None else device.most_paths(*bytes_a_path(model))
 
 
 def lanes_of(paths: int, model: Model, device: Device | None) -> int:
@@ -201,10 +201,11 @@ def block_width(paths: int) -> int:
     return -(-paths // LANES) * LANES
 
 
-def bytes_a_path(model: Model) -> float:
-    """Memory of a block that grows with its paths, for each."""
-    narrow, wide = (bytes_held(begun(model, 0, lanes * LANES)) for lanes in (1, 2))
-    return (wide - narrow) / LANES
+def bytes_a_path(model: Model) -> tuple[float, float]:
+    """Memory of a block that grows with its paths, for each, and what of it stays at the end, rows of tables apart."""
+    narrow, wide = (begun(model, 0, lanes * LANES) for lanes in (1, 2))
+    series = bytes_held(wide[2].series) - bytes_held(narrow[2].series)
+    return (bytes_held(wide) - bytes_held(narrow)) / LANES, series / LANES
 
 
 def run_block(

@@ -360,6 +360,11 @@ class Recorder:
         struck = found[0] | found[-1]
         return np.ascontiguousarray(np.broadcast_to(struck, (len(struck), now.block.width)))
 
+    @property
+    def series(self) -> tuple[Array, ...]:
+        """What is kept by quarter or year."""
+        return self.economy_by_quarter, self.layers_by_quarter, self.by_quarter, self.flows
+
     def finish(self, state: State) -> Kept:
         """What stays of the block."""
         return Kept(
