@@ -43,19 +43,19 @@ BLOCK_VALUES = 2_000_000
 class ChunkArrays:
     """What the tables over all paths, `bands` and `flows`, need of one chunk."""
 
-    company: Array
-    """float32 (measures, quarters, firms, count)"""
-    economy: Array
-    """float64 (measures, quarters, count)"""
+    company: Array | Sequence[Array]
+    """float32 (quarters, firms, count) for each measure"""
+    economy: Array | Sequence[Array]
+    """float64 (quarters, count) for each measure"""
     flows: Array
     """float64 (years, groups, groups, count), what the table `flows` is made of"""
 
 
 def chunk_arrays(block: PathBlock) -> ChunkArrays:
-    """The arrays of a block that `bands` and `flows` are computed from."""
+    """The arrays of a block that `bands` and `flows` are computed from; they show the block's own, no copies."""
     return ChunkArrays(
-        np.stack([np.asarray(block.company[name], np.float32) for name in COMPANY_MEASURES]),
-        np.stack([np.asarray(block.economy[name], np.float64) for name in WORLD_MEASURES]),
+        tuple(np.asarray(block.company[name], np.float32) for name in COMPANY_MEASURES),
+        tuple(np.asarray(block.economy[name], np.float64) for name in WORLD_MEASURES),
         np.asarray(block.flows, np.float64),
     )
 

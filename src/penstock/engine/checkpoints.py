@@ -11,13 +11,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +43,8 @@ LOCK_TRIES = 100
 """Times that a lock is taken anew which its holder took away as it finished."""
 ARRAYS = tuple(field.name for field in fields(ChunkArrays))
 """Arrays of a chunk that are kept until the run ends."""
+MOST_AXES_OF_PIECE = 2
+"""An array is written in pieces of so many axes, (firms, paths) say, which the cache still holds after hashing."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def save_table(directory: Path, table: str, stem: str, content: pd.DataFrame) ->
 def save_chunk(
     directory: Path,
     chunk: Chunk,
-    tables: Mapping[str, pd.DataFrame],
+    make_tables: Callable[[], Mapping[str, pd.DataFrame]],
     arrays: ChunkArrays,
     checks: Mapping[str, Any],
 ) -> ChunkRecord:
@@ -219,7 +220,7 @@ def save_chunk(
     # a thread waits for the disk and sums bytes up while the tables are made
     with ThreadPoolExecutor(1) as thread:
         hashes = thread.submit(_save_arrays, directory, chunk, arrays)
-        files = [save_table(directory, name, chunk.stem, table) for name, table in tables.items()]
+        files = [save_table(directory, name, chunk.stem, table) for name, table in make_tables().items()]
         record = ChunkRecord(files=files, arrays=hashes.result(), checks=dict(checks))
     write_json(directory / WORK / f"{chunk.stem}.json", {**vars(record), "sha256": _record_hash(record)})
     return record
@@ -227,12 +228,24 @@ def save_chunk(
 
 def _save_arrays(directory: Path, chunk: Chunk, arrays: ChunkArrays) -> dict[str, str]:
     """Write the arrays of a chunk; their hashes by name."""
-    hashes = {}
-    for name in ARRAYS:
-        array = getattr(arrays, name)
-        write_atomically(_array_file(directory, chunk, name), partial(np.save, arr=array))
-        hashes[name] = _array_hash(array)
-    return hashes
+    return {name: _save_array(_array_file(directory, chunk, name), getattr(arrays, name)) for name in ARRAYS}
+
+
+def _save_array(path: Path, parts: Sequence[Array]) -> str:
+    """Write equal arrays as one, as `numpy.save` does, each piece once from where it lies; the hash of its numbers."""
+    digest, first = hashlib.sha256(), parts[0]
+    told = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False}
+
+    def write(file: IO[bytes]) -> None:
+        np.lib.format.write_array_header_1_0(file, {**told, "shape": (len(parts), *first.shape)})
+        for part in parts:
+            for piece in part if part.ndim > MOST_AXES_OF_PIECE else (part,):
+                lying = np.ascontiguousarray(piece).data
+                digest.update(lying)
+                file.write(lying)
+
+    write_atomically(path, write)
+    return digest.hexdigest()
 
 
 def finished_chunk(directory: Path, chunk: Chunk) -> ChunkRecord | None:

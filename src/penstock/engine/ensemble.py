@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,17 +160,17 @@ class _Worker:
         return [self._keep(chunk, block, model) for chunk, block in zip(piece, blocks, strict=True)]
 
     def _keep(self, chunk: Chunk, block: PathBlock, model: Any) -> _Finished:
-        tables = chunk_tables(chunk, block, self.quarters, model.opening.firms, full=self.full)
+        make_tables = partial(chunk_tables, chunk, block, self.quarters, model.opening.firms, full=self.full)
         arrays = chunk_arrays(block)
         checks = merge_checks([block.checks])
         if self.directory is None:
-            return _Finished(chunk, checks, [], tables, arrays)
+            return _Finished(chunk, checks, [], make_tables(), arrays)
         if self.store is not None:
             with tempfile.TemporaryDirectory(prefix="penstock-chunk-") as place:
-                record = checkpoints.save_chunk(Path(place), chunk, tables, arrays, checks)
+                record = checkpoints.save_chunk(Path(place), chunk, make_tables, arrays, checks)
                 self.store.put_chunk(Path(place), chunk, record)
             return _Finished(chunk, record.checks, record.files)
-        record = checkpoints.save_chunk(self.directory, chunk, tables, arrays, checks)
+        record = checkpoints.save_chunk(self.directory, chunk, make_tables, arrays, checks)
         return _Finished(chunk, record.checks, record.files)
 
 
