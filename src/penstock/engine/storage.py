@@ -90,18 +90,15 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_table(path: Path, table: pd.DataFrame) -> str:
     """Write a Parquet file atomically; returns its SHA-256. Equal tables give equal bytes."""
-
-    def copy(part: Path) -> None:
-        connection = _database()
-        connection.register("content", table)
-        try:
-            with _plain_errors(), _reason_of_system():
-                connection.execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
-        finally:
-            connection.unregister("content")
-
-    _write(path, copy)
+    _write(path, lambda part: _copy(table, part))
     return sha256_of(path)
+
+
+def _copy(content: pd.DataFrame, part: Path) -> None:
+    """Fill a Parquet file. DuckDB looks for `content` among the names here: a table that is registered first is looked
+    through twice, which takes as long as to write a small one."""
+    with _plain_errors(), _reason_of_system():
+        _database().execute(f"COPY content TO {_quoted(part)} ({PARQUET})")
 
 
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
