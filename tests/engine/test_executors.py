@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from penstock.engine import compiling
+
 HEAVY = """
 import time
+{model}
 from penstock.engine.executors import ProcessPool
 
 class Heavy:
@@ -25,11 +31,16 @@ if __name__ == "__main__":
 """
 
 
-def test_a_pool_that_is_stopped_ends_with_tasks_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "folder"),
+    [("", "short"), ("import penstock.engine.model", "short"), ("import penstock.engine.model", "long" * 30)],
+    ids=["started anew", "copied", "no room for a socket's name"],
+)
+def test_a_pool_that_is_stopped_ends_with_tasks_left(tmp_path: Path, model: str, folder: str) -> None:
     """The weight is far above a pipe's buffer, and tasks wait, as when Ctrl-C comes in the middle of a run."""
     script = tmp_path / "heavy.py"
-    script.write_text(HEAVY, encoding="utf-8")
-    temporary = tmp_path / "temporary"
+    script.write_text(HEAVY.format(model=model), encoding="utf-8")
+    temporary = tmp_path / folder
     temporary.mkdir()
     done = subprocess.run(
         [sys.executable, str(script)],
@@ -41,3 +52,41 @@ def test_a_pool_that_is_stopped_ends_with_tasks_left(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
     assert not list(temporary.iterdir())
+
+
+COPIES = """
+import os, sys
+from penstock.engine.executors import ProcessPool, prepare_workers
+
+def parent(task):
+    return os.getppid(), "penstock.engine.model" in sys.modules, os.environ["OMP_NUM_THREADS"]
+
+if __name__ == "__main__":
+    prepare_workers()
+    import penstock.engine.model
+    found = set(ProcessPool(2).map(parent, range(4)))
+    [(original, loaded, threads)] = found
+    print(original != os.getpid(), loaded, threads, found == set(ProcessPool(2).map(parent, range(4))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are copies on Linux only")
+def test_workers_are_copies_of_one_process_that_has_loaded_the_model(tmp_path: Path) -> None:
+    script = tmp_path / "copies.py"
+    script.write_text(COPIES, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True 1 True\n", "")
+
+
+def test_what_was_compiled_is_told_by_the_files_of_all_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert not compiling.compiled_before()
+    ending = f".name-1.py{sys.version_info.major}{sys.version_info.minor}.nbi"
+    files = [tmp_path / "folder" / f"{module.rpartition('.')[2]}{ending}" for module in compiling.MODULES]
+    (tmp_path / "folder").mkdir()
+    for file in files:
+        assert not compiling.compiled_before()
+        file.touch()
+    assert compiling.compiled_before()
+    os.utime(files[3], (0, 0))
+    assert not compiling.compiled_before(), "the source is younger"

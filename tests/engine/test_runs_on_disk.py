@@ -183,6 +183,7 @@ def test_the_default_directory_names_the_scenario_and_what_is_run() -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+{model}
 sys.path.insert(0, {tests!r})
 from fake_model import run_fake
 
@@ -195,9 +196,10 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["", "import penstock.engine.model"], ids=["started anew", "copied"])
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, model: str) -> None:
     script = tmp_path / "script.py"
-    script.write_text(KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path / "run")))
+    script.write_text(KILLED.format(model=model, tests=str(Path(__file__).parent), out=str(tmp_path / "run")))
     # output ends only when every process that holds it has ended
     done = subprocess.run([sys.executable, script], capture_output=True, timeout=60)
     assert done.returncode == -9

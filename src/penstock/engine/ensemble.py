@@ -27,10 +27,11 @@ from penstock.engine.chunks import (
     plan_chunks,
     plan_pieces,
 )
-from penstock.engine.executors import Executor, executor_for, require_main_guard
+from penstock.engine.compiling import compiled_before
+from penstock.engine.executors import Executor, executor_for, prepare_workers, require_main_guard
 from penstock.engine.flows import flow_table
 from penstock.engine.interface import Engine, penstock_engine
-from penstock.engine.manifest import identity, merge_checks, software
+from penstock.engine.manifest import MANIFEST, identity, merge_checks, software
 from penstock.engine.object_store import ObjectStore
 from penstock.engine.progress import OnProgress, silent
 from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
@@ -88,6 +89,8 @@ def simulate(
         raise UsageError(f"jobs: found {jobs} processes with a device; expected 1, which drives it")
     if store is not None and out is None:
         raise UsageError(f"store: found {store!r} without out; expected a directory into which what is done is fetched")
+    if jobs > 1 and executor is None and engine is None and not _finished(out) and compiled_before():
+        prepare_workers()
     engine = engine or penstock_engine()
     scenarios = load_scenarios(scenario, world, engine.load_scenario)
     wanted = identity(world, scenarios, paths=paths, quarters=quarters, seed=seed, prior=prior, keep=keep)
@@ -102,6 +105,11 @@ def simulate(
     for problem in run.problems():
         warnings.warn(problem, ModelWarning, stacklevel=2)
     return run
+
+
+def _finished(out: str | Path | None) -> bool:
+    """Whether some run is complete there, so that nothing is left to do or this one is refused."""
+    return out is not None and (Path(out) / MANIFEST).exists()
 
 
 def load_scenarios(scenario: Any, world: Any, load: Callable[[Any, Any], Any] = load_scenario) -> list[Any]:

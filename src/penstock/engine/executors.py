@@ -1,4 +1,4 @@
-"""Where chunks are worked on: in this process, or in a pool of spawned processes.
+"""Where chunks are worked on: in this process, or in a pool of processes.
 
 An executor maps one function over small tasks and yields results in any order; results never depend on
 which executor ran them. A cluster plugs in by satisfying `Executor`.
@@ -6,8 +6,10 @@ which executor ran them. A cluster plugs in by satisfying `Executor`.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import multiprocessing.process
 import os
 import pickle
@@ -18,7 +20,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -43,6 +45,9 @@ WORKER_VARIABLES = {
 """Environment of workers: a thread each; memory in large pages where the system gives them, and kept from block to
 block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036). What the person has set for the
 memory stays."""
+MODEL = "penstock.engine.model"
+LOADED_BEFORE = "penstock.engine.loaded_before"
+"""Loads what all workers of the model need."""
 GUARD_ADVICE = (
     "jobs: a script that calls with jobs > 1 starts new processes that read the script again; "
     "put the call under `if __name__ == '__main__':`, or use jobs=1"
@@ -66,7 +71,7 @@ class Serial:
 
 
 class ProcessPool:
-    """Work in `jobs` spawned processes, each with single-threaded linear algebra."""
+    """Work in `jobs` processes of their own, each with single-threaded linear algebra."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -76,7 +81,7 @@ class ProcessPool:
         with worker_environment(), _shared(function) as file:
             pool = ProcessPoolExecutor(
                 min(self.jobs, len(tasks)),
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=_context(),
                 initializer=follow_parent,
             )
             try:
@@ -118,7 +123,7 @@ def standing(function: Callable[[Task], Result], jobs: int) -> Iterator[Callable
         return
     require_main_guard()
     with worker_environment(), _shared(function) as file:
-        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent)
+        pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=follow_parent)
 
         def work(tasks: Sequence[Task]) -> list[Result]:
             with _interrupts_held_back():
@@ -151,6 +156,51 @@ def require_main_guard() -> None:
         return
     if "__main__" not in Path(script).read_text(encoding="utf-8", errors="replace"):
         raise UsageError(GUARD_ADVICE)
+
+
+def prepare_workers() -> None:
+    """Start to load what workers of the model need, beside what the caller does until it has work for them.
+
+    Workers are copies of one process that has loaded the model once, and so begin at once. That process is started
+    anew by Python's `multiprocessing`, with nothing of the caller's threads and locks, and ends with the caller.
+    """
+    # without a place for its socket workers start one by one, and what is wrong there is told
+    with suppress(OSError), worker_environment():
+        _start_original()
+
+
+def _start_original() -> None:
+    """Start the process that workers are copies of, where it does not run; it keeps the environment of now."""
+    multiprocessing.forkserver.set_forkserver_preload([LOADED_BEFORE])
+    with _interrupts_held_back():
+        multiprocessing.forkserver.ensure_running()
+    atexit.unregister(_end_original)
+    atexit.register(_end_original)
+
+
+def _end_original() -> None:
+    """End it and wait, so that its work and that of its copies counts as that of this process.
+
+    Where it has copies still, which are not ours, it ends after them.
+    """
+    if not multiprocessing.active_children():
+        # forked by somebody else, this process has no such child
+        with suppress(OSError):
+            multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """How workers start: as copies where that is safe and the model is what they need, else each anew.
+
+    To be called in the environment of workers.
+    """
+    if sys.platform != "linux" or MODEL not in sys.modules:
+        return multiprocessing.get_context("spawn")
+    try:
+        _start_original()
+    except OSError:
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("forkserver")
 
 
 def follow_parent() -> None:
