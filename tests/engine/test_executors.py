@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from penstock.engine import compiling
 
 HEAVY = """
 import time
@@ -76,17 +73,3 @@ def test_workers_are_copies_of_one_process_that_has_loaded_the_model(tmp_path: P
     script.write_text(COPIES, encoding="utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True True 1 True\n", "")
-
-
-def test_what_was_compiled_is_told_by_the_files_of_all_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert not compiling.compiled_before()
-    ending = f".name-1.py{sys.version_info.major}{sys.version_info.minor}.nbi"
-    files = [tmp_path / "folder" / f"{module.rpartition('.')[2]}{ending}" for module in compiling.MODULES]
-    (tmp_path / "folder").mkdir()
-    for file in files:
-        assert not compiling.compiled_before()
-        file.touch()
-    assert compiling.compiled_before()
-    os.utime(files[3], (0, 0))
-    assert not compiling.compiled_before(), "the source is younger"

@@ -14,6 +14,7 @@ from fake_model import ENGINE, PATHS, QUARTERS, FakeScenario, FakeWorld
 from fake_model import run_fake as run
 from fake_model import table_hashes as hashes
 
+from penstock.engine import executors
 from penstock.engine.ensemble import simulate
 from penstock.engine.executors import GUARD_ADVICE
 from penstock.engine.manifest import damaged_files, default_directory, identity
@@ -108,7 +109,9 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, jobs: int) -> None:
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # workers start anew, with the limit of this process, and are no copies of one that was there before
+    monkeypatch.delitem(sys.modules, executors.MODEL, raising=False)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     # a limit on the size of a file is what a process can set for itself; a full disk fails in the same call
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))

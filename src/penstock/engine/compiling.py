@@ -11,10 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from penstock.arrays import chosen
 from penstock.machine import usable_cores
@@ -94,30 +92,10 @@ def _nothing_compiled() -> bool:
 
 
 def compiled_before() -> bool:
-    """Whether machine code of all modules lies on disk and is younger than their source.
+    """Whether machine code of passes is stored, so that other processes load the model in a moment."""
+    from penstock.passes import stored
 
-    Told by names, without loading Numba, so that it may be wrong where Numba has become another.
-    """
-    source, kept = Path(__file__).parents[1], os.environ.get("NUMBA_CACHE_DIR")
-    files = [source.joinpath(*module.split(".")[1:]).with_suffix(".py") for module in MODULES]
-    if kept:
-        names = _indexes([Path(kept), *Path(kept).glob("*/")])
-        return all(names.get(file.stem, 0.0) >= file.stat().st_mtime for file in files)
-    names_in = {folder: _indexes([folder / "__pycache__"]) for folder in {file.parent for file in files}}
-    return all(names_in[file.parent].get(file.stem, 0.0) >= file.stat().st_mtime for file in files)
-
-
-def _indexes(folders: Sequence[Path]) -> dict[str, float]:
-    """When machine code of a module was last written, by the module's name."""
-    ending = f".py{sys.version_info.major}{sys.version_info.minor}.nbi"
-    newest: dict[str, float] = {}
-    for folder in folders:
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(ending):
-                    stem = entry.name.partition(".")[0]
-                    newest[stem] = max(newest.get(stem, 0.0), entry.stat().st_mtime)
-    return newest
+    return stored.anything_stored()
 
 
 def _start_helper(modules: Sequence[str]) -> subprocess.Popen[bytes] | None:

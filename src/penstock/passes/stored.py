@@ -30,6 +30,11 @@ def code_of(function: Callable[..., object]) -> Callable[..., object] | None:
     return _all_stored().get(name_of(function)) if isinstance(function, FunctionType) else None
 
 
+def anything_stored() -> bool:
+    """Whether this process has found stored passes."""
+    return bool(_all_stored())
+
+
 def knows(function: FunctionType) -> bool:
     """Whether the file in use has a pass, or says that it cannot be stored."""
     return name_of(function) in _all_stored()
