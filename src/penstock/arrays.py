@@ -18,7 +18,7 @@ import numpy as np
 
 from penstock.errors import ModelError
 
-__all__ = ["Device", "chosen", "launched", "ndtri", "np", "on_device", "room", "use"]
+__all__ = ["Device", "chosen", "launched", "np", "on_device", "room", "use"]
 
 READ_BY = (
     "penstock.money.kernels", "penstock.engine.quarter", "penstock.engine.parameters", "penstock.scenarios.program",
@@ -35,10 +35,6 @@ class Device(Protocol):
 
     least_width: int
     """lanes of a block at the least"""
-
-    @property
-    def special(self) -> Any:
-        """SciPy's special functions for its arrays."""
 
     def most_paths(self, bytes_there: float, bytes_here: float) -> int:
         """Most paths of a block that takes so many bytes a path there, of which so many come here at its end."""
@@ -103,16 +99,6 @@ def width_on_device() -> int:
 def launched(compiled: Any, pairs: tuple[str, ...] = (), entries: tuple[str, ...] = ()) -> Any:
     """What callers of a compiled pass call: the pass itself, or what also runs it on the device."""
     return compiled if _Here.device is None else _Here.device.launched(compiled, pairs, entries)
-
-
-def ndtri(share: Any) -> Any:
-    """Standard normal quantile of shares, where they are."""
-    device = _Here.device
-    if device is not None and _Here.width:
-        return device.special.ndtri(share)
-    from scipy.special import ndtri as here
-
-    return here(share)
 
 
 def room(*shape: int, dtype: Any = float) -> np.ndarray:

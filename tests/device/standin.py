@@ -11,11 +11,9 @@ import csv
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from penstock import arrays
 from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, runs_of, signature_of, to_device
@@ -238,7 +236,6 @@ class Device:
 
     def __init__(self, lane_by_lane: bool = False, threads: bool = False) -> None:
         self.library = Library()
-        self.special = SimpleNamespace(ndtri=lambda share: outer(special.ndtri(inner(share))))
         self.moves, self.widths, self.bytes_back = 0, [], 0
         """trees that were moved there; lanes of the blocks that came back, and their bytes"""
         self.lane_by_lane, self.threads = lane_by_lane, threads

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from penstock import arrays
 
@@ -177,7 +176,6 @@ class Noting:
     name = "noting"
     least_width = 0
     library = SimpleNamespace()
-    special = special
 
     def __init__(self, noted: dict[tuple[str, tuple[int, ...]], tuple[Any, tuple[Any, ...]]]) -> None:
         self.noted = noted

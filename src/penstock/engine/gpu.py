@@ -66,11 +66,6 @@ class Gpu:
         self._most: dict[tuple[float, float], int] = {}
         """paths of a block, by its bytes a path: blocks to come fit where those before them fitted"""
 
-    @property
-    def special(self) -> Any:
-        """SciPy's special functions for its arrays."""
-        return import_module("cupyx.scipy.special")
-
     def take(self, tree: Any) -> Any:
         """A tree of objects with its arrays on the GPU."""
         cupy = self.library

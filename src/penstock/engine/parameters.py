@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from penstock.arrays import ndtri, np
+from penstock.arrays import np
+from penstock.passes.normal import ndtri
 from penstock.world.rows import read_rows
 
 TABLE = Path(__file__).with_name("assumptions.csv")

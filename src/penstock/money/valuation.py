@@ -12,7 +12,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
 from penstock.passes import float64, inlined, void
@@ -220,6 +219,8 @@ def measure_distance(
 
 def default_probability(distance: Array) -> Array:
     """One-year default probability of a distance to default."""
+    from scipy.special import ndtr
+
     return ndtr(-distance)
 
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 import numpy
 from numpy.typing import NDArray
 
-from penstock.arrays import ndtri, np, width_on_device
+from penstock.arrays import np, width_on_device
 from penstock.errors import UsageError
+from penstock.passes.normal import ndtri
 from penstock.scenarios import quarters as calendar
 from penstock.scenarios.apply import Kind, parse_apply
 from penstock.scenarios.entries import Switch
@@ -20,7 +21,7 @@ from penstock.scenarios.scenario import Scenario
 FloatArray = NDArray[numpy.float64]
 T = TypeVar("T")
 
-Z95 = float(ndtri(0.95))
+Z95 = 1.6448536269514722
 """Standard normal quantile: a range spans 5 to 95 %."""
 
 SMALLEST_UNIFORM = 2.0**-53
