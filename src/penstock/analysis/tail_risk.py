@@ -57,8 +57,8 @@ def value_at_risk(losses: Array, level: float) -> Estimate:
     The standard error is that of Maritz and Jarrett, which is the bootstrap's in its limit; the interval takes the
     order statistics that hold the quantile at 95 % whatever the distribution.
     """
-    from scipy.special import betainc
-    from scipy.stats import binom
+    # not `scipy.stats.binom`, which takes a second to load
+    from scipy.special import bdtr, betainc
 
     ordered, count = np.sort(losses), len(losses)
     rank = rank_of(count, level)
@@ -68,8 +68,9 @@ def value_at_risk(losses: Array, level: float) -> Estimate:
     # second moment about the estimate: no digits are lost when losses are large
     first, second = float(weights @ (ordered - centre)), float(weights @ (ordered - centre) ** 2)
     outside = (1.0 - INTERVAL) / 2.0
-    low = int(binom.ppf(outside, count, level))
-    high = int(binom.ppf(1.0 - outside, count, level)) + 1
+    below = bdtr(np.arange(count + 1, dtype=float), count, level)
+    low = int(np.searchsorted(below, outside))
+    high = int(np.searchsorted(below, 1.0 - outside)) + 1
     return Estimate(
         float(centre),
         math.sqrt(max(second - first**2, 0.0)) if count > 1 else math.nan,

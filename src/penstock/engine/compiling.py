@@ -59,6 +59,9 @@ MODULES = (
 )
 """Modules with passes, in the order in which `penstock.engine.model` loads them (a test holds the list)."""
 
+STORED_TOO = "penstock.money.network_kernels"
+"""Passes that no quarter calls, but each report: stored with the others."""
+
 
 @cache
 def begin() -> subprocess.Popen[bytes] | None:
@@ -79,6 +82,7 @@ def load_model() -> None:
     if chosen() is None:
         from penstock.passes import storing
 
+        import_module(STORED_TOO)
         storing.store_what_is_new()
 
 

@@ -154,9 +154,9 @@ def _swept(matrix: Any, equity: Floats, shock: Floats, relative: Floats, most: i
     rounds = np.zeros(relative.shape[0], dtype=np.int64)
     settled = np.ones(relative.shape[0], dtype=np.bool_)
     spread_distress(
-        matrix.indptr,
-        matrix.indices,
-        matrix.data,
+        np.ascontiguousarray(matrix.indptr, dtype=np.int32),
+        np.ascontiguousarray(matrix.indices, dtype=np.int32),
+        np.ascontiguousarray(matrix.data, dtype=np.float64),
         np.ascontiguousarray(equity.T),
         np.ascontiguousarray(shock.T),
         relative,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from penstock.passes import when_called
+from penstock.passes import array, boolean, float64, inlined, int32, intp, kernel, void, when_called
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -19,7 +19,7 @@ MOST_PACE = 0.99
 """Changes that shrink less than to this part a sweep tell nothing of the distance left."""
 
 
-@when_called
+@inlined
 def ended(sweep: int, moved: float, before: float, tolerance: float) -> bool:
     """Whether a geometric approach has less than the tolerance to go."""
     if moved == 0.0:
@@ -32,7 +32,7 @@ CREEPING_FROM = 40
 """Sweeps after which it is asked how many more there will be."""
 
 
-@when_called
+@inlined
 def creeps(sweep: int, moved: float, before: float, tolerance: float, worth: int) -> bool:
     """Whether a geometric approach would take more sweeps in all than they are worth."""
     if sweep < CREEPING_FROM or sweep % 10 or not 0.0 < moved < before:
@@ -84,10 +84,16 @@ def cells_by_column(cells: Floats, first: npt.NDArray[np.int32], column: npt.NDA
                 place[j] += 1
 
 
-@when_called
+@kernel(
+    void(
+        *[array(int32, 1, readonly=True)] * 2, array(float64, 1, readonly=True),
+        *[array(float64, 2, readonly=True)] * 2, array(float64, 2), array(intp, 1), array(boolean, 1),
+        intp, intp, float64, float64,
+    )
+)  # fmt: skip
 def spread_distress(
-    first: Index,
-    debtor: Index,
+    first: npt.NDArray[np.int32],
+    debtor: npt.NDArray[np.int32],
     exposure: Floats,
     equity: Floats,
     shock: Floats,

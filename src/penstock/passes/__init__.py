@@ -32,6 +32,7 @@ __all__ = [
     "float64",
     "inlined",
     "inner",
+    "int32",
     "intp",
     "intrinsic",
     "is_pass",
@@ -74,7 +75,9 @@ class Signature:
         return self.answer.to_numba()(*(kind.to_numba() for kind in self.arguments))
 
 
-void, boolean, intp, uint64, float32, float64 = map(Kind, ("void", "boolean", "intp", "uint64", "float32", "float64"))
+void, boolean, int32, intp, uint64, float32, float64 = map(
+    Kind, ("void", "boolean", "int32", "intp", "uint64", "float32", "float64")
+)
 
 
 def array(number: Kind, axes: int, readonly: bool = False) -> Kind:
@@ -193,9 +196,7 @@ class _Later:
     def dispatcher(self) -> Any:
         """The function as Numba has it."""
         if self._dispatcher is None:
-            import numba
-
-            self._dispatcher = numba.njit(cache=True, nogil=True)(self.py_func)
+            self._dispatcher = _numba().njit(cache=True, nogil=True)(self.py_func)
         return self._dispatcher
 
     @property
@@ -224,16 +225,22 @@ def _callable(function: Callable[..., object], signatures: tuple[Signature, ...]
 
 def compiled(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
     """A pass as Numba compiles it or has it in its cache."""
-    import numba
-
+    numba = _numba()
     from penstock.passes.compiler import Apart
+
+    types = [signature.to_numba() for signature in signatures]
+    return numba.njit(types, cache=True, nogil=True, error_model="numpy", pipeline_class=Apart)(function)
+
+
+def _numba() -> Any:
+    """Numba, told of all functions that passes may call."""
+    import numba
 
     if not _Declared.numba_is_told:
         _Declared.numba_is_told = True
         for each in _Declared.inlined:
             _tell_numba(each)
-    types = [signature.to_numba() for signature in signatures]
-    return numba.njit(types, cache=True, nogil=True, error_model="numpy", pipeline_class=Apart)(function)
+    return numba
 
 
 def _tell_numba(function: Callable[..., object]) -> None:

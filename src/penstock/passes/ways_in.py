@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 C_CONTIGUOUS, ALIGNED, WRITABLE = 0x1, 0x100, 0x400
-NUMBERS = {"float64": (12,), "float32": (11,), "int64": (7, 9), "uint64": (8, 10), "bool": (0,)}
+NUMBERS = {"float64": (12,), "float32": (11,), "int32": (5,), "int64": (7, 9), "uint64": (8, 10), "bool": (0,)}
 """NumPy's numbers for kinds of numbers on Linux: `long` and `long long` are both of 64 bits."""
-SIZES = {"float64": 8, "float32": 4, "int64": 8, "uint64": 8, "bool": 1}
+SIZES = {"float64": 8, "float32": 4, "int32": 4, "int64": 8, "uint64": 8, "bool": 1}
 SINGLE = {"float64": -1, "int64": -2, "uint64": -3, "bool": -4}
 """What stands in the place of the number of axes for an argument that is a number."""
 TAKEN, RAISED = -1, -2
