@@ -234,11 +234,11 @@ class Device:
     name = "stand-in"
     least_width = 0
 
-    def __init__(self, lane_by_lane: bool = False, threads: bool = False) -> None:
+    def __init__(self, lane_by_lane: bool = False, threads: bool = False, most: int = 64) -> None:
         self.library = Library()
         self.moves, self.widths, self.bytes_back = 0, [], 0
         """trees that were moved there; lanes of the blocks that came back, and their bytes"""
-        self.lane_by_lane, self.threads = lane_by_lane, threads
+        self.lane_by_lane, self.threads, self.most = lane_by_lane, threads, most
         self.calls: dict[str, int] = {}
         self.seen: dict[tuple[str, tuple[int, ...]], tuple[Any, list[Any]]] = {}
         """by pass and what a path gets of its arguments: the pass, and the arguments of its first call"""
@@ -247,7 +247,7 @@ class Device:
         return Pass(compiled, pairs, entries, self)
 
     def most_paths(self, bytes_there: float, bytes_here: float) -> int:
-        return 64
+        return self.most
 
     def take(self, tree: Any) -> Any:
         def view(owner: StandIn, here: np.ndarray, offset: int) -> StandIn:

@@ -59,6 +59,19 @@ def test_a_run_on_arrays_of_a_device_is_the_same_to_the_bit(asked: dict[str, Any
     assert 0 < found["bytes_back"] < 0.5 * found["bytes_there"]
 
 
+def test_a_whole_run_on_a_device_writes_the_same_tables(tmp_path: Path) -> None:
+    # one block of three chunks, whose tables are made side by side
+    found = []
+    for asked in ([str(tmp_path / "there"), "device"], [str(tmp_path / "here")]):
+        done = subprocess.run(
+            [sys.executable, str(HERE / "whole_run.py"), *asked], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(json.loads(done.stdout))
+    assert found[0] == found[1]
+    assert len(found[0]) == 3 * 5 + 2
+
+
 class Pair(NamedTuple):
     left: Any
     right: Any

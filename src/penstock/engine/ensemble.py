@@ -7,6 +7,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ from penstock.engine.object_store import ObjectStore
 from penstock.engine.progress import OnProgress, silent
 from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
 from penstock.errors import OutputError, UsageError
+from penstock.machine import usable_cores
 from penstock.scenarios import load_scenario
 from penstock.scenarios import quarters as calendar
 from penstock.world import World
@@ -165,9 +167,14 @@ class _Worker:
     def __call__(self, piece: Sequence[Chunk]) -> list[_Finished]:
         model = self.models[piece[0].scenario]
         blocks = self.engine.spans(model, [(chunk.first_path, chunk.count) for chunk in piece])
-        return [self._keep(chunk, block, model) for chunk, block in zip(piece, blocks, strict=True)]
+        keep = partial(self._keep, model)
+        if chosen() is None:
+            return list(map(keep, piece, blocks))
+        # one process drives the device: its block holds many chunks, and every core makes tables and files of some
+        with ThreadPoolExecutor(usable_cores()) as threads:
+            return list(threads.map(keep, piece, blocks))
 
-    def _keep(self, chunk: Chunk, block: PathBlock, model: Any) -> _Finished:
+    def _keep(self, model: Any, chunk: Chunk, block: PathBlock) -> _Finished:
         make_tables = partial(chunk_tables, chunk, block, self.quarters, model.opening.firms, full=self.full)
         arrays = chunk_arrays(block)
         checks = merge_checks([block.checks])

@@ -6,9 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -141,14 +141,19 @@ def _plain_errors() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-@lru_cache(maxsize=1)
-def _database() -> duckdb.DuckDBPyConnection:
-    import duckdb
+_OF_THREAD = threading.local()
 
-    # with several threads the layout of a file, and so its bytes, would depend on their timing
-    connection = duckdb.connect(config={"threads": 1})
-    connection.execute("SET enable_progress_bar = false")
-    return connection
+
+def _database() -> duckdb.DuckDBPyConnection:
+    """The database of this thread: one at a time may use it."""
+    if not hasattr(_OF_THREAD, "database"):
+        import duckdb
+
+        # with several threads the layout of a file, and so its bytes, would depend on their timing
+        _OF_THREAD.database = duckdb.connect(config={"threads": 1})
+        _OF_THREAD.database.execute("SET enable_progress_bar = false")
+    found: duckdb.DuckDBPyConnection = _OF_THREAD.database
+    return found
 
 
 def _quoted(path: Path) -> str:
