@@ -1,7 +1,7 @@
-"""A block of paths moved to a device and back: every array that it holds, in whatever it holds it.
+"""What is moved to a device, a model, and back, what stays of a block: every array, in whatever holds it.
 
 What shares memory before shares it after: a view becomes the same view of the moved array, an object that stands in
-two places stays one object. The objects of the block itself are left as they are.
+two places stays one object. The objects themselves are left as they are.
 """
 
 from __future__ import annotations
