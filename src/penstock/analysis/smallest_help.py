@@ -98,6 +98,7 @@ def smallest_help(run: Run, path: int, company: str, scenario: str | None = None
 
 def _defaults_by_grant(model: Model, path: int, company_id: str, when: int) -> list[set[str]]:
     """Companies that default on the path, a set for each grant, given at the end of quarter `when`."""
+    from penstock.engine.coded import text_of
     from penstock.engine.lanes import Lanes
     from penstock.engine.model import block_width, run_block
     from penstock.engine.record import events_table
@@ -125,7 +126,8 @@ def _defaults_by_grant(model: Model, path: int, company_id: str, when: int) -> l
     }
     if problems := problems_of(checks):
         raise ModelError("; ".join(problems))
-    told = events_table(kept.events, recorder.block.layout, recorder.quarters)
+    events = events_table(kept.events, recorder.block.layout, recorder.quarters)
+    told = {name: text_of(column) for name, column in events.items()}
     found = told["stage"] == DEFAULT
     pairs = zip(told["path"][found], told["company_id"][found], strict=True)
     out: list[set[str]] = [set() for _ in range(width)]

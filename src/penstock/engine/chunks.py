@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from penstock.engine.coded import Coded
 from penstock.engine.opening.state import LAYERS
 
 if TYPE_CHECKING:
@@ -106,15 +108,15 @@ class PathBlock(Protocol):
         """(quarters, firms, count) per measure."""
 
     @property
-    def outcomes(self) -> Mapping[str, Array]:
+    def outcomes(self) -> Mapping[str, Array | Coded]:
         """Long form, one array per column, paths counted from the run's first."""
 
     @property
-    def events(self) -> Mapping[str, Array]:
+    def events(self) -> Mapping[str, Array | Coded]:
         """Long form, one array per column, paths counted from the run's first."""
 
     @property
-    def losses(self) -> Mapping[str, Array]:
+    def losses(self) -> Mapping[str, Array | Coded]:
         """Long form, a row a claim that is cut; empty where the engine keeps none."""
 
     @property
@@ -193,8 +195,8 @@ def chunk_tables(
         "economy": _economy(chunk, block, quarters),
         "layers": _grid(chunk, "layers", quarters, LAYERS, block.layers, LAYER_MEASURES, np.float64),
         "outcomes": _outcomes(chunk, block.outcomes, quarters),
-        "events": _rows(chunk, "events", block.events, quarters, EVENT_WORDS, ("amount_usd_bn",)),
-        "losses": _rows(chunk, "losses", block.losses, quarters, LOSS_WORDS, LOSS_NUMBERS),
+        "events": _rows(chunk, block.events, quarters, EVENT_WORDS, ("amount_usd_bn",)),
+        "losses": _rows(chunk, block.losses, quarters, LOSS_WORDS, LOSS_NUMBERS),
     }
     if full:
         tables["company"] = _grid(chunk, "company", quarters, firms, block.company, COMPANY_MEASURES, np.float32)
@@ -230,28 +232,25 @@ def _grid(
     }
     for name in measures:
         values = np.moveaxis(columns[name][:, order, :], -1, 0)
-        data[name] = _words(values, BINDING) if name == "binding" else values.astype(dtype).ravel()
+        data[name] = _words(values.astype(np.int8), BINDING) if name == "binding" else values.astype(dtype).ravel()
     return pd.DataFrame(data)
 
 
-def _outcomes(chunk: Chunk, columns: Mapping[str, Array], quarters: Sequence[str]) -> pd.DataFrame:
+def _outcomes(chunk: Chunk, columns: Mapping[str, Array | Coded], quarters: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    data: dict[str, Any] = {
-        "scenario": _words(np.zeros(len(columns["path"]), np.int8), (chunk.scenario,)),
-        "path": np.asarray(columns["path"], np.int32),
-        "company_id": _text(columns["company_id"], quarters),
-        "instrument": _text(columns["instrument"], quarters),
-    }
-    data |= {name: _text(columns[name], quarters) for name in OUTCOME_WORDS}
-    data |= {name: np.asarray(columns[name], np.float32) for name in OUTCOME_NUMBERS}
-    return pd.DataFrame(data).sort_values(list(KEYS["outcomes"]), ignore_index=True)
+    path = np.asarray(columns["path"], np.int32)
+    text = {name: _in_words(columns[name], quarters) for name in ("company_id", "instrument", *OUTCOME_WORDS)}
+    order = _order(path - chunk.first_path, text["company_id"][0], text["instrument"][0])
+    data: dict[str, Any] = {"scenario": _words(np.zeros(len(path), np.int8), (chunk.scenario,)), "path": path[order]}
+    data |= {name: _words(codes[order], words) for name, (codes, words) in text.items()}
+    data |= {name: np.asarray(columns[name], np.float32)[order] for name in OUTCOME_NUMBERS}
+    return pd.DataFrame(data)
 
 
 def _rows(
     chunk: Chunk,
-    table: str,
-    columns: Mapping[str, Array],
+    columns: Mapping[str, Array | Coded],
     quarters: Sequence[str],
     words: Sequence[str],
     numbers: Sequence[str],
@@ -259,40 +258,73 @@ def _rows(
     """A table with a row for each thing that happened, numbered within its path and quarter."""
     import pandas as pd
 
-    data: dict[str, Any] = {
-        "scenario": _words(np.zeros(len(columns["path"]), np.int8), (chunk.scenario,)),
-        "path": np.asarray(columns["path"], np.int32),
-        "quarter": _text(columns["quarter"], quarters),
-    }
+    path = np.asarray(columns["path"], np.int32)
+    text = {name: _in_words(columns[name], quarters) for name in ("quarter", *words)}
     # rows of a path come in the order in which they happened
-    frame = pd.DataFrame(data)
-    data["sequence"] = frame.groupby(["path", "quarter"], observed=True).cumcount().to_numpy(np.int32)
-    data |= {name: _text(columns[name], quarters) for name in words}
-    data |= {name: np.asarray(columns[name], np.float64) for name in numbers}
-    return pd.DataFrame(data).sort_values(list(KEYS[table]), ignore_index=True)
+    order = _order(path - chunk.first_path, text["quarter"][0])
+    path, quarter = path[order], text["quarter"][0][order]
+    first = np.ones(len(path), dtype=bool)
+    first[1:] = (path[1:] != path[:-1]) | (quarter[1:] != quarter[:-1])
+    place = np.arange(len(path), dtype=np.int32)
+    data: dict[str, Any] = {
+        "scenario": _words(np.zeros(len(path), np.int8), (chunk.scenario,)),
+        "path": path,
+        "quarter": _words(quarter, text["quarter"][1]),
+        "sequence": place - np.maximum.accumulate(np.where(first, place, np.int32(0))),
+    }
+    data |= {name: _words(text[name][0][order], text[name][1]) for name in words}
+    data |= {name: np.asarray(columns[name], np.float64)[order] for name in numbers}
+    return pd.DataFrame(data)
+
+
+def _order(*keys: Array) -> Array | slice:
+    """Places of rows in order of small whole numbers, the first key first, -1 last; equal rows stay as they stand."""
+    whole = np.zeros(len(keys[0]), dtype=np.int64)
+    for codes in keys:
+        count = int(codes.max(initial=0)) + 1
+        whole = whole * (count + 1) + np.where(codes < 0, count, codes)
+    # the model's rows come in order
+    return slice(None) if bool((whole[1:] >= whole[:-1]).all()) else np.argsort(whole, kind="stable")
 
 
 def _words(codes: Array, words: Sequence[str]) -> pd.Categorical[Any]:
     """Text column from codes into `words`; -1 is empty."""
     import pandas as pd
 
-    # as objects: texts of Arrow are made anew for each column
-    return pd.Categorical.from_codes(np.asarray(codes, np.int64).ravel(), pd.Index(list(words), dtype=object))
+    return pd.Categorical.from_codes(np.asarray(codes).ravel(), dtype=_kind(tuple(words)))
 
 
-def _text(values: Array, quarters: Sequence[str]) -> pd.Categorical[Any]:
-    """Text column; "" and None are empty; whole numbers count quarters from 0, negative ones are empty."""
+@lru_cache(maxsize=64)
+def _kind(words: tuple[str, ...]) -> pd.CategoricalDtype:
     import pandas as pd
 
-    values = np.asarray(values)
-    if values.dtype.kind in "iu":
-        return _words(np.where(values < 0, -1, values), quarters)
-    codes, found = pd.factorize(values.astype(object))
+    # as objects: texts of Arrow are made anew for each column
+    return pd.CategoricalDtype(pd.Index(list(words), dtype=object))
+
+
+def _in_words(values: Array | Coded, quarters: Sequence[str]) -> tuple[Array, Sequence[str]]:
+    """A text column as codes into words in order, -1 where it is empty.
+
+    "" and None are empty; whole numbers count quarters from 0, negative ones are empty.
+    """
+    import pandas as pd
+
+    if isinstance(values, Coded):
+        codes, found = values.codes, values.words
+        met = np.zeros(len(found), dtype=bool)
+        met[codes] = True
+        texts = np.where(met, found, "")
+    else:
+        values = np.asarray(values)
+        if values.dtype.kind in "iu":
+            return np.where(values < 0, -1, values), quarters
+        codes, found = pd.factorize(values.astype(object))
+        # None has the code -1, which takes the last
+        texts = np.array([*found, ""], dtype=object)
     # one category at least, so that a column without any text is still one of text
-    words = sorted(text for text in found if text) or [""]
+    words = sorted({text for text in texts if text}) or [""]
     place = {text: number for number, text in enumerate(words)}
-    # None has the code -1, which takes the last
-    return _words(np.array([*(place.get(text, -1) if text else -1 for text in found), -1])[codes], words)
+    return np.array([place.get(text, -1) if text else -1 for text in texts])[codes], words
 
 
 def plain_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.arrays import np
+from penstock.engine.coded import Coded
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import State
@@ -111,17 +112,15 @@ class Losses:
         return dict(zip(LOSS_CODES, (*codes, claim[rows], lost[rows]), strict=True))
 
 
-def losses_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+def losses_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array | Coded]:
     """The table `losses` from its codes, without scenario and sequence."""
-    units = np.array([*layout.units, ""], dtype=object)
-    ties = np.array([*layout.tie_id, *layout.debt_id, ""], dtype=object)
     return {
         "path": codes["path"],
-        "quarter": np.array(quarters, dtype=object)[codes["quarter"]],
-        "company_id": units[codes["company"]],
-        "creditor_id": units[codes["creditor"]],
-        "instrument": np.array(LOSS_INSTRUMENTS, dtype=object)[codes["instrument"]],
-        "tie_id": ties[codes["tie"]],
+        "quarter": Coded.of(codes["quarter"], quarters),
+        "company_id": Coded.of(codes["company"], layout.units),
+        "creditor_id": Coded.of(codes["creditor"], layout.units),
+        "instrument": Coded.of(codes["instrument"], LOSS_INSTRUMENTS),
+        "tie_id": Coded.of(codes["tie"], [*layout.tie_id, *layout.debt_id]),
         "claim_usd_bn": codes["claim"],
         "loss_usd_bn": codes["loss"],
     }

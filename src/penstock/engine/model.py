@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from penstock.engine.begin import begin_block, trend_of
 from penstock.engine.bills import write_out
 from penstock.engine.checks import conservation_error
 from penstock.engine.chunks import BINDING
+from penstock.engine.coded import Coded, one_below_the_other, text_of
 from penstock.engine.device import wide_enough
 from penstock.engine.events import Events, events_of
 from penstock.engine.facts import Facts, build_facts
@@ -180,7 +182,7 @@ def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathB
     if paths > most_paths(model, device):
         return [simulate_paths(model, first, count) for first, count in spans]
     _, kept = run_block(model, start, lanes_of(paths, model, device), device=device)
-    return [join_blocks(model.layout, [(first, first + count, kept)]) for first, count in spans]
+    return [join_blocks(model.layout, [(first, first + count, kept)], coded=True) for first, count in spans]
 
 
 def most_paths(model: Model, device: Device | None) -> int:
@@ -279,14 +281,17 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def join_blocks(layout: Layout, blocks: list[tuple[int, int, Kept]]) -> PathBlock:
-    """Cut the asked paths out of whole blocks and put them side by side, with names for codes."""
+def join_blocks(layout: Layout, blocks: list[tuple[int, int, Kept]], *, coded: bool = False) -> PathBlock:
+    """Cut the asked paths out of whole blocks and put them side by side, with names for codes.
+
+    `coded` leaves names as codes with their words (`engine/coded.py`), of which tables are made faster.
+    """
     economy: dict[str, list[Array]] = {}
     layers: dict[str, list[Array]] = {}
     company: dict[str, list[Array]] = {}
-    outcomes: dict[str, list[Array]] = {}
-    events: dict[str, list[Array]] = {}
-    losses: dict[str, list[Array]] = {}
+    outcomes: dict[str, list[Array | Coded]] = {}
+    events: dict[str, list[Array | Coded]] = {}
+    losses: dict[str, list[Array | Coded]] = {}
     chain, worst, lost, broken = [], 0.0, 0, 0
     flows = []
     for first, last, kept in blocks:
@@ -309,13 +314,18 @@ def join_blocks(layout: Layout, blocks: list[tuple[int, int, Kept]]) -> PathBloc
         worst = max(worst, float(kept.conservation[lanes].max()))
         lost += int(kept.nonconverged[lanes].sum())
         broken += int(kept.broken[lanes].sum())
+
+    def joined(rows: dict[str, list[Array | Coded]]) -> dict[str, Any]:
+        whole = {name: one_below_the_other(parts) for name, parts in rows.items()}
+        return whole if coded else {name: text_of(column) for name, column in whole.items()}
+
     return PathBlock(
         economy={name: _side_by_side(parts) for name, parts in economy.items()},
         layers={name: _side_by_side(parts) for name, parts in layers.items()},
         company={name: _side_by_side(parts) for name, parts in company.items()},
-        outcomes={name: _side_by_side(parts) for name, parts in outcomes.items()},
-        events={name: _side_by_side(parts) for name, parts in events.items()},
-        losses={name: _side_by_side(parts) for name, parts in losses.items()},
+        outcomes=joined(outcomes),
+        events=joined(events),
+        losses=joined(losses),
         checks={"conservation_max_rel": worst, "nonconverged": lost, "nan": broken},
         chain=np.concatenate(chain),
         flows=_square(_side_by_side(flows)),
@@ -367,7 +377,8 @@ def replay(model: Model, path: int) -> PathDetail:
     pieces = {name: values[:, :, lane].ravel() for name, values in recorder.company.items()}
     quarters = np.repeat(np.array(recorder.quarters, dtype=object), len(model.firms))
     company = pd.DataFrame({"company_id": list(model.firms) * len(recorder.quarters), "quarter": quarters, **pieces})
-    events = pd.DataFrame(events_table(kept.events, model.layout, recorder.quarters))
+    told = events_table(kept.events, model.layout, recorder.quarters)
+    events = pd.DataFrame({name: text_of(column) for name, column in told.items()})
     events = events[events["path"] == path].reset_index(drop=True)
     ledger = pd.DataFrame({name: np.concatenate([part[name] for part in posted]) for name in LEDGER})
     checks = {"conservation_max_rel": float(recorder.conservation[lane])}

@@ -11,6 +11,7 @@ from penstock.conduct import rescue
 from penstock.engine import tallies, trouble
 from penstock.engine.chunks import COMPANY_MEASURES, ECONOMY_MEASURES, LAYER_MEASURES
 from penstock.engine.claim_outcomes import ClaimOutcomes
+from penstock.engine.coded import Coded
 from penstock.engine.layout import Layout
 from penstock.engine.ledger_view import add_flows
 from penstock.engine.losses import Losses, in_order_of_path
@@ -81,20 +82,19 @@ class Events:
         return {name: values[order] for name, values in zip(EVENT_CODES, columns, strict=True)}
 
 
-def events_table(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+def events_table(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array | Coded]:
     """The table `events` from its codes, without scenario and sequence."""
-    units = np.array([*layout.units, ""], dtype=object)
-    ties = np.array([*layout.tie_id, ""], dtype=object)
-    causes = np.array(CAUSES, dtype=object)[codes["cause"]]
+    ties = layout.tie_id
+    cause = np.where(codes["tie"] >= 0, codes["tie"], len(ties) + codes["cause"])
     return {
         "path": codes["path"],
-        "quarter": np.array(quarters, dtype=object)[codes["quarter"]],
-        "company_id": units[codes["company"]],
-        "stage": np.array(STAGES, dtype=object)[codes["stage"]],
-        "cause_kind": np.array(CAUSE_KINDS, dtype=object)[codes["cause_kind"]],
-        "cause_id": np.where(codes["tie"] >= 0, ties[codes["tie"]], causes),
-        "counterparty_id": units[codes["counterparty"]],
-        "tie_id": ties[codes["tie"]],
+        "quarter": Coded.of(codes["quarter"], quarters),
+        "company_id": Coded.of(codes["company"], layout.units),
+        "stage": Coded.of(codes["stage"], STAGES),
+        "cause_kind": Coded.of(codes["cause_kind"], CAUSE_KINDS),
+        "cause_id": Coded.of(cause, [*ties, *CAUSES]),
+        "counterparty_id": Coded.of(codes["counterparty"], layout.units),
+        "tie_id": Coded.of(codes["tie"], ties),
         "amount_usd_bn": codes["amount"],
     }
 
@@ -104,20 +104,18 @@ INSTRUMENTS = ("bond", "equity", "lease", "loan", "receivable", "supply")
 STAGES_AT_END = ("", "distress", "restructuring", "acquisition", "liquidation")
 
 
-def outcomes_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array]:
+def outcomes_of(codes: dict[str, Array], layout: Layout, quarters: tuple[str, ...]) -> dict[str, Array | Coded]:
     """The table `outcomes` from its codes, without scenario."""
-    text = np.array([*quarters, ""], dtype=object)
-    names = np.array([*layout.units, ""], dtype=object)
     return {
         "path": codes["path"],
-        "company_id": names[codes["company"]],
-        "instrument": np.array(INSTRUMENTS, dtype=object)[codes["instrument"]],
-        "first_distress": text[codes["first_distress"]],
-        "default_quarter": text[codes["default_quarter"]],
-        "stage_end": np.array(STAGES_AT_END, dtype=object)[codes["stage_end"]],
+        "company_id": Coded.of(codes["company"], layout.units),
+        "instrument": Coded.of(codes["instrument"], INSTRUMENTS),
+        "first_distress": Coded.of(codes["first_distress"], quarters),
+        "default_quarter": Coded.of(codes["default_quarter"], quarters),
+        "stage_end": Coded.of(codes["stage_end"], STAGES_AT_END),
         "loss_fraction": codes["loss_fraction"],
         "recovery": codes["recovery"],
-        "rescuer_id": names[codes["rescuer"]],
+        "rescuer_id": Coded.of(codes["rescuer"], layout.units),
         "value_start_usd_bn": codes["value_start_usd_bn"],
         "value_min_usd_bn": codes["value_min_usd_bn"],
         "value_end_usd_bn": codes["value_end_usd_bn"],
