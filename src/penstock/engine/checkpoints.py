@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -279,7 +280,32 @@ def _record_hash(record: ChunkRecord) -> str:
 
 def load_arrays(directory: Path, chunk: Chunk) -> ChunkArrays:
     """The arrays of a finished chunk, mapped from disk."""
-    return ChunkArrays(**{name: _load(directory, chunk, name) for name in ARRAYS})
+    company, economy = (_OnDisk(_array_file(directory, chunk, name)) for name in ("company", "economy"))
+    return ChunkArrays(company, economy, _load(directory, chunk, "flows"))
+
+
+class _OnDisk(Sequence[Array]):
+    """An array of `numpy.save` along its first axis; a part that was read takes no memory once it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, self._dtype = np.lib.format.read_array_header_1_0(file)
+            self._start = file.tell()
+        if self._dtype.hasobject:
+            raise ValueError(f"{path}: found objects; expected numbers")
+        self._length, *self._shape = shape
+
+    def __len__(self) -> int:
+        return int(self._length)
+
+    def __getitem__(self, place: Any) -> Any:
+        if not 0 <= place < self._length:
+            raise IndexError(place)
+        skip = place * math.prod(self._shape) * self._dtype.itemsize
+        part = np.memmap(self._path, self._dtype, "r", self._start + skip, tuple(self._shape))
+        return np.asarray(part)
 
 
 def _load(directory: Path, chunk: Chunk, name: str) -> Array:
