@@ -226,10 +226,11 @@ def _callable(function: Callable[..., object], signatures: tuple[Signature, ...]
 def compiled(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
     """A pass as Numba compiles it or has it in its cache."""
     numba = _numba()
-    from penstock.passes.compiler import Apart
+    from penstock.passes.compiler import OPTIONS, Apart, without_collector
 
     types = [signature.to_numba() for signature in signatures]
-    return numba.njit(types, cache=True, nogil=True, error_model="numpy", pipeline_class=Apart)(function)
+    with without_collector():
+        return numba.njit(types, cache=True, pipeline_class=Apart, **OPTIONS)(function)
 
 
 def _numba() -> Any:
@@ -238,6 +239,9 @@ def _numba() -> Any:
 
     if not _Declared.numba_is_told:
         _Declared.numba_is_told = True
+        from penstock.passes.compiler import tell_numba
+
+        tell_numba()
         for each in _Declared.inlined:
             _tell_numba(each)
     return numba

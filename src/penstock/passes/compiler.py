@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
+from numba.core.options import DefaultOptions
+
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    # Numba's second way into a pass, for code written in C
+    "no_cfunc_wrapper": True,
+    # a pass makes no arrays and keeps none: there are no references to count
+    **({"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}),
+}
+"""For `numba.njit`; what Numba no longer knows is left out."""
+
+
+class Settings(Flags):
+    """Numba's settings of one compilation, read in a tenth of the time: it compares them for every operation."""
+
+    __slots__ = ()
+    defaults = {name: option.default for name, option in Flags.options.items()}  # noqa: RUF012
+
+    def values(self) -> dict[str, Any]:
+        """Of each setting what was set, else its default."""
+        return {**self.defaults, **self._values}
 
 
 class Apart(CompilerBase):
     """Compiles what reads no number through one argument that it writes through another: no array overlaps another."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        self.state.flags = Settings(self.state.flags)  # type: ignore[no-untyped-call]
+
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
+
+
+@cache
+def tell_numba() -> None:
+    """Have Numba write fewer instructions for what passes do most; where it does not listen, it writes its own."""
+    with suppress(ImportError):
+        from penstock.passes import access
+
+        access.tell_numba()
+    with suppress(ImportError):
+        from penstock.passes import ranges
+
+        ranges.tell_numba()
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Let no search for garbage go through the many objects that Numba keeps; what is left is looked for afterwards."""
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()

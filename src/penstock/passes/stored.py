@@ -21,6 +21,8 @@ from typing import Any
 
 MAGIC = b"penstock passes 1\n"
 PACKAGE = Path(__file__).resolve().parents[1]
+WRITERS = ("access", "compiler", "ranges", "stored", "storing", "ways_in")
+"""Modules that decide what the file holds."""
 FASTCALL = 0x80
 """`METH_FASTCALL` of CPython: arguments come as an array and its length."""
 
@@ -86,7 +88,7 @@ def circumstances() -> dict[str, Any]:
 
     libraries = {name: _version_file(name) for name in ("numba", "llvmlite")}
     return {
-        "written_by": [source_of(f"penstock.passes.{name}") for name in ("compiler", "stored", "storing", "ways_in")],
+        "written_by": [source_of(f"penstock.passes.{name}") for name in WRITERS],
         "python": sys.version,
         "numpy": numpy.__version__,
         **libraries,

@@ -17,8 +17,8 @@ from penstock.passes import Pass, declared, stored
 from penstock.passes.ways_in import ways_in
 
 WAY_IN = frozenset({
-    "NRT_Free", "NRT_MemInfo_call_dtor", "NRT_adapt_ndarray_from_python", "numba_do_raise", "numba_gil_ensure",
-    "numba_gil_release", "numba_runtime_build_excinfo_struct", "numba_unpickle",
+    "NRT_Free", "NRT_MemInfo_call_dtor", "NRT_adapt_ndarray_from_python", "numba_adapt_ndarray", "numba_do_raise",
+    "numba_gil_ensure", "numba_gil_release", "numba_runtime_build_excinfo_struct", "numba_unpickle",
 })  # fmt: skip
 """What Numba's own way into a pass calls, and a pass that makes no arrays does not."""
 
