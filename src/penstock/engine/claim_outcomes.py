@@ -100,7 +100,7 @@ class ClaimOutcomes:
         left = np.where(state.firms.stage >= GONE, 0.0, block.cache["contract_left"][:, None])
         ended = np.where(failed & block.program.switches.contagion, 1.0 - left, 0.0)
         first, ties = block.ties_of["contracts_of"]
-        has = first[1:] > first[:-1]
+        has = np.flatnonzero(first[1:] > first[:-1])
         # a cut strikes all contracts of a firm alike, so any of them tells it
         ended[has] = 1.0 - state.ties.activity[ties[first[:-1][has]]]
         return np.asarray(ended[: layout.firms])

@@ -70,7 +70,7 @@ def draw_parameters(
     ranges = [(row.prior_low, row.prior_high) if prior or row.name in wide else (row.low, row.high) for row in rows]
     low, high = np.array(ranges).T[:, :, None]
     central, least, most = np.array([(row.central, row.minimum, row.maximum) for row in rows]).T[:, :, None]
-    log = np.array([row.scale == "log" for row in rows])
+    log = np.array([number for number, row in enumerate(rows) if row.scale == "log"], dtype=np.intp)
     up, down = high - central, central - low
     up[log], down[log] = np.log(high[log] / central[log]), np.log(central[log] / low[log])
     z = ndtri(np.asarray(uniforms)[: len(rows)]) / Z90

@@ -76,6 +76,8 @@ def draw(seed: int, paths: Sequence[int], quarters: int, columns: np.ndarray, ch
 
     def stream(purpose: str, rows: int, places: np.ndarray, length: int) -> np.ndarray:
         out = np.empty((rows, len(places), len(keys)))
+        if not len(places):
+            return out
         told = (np.uint64(seed), keys, np.uint64(_STREAMS[purpose]), places)
         for_uniforms, for_normals = philox.room(length)
         if purpose.endswith("_normal"):
