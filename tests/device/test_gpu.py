@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -197,3 +198,31 @@ def test_a_block_is_as_wide_as_memory_was_free_when_first_asked() -> None:
     free[0] = 0
     assert device.most_paths(10_000.0, 1.0) == int(gpu.FILLED * 120e6 / (gpu.WITH_STEPS * 10_000.0))
     assert device.most_paths(10_000.5, 1.0) == gpu.Gpu.least_width
+
+
+def test_an_array_is_shown_to_numba_once_for_each_place_shape_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Cuda:
+        @staticmethod
+        def from_cuda_array_interface(interface: dict[str, Any], sync: bool) -> Any:
+            made.append(interface)
+            return object()
+
+    class Shown:
+        def __init__(self, place: int, shape: tuple[int, ...], kind: type) -> None:
+            self.data, self.shape, self.dtype = SimpleNamespace(ptr=place), shape, np.dtype(kind)
+            self.strides = np.empty(shape, kind).strides
+            self.__cuda_array_interface__ = {"data": (place, False), "shape": shape, "typestr": self.dtype.str}
+
+    monkeypatch.setattr(gpu, "_cuda", Cuda)
+    monkeypatch.setattr(gpu, "_VIEWS", {})
+    one = gpu._shown(Shown(64, (3, 5), float))
+    assert gpu._shown(Shown(64, (3, 5), float)) is one
+    # another place, shape or kind is another view
+    others = [gpu._shown(Shown(*of)) for of in ((128, (3, 5), float), (64, (5, 3), float), (64, (3, 5), np.int64))]
+    assert len({id(view) for view in (one, *others)}) == 4 == len(made)
+    # no more views are kept than so many
+    monkeypatch.setattr(gpu, "MOST_VIEWS", 4)
+    gpu._shown(Shown(256, (3, 5), float))
+    assert len(gpu._VIEWS) == 1
