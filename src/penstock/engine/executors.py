@@ -45,6 +45,8 @@ WORKER_VARIABLES = {
 """Environment of workers: a thread each; memory in large pages where the system gives them, and kept from block to
 block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036). What the person has set for the
 memory stays."""
+COPYING = "linux"
+"""Where workers are copies of a process. On macOS its own libraries cannot be relied on in one."""
 MODEL = "penstock.engine.model"
 LOADED_BEFORE = "penstock.engine.loaded_before"
 """Loads what all workers of the model need."""
@@ -164,6 +166,8 @@ def prepare_workers() -> None:
     Workers are copies of one process that has loaded the model once, and so begin at once. That process is started
     anew by Python's `multiprocessing`, with nothing of the caller's threads and locks, and ends with the caller.
     """
+    if sys.platform != COPYING:
+        return
     # without a place for its socket workers start one by one, and what is wrong there is told
     with suppress(OSError), worker_environment():
         _start_original()
@@ -194,7 +198,7 @@ def _context() -> multiprocessing.context.BaseContext:
 
     To be called in the environment of workers.
     """
-    if sys.platform != "linux" or MODEL not in sys.modules:
+    if sys.platform != COPYING or MODEL not in sys.modules:
         return multiprocessing.get_context("spawn")
     try:
         _start_original()
