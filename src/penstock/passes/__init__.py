@@ -225,12 +225,10 @@ def _callable(function: Callable[..., object], signatures: tuple[Signature, ...]
 
 def compiled(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
     """A pass as Numba compiles it or has it in its cache."""
-    numba = _numba()
-    from penstock.passes.compiler import OPTIONS, Apart, without_collector
+    _numba()
+    from penstock.passes.compiler import compile_pass
 
-    types = [signature.to_numba() for signature in signatures]
-    with without_collector():
-        return numba.njit(types, cache=True, pipeline_class=Apart, **OPTIONS)(function)
+    return compile_pass(function, [signature.to_numba() for signature in signatures])
 
 
 def _numba() -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+import numba
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
+from numba.core.errors import NumbaError
 from numba.core.options import DefaultOptions
 
 OPTIONS: dict[str, Any] = {
@@ -43,6 +45,17 @@ class Apart(CompilerBase):
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
+
+
+def compile_pass(function: Callable[..., object], types: Sequence[Any]) -> Any:
+    """A pass as Numba compiles it or has it in its cache."""
+    make = partial(numba.njit, list(types), cache=True, pipeline_class=Apart)
+    with without_collector():
+        try:
+            return make(**OPTIONS)(function)
+        except NumbaError:
+            # what makes arrays must count references; another error is raised again
+            return make(**OPTIONS | {"_nrt": True})(function)
 
 
 @cache
