@@ -223,7 +223,7 @@ def passes() -> Iterator[tuple[str, ast.FunctionDef, ast.Call]]:
     for file in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "_kernel":
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "kernel":
                     yield f"{file.name}:{node.name}", node, mark
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.arrays import np
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import inlined, void
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import inlined, kernel, void
 
 Array = np.ndarray
 
@@ -39,7 +39,7 @@ def worth_making(yearly_spending: Array, margin: Array, rate: Array, later: Arra
     return saving > cost * (1.0 + rate)
 
 
-@_kernel(void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3, _VEC))
+@kernel(void(*[_MAT_IN] * 3, *[_VEC_IN] * 5, *[_MAT] * 3, _VEC))
 def advance_projects(
     spending: Array,
     delivered: Array,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from penstock.arrays import np
 from penstock.bounds import bounded
-from penstock.money.kernels import _CUBE_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import inlined, void
+from penstock.money.kernels import _CUBE_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import inlined, kernel, void
 
 Array = np.ndarray
 
@@ -103,7 +103,7 @@ REPLACED_A_QUARTER = 0.15
 even age would replace a quarter)."""
 
 
-@_kernel(
+@kernel(
     void(*[_MAT_IN] * 7, _CUBE_IN, _CUBE_IN, _MAT_IN, *[_CUBE_IN] * 4, *[_VEC_IN] * 9, *[_MAT] * 5)
 )  # fmt: skip
 def want_plant(

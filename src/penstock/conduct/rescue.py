@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from penstock.arrays import np
-from penstock.money.kernels import _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, float64, inlined, void
+from penstock.money.kernels import _FLAG_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, float64, inlined, kernel, void
 
 Array = np.ndarray
 
@@ -19,7 +19,7 @@ ASSET_PRICE = 0.35
 """
 
 
-@_kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _VEC_IN, _VEC, _MAT, _MAT, _VEC))
+@kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _VEC_IN, _VEC, _MAT, _MAT, _VEC))
 def bail_out(
     rows: Array, systemic: Array, rule: Array, budget: Array, spent: Array, gap: Array, given: Array, total: Array
 ) -> None:
@@ -64,7 +64,7 @@ def fate_of(plant: float, liabilities: float, bought: bool, may_end: bool) -> in
     return LIQUIDATION if may_end and plant < LIQUIDATION_VALUE * liabilities else RESTRUCTURING
 
 
-@_kernel(
+@kernel(
     void(_MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _VEC_IN, _VEC_IN, _FLAG_IN, float64, boolean, _VEC, *[_IDX] * 4),
     pairs=("firm", "path", "plant", "liabilities", "price", "buyer", "fate"),
 )

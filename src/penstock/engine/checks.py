@@ -7,8 +7,8 @@ from penstock.engine.facts import Facts
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Moment
 from penstock.engine.state import Books, Firms, Ties
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _kernel
-from penstock.passes import boolean, void
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC
+from penstock.passes import boolean, kernel, void
 
 Array = np.ndarray
 
@@ -35,7 +35,7 @@ def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, book
     return worth, shares
 
 
-@_kernel(
+@kernel(
     void(
         _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _INT, _MAT_IN, _MAT_IN, *[_IDX_IN] * 2,
         _MAT, _MAT,
@@ -95,7 +95,7 @@ def add_claims(
             shares[c, n] += stake[t, n]
 
 
-@_kernel(void(*[_MAT_IN] * 7, _MAT))
+@kernel(void(*[_MAT_IN] * 7, _MAT))
 def add_own(
     equipment: Array,
     buildings: Array,
@@ -117,7 +117,7 @@ BALANCE, CASH, SHARES, CHIPS, POWER = range(5)
 """Rows of errors."""
 
 
-@_kernel(void(*[_MAT_IN] * 11, _INT, _MAT_IN, _FLAG_IN, _MAT, _MAT))
+@kernel(void(*[_MAT_IN] * 11, _INT, _MAT_IN, _FLAG_IN, _MAT, _MAT))
 def find_gaps(
     worth: Array,
     booked: Array,
@@ -175,7 +175,7 @@ def find_gaps(
                     errors[SHARES, n] = gap
 
 
-@_kernel(void(*[_MAT_IN] * 8, boolean, _MAT, _VEC))
+@kernel(void(*[_MAT_IN] * 8, boolean, _MAT, _VEC))
 def find_misplaced(
     delivered: Array,
     stock: Array,

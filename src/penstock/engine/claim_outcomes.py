@@ -10,8 +10,8 @@ from penstock.arrays import np
 from penstock.engine.layout import Layout
 from penstock.engine.moment import Block, Moment
 from penstock.engine.state import GONE, State
-from penstock.money.kernels import _CUBE, _FLAG, _IDX_IN, _VEC_IN, _kernel
-from penstock.passes import boolean, void
+from penstock.money.kernels import _CUBE, _FLAG, _IDX_IN, _VEC_IN
+from penstock.passes import boolean, kernel, void
 
 Array = np.ndarray
 Piece = tuple[str, Array, Array]
@@ -106,7 +106,7 @@ class ClaimOutcomes:
         return np.asarray(ended[: layout.firms])
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 4, _VEC_IN, _VEC_IN, boolean, _CUBE, _CUBE, _FLAG),
     pairs=("debtor", "path", "tie", "claim", "lost", "fresh"),
 )
@@ -139,14 +139,14 @@ def add_cut(
         cuts[f, n, kind] += lost[k]
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _CUBE), pairs=("debtor", "path", "lost"))
+@kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _CUBE), pairs=("debtor", "path", "lost"))
 def add_lost(debtor: Array, path: Array, lost: Array, total: Array) -> None:
     """Add what is `lost` on claims to the `total` of their debtor and path, as of the first kind."""
     for k in range(debtor.shape[0]):
         total[debtor[k], path[k], 0] += lost[k]
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, boolean, *[_CUBE] * 4), pairs=("firm", "path"))
+@kernel(void(_IDX_IN, _IDX_IN, boolean, *[_CUBE] * 4), pairs=("firm", "path"))
 def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Array, claims: Array, kept: Array) -> None:
     """Leave of each pair's claims, by kind, the share that a quarter did not cut; keep the claims the `first_time`."""
     for k in range(firm.shape[0]):
@@ -157,7 +157,7 @@ def keep_cut(firm: Array, path: Array, first_time: bool, whole: Array, lost: Arr
             kept[f, n, kind] *= 1.0 - lost[f, n, kind] / max(whole[f, n, kind], TINY_USD_BN)
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _CUBE, _CUBE), pairs=("debtor", "path"))
+@kernel(void(_IDX_IN, _IDX_IN, _CUBE, _CUBE), pairs=("debtor", "path"))
 def forget_cut(debtor: Array, path: Array, whole: Array, lost: Array) -> None:
     """Set what was added up of these pairs back to zero."""
     for k in range(debtor.shape[0]):

@@ -18,6 +18,7 @@ from penstock.arrays import chosen
 from penstock.machine import usable_cores
 
 MODULES = (
+    "penstock.passes.normal",
     "penstock.layers.facilities.quarter",
     "penstock.layers.ai.quarter",
     "penstock.engine.checks",

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 
 from penstock import arrays
-from penstock.money.kernels import _kernel
-from penstock.passes import array, float64, inlined, intp, intrinsic, uint64, void
+from penstock.passes import array, float64, inlined, intp, intrinsic, kernel, uint64, void
 
 Array = np.ndarray
 Raw = np.uint64
@@ -111,7 +110,7 @@ def _unit(number: Raw) -> float:
     return np.float64(number >> _ELEVEN) * _UNIT
 
 
-@_kernel(_UNIFORMS)
+@kernel(_UNIFORMS)
 def uniforms(
     seed: Raw, paths: Array, stream: Raw, columns: Array, needed: Array, length: int, out: Array, line: Array
 ) -> None:
@@ -150,7 +149,7 @@ def _normal(number: Raw, share: Array) -> float:
     return size * (1.0 - 2.0 * np.float64((number >> _EIGHT) & _ONE))
 
 
-@_kernel(_NORMALS)
+@kernel(_NORMALS)
 def normals(
     seed: Raw, paths: Array, stream: Raw, columns: Array, length: int, share: Array, limit: Array, height: Array,
     out: Array, line: Array, raw: Array, drawn: Array, at: Array,

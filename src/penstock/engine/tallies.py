@@ -6,8 +6,8 @@ import numpy as np
 
 from penstock.engine.state import RESTRUCTURED, SOUND
 from penstock.layers.energy.quarter import energy_mwh
-from penstock.money.kernels import _CUBE, _FLAG_MAT, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import array, float32, float64, void
+from penstock.money.kernels import _CUBE, _FLAG_MAT, _FLAG_MAT_IN, _IDX, _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import array, float32, float64, kernel, void
 
 Array = np.ndarray
 
@@ -34,9 +34,7 @@ IN_PLANS = 0.5
 names what binds and moves nothing)."""
 
 
-@_kernel(
-    void(*[_MAT_IN] * 4, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[float64] * 2, _IDX_IN, _MAT, _IDX)
-)
+@kernel(void(*[_MAT_IN] * 4, _FLAG_MAT_IN, _FLAG_MAT_IN, _MAT_IN, *[_VEC_IN] * 14, *[float64] * 2, _IDX_IN, _MAT, _IDX))
 def keep_economy(
     power: Array,
     pue: Array,
@@ -119,7 +117,7 @@ def keep_economy(
         unsettled[n] += rounds[n] < 0
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG_MAT))
+@kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, _IDX_IN, _IDX_IN, _MAT, _MAT, _FLAG_MAT))
 def finance_sales(
     stake_paid: Array,
     strategic: Array,
@@ -181,7 +179,7 @@ LAYERS_OF = (LAYER_REVENUE, LAYER_CAPEX, LAYER_PROFIT, LAYER_DEBT, LAYER_VALUE)
 """Measures of firms that are measures of their layers, too, and of which."""
 
 
-@_kernel(void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _SINGLES, _CUBE, _IDX))
+@kernel(void(*[_MAT_IN] * 8, _FLAG_MAT_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _SINGLES, _CUBE, _IDX))
 def keep_firms(
     revenue: Array,
     capex: Array,

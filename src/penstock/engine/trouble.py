@@ -6,15 +6,15 @@ Pairs (firm, path) are given by `firm[k]` and `path[k]`; no pair stands twice am
 from __future__ import annotations
 
 from penstock.arrays import np
-from penstock.money.kernels import _FLAG_MAT_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import array, intp, void
+from penstock.money.kernels import _FLAG_MAT_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import array, intp, kernel, void
 
 Array = np.ndarray
 
 _CODES, _CODES_IN = (array(intp, 2, readonly=readonly) for readonly in (False, True))
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC), pairs=("firm", "path", "unpaid"))
+@kernel(void(_IDX_IN, _IDX_IN, _INT, _MAT_IN, _MAT_IN, _CODES, _VEC), pairs=("firm", "path", "unpaid"))
 def note_misses(
     firm: Array, path: Array, quarter: int, dues: Array, share: Array, first_distress: Array, unpaid: Array
 ) -> None:
@@ -26,7 +26,7 @@ def note_misses(
         unpaid[k] = dues[f, n] * (1.0 - share[f, n])
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 4, _VEC_IN, _IDX_IN, _INT, _MAT_IN, *[_CODES] * 3, _MAT, _MAT),
     pairs=("firm", "path", "owed", "buyer"),
 )
@@ -74,7 +74,7 @@ MOST_DUE = 0.5
 most of it."""
 
 
-@_kernel(
+@kernel(
     void(
         *[_IDX_IN] * 6,
         _MAT_IN,
@@ -172,7 +172,7 @@ def find_causes(
         kind[k], cause[k] = kinds_of[found], causes_of[found]
 
 
-@_kernel(void(*[_IDX_IN] * 4, _CODES, _IDX), pairs=("firm", "path", "tie", "deeper"))
+@kernel(void(*[_IDX_IN] * 4, _CODES, _IDX), pairs=("firm", "path", "tie", "deeper"))
 def lengthen(firm: Array, path: Array, tie: Array, payer: Array, depth: Array, deeper: Array) -> None:
     """Make the chain of each default that a failed customer caused (`tie`, -1 without) one longer than the customer's.
 

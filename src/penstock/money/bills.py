@@ -19,13 +19,11 @@ from penstock.money.kernels import (
     Flags,
     Floats,
     Index,
-    _inner,
-    _kernel,
 )
-from penstock.passes import boolean, void
+from penstock.passes import boolean, inner, kernel, void
 
 
-@_inner(
+@inner(
     void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
         *[_MAT] * 6,
@@ -107,7 +105,7 @@ def fall_due(
                 between[b, n] += due
 
 
-@_inner(
+@inner(
     void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 4,
     )
@@ -154,7 +152,7 @@ def hold_back(
             between[b, n] -= due - paid
 
 
-@_kernel(void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
+@kernel(void(_MAT_IN, _CUBE_IN, *[_IDX_IN] * 4, _FLAG_IN, *[_MAT] * 4))
 def pay_dues(
     due: Floats,
     paid_share: Floats,
@@ -190,7 +188,7 @@ def pay_dues(
             between[b, n] += paid[t, n]
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _CUBE_IN, *[_IDX_IN] * 6, _FLAG_IN, *[_MAT] * 4))
+@kernel(void(_MAT_IN, _MAT_IN, _CUBE_IN, *[_IDX_IN] * 6, _FLAG_IN, *[_MAT] * 4))
 def serve_debt(
     interest: Floats,
     principal: Floats,
@@ -242,7 +240,7 @@ def serve_debt(
             between[b, n] += paid
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, boolean, *[_MAT_IN] * 4, *[_MAT] * 4))
+@kernel(void(_MAT_IN, _MAT_IN, boolean, *[_MAT_IN] * 4, *[_MAT] * 4))
 def book(
     income: Floats,
     dues: Floats,

@@ -28,11 +28,9 @@ from penstock.money.kernels import (
     Flags,
     Floats,
     Index,
-    _inner,
-    _kernel,
     accumulate,
 )
-from penstock.passes import boolean, float64, void
+from penstock.passes import boolean, float64, inner, kernel, void
 
 CLASSES = 3
 """Ranks of dues in `clear_dues`: 0 secured, 1 operating, 2 unsecured."""
@@ -47,7 +45,7 @@ MAX_ROUNDS = 10_000
 """Rounds of clearing after which a lane is reported as not converged."""
 
 
-@_inner(void(*[_MAT_IN] * 3, _MAT, _MAT))
+@inner(void(*[_MAT_IN] * 3, _MAT, _MAT))
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
     """Set the dues of each unit, and what is left of cash and income of the first ones if everybody pays; (units,
     paths), usd_bn.
@@ -65,7 +63,7 @@ def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Fl
                 dues[u, n] = owed[u, n] + owed[units + u, n] + owed[2 * units + u, n]
 
 
-@_kernel(void(_FLAG_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG))
+@kernel(void(_FLAG_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, _MAT, _FLAG))
 def weigh_again(
     raising: Flags,
     holder: Index,
@@ -92,7 +90,7 @@ def weigh_again(
                 gap[u, n] = cash[u, n] + income[u, n] - dues[u, n]
 
 
-@_kernel(void(_MAT_IN, _INT, _FLAG, _FLAG))
+@kernel(void(_MAT_IN, _INT, _FLAG, _FLAG))
 def find_short(gap: Floats, firms: int, units: Flags, paths: Flags) -> None:
     """Set which of the first units, `firms`, fall short on some path, and on which paths some of them do."""
     paths[:] = False
@@ -105,7 +103,7 @@ def find_short(gap: Floats, firms: int, units: Flags, paths: Flags) -> None:
         units[u] = some
 
 
-@_kernel(void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _FLAG_IN, _MAT))
+@kernel(void(_CUBE_IN, _CUBE_IN, _FLAG_IN, _FLAG_IN, _MAT))
 def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, share: Floats) -> None:
     """Set `share[u]` to the part that a unit pays of its dues of all classes; `share` may have fewer rows.
 
@@ -124,7 +122,7 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, shar
             share[u, n] = paid / max(dues, 1e-12) if dues > PAID_IN_FULL_USD_BN else 1.0
 
 
-@_inner(void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _INT, _INT, *[_MAT] * 2, _MAT_IN, _MAT))
+@inner(void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_MAT_IN, _INT, _INT, *[_MAT] * 2, _MAT_IN, _MAT))
 def add_dues(
     due: Floats,
     payer_class: Index,
@@ -158,7 +156,7 @@ def add_dues(
             income[q, n] += due[t, n]
 
 
-@_inner(boolean(float64, _MAT_IN, _INT, _MAT))
+@inner(boolean(float64, _MAT_IN, _INT, _MAT))
 def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     """Set `share[:, u]` so that `wealth` pays class after class; True where something stays unpaid."""
     left = max(wealth, 0.0)
@@ -175,7 +173,7 @@ def _pay_by_rank(wealth: float, owed: Floats, u: int, share: Floats) -> bool:
     return short
 
 
-@_inner(void(_INT, _INT, _MAT_IN, _MAT_IN, _CUBE_IN, _VEC, _MAT))
+@inner(void(_INT, _INT, _MAT_IN, _MAT_IN, _CUBE_IN, _VEC, _MAT))
 def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth: Floats, dues: Floats) -> None:
     """Set what unit `u` has and owes on path `n` if everybody pays."""
     wealth[u] = cash[u, n] + income[u, n]
@@ -183,7 +181,7 @@ def _look_up(u: int, n: int, cash: Floats, income: Floats, owed: Floats, wealth:
         dues[c, u] = owed[c, u, n]
 
 
-@_kernel(
+@kernel(
     boolean(
         *[_MAT_IN] * 3, _CUBE_IN, *[_MAT_IN] * 3, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, *[_FLAG_IN] * 2, _FLAG,
         _CUBE, _IDX, _CUBE, _MAT, _FLAG_MAT, _IDX_MAT,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
-from penstock.passes import float64, inlined, void
+from penstock.money.kernels import _MAT, _MAT_IN
+from penstock.passes import float64, inlined, kernel, void
 
 Array = np.ndarray
 
@@ -45,7 +45,7 @@ def called(debt: Array, beyond: Array) -> Array:
     return np.minimum(beyond, CALL_SHARE * debt)
 
 
-@_kernel(void(*[_MAT_IN] * 6, *[float64] * 3, *[_MAT] * 3))
+@kernel(void(*[_MAT_IN] * 6, *[float64] * 3, *[_MAT] * 3))
 def test_debt(
     debt: Array,
     capacity: Array,

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from penstock import arrays
 from penstock.arrays import np
-from penstock.money.kernels import _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index, _inner, _kernel
-from penstock.passes import array, float64, intp, void
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT_IN, _IDX_IN, _MAT, _VEC_IN, Flags, Floats, Index
+from penstock.passes import array, float64, inner, intp, kernel, void
 
 _VEC = array(float64, 1)
 _IDX_OUT = array(intp, 1)
@@ -51,7 +51,7 @@ ROOM_FOR_PAIRS = 256
 """Pairs of which a list is made at once."""
 
 
-@_inner(intp(_FLAG_MAT_IN, _IDX_OUT, _IDX_OUT))
+@inner(intp(_FLAG_MAT_IN, _IDX_OUT, _IDX_OUT))
 def _find_pairs(mask: Flags, firm: Index, path: Index) -> int:
     """Write as many pairs as there is room for; returns how many there are."""
     count = 0
@@ -84,7 +84,7 @@ def count_ties(firm: Index, first: Index) -> int:
     return int(_count_ties(firm, first))
 
 
-@_inner(intp(_IDX_IN, _IDX_IN))
+@inner(intp(_IDX_IN, _IDX_IN))
 def _count_ties(firm: Index, first: Index) -> int:
     count = 0
     for f in firm:
@@ -92,7 +92,7 @@ def _count_ties(firm: Index, first: Index) -> int:
     return count
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 5, _FLAG_IN, _VEC_IN, _VEC_IN, _MAT, _MAT, *[_IDX_OUT] * 3, _VEC, _VEC),
     pairs=("firm", "path", "kept_secured", "kept_other"),
     entries=("debtor", "lane", "tie", "claim", "lost"),
@@ -138,7 +138,7 @@ def write_down(
             worth[f, n] += loss
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT), pairs=("firm", "path", "left"))
+@kernel(void(_IDX_IN, _IDX_IN, _IDX_IN, _IDX_IN, _VEC_IN, _MAT), pairs=("firm", "path", "left"))
 def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activity: Floats) -> None:
     """Leave `left[k]` of the activity of each tie of a failed firm."""
     for k in range(firm.shape[0]):
@@ -147,7 +147,7 @@ def cut(firm: Index, path: Index, first: Index, rows: Index, left: Floats, activ
             activity[rows[j], path[k]] *= left[k]
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 5, _VEC_IN, *[_MAT] * 3, *[_IDX_OUT] * 4, _VEC),
     pairs=("firm", "path", "amount"),
     entries=("receiver", "debtor", "lane", "tie", "paid"),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.money import leverage
-from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, Floats, Index, _kernel
-from penstock.passes import boolean, inlined, intp, void
+from penstock.money.kernels import _CUBE, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, Floats, Index
+from penstock.passes import boolean, inlined, intp, kernel, void
 
 Array = np.ndarray
 
@@ -138,7 +138,7 @@ def spare_of(cash: float, owed: float, ebitda: float, interest: float, tax: floa
     return cash - owed + 4.0 * (earned + rounds)
 
 
-@_kernel(void(*[_MAT_IN] * 6, _MAT))
+@kernel(void(*[_MAT_IN] * 6, _MAT))
 def find_spare_means(
     cash: Floats, owed: Floats, ebitda: Floats, interest: Floats, tax: Floats, rounds: Floats, spare: Floats
 ) -> None:
@@ -267,7 +267,7 @@ UNLIMITED = 1e9
 """More than any firm asks for, usd_bn."""
 
 
-@_kernel(
+@kernel(
     void(
         *[_MAT_IN] * 15, _IDX_IN, _IDX_IN, *[_MAT_IN] * 12, *[_VEC_IN] * 5, *[_MAT_IN] * 2, _VEC_IN, *[_MAT_IN] * 8,
         intp, boolean, _MAT, _CUBE, *[_MAT] * 4,
@@ -394,7 +394,7 @@ def round_room(
     return depth * spirits * growing
 
 
-@_kernel(void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT, _VEC))
+@kernel(void(*[_MAT_IN] * 9, _VEC_IN, _VEC_IN, _MAT, _VEC))
 def find_round_room(
     share: Floats,
     value: Floats,

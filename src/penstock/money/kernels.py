@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.errors import ModelError
-from penstock.passes import array, boolean, float64, inner, intp, kernel, void
+from penstock.passes import array, boolean, float64, intp, kernel, void
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -46,7 +46,6 @@ _FLAG_MAT_IN = array(boolean, 2, readonly=True)
 _CUBE = array(float64, 3)
 _CUBE_IN = array(float64, 3, readonly=True)
 _INT = intp
-_kernel, _inner = kernel, inner
 
 
 def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
@@ -59,7 +58,7 @@ def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
     return found
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+@kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))
 def post(amount: Floats, payer: Index, payee: Index, account: Floats) -> None:
     """Move `amount[t]` from `account[payer[t]]` to `account[payee[t]]`: one number, two sides."""
     for t in range(amount.shape[0]):
@@ -71,7 +70,7 @@ def post(amount: Floats, payer: Index, payee: Index, account: Floats) -> None:
             account[q, n] += amount[t, n]
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _MAT))
+@kernel(void(_MAT_IN, _IDX_IN, _MAT))
 def accumulate(amount: Floats, index: Index, out: Floats) -> None:
     """Add `amount[t]` to `out[index[t]]` over all ties: sums by payer, payee, borrower or lender."""
     for t in range(amount.shape[0]):
@@ -80,7 +79,7 @@ def accumulate(amount: Floats, index: Index, out: Floats) -> None:
             out[u, n] += amount[t, n]
 
 
-@_kernel(
+@kernel(
     void(_MAT_IN, _IDX_IN, _VEC_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
     void(_MAT_IN, _IDX_IN, _MAT_IN, _INT, _INT, _MAT, _IDX_IN, _MAT),
 )
@@ -113,7 +112,7 @@ def spread(
             received[q, n] += flow[t, n]
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _MAT_IN, float64, _MAT))
+@kernel(void(_MAT_IN, _IDX_IN, _MAT_IN, float64, _MAT))
 def follow(received: Floats, rows: Index, before: Floats, largest: float, driver: Floats) -> None:
     """Set `driver[u] = min(received[u] / before[k], largest)` for each of the units `u = rows[k]`."""
     for k in range(rows.shape[0]):
@@ -123,7 +122,7 @@ def follow(received: Floats, rows: Index, before: Floats, largest: float, driver
             driver[u, n] = min(received[u, n] / opening, largest)
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT))
 def mark_to_market(share: Floats, value: Floats, holder: Index, company: Index, out: Floats) -> None:
     """Add to each holder the value of its stakes: `out[holder[e]] += share[e] * value[company[e]]`."""
     for e in range(share.shape[0]):

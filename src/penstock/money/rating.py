@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.money.kernels import _MAT, _MAT_IN, _kernel
-from penstock.passes import float64, inlined, void
+from penstock.money.kernels import _MAT, _MAT_IN
+from penstock.passes import float64, inlined, kernel, void
 
 Array = np.ndarray
 
@@ -29,7 +29,7 @@ LATE_DOWN, LATE_UP = 1.0, 1.5
 agencies avoid moves that they would have to take back, and upgrade later than they cut)."""
 
 
-@_kernel(void(_MAT_IN, float64, _MAT))
+@kernel(void(_MAT_IN, float64, _MAT))
 def mark_grade(rating: Array, worst: float, grade: Array) -> None:
     """Set `grade` to 1 where a rating is of investment grade, whose `worst` class is given, else to 0."""
     for f in range(rating.shape[0]):
@@ -57,7 +57,7 @@ def rerate(rating: Array, opening: Array, seen: Array, seen_opening: Array, wors
     return np.minimum(np.maximum(moved, 0.0), lowest)
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _MAT_IN, *[float64] * 3, *[_MAT] * 3))
+@kernel(void(_MAT_IN, _MAT_IN, _MAT_IN, *[float64] * 3, *[_MAT] * 3))
 def rate_anew(
     distance: Array,
     distance_opening: Array,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import float64, inlined, void
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import float64, inlined, kernel, void
 
 if TYPE_CHECKING:
     from penstock.money.distress import DebtRank, debtrank
@@ -107,7 +107,7 @@ LARGEST_FALL, LARGEST_RISE = 0.45, 2.0
 """Value after a quarter over value before, of a firm that does not fail (assumptions, 0.3 to 0.6 and 1.5 to 3)."""
 
 
-@_kernel(
+@kernel(
     void(*[_MAT_IN] * 13, _IDX_IN, _MAT_IN, _VEC_IN, float64, float64, _MAT),
 )
 def equity_values(
@@ -187,7 +187,7 @@ def spread_move(distance: Array, distance_opening: Array) -> Array:
     return 0.35 * np.minimum(np.maximum(distance_opening - distance, -2.0), 7.0)
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT))
 def weigh_assets(value: Array, owed: Array, first: Array, rows: Array, debt: Array, ratio: Array) -> None:
     """Set the `debt` of each firm, the sum of what is `owed` along its ties, (ties, paths), and the `ratio` of its
     assets to it; (firms, paths), usd_bn. The ties of a firm are `rows`, from `first`.
@@ -202,7 +202,7 @@ def weigh_assets(value: Array, owed: Array, first: Array, rows: Array, debt: Arr
             ratio[f, n] = assets_over_debt(value[f, n], debt[f, n])
 
 
-@_kernel(void(*[_MAT_IN] * 5, _MAT, _MAT))
+@kernel(void(*[_MAT_IN] * 5, _MAT, _MAT))
 def measure_distance(
     value: Array, debt: Array, volatility: Array, log_ratio: Array, opening: Array, distance: Array, move: Array
 ) -> None:
@@ -229,7 +229,7 @@ def spread(base: Array, distance: Array, distance_opening: Array) -> Array:
     return np.minimum(base * np.exp(spread_move(distance, distance_opening)), 0.25)
 
 
-@_kernel(void(_MAT_IN, _MAT))
+@kernel(void(_MAT_IN, _MAT))
 def set_spread(base: Array, factor: Array) -> None:
     """Turn what firms pay relative to the `base` of their rating, (firms, 1), into their spread per year."""
     for f in range(factor.shape[0]):

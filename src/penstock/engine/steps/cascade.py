@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from penstock.arrays import np
 from penstock.engine.layout import BUILD_CATEGORIES, USE_CATEGORIES, Layout
 from penstock.engine.steps.drivers import LARGEST_RATIO
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import void
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import kernel, void
 
 Array = np.ndarray
 
@@ -94,7 +94,7 @@ def cascade_of(layout: Layout, other_revenue: Array, base: Array, builders: Arra
     )
 
 
-@_kernel(
+@kernel(
     void(
         *[_IDX_IN] * 5, _VEC_IN, _IDX_IN, _FLAG_IN, _VEC_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC_IN] * 4, _MAT_IN,
         _MAT_IN, _MAT_IN, _IDX_IN, _MAT_IN, _MAT, _MAT, _MAT,

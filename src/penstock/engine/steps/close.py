@@ -6,8 +6,8 @@ from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import EQUIPMENT_LIFE
 from penstock.money import kernels, leverage
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _kernel
-from penstock.passes import float64, void
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC
+from penstock.passes import float64, kernel, void
 
 Array = np.ndarray
 
@@ -56,7 +56,7 @@ def book_interest(now: Moment) -> None:
     now.state.ties.guarantee = np.maximum(now.state.ties.guarantee - called, 0.0)
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, _MAT))
 def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
     """Move `wear`, (firms, paths): plant in use relative to the `opening`, (firms, 1), as far as a firm had any."""
     for f in range(wear.shape[0]):
@@ -65,7 +65,7 @@ def use_plant(buildings: Array, opening: Array, wear: Array) -> None:
             wear[f, n] = min(max(moved, 0.5), 2.0)
 
 
-@_kernel(void(*[_MAT_IN] * 15, float64, float64, *[_MAT] * 16, _VEC, _VEC, _VEC))
+@kernel(void(*[_MAT_IN] * 15, float64, float64, *[_MAT] * 16, _VEC, _VEC, _VEC))
 def close_firms(
     capex: Array,
     tied_equipment: Array,

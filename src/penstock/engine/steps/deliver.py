@@ -8,8 +8,8 @@ from penstock.conduct.investment import growth_over
 from penstock.engine.moment import Moment
 from penstock.engine.steps import fleets
 from penstock.layers import facilities, silicon
-from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import void
+from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import kernel, void
 
 Array = np.ndarray
 
@@ -31,7 +31,7 @@ def deliver(now: Moment) -> None:
     expand_supply(now, *book)
 
 
-@_kernel(void(*[_MAT_IN] * 3, *[_MAT] * 5))
+@kernel(void(*[_MAT_IN] * 3, *[_MAT] * 5))
 def take_in(
     shipped: Array,
     accept: Array,
@@ -83,7 +83,7 @@ HELD_BY_A_FREEZE = 0.5
 """Part of the firm power due that a freeze of permits holds for a later quarter."""
 
 
-@_kernel(void(*[_MAT_IN] * 5, _VEC_IN, *[_MAT_IN] * 3, _CUBE, _CUBE, *[_MAT] * 6))
+@kernel(void(*[_MAT_IN] * 5, _VEC_IN, *[_MAT_IN] * 3, _CUBE, _CUBE, *[_MAT] * 6))
 def build_sites(
     hall_orders: Array,
     power_orders: Array,

@@ -10,8 +10,8 @@ from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import DISTRESS
 from penstock.layers import energy
 from penstock.money import kernels
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import float64, void
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, kernel, void
 
 Array = np.ndarray
 
@@ -76,7 +76,7 @@ LEAST_RENTED = 0.05
 """Smallest compute that an owner rents, over the opening's (assumption, 0.02 to 0.1)."""
 
 
-@_kernel(
+@kernel(
     void(
         *[_IDX_IN] * 4, *[_MAT_IN] * 4, *[_VEC_IN] * 2, *[_MAT_IN] * 2, *[_VEC_IN] * 4, _MAT_IN, _MAT_IN, _VEC_IN,
         float64, _MAT, _MAT,
@@ -149,7 +149,7 @@ def leased(now: Moment, category: str) -> Array:
     return out
 
 
-@_kernel(void(_IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT))
+@kernel(void(_IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT))
 def follow_plant(units: Array, plant: Array, opening: Array, price: Array, out: Array) -> None:
     """Set `out[units]` to owners' plant over the opening's, (owners + 1, paths), times its `price` (paths)."""
     for o in range(plant.shape[0]):
@@ -199,7 +199,7 @@ def building(now: Moment, accept: Array) -> None:
             r[name] = np.ones(now.block.width)
 
 
-@_kernel(
+@kernel(
     void(*[_MAT_IN] * 4, _VEC_IN, _VEC_IN, *[_MAT_IN] * 5, _VEC_IN, _MAT_IN, *[_VEC_IN] * 4, *[_MAT] * 3, *[_VEC] * 3),
 )
 def build_on(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from penstock.arrays import np
 from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment, by_path
 from penstock.layers import ai, energy
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, float64, void
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, float64, kernel, void
 
 Array = np.ndarray
 
@@ -50,7 +50,7 @@ def earn(now: Moment) -> None:
     move_shares(now)
 
 
-@_kernel(void(*[_MAT_IN] * 6, _VEC_IN, _VEC_IN, float64, _MAT, _MAT))
+@kernel(void(*[_MAT_IN] * 6, _VEC_IN, _VEC_IN, float64, _MAT, _MAT))
 def sell_elsewhere(
     shock: Array,
     activity: Array,
@@ -78,7 +78,7 @@ def sell_elsewhere(
             sales[f, n] = trend[f, 0] * franchise[f, n] * felt * activity[f, n]
 
 
-@_kernel(void(_IDX_IN, _VEC_IN, _IDX_IN, *[_MAT_IN] * 7, _MAT, _MAT))
+@kernel(void(_IDX_IN, _VEC_IN, _IDX_IN, *[_MAT_IN] * 7, _MAT, _MAT))
 def sell_power(
     burners: Array,
     gas_price: Array,
@@ -133,7 +133,7 @@ def move_shares(now: Moment) -> None:
     now.results["seller_share"] = ai.market_shares(base, pull, layout.segment, 3)
 
 
-@_kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _MAT_IN, _VEC_IN, boolean, _MAT, _MAT, _VEC))
+@kernel(void(_IDX_IN, _MAT_IN, _VEC_IN, _MAT_IN, _VEC_IN, boolean, _MAT, _MAT, _VEC))
 def gain_users(
     labs: Array,
     training: Array,
@@ -169,7 +169,7 @@ LEAST_PULL = 1e-9
 """What is left of the pull of a seller that does not work, so that shares stand where none does."""
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
+@kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
 def attract(
     seller: Array, lab_row: Array, attraction: Array, activity: Array, working: Array, allowed: Array, pull: Array
 ) -> None:

@@ -7,8 +7,8 @@ from penstock.conduct import rescue
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.steps import fleets, pairs
 from penstock.money import failure
-from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, void
+from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, kernel, void
 
 Array = np.ndarray
 
@@ -58,7 +58,7 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     now.handed_over.append(("plant", elsewhere, firms, lanes, price, -1))
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
+@kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
 def weigh_estates(
     firm: Array,
     path: Array,
@@ -89,7 +89,7 @@ def weigh_estates(
         stock[k] = compute + halls + begun
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 2, *[_VEC_IN] * 4, *[_INT] * 3, _CUBE, *[_MAT] * 8, _IDX, _VEC),
     pairs=("firm", "path", "book", "share", "written_off", "buyer", "price"),
 )
@@ -172,7 +172,7 @@ def pay_by_rank(now: Moment, firms: Array, lanes: Array) -> None:
         now.handed_over.append(("repayment", receiver, debtor, path, paid, tie if debt else -1))
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC, _VEC), pairs=("firm", "path", "sums", "secured", "other"))
+@kernel(void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC, _VEC), pairs=("firm", "path", "sums", "secured", "other"))
 def divide_up(firm: Array, path: Array, cash: Array, sums: Array, secured: Array, other: Array) -> None:
     """Set the shares that the cash of each pair pays of what ranks first and of all else; `sums` (2, pairs), usd_bn."""
     for k in range(firm.shape[0]):
@@ -181,7 +181,7 @@ def divide_up(firm: Array, path: Array, cash: Array, sums: Array, secured: Array
         other[k] = min(max(left - sums[0, k], 0.0) / max(sums[1, k], 1e-12), 1.0)
 
 
-@_kernel(void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
+@kernel(void(*[_IDX_IN] * 4, _FLAG_IN, _MAT_IN, _VEC, _MAT), pairs=("firm", "path", "sums"), entries=("owed",))
 def add_claims(
     firm: Array, path: Array, first: Array, rows: Array, ranks_first: Array, balance: Array, owed: Array, sums: Array
 ) -> None:
@@ -203,7 +203,7 @@ def add_claims(
         sums[1, k] += behind
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 5, _FLAG_IN, *[_VEC_IN] * 3, boolean, *[_MAT] * 4, *[_IDX] * 4, _VEC, _VEC),
     pairs=("firm", "path", "secured", "other"),
     entries=("owed", "tie", "receiver", "debtor", "lane", "paid", "lost"),

@@ -9,8 +9,8 @@ from penstock.engine.state import DISTRESS, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.engine.steps.settle import LARGEST_MISS, MISS, MISSES_TO_DEFAULT
 from penstock.money import failure, funding
-from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX, _MAT, _MAT_IN, _VEC, _VEC_IN, _inner, _kernel
-from penstock.passes import float64, intp, void
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, inner, intp, kernel, void
 
 Array = np.ndarray
 
@@ -53,7 +53,7 @@ YEAR_OF_MISSES = 4.0
 """Payments missed running after which a restructured firm is wound up."""
 
 
-@_inner(intp(_MAT_IN, _MAT_IN, _IDX, _IDX))
+@inner(intp(_MAT_IN, _MAT_IN, _IDX, _IDX))
 def find_overdue(stage: Array, missed: Array, firm: Array, path: Array) -> int:
     """Write as many pairs as there is room for; returns how many there are."""
     count = 0
@@ -110,7 +110,7 @@ def share_in_want(now: Moment) -> Array:
     return now.block.cache["share_in_want"]
 
 
-@_kernel(
+@kernel(
     void(
         *[_MAT_IN] * 9, float64, _MAT_IN, _FLAG_IN, *[_VEC_IN] * 3, _MAT_IN, _VEC_IN, _MAT, _MAT,
         *[_FLAG_MAT] * 4, _VEC, _VEC,

@@ -6,8 +6,8 @@ from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import OLD
 from penstock.layers.silicon import PERMANENT_FAILURE_PER_QUARTER
-from penstock.money.kernels import _CUBE, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import boolean, inlined, intp, void
+from penstock.money.kernels import _CUBE, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import boolean, inlined, intp, kernel, void
 
 Array = np.ndarray
 
@@ -72,7 +72,7 @@ def _count(
                 gigawatts[n] += left * drawn[c, n]
 
 
-@_kernel(
+@kernel(
     void(
         _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, boolean, intp, *[_MAT] * 3, _CUBE, _CUBE, *[_MAT] * 3,
         _FLAG_MAT, _FLAG_MAT, *[_MAT] * 3,
@@ -156,7 +156,7 @@ def run_fleets(
             kept[o, n] *= KEPT_OF_OLD if crowded else 1.0
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, intp, _MAT, _CUBE, _CUBE), pairs=("firm", "path"))
+@kernel(void(_IDX_IN, _IDX_IN, intp, _MAT, _CUBE, _CUBE), pairs=("firm", "path"))
 def count_anew(firm: Array, path: Array, quarter: int, kept: Array, bought: Array, opening_power: Array) -> None:
     """Tell the old cohorts of owners among pairs as they are, whatever was `kept` of them, so that they can move."""
     for k in range(firm.shape[0]):

@@ -9,8 +9,8 @@ from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders, rounds
 from penstock.money import funding, leverage
-from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import float64, inlined, intp, void
+from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import float64, inlined, intp, kernel, void
 
 Array = np.ndarray
 
@@ -67,7 +67,7 @@ def _tax(
         tax[f, n] = TAX_RATE * max(earned - depreciation[f, n] - interest[f, n], 0.0)
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, *[_MAT] * 4))
+@kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 5, *[_MAT] * 4))
 def run_again(
     flow: Array,
     first: Array,
@@ -95,7 +95,7 @@ BUILDING_LIFE = 80.0
 years)."""
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 14, float64, *[_MAT] * 5))
+@kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, *[_MAT_IN] * 14, float64, *[_MAT] * 5))
 def run_firms(
     flow: Array,
     first: Array,
@@ -173,7 +173,7 @@ DUE_IN_A_FREEZE = 0.25
 half built brings them nothing."""
 
 
-@_kernel(void(*[_MAT_IN] * 3, _IDX_IN, intp, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 5))
+@kernel(void(*[_MAT_IN] * 3, _IDX_IN, intp, _VEC_IN, _FLAG_MAT_IN, *[_MAT_IN] * 2, _IDX_IN, _IDX_IN, *[_MAT] * 5))
 def fall_due(
     debt: Array,
     rate: Array,
@@ -280,7 +280,7 @@ def draw_debt(now: Moment) -> None:
     lend(r["new_debt"], share, layout.lender, layout.borrower, drawn, ties.debt, books.cash)
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT, _MAT, _MAT))
 def lend(new: Array, share: Array, lender: Array, borrower: Array, drawn: Array, debt: Array, cash: Array) -> None:
     """Set what is drawn by debt tie (`share`, (ties, 1), of the borrower's new debt); move cash, raise debt."""
     for t in range(debt.shape[0]):
@@ -310,7 +310,7 @@ def agree_on_rates(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, *[_MAT_IN] * 3, *[_MAT] * 3))
+@kernel(void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, *[_MAT_IN] * 3, *[_MAT] * 3))
 def price_debt(
     risk_free: Array,
     spread: Array,

@@ -6,8 +6,8 @@ from penstock.arrays import np
 from penstock.engine.moment import Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import facilities, platform
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, inlined, void
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, inlined, kernel, void
 
 Array = np.ndarray
 
@@ -37,7 +37,7 @@ def let_free_plant(now: Moment, received: Array) -> None:
     )  # fmt: skip
 
 
-@_kernel(
+@kernel(
     void(
         _MAT_IN, _MAT_IN, _VEC_IN, _VEC_IN, *[_MAT_IN] * 3, _VEC_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT_IN,
         _IDX_IN, *[_MAT_IN] * 5, boolean, _VEC, *[_MAT] * 4,

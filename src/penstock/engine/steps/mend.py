@@ -8,8 +8,8 @@ from penstock.engine.moment import SWAN_ARRIVAL, SWAN_SIZE, SWAN_TYPE, Moment, b
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import estate, failures, fleets, lenders, pairs
 from penstock.money import failure
-from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import void
+from penstock.money.kernels import _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import kernel, void
 
 Array = np.ndarray
 
@@ -221,7 +221,7 @@ def call_guarantees(now: Moment) -> None:
     cache["called"] = called if backing is None else called * backing
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
+@kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 4, _MAT))
 def call(
     beneficiary: Array, guarantor: Array, stage: Array, activity: Array, rent: Array, cap: Array, called: Array
 ) -> None:
@@ -250,7 +250,7 @@ def calm_down(now: Moment) -> None:
     e.ceiling_shock = e.ceiling_shock**0.99
 
 
-@_kernel(void(*[_VEC_IN] * 5, _MAT_IN, _MAT_IN, _INT, _VEC_IN, _MAT_IN, _MAT))
+@kernel(void(*[_VEC_IN] * 5, _MAT_IN, _MAT_IN, _INT, _VEC_IN, _MAT_IN, _MAT))
 def fade(
     freeze: Array,
     chip_cut: Array,
@@ -313,7 +313,7 @@ DEMAND, FUNDING, CHIPS, POWER, EFFICIENCY, RATES = range(6)
 """Types in the order of `MARKS`."""
 
 
-@_kernel(void(_IDX_IN, *[_VEC_IN] * 6, *[_VEC] * 9), pairs=("path", "size", "shaken", "sunk", "cheaper"))
+@kernel(void(_IDX_IN, *[_VEC_IN] * 6, *[_VEC] * 9), pairs=("path", "size", "shaken", "sunk", "cheaper"))
 def hit(
     path: Array,
     size: Array,

@@ -8,8 +8,8 @@ from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.layers import silicon
 from penstock.money import kernels
-from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import float64, intp, void
+from penstock.money.kernels import _FLAG_IN, _FLAG_MAT, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, intp, kernel, void
 
 Array = np.ndarray
 
@@ -72,7 +72,7 @@ RESTRUCTURED_WORKS = 0.8
 """Share of what it could deliver that a restructured supplier delivers (assumption, 0.6 to 0.95)."""
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, float64, float64, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, float64, float64, _MAT))
 def work_on(able: Array, stage: Array, restructured: float, gone: float, supply: Array) -> None:
     """Set `supply` (units, paths) to what firms could deliver by what became of them; all others deliver."""
     firms = able.shape[0]
@@ -87,7 +87,7 @@ MOST_SUPPLY = 1.5
 """Largest supply over the normal that counts where others fall short (assumption, 1.2 to 2)."""
 
 
-@_kernel(
+@kernel(
     void(
         *[_IDX_IN] * 5, _VEC_IN, _VEC_IN, _MAT_IN, _IDX_IN, _MAT_IN, intp, *[_MAT] * 4, _VEC, _FLAG_MAT,
     )
@@ -204,7 +204,7 @@ def _missing(now: Moment, category: str, short: Array, lacking: Array) -> Array:
     return out
 
 
-@_kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _MAT_IN, _MAT))
+@kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _FLAG_IN, _MAT_IN, _MAT))
 def lack(share: Array, supplier: Array, buyer: Array, lacking: Array, short: Array, missed: Array) -> None:
     """Add to `missed` of each buyer what its suppliers are `short` of, by their `share` (ties, 1) in what it buys.
 
@@ -248,7 +248,7 @@ def ship(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
+@kernel(void(_MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
 def open_books(
     share: Array,
     allowed: Array,
@@ -272,7 +272,7 @@ def open_books(
             book[d, n] += orders[t, n]
 
 
-@_kernel(void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT, _MAT, _VEC, _MAT))
+@kernel(void(*[_MAT_IN] * 3, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, _VEC_IN, _MAT_IN, _MAT, _MAT, _VEC, _MAT))
 def fill_orders(
     asked: Array,
     orders: Array,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from penstock.arrays import np
 from penstock.conduct.rescue import ACQUISITION, LIQUIDATION
 from penstock.engine.state import GONE, RESTRUCTURED
-from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN, _inner, _kernel
-from penstock.passes import float64, void
+from penstock.money.kernels import _CUBE, _FLAG_IN, _IDX_IN, _INT, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, inner, kernel, void
 
 Array = np.ndarray
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4),
     pairs=("firm", "path", "plant", "liabilities", "claims", "market"),
 )
@@ -52,7 +52,7 @@ def weigh(
             market[k] += equipment[o, n] + buildings[o, n]
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
+@kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
 def pay_costs(firm: Array, path: Array, share: Array, rest: int, cost: Array, cash: Array, worth: Array) -> None:
     """Set the `cost` of default, a `share` (paths) of the cash that is left; it goes to the unit `rest`."""
     for k in range(firm.shape[0]):
@@ -68,7 +68,7 @@ LIEN_ON_CHIPS = 0.2
 """Recovery of a secured lender to a fleet owner beyond that of its chips at most (assumption, 0.1 to 0.3)."""
 
 
-@_kernel(
+@kernel(
     void(_IDX_IN, _IDX_IN, _INT, *[_VEC_IN] * 4, *[_VEC] * 3),
     pairs=("firm", "path", "debt_secured", "debt_other", "other"),
 )
@@ -99,7 +99,7 @@ def recover(
             debt_secured[k] = min(debt_secured[k], chips[n] * scale[n] + LIEN_ON_CHIPS)
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, float64, _CUBE, *[_MAT] * 7), pairs=("firm", "path"))
+@kernel(void(_IDX_IN, _IDX_IN, float64, _CUBE, *[_MAT] * 7), pairs=("firm", "path"))
 def impair(
     firm: Array,
     path: Array,
@@ -125,7 +125,7 @@ def impair(
             entries[vintage, f, n] *= 1.0 - part
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 3, _VEC_IN, _CUBE, *[_MAT] * 4, _VEC, _VEC),
     pairs=("firm", "path", "buyer", "price", "plant", "paid"),
 )
@@ -171,7 +171,7 @@ def hand_over_plant(
                 entries[vintage, f, n] *= left
 
 
-@_inner(void(_INT, _INT, *[_CUBE] * 2, *[_MAT_IN] * 2, _MAT, _MAT))
+@inner(void(_INT, _INT, *[_CUBE] * 2, *[_MAT_IN] * 2, _MAT, _MAT))
 def _add_cohorts(
     f: int, n: int, bought: Array, power: Array, lasting: Array, drawn: Array, chips: Array, in_use: Array
 ) -> None:
@@ -184,7 +184,7 @@ def _add_cohorts(
         in_use[f, n] += power[c, f, n] * lasting[c, n] + left * drawn[c, n]
 
 
-@_inner(void(_IDX_IN, _IDX_IN, _INT, _MAT, _VEC))
+@inner(void(_IDX_IN, _IDX_IN, _INT, _MAT, _VEC))
 def _move_to_last(firm: Array, path: Array, owners: int, items: Array, sums: Array) -> None:
     """All that pairs have goes to the row after the `owners`, path by path as one sum."""
     for k in range(firm.shape[0]):
@@ -199,7 +199,7 @@ def _move_to_last(firm: Array, path: Array, owners: int, items: Array, sums: Arr
             items[firm[k], path[k]] = 0.0
 
 
-@_inner(void(*[_IDX_IN] * 3, _VEC_IN, _INT, _MAT, _VEC))
+@inner(void(*[_IDX_IN] * 3, _VEC_IN, _INT, _MAT, _VEC))
 def _move_half(firm: Array, path: Array, buyer: Array, paid: Array, owners: int, items: Array, half: Array) -> None:
     """Half of what owners among the pairs have goes to the buyers that `paid`; `items` (owners, paths)."""
     for k in range(firm.shape[0]):
@@ -212,7 +212,7 @@ def _move_half(firm: Array, path: Array, buyer: Array, paid: Array, owners: int,
             items[firm[k], path[k]] -= half[k]
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 3, _VEC_IN, _INT, *[_MAT] * 6, *[_CUBE] * 2, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
     pairs=("firm", "path", "buyer", "paid", "half"),
 )
@@ -252,7 +252,7 @@ def hand_over_half(
             _add_cohorts(buyer[k], path[k], bought, opening_power, lasting, drawn, chips, in_use)
 
 
-@_kernel(
+@kernel(
     void(_IDX_IN, _IDX_IN, _INT, *[_CUBE] * 4, *[_MAT] * 7, *[_MAT_IN] * 2, *[_MAT] * 2, _VEC),
     pairs=("firm", "path"),
 )
@@ -301,7 +301,7 @@ KEPT, KEPT_WHEN_BOUGHT = 0.75, 0.5
 and 0.3 to 0.7)."""
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 5, _VEC_IN, _MAT_IN, _MAT_IN, float64, _VEC, _VEC, *[_MAT] * 3),
     pairs=("firm", "path", "fate", "claims", "loss"),
 )
@@ -344,7 +344,7 @@ def conclude(
         losses[n] += max(loss[k], 0.0)
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, float64, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path"))
+@kernel(void(_IDX_IN, _IDX_IN, _FLAG_IN, _FLAG_IN, float64, _IDX_IN, _IDX_IN, _MAT), pairs=("firm", "path"))
 def renegotiate(
     firm: Array,
     path: Array,
@@ -376,7 +376,7 @@ SHUT_OUT_QUARTERS = 4.0
 """Quarters for which a breach shuts a firm out of the market for debt."""
 
 
-@_kernel(
+@kernel(
     void(*[_IDX_IN] * 5, _MAT_IN, _VEC_IN, *[_MAT_IN] * 3, *[float64] * 2, *[_MAT] * 3),
     pairs=("firm", "path"),
 )

@@ -6,8 +6,8 @@ from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import void
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import kernel, void
 
 Array = np.ndarray
 
@@ -31,7 +31,7 @@ def payoff(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(void(*[_MAT_IN] * 3, *[_VEC_IN] * 4, _VEC, _MAT))
+@kernel(void(*[_MAT_IN] * 3, *[_VEC_IN] * 4, _VEC, _MAT))
 def strand(
     equipment: Array,
     buildings: Array,

@@ -12,8 +12,8 @@ from penstock.engine.steps import lenders
 from penstock.engine.steps.drivers import HALLS_IN_SITE
 from penstock.layers import energy, facilities
 from penstock.money import funding
-from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import float64, void
+from penstock.money.kernels import _FLAG_MAT_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, kernel, void
 
 Array = np.ndarray
 
@@ -74,7 +74,7 @@ def foresee_sales(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(
+@kernel(
     void(
         _VEC_IN, *[_IDX_IN] * 5, *[_MAT_IN] * 3, _FLAG_MAT_IN, _VEC_IN, _MAT_IN, float64, _MAT_IN, _VEC_IN,
         *[_MAT] * 4,
@@ -252,7 +252,7 @@ BACKED_FOR_ORDERS = 0.35
 0.5)."""
 
 
-@_kernel(
+@kernel(
     void(_MAT_IN, _MAT, _MAT, *[_MAT_IN] * 21, *[_VEC_IN] * 9, float64, *[_MAT] * 4, _VEC, _VEC, _MAT)
 )  # fmt: skip
 def pay_for_plans(
@@ -392,7 +392,7 @@ def debt_room(now: Moment) -> Array:
     return room
 
 
-@_kernel(void(*[_MAT_IN] * 13, _VEC_IN, _VEC_IN, _MAT, _MAT))
+@kernel(void(*[_MAT_IN] * 13, _VEC_IN, _VEC_IN, _MAT, _MAT))
 def lend_against(
     ebitda: Array,
     equipment: Array,

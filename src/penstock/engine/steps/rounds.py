@@ -8,8 +8,8 @@ from penstock.engine.events import shares_left
 from penstock.engine.moment import Moment, by_path
 from penstock.engine.state import RESTRUCTURED
 from penstock.money import funding
-from penstock.money.kernels import _FLAG, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import boolean, void
+from penstock.money.kernels import _FLAG, _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import boolean, kernel, void
 
 Array = np.ndarray
 
@@ -38,7 +38,7 @@ MOST_OF_CASH = 0.2
 """Share of its cash that a firm puts into rounds of others in a quarter (assumption; docs/decisions/0003)."""
 
 
-@_kernel(void(_MAT_IN, _FLAG))
+@kernel(void(_MAT_IN, _FLAG))
 def who_raises(raised: Array, raising: Array) -> None:
     """Set who raises something on some path, (firms,)."""
     for f in range(raised.shape[0]):
@@ -48,7 +48,7 @@ def who_raises(raised: Array, raising: Array) -> None:
         raising[f] = some
 
 
-@_kernel(void(_MAT_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7, _FLAG))
+@kernel(void(_MAT_IN, _FLAG_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 7, _FLAG))
 def sell_shares(
     raised: Array,
     raising: Array,
@@ -135,7 +135,7 @@ def issue_in_need(now: Moment, gap: Array) -> Array | None:
     return raising if some else None
 
 
-@_kernel(boolean(_MAT_IN, _MAT_IN, *[_VEC_IN] * 3, *[_MAT_IN] * 3, _MAT, _MAT, _FLAG))
+@kernel(boolean(_MAT_IN, _MAT_IN, *[_VEC_IN] * 3, *[_MAT_IN] * 3, _MAT, _MAT, _FLAG))
 def raise_in_need(
     gap: Array,
     value: Array,

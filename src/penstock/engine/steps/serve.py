@@ -9,8 +9,8 @@ from penstock.bounds import bounded
 from penstock.engine.moment import Moment
 from penstock.fleet import surface
 from penstock.layers import energy, platform
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN, _kernel
-from penstock.passes import inlined, void
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC_IN
+from penstock.passes import inlined, kernel, void
 
 Array = np.ndarray
 
@@ -74,7 +74,7 @@ def capability(now: Moment) -> np.ndarray:
     return sold
 
 
-@_kernel(void(*[_MAT_IN] * 4, _VEC_IN, _MAT))
+@kernel(void(*[_MAT_IN] * 4, _VEC_IN, _MAT))
 def carry_sales(stock: Array, opening: Array, headroom: Array, rent: Array, price: Array, sold: Array) -> None:
     """Set what owners' fleets can sell, (owners, paths): the opening's what had `headroom` then, newer chips `rent`.
 
@@ -161,7 +161,7 @@ def owner_hurdle(now: Moment, life: Array, utilisation: Array, running: Array) -
     return total
 
 
-@_kernel(void(*[_MAT_IN] * 4, *[_VEC_IN] * 3, _MAT, _MAT))
+@kernel(void(*[_MAT_IN] * 4, *[_VEC_IN] * 3, _MAT, _MAT))
 def dearer_capital(
     owed: Array,
     value: Array,
@@ -189,7 +189,7 @@ def dearer_capital(
             worn[o, n] = -total[o, n] * life[n]
 
 
-@_kernel(void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
+@kernel(void(_VEC_IN, _MAT_IN, _VEC_IN, _VEC_IN, _MAT))
 def earn_capital(cost: Array, left: Array, utilisation: Array, running: Array, hurdle: Array) -> None:
     """Turn rates of capital with the decline of rents into hurdles, in place; `left` of a dollar at the end of a life.
 

@@ -18,9 +18,8 @@ from penstock.money.kernels import (
     _MAT_IN,
     _VEC,
     _VEC_IN,
-    _kernel,
 )
-from penstock.passes import void
+from penstock.passes import kernel, void
 
 Array = np.ndarray
 
@@ -41,7 +40,7 @@ def bill(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(
+@kernel(
     void(
         *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_MAT_IN, _FLAG_IN, _FLAG_IN,
         _MAT_IN, _MAT_IN, *[_MAT] * 9,
@@ -161,7 +160,7 @@ def post(now: Moment, dues: Array, someone_fell: bool) -> None:
     )  # fmt: skip
 
 
-@_kernel(
+@kernel(
     void(
         *[_MAT_IN] * 6, _VEC_IN, _VEC_IN, _FLAG_IN, _MAT_IN, *[_IDX_IN] * 4, _FLAG_IN, _CUBE_IN, *[_MAT] * 5,
     )
@@ -277,7 +276,7 @@ def grant(now: Moment, rows: Array, amount: Array) -> None:
     give(rows, amount, layout.sector["governments"], books.cash, books.net_worth, np.empty(width))
 
 
-@_kernel(void(_IDX_IN, _MAT_IN, _INT, _MAT, _MAT, _VEC))
+@kernel(void(_IDX_IN, _MAT_IN, _INT, _MAT, _MAT, _VEC))
 def give(rows: Array, amount: Array, giver: int, cash: Array, worth: Array, total: Array) -> None:
     """Move `amount` from the unit `giver` to those of `rows`; `total`, (paths,), is room to work in."""
     total[:] = 0.0

@@ -14,8 +14,8 @@ from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import cascade, drivers, let
 from penstock.engine.steps.serve import MEMORY_PRICE_STRETCH
 from penstock.money import kernels
-from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, float64, void
+from penstock.money.kernels import _FLAG_IN, _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, float64, kernel, void
 
 Array = np.ndarray
 
@@ -76,7 +76,7 @@ def plan_at_full_scale(now: Moment) -> None:
     scale_plans(f.stage, f.capex_scale)
 
 
-@_kernel(void(_MAT_IN, _MAT))
+@kernel(void(_MAT_IN, _MAT))
 def scale_plans(stage: Array, scale: Array) -> None:
     """Set the `scale` of capital spending by what became of a firm; (firms, paths)."""
     for f in range(stage.shape[0]):
@@ -86,7 +86,7 @@ def scale_plans(stage: Array, scale: Array) -> None:
                 scale[f, n] = 0.0 if stage[f, n] >= GONE else RESTRUCTURED_CAPEX
 
 
-@_kernel(void(_MAT_IN, _MAT_IN, float64, _MAT))
+@kernel(void(_MAT_IN, _MAT_IN, float64, _MAT))
 def accept_orders(scale: Array, weight: Array, weights: float, accept: Array) -> None:
     """Set `accept` (owners + 1, paths) to each owner's `scale`; the rest of the world takes the mean by `weight`.
 
@@ -156,7 +156,7 @@ def pay_for_models(now: Moment, received: Array) -> None:
     )  # fmt: skip
 
 
-@_kernel(void(_MAT_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))
+@kernel(void(_MAT_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT, _MAT))
 def pay_sellers(
     spending: Array, served: Array, segment: Array, payee: Array, share: Array, flow: Array, received: Array
 ) -> None:
@@ -196,7 +196,7 @@ def take_or_pay(now: Moment, category: str, received: Array) -> None:
     kernels.accumulate(flow, layout.flow_payee[block.slice], received)
 
 
-@_kernel(void(_MAT_IN, _VEC_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
+@kernel(void(_MAT_IN, _VEC_IN, _VEC_IN, _IDX_IN, _IDX_IN, _MAT_IN, *[_MAT] * 3))
 def buy_under_contract(
     driver: Array,
     usual: Array,
@@ -250,7 +250,7 @@ def deliver_compute(now: Moment, flow: Array) -> None:
     r["compute_asked"], r["compute_delivered"], cache["compute_expected"] = asked, delivered, asked
 
 
-@_kernel(void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, float64, *[_MAT] * 3, _VEC, _MAT, _VEC))
+@kernel(void(_IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, float64, *[_MAT] * 3, _VEC, _MAT, _VEC))
 def carry_compute(
     payer: Array,
     payee: Array,
@@ -328,7 +328,7 @@ LARGEST_GROWTH = 6.0
 4 to 10)."""
 
 
-@_kernel(
+@kernel(
     void(
         _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, *[_MAT_IN] * 3, float64, *[_MAT_IN] * 9, _IDX_IN, float64,
         *[_VEC_IN] * 3, boolean, *[_MAT] * 4, _VEC, _MAT,

@@ -8,8 +8,8 @@ from penstock.engine.moment import MOOD_NOISE, Moment, by_path
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
 from penstock.money import valuation
-from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import float64, void
+from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import float64, kernel, void
 
 Array = np.ndarray
 
@@ -79,7 +79,7 @@ def look_ahead(now: Moment) -> tuple[Array, Array, Array]:
     return mood, discount, growth_left
 
 
-@_kernel(void(*[_VEC_IN] * 9, float64, *[_MAT_IN] * 3, _MAT, _VEC, _MAT, _MAT))
+@kernel(void(*[_VEC_IN] * 9, float64, *[_MAT_IN] * 3, _MAT, _VEC, _MAT, _MAT))
 def weigh_outlook(
     spirits: Array,
     growth: Array,
@@ -141,7 +141,7 @@ def move_mood(now: Moment) -> None:
     e.mood = mood
 
 
-@_kernel(void(*[_VEC_IN] * 6, _MAT))
+@kernel(void(*[_VEC_IN] * 6, _MAT))
 def compare_returns(
     capex: Array, before: Array, price: Array, utilisation: Array, hurdle: Array, target: Array, ratios: Array
 ) -> None:
@@ -152,7 +152,7 @@ def compare_returns(
         ratios[1, n] = price[n] * min(utilisation[n], 1.15 * target[n]) / (hurdle[n] * target[n])
 
 
-@_kernel(void(_MAT_IN, _VEC_IN, _VEC, _MAT))
+@kernel(void(_MAT_IN, _VEC_IN, _VEC, _MAT))
 def feel(logs: Array, surprise: Array, growth: Array, signs: Array) -> None:
     """Move the `growth` of spending, and set the signs of returns, surprise and rivals, (3, paths), still unbent."""
     for n in range(growth.shape[0]):
@@ -162,7 +162,7 @@ def feel(logs: Array, surprise: Array, growth: Array, signs: Array) -> None:
         signs[2, n] = growth[n] / 0.5
 
 
-@_kernel(void(_MAT_IN, *[_VEC_IN] * 8, _VEC))
+@kernel(void(_MAT_IN, *[_VEC_IN] * 8, _VEC))
 def steer_mood(
     signs: Array,
     fragility: Array,
@@ -195,7 +195,7 @@ def mark_stakes(now: Moment) -> None:
     )  # fmt: skip
 
 
-@_kernel(void(*[_MAT_IN] * 3, *[_IDX_IN] * 3, *[_MAT] * 3))
+@kernel(void(*[_MAT_IN] * 3, *[_IDX_IN] * 3, *[_MAT] * 3))
 def revalue(
     share: Array,
     paid: Array,

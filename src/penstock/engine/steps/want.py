@@ -8,8 +8,8 @@ from penstock.engine.layout import SEGMENTS
 from penstock.engine.moment import ADOPTION_NOISE, Moment
 from penstock.engine.state import RESTRUCTURED
 from penstock.layers import ai, data
-from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN, _kernel
-from penstock.passes import boolean, void
+from penstock.money.kernels import _MAT, _MAT_IN, _VEC, _VEC_IN
+from penstock.passes import boolean, kernel, void
 
 Array = np.ndarray
 
@@ -113,7 +113,7 @@ def _own_use(now: Moment, value: Array, growing: bool) -> tuple[Array, Array]:
     return own, total
 
 
-@_kernel(void(*[_MAT_IN] * 6, boolean, _VEC_IN, _VEC_IN, _MAT, _VEC))
+@kernel(void(*[_MAT_IN] * 6, boolean, _VEC_IN, _VEC_IN, _MAT, _VEC))
 def use_platforms(
     ebitda: Array,
     opening: Array,
