@@ -123,3 +123,14 @@ def test_the_collector_of_garbage_is_as_it_was() -> None:
             assert gc.isenabled() is searched
         finally:
             gc.enable()
+
+
+def test_where_numba_does_not_listen_it_writes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise AttributeError("functions")
+
+    told = []
+    monkeypatch.setattr(access, "tell_numba", gone)
+    monkeypatch.setattr(ranges, "tell_numba", lambda: told.append("ranges"))
+    compiler.tell_numba.__wrapped__()
+    assert told == ["ranges"]

@@ -40,7 +40,8 @@ class Apart(CompilerBase):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)  # type: ignore[no-untyped-call]
-        self.state.flags = Settings(self.state.flags)  # type: ignore[no-untyped-call]
+        if hasattr(self.state.flags, "_values"):
+            self.state.flags = Settings(self.state.flags)  # type: ignore[no-untyped-call]
 
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
@@ -61,11 +62,12 @@ def compile_pass(function: Callable[..., object], types: Sequence[Any]) -> Any:
 @cache
 def tell_numba() -> None:
     """Have Numba write fewer instructions for what passes do most; where it does not listen, it writes its own."""
-    with suppress(ImportError):
+    strange = (ImportError, AttributeError, ValueError)
+    with suppress(*strange):
         from penstock.passes import access
 
         access.tell_numba()
-    with suppress(ImportError):
+    with suppress(*strange):
         from penstock.passes import ranges
 
         ranges.tell_numba()
