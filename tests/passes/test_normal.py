@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri as scipys
 
+from penstock.engine.compiling import load_model
+from penstock.passes import stored
 from penstock.passes.normal import ndtri, quantile
 
 
@@ -35,10 +41,10 @@ def test_shape_and_layout_of_shares_do_not_matter() -> None:
     assert ndtri(shares[:0]).shape == (0, 6)
 
 
+@pytest.mark.skipif(not stored.can_store(), reason="passes are stored on Linux, for CPython")
 def test_a_run_does_not_load_scipy() -> None:
-    import subprocess
-    import sys
-
+    # where nothing is stored yet the first process loads Numba, which loads SciPy
+    load_model()
     code = (
         "import sys, penstock\n"
         "penstock.simulate(penstock.load_world(), 'perfect_storm', paths=2, quarters=2)\n"

@@ -16,6 +16,7 @@ from importlib import import_module
 
 from penstock.arrays import chosen
 from penstock.machine import usable_cores
+from penstock.passes import stored
 
 MODULES = (
     "penstock.passes.normal",
@@ -66,8 +67,10 @@ STORED_TOO = "penstock.money.network_kernels"
 
 @cache
 def begin() -> subprocess.Popen[bytes] | None:
-    """Start the second process where nothing was compiled yet; once, and before a world is read where that can be."""
-    return _start_helper(MODULES[::-1]) if _nothing_compiled() and usable_cores() > 1 else None
+    """Start the second process where passes are to be compiled; once, and before a world is read where that can be."""
+    if chosen() is not None or usable_cores() == 1 or not _is_to_compile():
+        return None
+    return _start_helper((STORED_TOO, *MODULES[::-1]))
 
 
 def load_model() -> None:
@@ -87,19 +90,20 @@ def load_model() -> None:
         storing.store_what_is_new()
 
 
+def _is_to_compile() -> bool:
+    """Whether passes are to be compiled: told by what is stored, where passes can be stored, without loading Numba."""
+    return not stored.anything_stored() if stored.can_store() else _nothing_compiled()
+
+
 def _nothing_compiled() -> bool:
     """Whether this process had to compile the first pass, which comes before all others."""
     from penstock.money.kernels import post
 
-    # what launches a pass on a device compiles it for the device, and keeps nothing
-    found = getattr(post, "stats", None)
-    return found is not None and bool(found.cache_misses)
+    return bool(post.stats.cache_misses)  # type: ignore[attr-defined]
 
 
 def compiled_before() -> bool:
     """Whether machine code of passes is stored, so that other processes load the model in a moment."""
-    from penstock.passes import stored
-
     return stored.anything_stored()
 
 
