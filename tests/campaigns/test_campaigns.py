@@ -57,7 +57,7 @@ def test_the_log_of_faults_names_every_case_and_its_outcome(monkeypatch: pytest.
     assert found.passed
     ((heading, log),) = found.sections[1:]
     assert heading == "Pools that are stopped"
-    assert "| A pool that is stopped ends with tasks left | 1 | passed |" in log
+    assert "| A pool that is stopped ends with tasks left | 3 | passed |" in log
     worse = [[*unit["cases"], ["test_x[a]", "passed"], ["test_x[b]", faults.FAILED], ["test_y", "skipped"]]]
     bad = faults.result(options, [{"file": file, "cases": worse[0]}])
     assert not bad.passed
