@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.compiler import Flags
 
+from penstock.machine import without_collector
 from penstock.passes import Signature, access, array, boolean, compiler, float64, intp, ranges, void
 
 FLOATS, FLAGS, ROWS = array(float64, 3), array(boolean, 2), array(intp, 1)
@@ -118,7 +119,7 @@ def test_the_collector_of_garbage_is_as_it_was() -> None:
     for searched in (True, False):
         (gc.enable if searched else gc.disable)()
         try:
-            with compiler.without_collector():
+            with without_collector():
                 assert not gc.isenabled()
             assert gc.isenabled() is searched
         finally:

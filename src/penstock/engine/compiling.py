@@ -15,7 +15,7 @@ from functools import cache
 from importlib import import_module
 
 from penstock.arrays import chosen
-from penstock.machine import usable_cores
+from penstock.machine import usable_cores, without_collector
 from penstock.passes import stored
 
 MODULES = (
@@ -79,7 +79,8 @@ def load_model() -> None:
         return
     helper = begin()
     try:
-        import_module("penstock.engine.model")
+        with without_collector():
+            import_module("penstock.engine.model")
     finally:
         if helper is not None and helper.stdin is not None:
             helper.stdin.close()

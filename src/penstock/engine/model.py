@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -38,6 +36,7 @@ from penstock.engine.random import lengths_of
 from penstock.engine.record import Kept, Recorder, events_table, outcomes_of
 from penstock.engine.seen import Seen
 from penstock.engine.state import State
+from penstock.machine import without_collector
 from penstock.scenarios import Program, Scenario, compile_program, edit_world, first_quarter, load_scenario
 from penstock.world import World
 
@@ -267,18 +266,6 @@ def begun(model: Model, first_path: int, width: int, lanes: Lanes | None = None)
         events=model.events,
     )
     return block, state, Recorder.begin(block, state, model.first_quarter)
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """No search for cycles of garbage: a quarter leaves none, and a search walks over all that is loaded."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def join_blocks(layout: Layout, blocks: list[tuple[int, int, Kept]], *, coded: bool = False) -> PathBlock:

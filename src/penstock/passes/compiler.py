@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -12,6 +11,8 @@ import numba
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.errors import NumbaError
 from numba.core.options import DefaultOptions
+
+from penstock.machine import without_collector
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -71,15 +72,3 @@ def tell_numba() -> None:
         from penstock.passes import ranges
 
         ranges.tell_numba()
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Let no search for garbage go through the many objects that Numba keeps; what is left is looked for afterwards."""
-    searched = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searched:
-            gc.enable()

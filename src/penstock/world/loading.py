@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from penstock.errors import InputError, UsageError
+from penstock.machine import without_collector
 from penstock.world.checked import defects_of
 from penstock.world.defects import DefectsError
 from penstock.world.frames import build_frames, cell_texts, known_tables, with_grades
@@ -55,6 +56,7 @@ DESCRIPTOR = "datapackage.json"
 MAX_DESCRIPTOR_BYTES = 4 * 1024 * 1024
 
 
+@without_collector()
 def load_world(
     name: str | Path = "ai-2025",
     *,
