@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri as scipys
 
-from penstock.engine.compiling import load_model
 from penstock.passes import stored
 from penstock.passes.normal import ndtri, quantile
 
@@ -44,7 +43,8 @@ def test_shape_and_layout_of_shares_do_not_matter() -> None:
 @pytest.mark.skipif(not stored.can_store(), reason="passes are stored on Linux, for CPython")
 def test_a_run_does_not_load_scipy() -> None:
     # where nothing is stored yet the first process loads Numba, which loads SciPy
-    load_model()
+    first = "from penstock.engine.compiling import load_model; load_model()"
+    subprocess.run([sys.executable, "-c", first], check=True)
     code = (
         "import sys, penstock\n"
         "penstock.simulate(penstock.load_world(), 'perfect_storm', paths=2, quarters=2)\n"
