@@ -260,10 +260,10 @@ def a_file_once() -> bytes:
     return place.read_bytes()
 
 
-def test_a_file_of_other_source_or_circumstances_is_not_used(a_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_other_circumstances_is_not_used(a_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stored._read(a_file) is not None
     with monkeypatch.context() as other:
-        other.setattr(stored, "source_of", lambda module: "another")
+        other.setattr(stored, "written_by", lambda: "another")
         assert stored._read(a_file) is None
     with monkeypatch.context() as other:
         other.setenv("NUMBA_OPT", "1")

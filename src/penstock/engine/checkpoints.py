@@ -241,7 +241,7 @@ def _save_array(path: Path, parts: Sequence[Array]) -> str:
     def write(file: IO[bytes]) -> None:
         np.lib.format.write_array_header_1_0(file, {**told, "shape": (len(parts), *first.shape)})
         for part in parts:
-            step = max(1, PIECE_BYTES // part[0].nbytes)
+            step = max(1, PIECE_BYTES // max(1, part[0].nbytes))
             for row in range(0, len(part), step):
                 piece = np.ascontiguousarray(part[row : row + step]).data
                 digest.update(piece)

@@ -3,7 +3,7 @@
 A pass states the kinds of its arguments, so that it is compiled once, at the first import on a machine, by Numba. When
 all passes of the quarter are there, their machine code is stored in one file (`storing.py`). Later processes load that
 file (`stored.py`) in a twentieth of the time that Numba needs to load itself and its own cache, and never load Numba.
-Where there is no such file, or a pass, the processor or a library has changed since, Numba does all, as the first time.
+Where there is no such file, or a pass, the processor or a library has changed since, Numba does it, as the first time.
 
 Rules that callers keep: arrays are C-contiguous and of the stated kind, an argument of another type or layout is a
 TypeError before anything is touched. No array that a pass writes may overlap another argument.
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar, cast
 
 from penstock import arrays
@@ -149,24 +150,27 @@ class intrinsic:  # noqa: N801 - stands for Numba's function of that name
 
 
 class Pass:
-    """A pass whose machine code was stored. Numba is loaded when something asks for what only it knows."""
+    """A pass that Numba has not been asked for yet. It is loaded when something asks for what only it knows."""
 
-    def __init__(self, function: Callable[..., object], signatures: tuple[Signature, ...]) -> None:
+    def __init__(self, function: Callable[..., object], compile_now: Callable[[], Any]) -> None:
         self.py_func = function
-        self._signatures = signatures
+        self._compile_now = compile_now
         self._dispatcher: Any = None
         update_wrapper(cast(Any, self), function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.dispatcher(*arguments)
 
     @property
     def dispatcher(self) -> Any:
         """The same pass as Numba has it."""
         if self._dispatcher is None:
-            self._dispatcher = compiled(self.py_func, self._signatures)
+            self._dispatcher = self._compile_now()
         return self._dispatcher
 
     @property
     def nopython_signatures(self) -> Any:
-        """Signatures, as Numba gives them."""
+        """Signatures for which it is compiled, as Numba gives them."""
         return self.dispatcher.nopython_signatures
 
     @property
@@ -180,33 +184,14 @@ def when_called(function: F) -> F:
 
     For what no quarter calls: to load a module costs nothing then.
     """
-    return cast(F, _Later(function))
+    return cast(F, Pass(function, partial(_compiled_when_called, function)))
 
 
-class _Later:
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.py_func = function
-        self._dispatcher: Any = None
-        update_wrapper(cast(Any, self), function)
+def _compiled_when_called(function: Any) -> Any:
+    numba = _numba()
+    from penstock.passes.compiler import kept_by_what_it_says
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self.dispatcher(*arguments)
-
-    @property
-    def dispatcher(self) -> Any:
-        """The function as Numba has it."""
-        if self._dispatcher is None:
-            self._dispatcher = _numba().njit(cache=True, nogil=True)(self.py_func)
-        return self._dispatcher
-
-    @property
-    def nopython_signatures(self) -> Any:
-        """Signatures for which it was compiled so far, as Numba gives them."""
-        return self.dispatcher.nopython_signatures
-
-    @property
-    def _numba_type_(self) -> Any:
-        return self.dispatcher._numba_type_
+    return kept_by_what_it_says(numba.njit(cache=True, nogil=True)(function), function)
 
 
 def _made(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
@@ -220,7 +205,7 @@ def _made(function: Callable[..., object], signatures: tuple[Signature, ...]) ->
 def _callable(function: Callable[..., object], signatures: tuple[Signature, ...], code: Callable[..., object]) -> Pass:
     # a class of its own: Python then calls the machine code without a function of Python in between
     kind = type(function.__name__, (Pass,), {"__call__": code, "__module__": function.__module__})
-    return cast(Pass, kind(function, signatures))
+    return cast(Pass, kind(function, partial(compiled, function, signatures)))
 
 
 def compiled(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
@@ -228,7 +213,7 @@ def compiled(function: Callable[..., object], signatures: tuple[Signature, ...])
     _numba()
     from penstock.passes.compiler import compile_pass
 
-    return compile_pass(function, [signature.to_numba() for signature in signatures])
+    return compile_pass(cast(FunctionType, function), [signature.to_numba() for signature in signatures])
 
 
 def _numba() -> Any:
@@ -253,7 +238,7 @@ def _tell_numba(function: Callable[..., object]) -> None:
 
 def is_pass(thing: object) -> bool:
     """Whether this is a pass of this package, stored or by Numba."""
-    return isinstance(thing, Pass | _Later) or hasattr(type(thing), "nopython_signatures")
+    return isinstance(thing, Pass) or hasattr(type(thing), "nopython_signatures")
 
 
 def declared() -> list[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -13,6 +14,8 @@ from numba.core.errors import NumbaError
 from numba.core.options import DefaultOptions
 
 from penstock.machine import without_collector
+from penstock.passes.said import said_by
+from penstock.passes.stored import written_by
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -49,15 +52,31 @@ class Apart(CompilerBase):
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
 
 
-def compile_pass(function: Callable[..., object], types: Sequence[Any]) -> Any:
+def compile_pass(function: FunctionType, types: Sequence[Any]) -> Any:
     """A pass as Numba compiles it or has it in its cache."""
-    make = partial(numba.njit, list(types), cache=True, pipeline_class=Apart)
     with without_collector():
         try:
-            return make(**OPTIONS)(function)
+            return _for_types(function, types, OPTIONS)
         except NumbaError:
             # what makes arrays must count references; another error is raised again
-            return make(**OPTIONS | {"_nrt": True})(function)
+            return _for_types(function, types, OPTIONS | {"_nrt": True})
+
+
+def _for_types(function: FunctionType, types: Sequence[Any], options: dict[str, Any]) -> Any:
+    """For these types and no others."""
+    compiled = kept_by_what_it_says(numba.njit(cache=True, pipeline_class=Apart, **options)(function), function)
+    for each in types:
+        compiled.compile(each)
+    compiled.disable_compile()
+    return compiled
+
+
+def kept_by_what_it_says(dispatcher: Any, function: FunctionType) -> Any:
+    """Have Numba take from its cache only what was compiled of the same: it looks at the file of the function alone."""
+    file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = (said_by(function), written_by())
+    return dispatcher
 
 
 @cache

@@ -1,8 +1,8 @@
 """Machine code of passes, read from the file that `storing.py` wrote: what a process needs to call them without Numba.
 
 Objects in the file are what Numba's compiler made of each pass, and one object with a function for each that Python can
-call. Nothing of the file is used unless all of it is as written (a hash), for this processor, these versions of Python
-and the libraries, and the same source of every module with passes.
+call. Nothing of the file is used unless all of it is as written (a hash), for this processor and these versions of
+Python and the libraries; and of a pass nothing unless it says the same (`said.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from penstock.passes.said import said_by
+
 MAGIC = b"penstock passes 1\n"
 PACKAGE = Path(__file__).resolve().parents[1]
-WRITERS = ("access", "compiler", "ranges", "stored", "storing", "ways_in")
+WRITERS = ("__init__", "access", "compiler", "ranges", "said", "stored", "storing", "ways_in")
 """Modules that decide what the file holds."""
 FASTCALL = 0x80
 """`METH_FASTCALL` of CPython: arguments come as an array and its length."""
@@ -43,8 +45,8 @@ def knows(function: FunctionType) -> bool:
 
 
 def name_of(function: FunctionType) -> str:
-    """A name of a pass that no other has."""
-    return f"{function.__module__}:{function.__qualname__}:{function.__code__.co_firstlineno}"
+    """A name of a pass that no other has, and that changes with what the pass says."""
+    return f"{function.__module__}:{function.__qualname__}:{said_by(function)}"
 
 
 @cache
@@ -88,13 +90,20 @@ def circumstances() -> dict[str, Any]:
 
     libraries = {name: _version_file(name) for name in ("numba", "llvmlite")}
     return {
-        "written_by": [source_of(f"penstock.passes.{name}") for name in WRITERS],
+        "written_by": written_by(),
         "python": sys.version,
         "numpy": numpy.__version__,
         **libraries,
         "processor": [llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()],
         "settings": {k: v for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k != "NUMBA_CACHE_DIR"},
     }
+
+
+@cache
+def written_by() -> str:
+    """Hash of the source of what decides how a pass is compiled and stored."""
+    here = Path(__file__)
+    return hashlib.sha256(b"".join(here.with_name(f"{name}.py").read_bytes() for name in WRITERS)).hexdigest()
 
 
 def _version_file(library: str) -> str:
@@ -104,25 +113,13 @@ def _version_file(library: str) -> str:
     return hashlib.sha256(place.read_bytes()).hexdigest() if place is not None and place.exists() else ""
 
 
-def source_of(module: str) -> str:
-    """Hash of the source of a module of this package; empty where there is none."""
-    place = PACKAGE.joinpath(*module.split(".")[1:])
-    place = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    try:
-        return hashlib.sha256(place.read_bytes()).hexdigest()
-    except OSError:
-        return ""
-
-
 def _read(place: Path) -> tuple[dict[str, Any], list[bytes]] | None:
     """Head and objects of a file; None where it is not there, damaged, or written under other circumstances."""
     try:
         found = _head_and_objects(place.read_bytes())
     except OSError:
         return None
-    if found is None or found[0]["circumstances"] != circumstances():
-        return None
-    return found if all(source_of(module) == source for module, source in found[0]["sources"].items()) else None
+    return found if found is not None and found[0]["circumstances"] == circumstances() else None
 
 
 def _head_and_objects(whole: bytes) -> tuple[dict[str, Any], list[bytes]] | None:

@@ -42,10 +42,8 @@ def store() -> Path | None:
             refused.append(stored.name_of(dispatcher.py_func))
     entries = {stored.name_of(dispatcher.py_func): f"penstock_pass_{k}" for k, dispatcher in enumerate(kept)}
     objects.append(ways_in(kept, list(entries.values())))
-    modules = {name.split(":")[0] for name in (*entries, *refused)}
     head = {
         "circumstances": stored.circumstances(),
-        "sources": {module: stored.source_of(module) for module in sorted(modules)},
         "never_called": sorted(never_called),
         "passes": list(entries.items()),
         "refused": refused,
