@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,33 +41,38 @@ class Throughput:
 
 
 def measure(paths: int, quarters: int, repeats: int, jobs: tuple[int, ...]) -> list[Throughput]:
-    """Throughput of the baseline world for each number of processes.
+    """Throughput of the baseline world for each number of processes, in turns: one of each, then the next repeat.
 
-    Every process is warmed by a block of paths; no tables are made and nothing is written.
+    A machine shared with others moves within minutes, and a ratio of figures taken minutes apart would tell of that.
+    Every process is warmed by a block of paths and waits while another pool works; no tables are made and nothing is
+    written.
     """
     model = prepare(load_world(), quarters=quarters, seed=SEED)
-    return [_measure(model, paths, repeats, count) for count in jobs]
-
-
-def _measure(model: Model, paths: int, repeats: int, jobs: int) -> Throughput:
-    quarters = model.program.quarters
     blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
+    seconds: dict[int, list[float]] = {count: [] for count in jobs}
+    with ExitStack() as stack:
+        pools = {count: stack.enter_context(_pool(model, count)) for count in seconds}
+        for _ in range(repeats):
+            for count, pool in pools.items():
+                began = time.perf_counter()
+                done = sum(pool.map(_simulate, blocks))
+                seconds[count].append(time.perf_counter() - began)
+                if done != paths:
+                    raise RuntimeError(f"engine: found {done} paths; expected {paths}")
+    return [Throughput(count, paths, quarters, tuple(took)) for count, took in seconds.items()]
+
+
+@contextmanager
+def _pool(model: Model, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes have all started and are warm."""
+    context = multiprocessing.get_context("spawn")
     with (
         worker_environment(),
-        ProcessPoolExecutor(
-            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_warm, initargs=(model,)
-        ) as pool,
+        ProcessPoolExecutor(jobs, mp_context=context, initializer=_warm, initargs=(model,)) as pool,
     ):
         # processes start as work comes: as many pieces as processes, each long enough for all to be taken
         list(pool.map(_nap, [0.5] * jobs))
-        seconds = []
-        for _ in range(repeats):
-            began = time.perf_counter()
-            done = sum(pool.map(_simulate, blocks))
-            seconds.append(time.perf_counter() - began)
-            if done != paths:
-                raise RuntimeError(f"engine: found {done} paths; expected {paths}")
-    return Throughput(jobs, paths, quarters, tuple(seconds))
+        yield pool
 
 
 _model: Model | None = None

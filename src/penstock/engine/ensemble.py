@@ -36,6 +36,7 @@ from penstock.engine.manifest import MANIFEST, identity, merge_checks, software
 from penstock.engine.object_store import ObjectStore
 from penstock.engine.progress import OnProgress, silent
 from penstock.engine.run import MemoryTables, ModelWarning, Run, open_run
+from penstock.engine.storage import prepare_to_write
 from penstock.errors import OutputError, UsageError
 from penstock.machine import usable_cores
 from penstock.scenarios import load_scenario
@@ -166,6 +167,8 @@ class _Worker:
 
     def __call__(self, piece: Sequence[Chunk]) -> list[_Finished]:
         model = self.models[piece[0].scenario]
+        if self.directory is not None:
+            prepare_to_write()
         blocks = self.engine.spans(model, [(chunk.first_path, chunk.count) for chunk in piece])
         keep = partial(self._keep, model)
         if chosen() is None:

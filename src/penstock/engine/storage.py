@@ -142,6 +142,16 @@ def _plain_errors() -> Iterator[None]:
 
 
 _OF_THREAD = threading.local()
+ALONE = {"threads": 1, "async_threads": 0}
+"""No thread but the caller's. With several, the layout of a file, and so its bytes, would depend on their timing. And a
+thread of DuckDB that has nothing to do gives back all free memory of the process (`malloc_trim`), large
+pages in pieces: the engine takes its memory again with the next block, in small pages, and needs a third more time."""
+
+
+def prepare_to_write() -> None:
+    """Open the database of this thread: to be called before memory is taken and given back, for it opens by giving
+    free memory back to the system, as the threads of `ALONE` would."""
+    _database()
 
 
 def _database() -> duckdb.DuckDBPyConnection:
@@ -149,8 +159,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     if not hasattr(_OF_THREAD, "database"):
         import duckdb
 
-        # with several threads the layout of a file, and so its bytes, would depend on their timing
-        _OF_THREAD.database = duckdb.connect(config={"threads": 1})
+        _OF_THREAD.database = duckdb.connect(config={**ALONE})
         _OF_THREAD.database.execute("SET enable_progress_bar = false")
     found: duckdb.DuckDBPyConnection = _OF_THREAD.database
     return found
