@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -38,6 +39,11 @@ class Throughput:
             "seconds": [round(s, 4) for s in self.seconds],
             "path_quarters_per_s": round(self.path_quarters_per_s, 1),
         }
+
+
+def times_as_fast(many: Throughput, one: Throughput) -> float:
+    """How many times as fast: the median over the turns, in each of which the two were measured one after the other."""
+    return statistics.median(slow / fast for slow, fast in zip(one.seconds, many.seconds, strict=True))
 
 
 def measure(paths: int, quarters: int, repeats: int, jobs: tuple[int, ...]) -> list[Throughput]:

@@ -15,7 +15,7 @@ from benchmarks.cluster import MOST_SLOWER, Pace, ratio_of
 from benchmarks.cluster import table as cluster_table
 from benchmarks.command import SMALL_RUN, EndToEnd
 from benchmarks.contagion import NetworkSpeed
-from benchmarks.engine import Throughput
+from benchmarks.engine import Throughput, times_as_fast
 from benchmarks.large_economies import MOST_FIRMS, MOST_QUARTER_S, STEEPEST, Speed
 from benchmarks.large_economies import MOST_MEMORY_MB as MOST_ECONOMY_MB
 from benchmarks.large_economies import table as economies_table
@@ -107,9 +107,9 @@ def limits(found: Measured) -> list[tuple[str, str, str, str]]:
             speed = one.path_quarters_per_s
             least = f"at least {LEAST_SPEED:,}"
             rows.append(("path-quarters per second, two processes", least, f"{speed:,.0f}", speed >= LEAST_SPEED))
-    by_jobs = {one.jobs: one.path_quarters_per_s for one in found.engine}
+    by_jobs = {one.jobs: one for one in found.engine}
     if {1, 2} <= set(by_jobs):
-        ratio = by_jobs[2] / by_jobs[1]
+        ratio = times_as_fast(by_jobs[2], by_jobs[1])
         rows.append(("two processes over one", f"at least {LEAST_OF_TWO}", f"{ratio:.2f}", ratio >= LEAST_OF_TWO))
     for row in found.others:
         if row.other.startswith("Mesa"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import main
-from benchmarks.engine import Throughput
+from benchmarks.engine import Throughput, times_as_fast
 from benchmarks.machine import provenance
 from tools.measure_install import Size
 
@@ -173,3 +173,11 @@ def test_a_portfolio_with_broken_rows_is_measured(tmp_path: Path) -> None:
     assert [row.what.split(",")[0] for row in rows] == ["`penstock portfolio`", "`penstock report`"]
     assert f"{broken} rows broken" in rows[0].told
     assert all(row.seconds > 0.0 for row in rows)
+
+
+def test_two_processes_are_set_beside_one_turn_by_turn() -> None:
+    """A machine that is slow for one turn is slow for both; figures of different turns are not compared."""
+    one, two = Throughput(1, 1000, 40, (4.0, 2.0, 9.0)), Throughput(2, 1000, 40, (2.0, 1.25, 5.0))
+    assert times_as_fast(two, one) == 1.8
+    said = [row for row in page.limits(page.Measured(engine=[one, two])) if row[0] == "two processes over one"]
+    assert said == [("two processes over one", "at least 1.7", "1.80", "yes")]
