@@ -35,8 +35,9 @@ STATISTICS = ("mean", *QUANTILES, "se_mean")
 WORLD_MEASURES = tuple(name for name in ECONOMY_MEASURES if name != "binding")
 """Columns of `economy` that have quantiles; `binding` is a name, its shares are counted from the table."""
 
-BLOCK_VALUES = 2_000_000
-"""Numbers that a thread holds at a time while sorting: bounds its memory at 50 MB, whatever the number of paths."""
+BLOCK_VALUES = 200_000
+"""Numbers that a thread takes at a time, as many as the cache holds with their copies: ten times as many take half as
+much time again (docs/decisions/0044). Bounds its memory, whatever the number of paths."""
 
 
 @dataclass(frozen=True)
