@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from penstock.errors import UsageError
 from penstock.layers.data import (
+    advance_readiness,
     agent_tokens,
     answer_quality,
+    ceiling_factor,
     context_tokens,
     ingest_flop,
     opening_readiness,
@@ -29,6 +31,7 @@ from penstock.layers.data import (
 )
 from penstock.layers.data.context import best_cache
 from penstock.layers.data.readiness import JOINED_SYSTEMS, TACIT_SHARE, readiness_after
+from single_path import number, one, properties
 
 FEW = settings(max_examples=50, deadline=None)
 
@@ -125,3 +128,13 @@ def test_spending_on_platforms_follows_ai_and_what_is_left_to_join() -> None:
 def test_a_mistake_is_told(call: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
+
+
+@properties
+@given(number(0.0, 1.0), number(0.0, 0.3), number(0.0, 50.0))
+def test_readiness_never_falls_nor_passes_one(readiness: float, speed: float, spent: float) -> None:
+    after = advance_readiness(one(readiness), one(speed), one(spent))[0]
+    assert readiness <= after <= 1.0
+    opening = opening_readiness()
+    assert ceiling_factor(one(after), opening)[0] >= ceiling_factor(one(readiness), opening)[0]
+    assert ceiling_factor(one(opening), opening)[0] == pytest.approx(1.0)

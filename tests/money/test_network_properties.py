@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import Sheet, sheets
 from scipy import sparse
 
 from penstock.money.settlement import clear, tie_payments
 from penstock.money.valuation import debtrank, neva
-
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import Sheet, sheets
 
 EXACT = 1e-9
 COSTS = st.sampled_from([(1.0, 1.0), (0.5, 0.7), (0.9, 1.0), (0.0, 0.4)])
