@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,9 +23,6 @@ from penstock.engine.progress import silent
 from penstock.errors import InputError, UsageError
 from penstock.scenarios import load_scenario
 from penstock.world import World, load_world
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from small_world import write_small_world
 
 DIMENSION = 12
