@@ -1,8 +1,8 @@
-"""Makes the small world and the other shared helpers importable by name."""
+"""Makes the tables of bad input importable by name."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
