@@ -316,7 +316,8 @@ def _told(kernel: Any) -> Callable[..., Any]:
         _note(read, [part for part, wrote in arrays if wrote], whole=not few)
         return _counted(result)
 
-    called.py_func = kernel.py_func  # type: ignore[attr-defined]
+    told: Any = called
+    told.py_func = kernel.py_func
     return called
 
 

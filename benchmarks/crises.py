@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def creeping_distress(nodes: int, ties: int) -> list[Row]:
     rows = []
     for leverage in LEVERAGES:
         exposures, equity, shock = heavy_network(nodes, ties, leverage)
-        found, seconds = _best(lambda e=exposures, q=equity, s=shock: debtrank(e, q, s), 1)  # type: ignore[misc]
+        found, seconds = _best(partial(debtrank, exposures, equity, shock), 1)
         h = np.asarray(found.relative_loss)
         gap = float(np.abs(_relative(shock + exposures @ h, equity) - h).max())
         if not (found.converged and gap <= SAME):

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -75,7 +76,7 @@ def postings(repeats: int, paths: int = PATHS, quarters: int = QUARTERS) -> list
         work = posting.bundled(paths, quarters, cash_quarters=cash)
         ours = posting.by_penstock(work)
         (own,) = side_by_side(paths, quarters, cash, repeats, processes=1)
-        theirs, other_s = best(lambda work=work, run=run: run(work, 1), repeats)  # type: ignore[misc]
+        theirs, other_s = best(partial(run, work, 1), repeats)
         gap = posting.largest_gap(ours, theirs, 1)
         if not gap <= EQUAL:
             raise RuntimeError(f"{name}: found a gap of {gap:.1e}; expected {EQUAL:.0e}")
@@ -203,7 +204,7 @@ def queues(repeats: int, customers: int = CUSTOMERS) -> list[Row]:
     wait, own_s = best(lambda: fleet.by_penstock(gaps, services), repeats)
     rows = []
     for name, solve in (("simpy", fleet.by_simpy), ("ciw", fleet.by_ciw)):
-        found, other_s = best(lambda solve=solve: solve(gaps, services), 1)  # type: ignore[misc]
+        found, other_s = best(partial(solve, gaps, services), 1)
         told = f"mean wait {wait:.4f} and {found:.4f}"
         each = float(customers)
         rows.append(Row(f"M/M/{fleet.SERVERS} queue", "customer", label(name), own_s / each, other_s / each, told))

@@ -251,10 +251,10 @@ def by_mesa(work: Ledger, path: int) -> Accounts:
     """One path in Mesa 3: a firm is an agent, a step activates all of them."""
     import mesa
 
-    class Firm(Books, mesa.Agent):  # type: ignore[misc]
+    class Firm(Books, mesa.Agent):  # type: ignore[misc]  # Mesa tells no types
         pass
 
-    class Economy(mesa.Model):  # type: ignore[misc]
+    class Economy(mesa.Model):  # type: ignore[misc]  # Mesa tells no types
         def __init__(self) -> None:
             super().__init__(seed=1)
             self.firms = [Firm(self) for _ in range(work.units)]
@@ -281,10 +281,10 @@ def by_agentpy(work: Ledger, path: int) -> Accounts:
     """The same in agentpy."""
     import agentpy
 
-    class Firm(Books, agentpy.Agent):  # type: ignore[misc]
+    class Firm(Books, agentpy.Agent):  # type: ignore[misc]  # nor does agentpy
         pass
 
-    class Economy(agentpy.Model):  # type: ignore[misc]
+    class Economy(agentpy.Model):  # type: ignore[misc]  # nor does agentpy
         def setup(self) -> None:
             self.firms = agentpy.AgentList(self, work.units, Firm)
             self.bills = _bills(work, list(self.firms), path)

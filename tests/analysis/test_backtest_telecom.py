@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ KEYS = ["fact", "median", "low", "high", "share_in_band", "hit"]
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+def listed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The command's list of facts."""
     import contextlib
     import io
@@ -76,17 +77,17 @@ def test_empty_layers_are_allowed() -> None:
     assert np.isfinite(block.economy["energy_mwh"]).all()
 
 
-def test_the_command_gives_a_list_of_facts(listed: list[dict[str, object]]) -> None:
+def test_the_command_gives_a_list_of_facts(listed: list[dict[str, Any]]) -> None:
     assert [row["fact"] for row in listed] == [1, 2, 4, 6, 8, 10, 11, 13, 15]
     for row in listed:
         assert list(row)[:6] == KEYS
         assert isinstance(row["hit"], bool)
-        assert 0.0 <= row["share_in_band"] <= 1.0  # type: ignore[operator]
+        assert 0.0 <= row["share_in_band"] <= 1.0
         parts = row["parts"]
         assert isinstance(parts, list)
         assert row["share_in_band"] == min(item["share_in_band"] for item in parts)
         assert row["hit"] == all(item["hit"] for item in parts)
-        assert set(KEYS[1:]) <= set(row["without_ties"])  # type: ignore[call-overload]
+        assert set(KEYS[1:]) <= set(row["without_ties"])
 
 
 def test_cut_ties_cost_creditors_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -145,10 +146,10 @@ def test_no_dollar_is_told_twice_and_without_loops_none_is_left(case: tuple[Netw
 
 @settings(max_examples=40, deadline=None)
 @given(networks(), st.randoms(use_true_random=False))
-def test_the_order_of_ties_does_not_matter(case: tuple[Network, np.ndarray], shuffle: object) -> None:
+def test_the_order_of_ties_does_not_matter(case: tuple[Network, np.ndarray], shuffle: random.Random) -> None:
     made, amounts = case
     order = list(range(amounts.shape[1]))
-    shuffle.shuffle(order)  # type: ignore[attr-defined]
+    shuffle.shuffle(order)
     other = Network(
         made.units, made.payer[order], made.payee[order], made.financing[order], tuple(made.keys[i] for i in order)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,9 +137,9 @@ def test_a_study_ranks_by_loss_avoided(world: World) -> None:
         ({"policies": []}, "policy: found none; expected at least one"),
     ],
 )
-def test_mistakes_are_told(world: World, wrong: dict[str, object], message: str) -> None:
+def test_mistakes_are_told(world: World, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        ps.policy(world, paths=2, quarters=2, **wrong)  # type: ignore[arg-type]  # wrong on purpose
+        ps.policy(world, paths=2, quarters=2, **wrong)
     assert str(caught.value) == message
 
 

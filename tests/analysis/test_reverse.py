@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from penstock.engine.model import Model, prepare, simulate_paths
 from penstock.engine.progress import silent
 from penstock.errors import InputError, UsageError
 from penstock.scenarios import load_scenario
+from penstock.scenarios.program import Program
 from penstock.world import World, load_world
 from small_world import write_small_world
 
@@ -33,11 +34,11 @@ def smooth(margin: float, width: float = 0.5) -> Answer:
     return Answer(float(ndtr(margin / width)), float(np.clip(1.0 + margin / 12.0, 0.0, 1.0)))
 
 
-def search(margin: object, seed: int = 1, **more: int) -> Search:
+def search(margin: Callable[[Array], float], seed: int = 1, **more: int) -> Search:
     starts = [sign * 3.0 * axis for axis in np.eye(DIMENSION) for sign in (1.0, -1.0)]
 
     def evaluate(points: Sequence[Array]) -> list[Answer]:
-        return [smooth(margin(point)) for point in points]  # type: ignore[operator]
+        return [smooth(margin(point)) for point in points]
 
     many = more or {"population": 40, "generations": 10, "rounds": 4}
     return Search(evaluate, DIMENSION, 5.0, seed, starts=starts, **many)
@@ -295,8 +296,8 @@ def test_a_shock_planted_in_a_small_world_is_found_again(small: World, model: Mo
     assert found.distance == pytest.approx(abs(found.z[0]), rel=0.1)
 
 
-def spending_of(model: Model, program: object, z: Array, paths: int) -> Array:
-    shocked = replace(model, program=program.with_shock(z))  # type: ignore[attr-defined]
+def spending_of(model: Model, program: Program, z: Array, paths: int) -> Array:
+    shocked = replace(model, program=program.with_shock(z))
     block = simulate_lanes(shocked, Lanes(np.arange(paths)))
     return np.asarray(block.economy["ai_revenue_usd_bn"].sum(axis=0))
 

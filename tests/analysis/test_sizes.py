@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def world() -> World:
     return ps.load_world()
 
 
-def shock(changes: list[tuple[str, str]], events: list[tuple[str, str, float]] = (), **more: Any) -> dict[str, Any]:  # type: ignore[assignment]
+def shock(changes: list[tuple[str, str]], events: Sequence[tuple[str, str, float]] = (), **more: Any) -> dict[str, Any]:
     tables: dict[str, Any] = {"name": "shock", **more}
     tables["change"] = [{"what": what, "apply": apply, "from": "2026Q3"} for what, apply in changes]
     tables["event"] = [

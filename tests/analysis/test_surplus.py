@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,12 +16,12 @@ QUANTITY = st.floats(1e-3, 1e6)
 ELASTICITY = st.floats(0.2, 3.0)
 
 
-def area(curve: object, low: float, high: float) -> float:
+def area(curve: Callable[[np.ndarray], np.ndarray], low: float, high: float) -> float:
     """Integral of a quantity over prices by Gauss-Legendre in logs."""
     nodes, weights = np.polynomial.legendre.leggauss(80)
     a, b = np.log(low), np.log(high)
     price = np.exp(0.5 * (b - a) * nodes + 0.5 * (a + b))
-    return float(0.5 * (b - a) * (weights * curve(price) * price).sum())  # type: ignore[operator]
+    return float(0.5 * (b - a) * (weights * curve(price) * price).sum())
 
 
 def test_hand_computed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from penstock.cli.main import main
 SMALL = ["--paths", "24", "--quarters", "6", "--jobs", "1", "--no-progress"]
 
 
-def result(capsys: pytest.CaptureFixture[str]) -> tuple[dict, str]:  # type: ignore[type-arg]
+def result(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
     told = json.loads(capsys.readouterr().out)
     assert told["schema_version"] == 1
     return told["result"], told["notice"]

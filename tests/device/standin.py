@@ -59,7 +59,7 @@ class StandIn:
     """One array."""
 
     __array_priority__ = 100.0
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # Python's own way to say that it has none
 
     def __init__(self, within: np.ndarray) -> None:
         self.within = within

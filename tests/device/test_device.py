@@ -206,7 +206,7 @@ def test_a_device_is_chosen_before_the_engine_is_loaded() -> None:
 
     assert kernels is not None
     with pytest.raises(ModelError, match=r"device: found penstock\.money\.kernels loaded; expected the choice"):
-        arrays.use(None)  # type: ignore[arg-type]
+        arrays.use(None)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_run_on_a_device_is_another_run() -> None:

@@ -84,7 +84,7 @@ def test_what_shares_memory_shares_it_there_and_all_comes_back(monkeypatch: pyte
     there = device.take({"table": table, "column": table[:, 1], "rows": table[2:]})
     assert len(moved) == 1
     there["column"].within[:] = -1.0
-    device.library.ndarray = Owner  # type: ignore[method-assign]
+    device.library.ndarray = Owner
     back = device.give_back(there)
     assert back["table"][:, 1].tolist() == [-1.0] * 4
     assert back["rows"][0].tolist() == [6.0, -1.0, 8.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,13 +96,13 @@ def test_every_row_that_was_calibrated_is_still_in_the_table() -> None:
 
 def test_the_draws_are_part_of_what_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
     world = load_world()
-    options = {"paths": 1, "quarters": 1, "seed": 7, "keep": "summary"}
-    own, wide = (identity(world, [], prior=prior, **options) for prior in (False, True))  # type: ignore[arg-type]
+    options: dict[str, Any] = {"paths": 1, "quarters": 1, "seed": 7, "keep": "summary"}
+    own, wide = (identity(world, [], prior=prior, **options) for prior in (False, True))
     assert own["posterior"] and not wide["posterior"]
     found = shipped()
     assert found is not None
     monkeypatch.setattr(posterior, "shipped", lambda: replace(found, digest="0" * 64, in_force=True))
-    other = identity(world, [], prior=False, **options)  # type: ignore[arg-type]
+    other = identity(world, [], prior=False, **options)
     assert identity_hash(other) != identity_hash(own)
 
 

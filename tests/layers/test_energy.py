@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from penstock.layers.energy.technologies import chosen, technology_named
 FEW = settings(max_examples=60, deadline=None)
 
 
-def case(seed: int, hours: int = 96) -> dict[str, object]:
+def case(seed: int, hours: int = 96) -> dict[str, Any]:
     """A random small system: a free variable plant, three plants with costs, a battery."""
     random = np.random.default_rng(seed)
     return {
@@ -46,8 +47,8 @@ def case(seed: int, hours: int = 96) -> dict[str, object]:
     }
 
 
-def run(given: dict[str, object]) -> Dispatch:
-    return dispatch(**given)  # type: ignore[arg-type]
+def run(given: dict[str, Any]) -> Dispatch:
+    return dispatch(**given)
 
 
 @FEW
@@ -60,15 +61,15 @@ def test_energy_balances_in_every_hour(seed: int) -> None:
     store = np.diff(np.concatenate([[0.0], found.stored_mwh]))
     one_way = math.sqrt(0.87)
     assert np.abs(store - found.charge_mw * one_way + found.discharge_mw / one_way).max() < 1e-9
-    limit = inputs["capacity_mw"][:, None] * inputs["availability"]  # type: ignore[index]
+    limit = inputs["capacity_mw"][:, None] * inputs["availability"]
     assert (found.generation_mw <= limit + 1e-9).all() and (found.generation_mw >= 0).all()
-    assert found.stored_mwh.min() >= 0 and found.stored_mwh.max() <= inputs["battery_mwh"] + 1e-9  # type: ignore[operator]
-    assert max(found.charge_mw.max(), found.discharge_mw.max()) <= inputs["battery_mw"] + 1e-9  # type: ignore[operator]
+    assert found.stored_mwh.min() >= 0 and found.stored_mwh.max() <= inputs["battery_mwh"] + 1e-9
+    assert max(found.charge_mw.max(), found.discharge_mw.max()) <= inputs["battery_mw"] + 1e-9
     cost = (found.generation_mw.sum(axis=1) * inputs["marginal_usd_per_mwh"]).sum() + 5000 * found.shed_mw.sum()
     assert found.cost_usd == pytest.approx(cost, rel=1e-12)
 
 
-def merit_order(given: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
+def merit_order(given: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """The readable twin without a battery: plants by cost, each as far as it goes."""
     load, capacity = np.asarray(given["load_mw"]), np.asarray(given["capacity_mw"])
     left = load.copy()
@@ -130,7 +131,7 @@ def test_price_is_that_of_the_last_plant() -> None:
         ({"round_trip": 0.0}, "round_trip: found 0; expected a share above 0 and at most 1"),
     ],
 )
-def test_what_dispatch_refuses(change: dict[str, object], message: str) -> None:
+def test_what_dispatch_refuses(change: dict[str, Any], message: str) -> None:
     usual = {"load_mw": [10.0], "capacity_mw": [20.0], "availability": 1.0, "marginal_usd_per_mwh": [5.0]}
     with pytest.raises(UsageError, match=message):
         run(usual | change)
@@ -266,7 +267,7 @@ def test_heating_values_are_never_mixed(value: float) -> None:
     assert higher.on("lhv").on("hhv").value == pytest.approx(value)
     assert methane_t_co2e_per_mwh(higher, 0.02) == pytest.approx(methane_t_co2e_per_mwh(higher.on("lhv"), 0.02))
     with pytest.raises(UsageError, match="heating value: found 'gross'; expected hhv or lhv"):
-        Efficiency(value, "gross")  # type: ignore[arg-type]
+        Efficiency(value, "gross")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_published_emissions() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,10 +79,10 @@ def test_arrays_keep_their_shape() -> None:
         (("dlc_dry", float("nan"), 10, 0.8), "found a missing temperature"),
     ],
 )
-def test_what_cooling_refuses(arguments: tuple[object, ...], message: str) -> None:
+def test_what_cooling_refuses(arguments: Any, message: str) -> None:
     for function in (pue, water):
         with pytest.raises(UsageError, match=message):
-            function(*arguments)  # type: ignore[arg-type]
+            function(*arguments)
 
 
 def test_a_fleet_is_the_mean_of_its_designs() -> None:
@@ -192,9 +194,9 @@ def test_blocks_follow_one_another() -> None:
         (ALL, {"permit_failure": 1.5}, "permit_failure: found 1.5"),
     ],
 )
-def test_what_first_power_refuses(stages: dict[str, object], options: dict[str, object], message: str) -> None:
+def test_what_first_power_refuses(stages: dict[str, Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        first_power(stages, 1, 10, **options)  # type: ignore[arg-type]
+        first_power(stages, 1, 10, **options)
     with pytest.raises(UsageError, match="n: found 0; expected 1 or more draws"):
         first_power(ALL, 1, 0)
 

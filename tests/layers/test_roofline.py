@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -233,9 +234,9 @@ def test_chips_are_those_of_the_world_given() -> None:
         (lambda: batch_for_speed(replica("dense_8b", "h100", 1), 10, 0), "tokens_per_s_per_user: found 0"),
     ],
 )
-def test_a_mistake_is_told(call: object, message: str) -> None:
+def test_a_mistake_is_told(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        call()  # type: ignore[operator]
+        call()
 
 
 def test_a_chip_without_memory_is_refused() -> None:

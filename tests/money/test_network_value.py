@@ -152,7 +152,7 @@ def test_first_passage_against_its_limits() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: debtrank(EXPOSURES, 1, 1, rule="linera"), "rule: found 'linera'; expected one of linear"),  # type: ignore[arg-type]
+        (lambda: debtrank(EXPOSURES, 1, 1, rule="linera"), "rule: found 'linera'; expected one of linear"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: debtrank(-EXPOSURES, 1, 1), "exposures: found -0.5"),
         (lambda: debtrank(np.eye(3), 1, 1), "exposed to itself"),
         (lambda: debtrank(EXPOSURES, np.nan, 1), "equity: found a value that is not finite"),

@@ -44,8 +44,8 @@ def test_a_number_or_a_formula_of_another_module_is_part_of_what_a_pass_says() -
 
 def test_so_is_what_it_reads_through_a_module_or_of_a_table() -> None:
     def of(rate: float) -> str:
-        module = ModuleType("penstock.rates")
-        module.formula = _formula(rate)  # type: ignore[attr-defined]
+        module: Any = ModuleType("penstock.rates")
+        module.formula = _formula(rate)
         return said_by(_function("def said(x):\n    return rates.formula(x)\n", rates=module))
 
     assert of(0.1) == of(0.1) != of(0.2)

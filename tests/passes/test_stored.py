@@ -299,9 +299,10 @@ def test_a_pass_that_makes_arrays_is_left_to_numba() -> None:
 
 def test_a_pass_that_is_not_stored_can_call_one_that_is() -> None:
     kind = passes.array(passes.float64, 2)
-    code = stored.code_of(kernels.accumulate.py_func)  # type: ignore[attr-defined]
+    whole: Any = kernels.accumulate
+    given_ = whole.py_func
+    code = stored.code_of(given_)
     assert code is not None
-    given_ = kernels.accumulate.py_func  # type: ignore[attr-defined]
     accumulate = passes._callable(given_, kernels_signatures(), code)
 
     def twice(amount: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:

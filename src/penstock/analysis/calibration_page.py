@@ -11,6 +11,8 @@ from penstock.analysis.calibration_inference import IMPLAUSIBLE
 from penstock.analysis.calibration_learning import LEAST_SHARE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from penstock.analysis.calibration import Calibration
 
 MISSED = 0.1
@@ -188,8 +190,8 @@ def _percent(error: float) -> str:
     return f"{abs(share):.0%} too {'low' if share < 0 else 'high'}"
 
 
-def _triple(row: object, part: str) -> str:
-    return ", ".join(f"{row[f'{part}_{level}']:.3g}" for level in (10, 50, 90))  # type: ignore[index]  # a pandas row
+def _triple(row: pd.Series, part: str) -> str:
+    return ", ".join(f"{row[f'{part}_{level}']:.3g}" for level in (10, 50, 90))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -178,8 +178,7 @@ def _score_series(
     last = (history.days[-1], history.values[-1]) if history.days else None
     days = [dt.date.fromisoformat(text) for text in outcomes["date"]]
     found = []
-    for place, row in enumerate(outcomes.itertuples()):
-        value = float(row.value)  # type: ignore[arg-type]  # a number by the schema
+    for place, (value, unit) in enumerate(zip(outcomes["value"].tolist(), outcomes["unit"], strict=True)):
         if value <= 0.0:
             return f"found a value of {value:g}; a logarithm needs more than 0"
         try:
@@ -197,7 +196,7 @@ def _score_series(
                 observable.series,
                 observable.entity,
                 days[place],
-                str(row.unit),
+                str(unit),
                 value,
                 float(median),
                 float(low),

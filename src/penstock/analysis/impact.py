@@ -60,7 +60,9 @@ def measures(exposures: Any, buffers: npt.ArrayLike) -> Impact:
     from scipy.linalg import expm
     from scipy.sparse import issparse
 
-    cells: Any = exposures.toarray() if issparse(exposures) else exposures  # type: ignore[attr-defined]  # SciPy's stubs
+    cells = exposures
+    if issparse(exposures):
+        cells = cells.toarray()
     matrix = np.asarray(cells, dtype=np.float64)
     own = np.asarray(buffers, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or own.shape != matrix.shape[:1]:

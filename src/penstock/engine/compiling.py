@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from penstock.arrays import chosen
 from penstock.machine import usable_cores, without_collector
@@ -98,9 +99,10 @@ def _is_to_compile() -> bool:
 
 def _nothing_compiled() -> bool:
     """Whether this process had to compile the first pass, which comes before all others."""
-    from penstock.money.kernels import post
+    from penstock.money import kernels
 
-    return bool(post.stats.cache_misses)  # type: ignore[attr-defined]
+    first: Any = kernels.post
+    return bool(first.stats.cache_misses)
 
 
 def compiled_before() -> bool:

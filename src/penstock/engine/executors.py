@@ -190,7 +190,7 @@ def _end_original() -> None:
     if not multiprocessing.active_children():
         # forked by somebody else, this process has no such child
         with suppress(OSError):
-            multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
+            multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]  # Python names no way to end it
 
 
 def _context() -> multiprocessing.context.BaseContext:

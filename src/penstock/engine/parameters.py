@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from penstock.arrays import np
 from penstock.passes.normal import ndtri
@@ -43,7 +44,8 @@ COLUMNS = ("name", *NUMBERS, "unit", "scale", "step", "grade", "source", "note")
 
 def assumption_of(row: Mapping[str, str]) -> Assumption:
     """One row of the table as text."""
-    return Assumption(**{key: float(row[key]) if key in NUMBERS else row[key] for key in COLUMNS})  # type: ignore[arg-type]  # csv gives text
+    values: dict[str, Any] = {key: float(row[key]) if key in NUMBERS else row[key] for key in COLUMNS}
+    return Assumption(**values)
 
 
 @cache

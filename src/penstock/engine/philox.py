@@ -65,7 +65,7 @@ def _halves(context: Any, one: Any, other: Any) -> Any:
 
     from numba import types
 
-    pair: Any = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
+    pair = types.UniTuple(types.uint64, 2)
     return pair(types.uint64, types.uint64), generate
 
 

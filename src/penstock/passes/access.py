@@ -65,7 +65,6 @@ def _write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 def tell_numba() -> None:
     """Have Numba ask here first, where the index of an array is a whole number or a tuple."""
-    tell: Any = lower_builtin
     for index in (types.Integer, types.BaseTuple):
-        tell(operator.getitem, types.Array, index)(_read)
-        tell(operator.setitem, types.Array, index, types.Any)(_write)
+        lower_builtin(operator.getitem, types.Array, index)(_read)
+        lower_builtin(operator.setitem, types.Array, index, types.Any)(_write)

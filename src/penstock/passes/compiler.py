@@ -43,13 +43,13 @@ class Apart(CompilerBase):
     """Compiles what reads no number through one argument that it writes through another: no array overlaps another."""
 
     def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        super().__init__(*arguments)
         if hasattr(self.state.flags, "_values"):
-            self.state.flags = Settings(self.state.flags)  # type: ignore[no-untyped-call]
+            self.state.flags = Settings(self.state.flags)
 
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
 def compile_pass(function: FunctionType, types: Sequence[Any]) -> Any:

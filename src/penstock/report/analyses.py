@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.engine.progress import OnProgress, silent
@@ -113,7 +114,7 @@ def _of_opening(run: Run, at_end: int) -> dict[str, Any]:
     world, opening = run.world, run.opening
     found: dict[str, Any] = {
         "circularity": _if_held(lambda: world_circularity(world, opening)),
-        "dollars": tuple(item for name in DOLLARS if (item := _if_held(lambda name=name: follow(world, name)))),  # type: ignore[misc]
+        "dollars": tuple(item for name in DOLLARS if (item := _if_held(partial(follow, world, name)))),
     }
     ranked = _if_held(lambda: systemic(world))
     found["systemic"] = {"opening": ranked} if ranked is not None else {}

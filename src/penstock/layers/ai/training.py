@@ -194,7 +194,8 @@ def training(
     at = {name: None if drawn is None else float(drawn[0]) for name, drawn in run.items()}
     flop = float(at["training_flop"] or 0.0)
     widest = float(training_flop(params, tokens)) * (1.0 + float(attention_share(params, USUAL_SEQUENCE)))
-    bounds = {
+    # every figure but the cost is there
+    bounds: dict[str, Any] = {
         f"{name}_{end}": found.get(name)
         for name in ("days", "goodput", "mfu", "chip_hours", "energy_mwh", "cost_usd")
         for end, found in (("low", low), ("high", high))
@@ -208,7 +209,7 @@ def training(
         training_flop_low=float(training_flop(params, tokens)),
         training_flop_high=max(widest, flop),
         **central,
-        **bounds,  # type: ignore[arg-type]  # every figure but the cost is there
+        **bounds,
     )
 
 
