@@ -44,7 +44,7 @@ CASES = {
     "unknown top key": (
         "titel = 'x'\n",
         ":2: key: found 'titel'; expected one of name, title, story, evidence, date, extends, change, event, "
-        "tie, remove, company, policy, switch; nearest title",
+        "tie, remove, company, figure, policy, switch; nearest title",
     ),
     "unknown key of a change": (
         change(more='form = "2027Q1"\n'),

@@ -286,7 +286,7 @@ def test_the_template_passes_its_own_check() -> None:
     lines = [line.removeprefix("# ") for line in template("fresh").splitlines()]
     kept = [line for line in lines if not line.startswith(("A ", "A knob", '"0.4', "Something", "outage,"))]
     whole = read_scenario("\n".join(kept))
-    assert whole.events and whole.removals and not whole.switch.contagion
+    assert whole.events and whole.removals and whole.figures and not whole.switch.contagion
 
 
 def test_the_json_schema_takes_the_library_and_refuses_unknown_keys() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from penstock.scenarios import quarters
 from penstock.scenarios.apply import ApplyError, parse_apply
-from penstock.scenarios.entries import EVENT_KINDS, Change, Company, Event, Remove, Tie
+from penstock.scenarios.checking_figures import check_figures
+from penstock.scenarios.entries import EVENT_KINDS, Change, Company, Event, Figure, Remove, Tie
 from penstock.scenarios.knobs import Knob, knobs, split_name
 from penstock.scenarios.names import Names, UnknownNameError, resolve_segment
 from penstock.scenarios.structure import NAME, Parsed, Placed
@@ -38,6 +39,7 @@ class Checked:
     events: list[tuple[Event, str]] = field(default_factory=list)
     ties: dict[str, Tie] = field(default_factory=dict)
     companies: dict[str, Company] = field(default_factory=dict)
+    figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
     removed_ties: list[str] = field(default_factory=list)
     removed_companies: list[str] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
@@ -56,6 +58,7 @@ def check(lineage: Sequence[Parsed], names: NamesOf, first: str) -> Checked:
             _check_company(company, names, out)
         for tie in parsed.entries["tie"]:
             _check_tie(tie, names, out)
+        check_figures(parsed.entries["figure"], names, out)
     for parsed in lineage:
         for change in parsed.entries["change"]:
             _check_change(change, names, first, out)
@@ -101,6 +104,7 @@ def _check_remove(placed: Placed[Remove], names: NamesOf, out: Checked) -> None:
             out.removed_ties.append(name)
         return
     pool.remove_company(name)
+    out.figures = {key: figure for key, figure in out.figures.items() if key[0] != name}
     out.ties = {t: tie for t, tie in out.ties.items() if name not in (tie.provider_id, tie.receiver_id)}
     if out.companies.pop(name, None) is None:
         out.removed_companies.append(name)

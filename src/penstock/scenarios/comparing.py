@@ -23,8 +23,8 @@ class Difference:
 def compare(first: Scenario, second: Scenario) -> list[Difference]:
     """Every key in which two scenarios differ, names and titles left out.
 
-    Changes are matched by their knob, events by kind and target, ties and companies by id; repeated ones
-    in their order.
+    Changes are matched by their knob, events by kind and target, figures by company and metric, ties and
+    companies by id; repeated ones in their order.
     """
     left, right = _entries(first), _entries(second)
     found: list[Difference] = []
@@ -58,6 +58,8 @@ def _name(table: str, row: dict[str, Any]) -> str:
         return f"{row['kind']} {row['target']}"
     if table == "remove":
         return str(row.get("tie") or row.get("company"))
+    if table == "figure":
+        return f"{row['company']} {row['metric']}"
     return str(row["id"])
 
 

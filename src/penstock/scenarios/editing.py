@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from penstock.scenarios.entries import Company, Tie
+from penstock.scenarios.entries import Company, Figure, Tie
+from penstock.scenarios.figures import appended, set_figure
 from penstock.scenarios.names import with_parts
 from penstock.scenarios.scenario import Scenario
 from penstock.world import World
@@ -34,13 +35,13 @@ RemovedPairs = tuple[RemovedPair, ...]
 
 
 def edit_world(world: World, scenario: Scenario) -> tuple[World, RemovedPairs]:
-    """The world with the companies and ties of a scenario added and removed.
+    """The world with the companies and ties of a scenario added and removed, and its figures set.
 
     Removals come first. A removed tie takes along the ties whose money is part of it (`included_in`); a
     removed company takes along its ties, figures and other rows, and leaves empty cells where rows of
-    others name it. Rows without a source are graded F, opening figures always (basis estimate). The same
-    world comes back when the scenario edits nothing. The pairs name each removed (provider, receiver,
-    kind) of which no tie is left.
+    others name it. Figures come last. Rows without a source are graded F, opening figures always (basis
+    estimate). The same world comes back when the scenario edits nothing. The pairs name each removed
+    (provider, receiver, kind) of which no tie is left.
     """
     if not scenario.edits_world:
         return world, ()
@@ -55,7 +56,9 @@ def edit_world(world: World, scenario: Scenario) -> tuple[World, RemovedPairs]:
     figures = [row for company in scenario.companies for row in _figure_rows(company, world, note)]
     ties = [_tie_row(tie, kinds, note) for tie in scenario.ties]
     for name, rows in (("companies", companies), ("financials", figures), ("contracts", ties)):
-        tables[name] = _appended(tables[name], rows)
+        tables[name] = appended(tables[name], rows)
+    for figure in scenario.figures:
+        set_figure(tables, figure, world.as_of, _figure_grade(figure, kinds), scenario.name)
     after = set(_pairs(tables["contracts"]))
     removed = tuple(dict.fromkeys(pair for pair in before if pair not in after))
     edited = World(
@@ -71,7 +74,7 @@ def _pairs(contracts: pd.DataFrame) -> list[RemovedPair]:
 
 def _hash(world: World, scenario: Scenario) -> str:
     tables = scenario.tables(prose=False)
-    edits = {key: tables[key] for key in ("remove", "company", "tie") if key in tables}
+    edits = {key: tables[key] for key in ("remove", "company", "tie", "figure") if key in tables}
     text = json.dumps([world.hash, edits], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -140,20 +143,11 @@ def _figure_rows(company: Company, world: World, note: str) -> list[dict[str, An
     ]
 
 
+def _figure_grade(figure: Figure, kinds: Mapping[str, str]) -> str:
+    return str(_provenance(figure.evidence, figure.source_id, kinds)["grade"])
+
+
 def _tie_row(tie: Tie, kinds: Mapping[str, str], note: str) -> dict[str, Any]:
     row = tie.model_dump(mode="json", exclude={"evidence", "source_id"})
     row["note"] = "; ".join(part for part in (tie.note, note) if part)
     return row | _provenance(tie.evidence, tie.source_id, kinds)
-
-
-def _appended(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table with rows added at its end, columns and types kept; empty text is a missing cell."""
-    if not rows:
-        return frame
-    # source_id stays text: readers split it
-    columns = {
-        column: [None if row.get(column) == "" and column != "source_id" else row.get(column) for row in rows]
-        for column in frame.columns
-    }
-    new = pd.DataFrame({name: pd.Series(cells, dtype=frame[name].dtype) for name, cells in columns.items()})
-    return pd.concat([frame, new], ignore_index=True)

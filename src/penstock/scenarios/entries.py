@@ -119,6 +119,19 @@ class Company(Entry):
     )
 
 
+class Figure(Entry):
+    """[[figure]]: another value for a figure of a company, in place of the one that stands at the opening."""
+
+    company: str = Field(description="a company of the world, or one that the scenario adds")
+    metric: str = Field(json_schema_extra={"enum": list(words.METRICS)})
+    value: float = Field(description="usd_bn, flows a year; employees a count")
+    low: float | None = Field(default=None, description="5 % of what it could be; told beside the value, not drawn")
+    high: float | None = Field(default=None, description="95 % of what it could be")
+    evidence: str = Field(default="", json_schema_extra={"enum": ["", *words.EVIDENCE]})
+    source_id: str = Field(default="", description="empty: the figure is an assumption of the user, graded F")
+    why: str = Field(default="", description="reason or evidence")
+
+
 class Policy(Entry):
     """[policy]: rules in force for the whole run; unset rules keep their default."""
 
@@ -166,6 +179,7 @@ class ScenarioFile(Entry):
     tie: list[Tie] = Field(default_factory=list)
     remove: list[Remove] = Field(default_factory=list)
     company: list[Company] = Field(default_factory=list)
+    figure: list[Figure] = Field(default_factory=list)
     policy: Policy = Field(default_factory=Policy)
     switch: Switch = Field(default_factory=Switch)
 
@@ -176,6 +190,7 @@ LISTS: dict[str, type[Entry]] = {
     "tie": Tie,
     "remove": Remove,
     "company": Company,
+    "figure": Figure,
 }
 """Tables that may come several times, written [[so]]."""
 

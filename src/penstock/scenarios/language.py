@@ -188,6 +188,7 @@ def _built(top: ScenarioFile, lineage: tuple[str, ...], checked: Checked, chain:
         ties=tuple(checked.ties.values()),
         removals=tuple(removals),
         companies=tuple(checked.companies.values()),
+        figures=tuple(checked.figures.values()),
         policy=Policy(**policy),
         switch=Switch(**switch),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from penstock.scenarios.entries import Change, Company, Entry, Event, Policy, Remove, Switch, Tie
+from penstock.scenarios.entries import Change, Company, Entry, Event, Figure, Policy, Remove, Switch, Tie
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Scenario:
     ties: tuple[Tie, ...] = ()
     removals: tuple[Remove, ...] = ()
     companies: tuple[Company, ...] = ()
+    figures: tuple[Figure, ...] = ()
     policy: Policy = field(default_factory=Policy)
     switch: Switch = field(default_factory=Switch)
 
@@ -58,8 +59,8 @@ class Scenario:
 
     @property
     def edits_world(self) -> bool:
-        """Whether it adds or removes companies or ties."""
-        return bool(self.ties or self.removals or self.companies)
+        """Whether it adds or removes companies or ties, or sets figures."""
+        return bool(self.ties or self.removals or self.companies or self.figures)
 
     def tables(self, *, prose: bool = True) -> dict[str, Any]:
         """Its tables as in a file, with keys at their default left out; `prose` keeps each `why`."""
@@ -70,6 +71,7 @@ class Scenario:
             "remove": [_values(remove) for remove in self.removals],
             "company": [_values(company) for company in self.companies],
             "tie": [_values(tie) for tie in self.ties],
+            "figure": [_values(figure, without) for figure in self.figures],
             "policy": self.policy.model_dump(exclude_none=True),
             "switch": {name: on for name, on in self.switch if not on},
         }
@@ -92,6 +94,7 @@ class Scenario:
         for count, what in (
             (len(self.companies), "company added"),
             (len(self.ties), "tie added"),
+            (len(self.figures), "figure set"),
             (len(self.removals), "removal"),
         ):
             if count:

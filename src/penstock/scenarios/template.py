@@ -42,6 +42,12 @@ why = "assumption"
 # [[remove]]
 # tie = "d_vf_nvda_openai"
 
+# A figure of a company at another value, in usd_bn (flows a year):
+# [[figure]]
+# company = "oracle"
+# metric = "capex"
+# value = 30
+
 # [policy]
 # rescue_budget_usd_bn = 0
 

@@ -81,6 +81,8 @@ SIGNED_METRICS = ("gross_profit", "operating_income", "net_income", "operating_c
 """Metrics that may be negative: results and equity. All others count something and may not."""
 
 BASES = ("reported", "derived", "estimate")
+SET_BY_SCENARIO = "set by the scenario"
+"""How the note of a figure begins that a scenario has set."""
 EVIDENCE = ("page", "derived", "memory", "assumption")
 SOURCE_KINDS = ("filing", "press_release", "news", "dataset", "paper", "report", "essay")
 GRADES = ("A", "B", "C", "D", "E", "F")
@@ -92,6 +94,14 @@ GRADE_MEANING = {
     "E": "from memory",
     "F": "assumed, or estimated by a rule of the model",
 }
+
+EVIDENCE_MEANING = {
+    "page": "read on a page of the source",
+    "derived": "worked out from what the source says",
+    "memory": "from memory, the source named but not read again",
+    "assumption": "assumed",
+}
+"""How a row came into its table."""
 
 RATINGS = (
     "AAA",

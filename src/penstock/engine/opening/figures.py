@@ -17,6 +17,7 @@ import pandas as pd
 
 from penstock.engine.opening.estimates import fill
 from penstock.world.grading import weakest
+from penstock.world.vocabulary import SET_BY_SCENARIO
 
 if TYPE_CHECKING:
     from penstock.engine.opening.universe import Universe
@@ -118,7 +119,7 @@ class SheetInputs:
 def opening_figures(world: World, universe: Universe) -> Figures:
     """Complete figures of every firm at the as-of date."""
     draft = _stated(world, universe)
-    _hand_made(draft)
+    _hand_made(draft, _set_by_scenario(world))
     fill(world, draft)
     _carry(world, draft)
     return Figures(draft.value, draft.grade, draft.rule, draft.period_end)
@@ -151,13 +152,23 @@ def _stated(world: World, universe: Universe) -> Draft:
     return draft
 
 
-def _hand_made(draft: Draft) -> None:
+def _set_by_scenario(world: World) -> set[tuple[str, str]]:
+    """(company, metric) of the figures that a scenario has set; a market value or valuation as `market_value`."""
+    figures = world.figures()
+    mine = figures.index[figures["note"].str.startswith(SET_BY_SCENARIO)]
+    worth = ("market_cap", "valuation")
+    return {(str(company), "market_value" if metric in worth else str(metric)) for company, metric in mine}
+
+
+def _hand_made(draft: Draft, kept: set[tuple[str, str]]) -> None:
     sheets = draft.universe.rules.sheets
     sheets = sheets[sheets["company"].isin(draft.value.index)]
     for metric, rows in sheets.groupby("metric", sort=False):
         name = str(metric)
         by_firm = rows.set_index("company")
         wanted = by_firm["replace"] | draft.missing(name).reindex(by_firm.index)
+        # what a scenario sets is not set back
+        wanted &= pd.Series([(company, name) not in kept for company in by_firm.index], by_firm.index)
         used = by_firm[wanted]
         for grade, same in used.groupby("grade"):
             draft.put(name, same["central"], "", str(grade))
