@@ -1,5 +1,6 @@
 """The scenario language: files that change the world and its parameters over time, and their library."""
 
+from penstock.scenarios.building import build_on
 from penstock.scenarios.comparing import Difference, compare
 from penstock.scenarios.editing import RemovedPair, RemovedPairs, edit_world
 from penstock.scenarios.entries import json_schema
@@ -28,6 +29,7 @@ __all__ = [
     "RemovedPairs",
     "Scenario",
     "Switches",
+    "build_on",
     "compare",
     "compile_program",
     "edit_world",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +46,14 @@ def _entries(scenario: Scenario) -> dict[tuple[str, str], dict[str, Any]]:
             continue
         seen: Counter[str] = Counter()
         for row in rows:
-            name = _name(table, row)
+            name = entry_name(table, row)
             seen[name] += 1
             entries[(table, name if seen[name] == 1 else f"{name} ({seen[name]})")] = row
     return entries
 
 
-def _name(table: str, row: dict[str, Any]) -> str:
+def entry_name(table: str, row: Mapping[str, Any]) -> str:
+    """What an entry of a table is about."""
     if table == "change":
         return str(row["what"])
     if table == "event":

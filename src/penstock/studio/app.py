@@ -116,27 +116,27 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     @api.get("/api/world/network", tags=["world"])
     def network() -> dict[str, Any]:
         """Companies by layer with their main figures, and the ties in force."""
-        return dict(world_pages.network(place.load_world()))
+        return dict(world_pages.network(place.load_world(), place.entered()))
 
     @api.get("/api/world/companies/{company}", tags=["world"])
     def card(company: ThingPath) -> dict[str, Any]:
         """A company's card: figures, ties, sites, power, sources."""
-        return dict(world_pages.card(place.load_world(), company))
+        return dict(world_pages.card(place.load_world(), company, place.entered()))
 
     @api.get("/api/world/ties/{tie}", tags=["world"])
     def tie(tie: ThingPath) -> dict[str, Any]:
         """A contract with its sources."""
-        return dict(world_pages.tie(place.load_world(), tie))
+        return dict(world_pages.tie(place.load_world(), tie, place.entered()))
 
     @api.get("/api/world/sources/{source}", tags=["world"])
     def source(source: ThingPath) -> dict[str, Any]:
         """A source and every row that rests on it."""
-        return dict(world_pages.source(place.load_world(), source))
+        return dict(world_pages.source(place.load_world(), source, place.entered()))
 
     @api.get("/api/world/sites", tags=["world"])
     def sites() -> dict[str, Any]:
         """Sites with place, power and dates."""
-        return dict(world_pages.sites(place.load_world()))
+        return dict(world_pages.sites(place.load_world(), place.entered()))
 
     @api.get("/api/world/capacity", tags=["world"])
     def capacity() -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
     @api.get("/api/world/evidence", tags=["world"])
     def evidence() -> dict[str, Any]:
         """Grades by table, bindings of ties, vintages, sources, parameters."""
-        return dict(world_pages.evidence(place.load_world()))
+        return dict(world_pages.evidence(place.load_world(), place.entered()))
 
     @api.get("/api/world/scores", tags=["world"])
     def scores() -> dict[str, Any]:

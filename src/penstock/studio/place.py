@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.engine.run import Run
     from penstock.report.source import ReportData
     from penstock.world import World
+    from penstock.world.entered import Entered
 
 RUNS = "runs"
 UPLOADS = "uploads"
@@ -89,6 +90,10 @@ class Place:
         """The world, loaded once a process."""
         return _world(self)
 
+    def entered(self) -> Entered:
+        """Who entered the rows of the world, read once a process."""
+        return _entered(self)
+
     def open_run(self, name: str) -> Run:
         """A finished run by its name, opened once a process while its manifest stays the same."""
         return self.opened(name).run
@@ -120,6 +125,13 @@ def _world(place: Place) -> World:
     from penstock.world import load_world
 
     return load_world(place.world, as_of=place.as_of, overlay=place.overlay)
+
+
+@lru_cache(maxsize=1)
+def _entered(place: Place) -> Entered:
+    from penstock.world.entered import entered_in
+
+    return entered_in(place.world, place.overlay)
 
 
 @lru_cache(maxsize=RUNS_HELD)

@@ -312,44 +312,18 @@ def compare(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
 def number_card(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """What stands behind the numbers of a run: how it was made, what its scenarios change, what it rests on."""
     from penstock.report.notice import notice
-    from penstock.scenarios import knobs, read_scenario
+    from penstock.scenarios import read_scenario
+    from penstock.studio.scenario_changes import changes_of
 
     run, data = run_data(place, arguments["run"])
-    known = knobs()
-    changes = []
-    for stored in run.manifest["scenarios"]:
-        plan = read_scenario(stored["text"], world=run.world)
-        for change in plan.changes:
-            knob = known.get(change.what) or known.get(change.what.rsplit(".", 1)[0])
-            changes.append(
-                {
-                    "scenario": plan.name,
-                    "what": change.what,
-                    "apply": change.apply,
-                    "from": change.start,
-                    "why": change.why,
-                    "grade": knob.grade if knob else "F",
-                    "basis": knob.basis if knob else "",
-                }
-            )
-        changes += [
-            {
-                "scenario": plan.name,
-                "what": f"{placed.event.kind} at {placed.event.target}",
-                "apply": f"{placed.event.size:g}",
-                "from": placed.event.start,
-                "why": placed.event.why,
-                "grade": "F",
-                "basis": "",
-            }
-            for placed in plan.events
-        ]
+    plans = [read_scenario(stored["text"], world=run.world) for stored in run.manifest["scenarios"]]
     return json_value(
         {
             "run": arguments["run"],
             "manifest": _manifest_facts(run),
-            "changes": changes,
+            "changes": [row for plan in plans for row in changes_of(plan, run.world)],
             "evidence": data.evidence,
+            "entered_by": place.entered().base,
             "notice": notice(data),
         }
     )

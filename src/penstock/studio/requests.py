@@ -124,11 +124,13 @@ class Edits(Request):
     title: str = Field(default="", max_length=200)
     story: str = Field(default="", max_length=2000)
     extends: str = Field(default="baseline", max_length=80)
+    base: str = Field(default="", max_length=MOST_TEXT, description="text of a scenario to build on, before `extends`")
     change: list[dict[str, Any]] = Field(default_factory=list, max_length=60)
     event: list[dict[str, Any]] = Field(default_factory=list, max_length=60)
     tie: list[dict[str, Any]] = Field(default_factory=list, max_length=60)
     remove: list[dict[str, Any]] = Field(default_factory=list, max_length=60)
     company: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
+    figure: list[dict[str, Any]] = Field(default_factory=list, max_length=60)
     policy: dict[str, Any] = Field(default_factory=dict)
     switch: dict[str, Any] = Field(default_factory=dict)
 

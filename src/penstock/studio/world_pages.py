@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from penstock.world import World
+    from penstock.world.entered import Entered
 
 LAYER_ORDER = ("ai", "data", "platform", "silicon", "facilities", "energy", "finance")
 HEADLINE_FIGURES = ("revenue", "market_cap", "total_debt", "cash_and_investments", "capex")
 TABLES_WITH_GRADES = ("companies", "financials", "contracts", "sites", "power", "chips", "series", "parameters")
 
 
-def network(world: World) -> Any:
+def network(world: World, entered: Entered) -> Any:
     """Companies with their main figures, and ties in force between them."""
     companies = world.table("companies")
     figures = world.figures()
@@ -51,7 +52,7 @@ def network(world: World) -> Any:
             "layers": [[layer, LAYER_NAMES.get(layer, layer)] for layer in LAYER_ORDER],
             "grades": GRADE_NAMES,
             "companies": nodes,
-            "ties": [_tie(row) for row in world.active_contracts().to_dict("records")],
+            "ties": [_tie(row, entered) for row in world.active_contracts().to_dict("records")],
             "notice": world_notice(world),
         }
     )
@@ -63,12 +64,12 @@ TIE_KEYS = (
 )  # fmt: skip
 
 
-def _tie(row: dict[Any, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in TIE_KEYS}
+def _tie(row: dict[Any, Any], entered: Entered) -> dict[str, Any]:
+    return {key: row[key] for key in TIE_KEYS} | {"entered_by": entered.told("contracts", row)}
 
 
-def card(world: World, text: str) -> Any:
-    """All that the world holds on a company, each number with date, grade and source."""
+def card(world: World, text: str, entered: Entered) -> Any:
+    """All that the world holds on a company, each number with date, grade and source, and who entered it."""
     from penstock.world.card import company_card
     from penstock.world.provenance import sources_behind
 
@@ -77,7 +78,7 @@ def card(world: World, text: str) -> Any:
     return json_value(
         {
             "company": found.company,
-            "figures": found.figures.reset_index(names="metric"),
+            "figures": _figures(world, company_id, found.figures.reset_index(names="metric"), entered),
             "ties_in": found.ties_in.reset_index(names="id"),
             "ties_out": found.ties_out.reset_index(names="id"),
             "sites": found.sites.reset_index(names="id"),
@@ -88,7 +89,29 @@ def card(world: World, text: str) -> Any:
     )
 
 
-def tie(world: World, tie_id: str) -> Any:
+def _figures(world: World, company_id: str, figures: pd.DataFrame, entered: Entered) -> list[dict[str, Any]]:
+    """Figures of a company with who entered them, how, and the range that their grade stands for."""
+    from penstock.analysis.money_ties import RANGE
+
+    rows = world.every_row("financials")
+    mine = rows[rows["company_id"] == company_id].to_dict("records")
+    found: list[dict[str, Any]] = []
+    for figure in figures.to_dict("records"):
+        of = [
+            row
+            for row in mine
+            if all(row[key] == figure[key] for key in ("metric", "period_end", "grade", "source_id"))
+        ]
+        # a sum of quarters has no row of its own
+        by = entered.told("financials", of[0]) if of else f"{entered.base}: added up from quarters by the opening rule"
+        low, high = RANGE[str(figure["grade"])]
+        evidence = str(of[0]["evidence"]) if of else "derived"
+        ends = {"low": float(figure["value"]) * low, "high": float(figure["value"]) * high}
+        found.append({str(k): v for k, v in figure.items()} | {"entered_by": by, "evidence": evidence} | ends)
+    return found
+
+
+def tie(world: World, tie_id: str, entered: Entered) -> Any:
     """One tie with its sources."""
     from penstock.world.provenance import sources_behind
 
@@ -97,10 +120,12 @@ def tie(world: World, tie_id: str) -> Any:
     if row.empty:
         raise UsageError(f"tie: found {tie_id[:80]!r}; expected the id of a contract of the world")
     sources = sources_behind(world, "tie", tie_id).reset_index(names="source")
-    return json_value({"tie": row.iloc[0].to_dict(), "sources": sources, "notice": world_notice(world)})
+    facts = row.iloc[0].to_dict()
+    facts["entered_by"] = entered.told("contracts", facts)
+    return json_value({"tie": facts, "sources": sources, "notice": world_notice(world)})
 
 
-def source(world: World, source_id: str) -> Any:
+def source(world: World, source_id: str, entered: Entered) -> Any:
     """A source and the rows that rest on it."""
     from penstock.world.provenance import rows_on
 
@@ -108,7 +133,9 @@ def source(world: World, source_id: str) -> Any:
     row = sources[sources["id"] == source_id]
     if row.empty:
         raise UsageError(f"source: found {source_id[:80]!r}; expected the id of a source of the world")
-    return json_value({"source": row.iloc[0].to_dict(), "rows": rows_on(world, source_id)})
+    facts = row.iloc[0].to_dict()
+    facts["entered_by"] = entered.who("sources", facts)
+    return json_value({"source": facts, "rows": rows_on(world, source_id)})
 
 
 SITE_KEYS = (
@@ -117,13 +144,14 @@ SITE_KEYS = (
 )  # fmt: skip
 
 
-def sites(world: World) -> Any:
+def sites(world: World, entered: Entered) -> Any:
     """Sites with place, power and dates."""
     table = world.table("sites")
     companies = world.table("companies").set_index("id")["layer"]
     rows = []
     for row in table.to_dict("records"):
         kept = {key: row[key] for key in SITE_KEYS}
+        kept["entered_by"] = entered.told("sites", row)
         kept["layer"] = companies.get(row["owner_id"], "facilities")
         rows.append(kept)
     return json_value({"sites": rows, "notice": world_notice(world)})
@@ -155,7 +183,7 @@ def words() -> Any:
     )
 
 
-def evidence(world: World) -> Any:
+def evidence(world: World, entered: Entered) -> Any:
     """Rows by table and grade, ties by binding, vintages of sources, and the sources themselves."""
     grades = []
     for name in TABLES_WITH_GRADES:
@@ -163,6 +191,8 @@ def evidence(world: World) -> Any:
         grades += [{"table": name, "grade": str(grade), "rows": int(rows)} for grade, rows in counts.items()]
     contracts = world.table("contracts")
     sources = world.table("sources")
+    parameters = world.table("parameters")
+    by = [entered.told("parameters", row) for row in parameters.to_dict("records")]
     return json_value(
         {
             "grades": grades,
@@ -171,8 +201,8 @@ def evidence(world: World) -> Any:
             "kinds": _counts(sources, "kind"),
             "vintages": _vintages(sources),
             "sources": sources,
-            "parameters": world.table("parameters")[
-                ["name", "low", "central", "high", "unit", "used_for", "grade", "source_id", "note"]
+            "parameters": parameters.assign(entered_by=by)[
+                ["name", "low", "central", "high", "unit", "used_for", "grade", "source_id", "note", "entered_by"]
             ],
             "notice": world_notice(world),
         }
@@ -247,9 +277,14 @@ def knob_list() -> Any:
 
 
 def scenario_text(world: World, edits: dict[str, Any]) -> Any:
-    """The scenario file that a tray of edits makes, checked whole against the world."""
-    from penstock.scenarios import load_scenario
+    """The scenario file that a tray of edits makes, checked whole against the world.
+
+    `base`: the text of a scenario to build on, in place of one of the library by name (`extends`).
+    """
+    from penstock.scenarios import build_on, load_scenario, read_scenario
 
     given = {key: value for key, value in edits.items() if value not in ("", [], {}, None)}
+    if base := given.pop("base", ""):
+        given = build_on(read_scenario(base, file="base", world=world), given)
     plan = load_scenario(given, world)
     return json_value({"text": plan.to_toml(), "summary": plan.summary(), "hash": plan.hash, "name": plan.name})
