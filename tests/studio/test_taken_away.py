@@ -18,7 +18,7 @@ CHARTS = "[data-picture], .figure"
 KINDS = ("CSV", "JSON", "SVG", "PNG", "Copy as Python")
 WHERE = (
     "home",
-    "network",
+    "network?company=oracle",
     "flows",
     "flows?unit=gw",
     "cascade?scenario=lab_cannot_pay",

@@ -100,6 +100,12 @@ def figure_id(measure: Measure) -> str:
     return f"fan-{measure.column.replace('_', '-')}"
 
 
+def as_of(data: ReportData) -> str:
+    """Day up to which a run knows data, ISO; what its charts show after it is simulated. Empty where not told."""
+    world = data.manifest.get("world")
+    return str(world.get("as_of", "")) if isinstance(world, dict) else ""
+
+
 def fan(data: ReportData, measure: Measure) -> Figure:
     """Bands and median of one column of `economy` by quarter, with five sample paths."""
 
@@ -126,7 +132,7 @@ def fan(data: ReportData, measure: Measure) -> Figure:
         rows=rows,
         findings=findings,
         facets=(scenario_facet(data.scenarios),),
-        options={"samples": SAMPLE_PATHS},
+        options={"samples": SAMPLE_PATHS, "as_of": as_of(data)},
         note=BANDS_NOTE,
         python=(
             f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
@@ -184,6 +190,7 @@ def layer_panels(data: ReportData) -> Figure:
         facets=(scenario_facet(data.scenarios),),
         options={
             "samples": SAMPLE_PATHS,
+            "as_of": as_of(data),
             "panel": "layer",
             "panels": [[layer, LAYER_NAMES[layer]] for layer in panels],
         },

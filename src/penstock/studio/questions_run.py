@@ -225,9 +225,19 @@ def lost_by_cause(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     return kept(place, "lost", [run.id, scenario, LOST_PATHS], make)
 
 
+ON_RECORD: dict[str, tuple[str, ...]] = {
+    "revenue_usd_bn": ("revenue",),
+    "capex_usd_bn": ("capex",),
+    "cash_usd_bn": ("cash_and_investments",),
+    "market_value_usd_bn": ("market_cap", "valuation"),
+}
+"""Measures of a company that are drawn over time, and the figures on record that say the same of the time before."""
+
+
 def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
-    """What a run says of one company: how often it defaults or needs a rescue, and its bands."""
+    """What a run says of one company: how often it defaults or needs a rescue, its bands, and what is on record."""
     from penstock.report.numbers import probability_text, wilson_interval
+    from penstock.world.on_record import on_record
 
     run, data = run_data(place, arguments["run"])
     company_id = run.world.resolve(arguments["company"])
@@ -238,7 +248,7 @@ def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
         helped = int(events[events["stage"] == "rescue"]["path"].nunique())
         low, high = wilson_interval(failed, data.paths)
         bands = run.bands[(run.bands["scenario"] == scenario) & (run.bands["company_id"] == company_id)]
-        kept = bands[bands["measure"].isin(["revenue_usd_bn", "cash_usd_bn", "debt_usd_bn", "market_value_usd_bn"])]
+        kept = bands[bands["measure"].isin(ON_RECORD)]
         answers.append(
             {
                 "scenario": scenario,
@@ -246,12 +256,22 @@ def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
                 "default_low": low,
                 "default_high": high,
                 "rescued_text": probability_text(helped, data.paths, data.weak_grade_of(company_id)),
-                "bands": kept[["quarter", "measure", "p05", "p50", "p95"]],
+                "bands": kept[["quarter", "measure", "p05", "p25", "p50", "p75", "p95"]],
             }
         )
     from penstock.report.notice import notice
 
-    return json_value({"company_id": company_id, "scenarios": answers, "notice": notice(data)})
+    record = on_record(run.world, company_id, tuple(sum(ON_RECORD.values(), ())))
+    return json_value(
+        {
+            "company_id": company_id,
+            "scenarios": answers,
+            "as_of": run.world.as_of.isoformat(),
+            "on_record": ON_RECORD,
+            "record": record,
+            "notice": notice(data),
+        }
+    )
 
 
 def compare(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:

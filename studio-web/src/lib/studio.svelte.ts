@@ -1,6 +1,7 @@
 // What all pages share: colours, the run in view, jobs, the tray of edits, the open card.
 import { follow, get, send, type Job } from "./api";
 import { go, keep, route, token } from "./route.svelte";
+import { spaced } from "./words";
 
 export const shared = $state({
   dark: false,
@@ -88,7 +89,7 @@ export async function reattach(): Promise<void> {
 
 // The tray: edits of the world and switches, with undo; kept in the address.
 export interface Edit {
-  table: "change" | "event" | "tie" | "remove" | "company" | "switch";
+  table: "change" | "event" | "tie" | "remove" | "company" | "figure" | "switch";
   label: string;
   entry: Record<string, any>;
 }
@@ -120,6 +121,15 @@ export function addEdit(edit: Edit): void {
   remember();
   say(`${edit.label}: in the tray, ${tray.edits.length} edits`);
 }
+
+// A figure has one value: a later edit takes the place of the one before.
+export function setFigure(label: string, entry: Record<string, any>): void {
+  const other = (edit: Edit): boolean => !(edit.table === "figure" && edit.entry.company === entry.company && edit.entry.metric === entry.metric);
+  tray.edits = tray.edits.filter(other);
+  addEdit({ table: "figure", label, entry });
+}
+
+export const YOU = "you, in the tray of this studio";
 
 export function undo(): void {
   const last = tray.edits.at(-1);
@@ -154,22 +164,31 @@ export function trayTables(edits: Edit[]): Record<string, any> {
   return tables;
 }
 
-// A scenario of the library on which edits are put; one of one's own cannot be built upon and gives the baseline.
-async function baseOf(wanted: string): Promise<string> {
-  const { scenarios } = await get("/scenarios");
-  return scenarios.some((s: any) => s.name === wanted) ? wanted : "baseline";
+// What edits are put on: a scenario of the library by its name, or one of one's own by the text that its run keeps.
+export interface Base {
+  name: string;
+  text: string;
 }
 
-export async function trayFile(wanted = "baseline"): Promise<any> {
-  const base = await baseOf(wanted);
-  const found = await send("POST", "/scenarios/text", { name: "edited_world", title: "Edited in the studio", extends: base, ...trayTables(tray.edits) });
+async function baseOf(wanted: string, run: string): Promise<Base> {
+  const { scenarios } = await get("/scenarios");
+  if (scenarios.some((s: any) => s.name === wanted)) return { name: wanted, text: "" };
+  const found = run ? await fetch(`/api/runs/${encodeURIComponent(run)}/scenario/${encodeURIComponent(wanted)}`) : null;
+  if (!found?.ok) throw new Error(`scenario: found ${wanted}, which is neither of the library nor of a run in view; expected one of them`);
+  return { name: wanted, text: await found.text() };
+}
+
+export async function trayFile(wanted = "baseline", run = currentRun()): Promise<any> {
+  const base = await baseOf(wanted, run);
+  const on = base.text ? { base: base.text } : { extends: base.name };
+  const found = await send("POST", "/scenarios/text", { name: "edited_world", title: `${spaced(base.name)}, edited in the studio`, ...on, ...trayTables(tray.edits) });
   return { ...found, base };
 }
 
 // What is in the tray beside its base, on the same random numbers; leads to the report of both.
-export async function runTray(wanted = "baseline"): Promise<void> {
-  const file = await trayFile(wanted);
-  const { result } = await start({ task: "simulate", scenarios: [{ name: file.base }, { text: file.text }], paths: 256 });
+export async function runTray(wanted = "baseline", run = currentRun()): Promise<void> {
+  const { base, text } = await trayFile(wanted, run);
+  const { result } = await start({ task: "simulate", scenarios: [base.text ? { text: base.text } : { name: base.name }, { text }], paths: 256 });
   go("report", { run: (await result).run });
 }
 
@@ -179,10 +198,10 @@ export function removeTies(ties: string[]): void {
   }
 }
 
-export async function removeAndRerun(ties: string[], base = "baseline"): Promise<void> {
+export async function removeAndRerun(ties: string[], base = "baseline", run = currentRun()): Promise<void> {
   try {
     removeTies(ties);
-    await runTray(base);
+    await runTray(base, run);
   } catch (error) {
     fail(error);
   }

@@ -6,6 +6,8 @@ import { layerColour, layerOutline } from "./theme.js";
 import { tooltipBase, tooltipBody } from "./tooltip.js";
 
 const LABEL_GAP = 17;
+// Room for the words beside the line between data and forecast.
+const AS_OF_ROOM = 22;
 
 // Ends of a scale and the number of parts that gives round ticks.
 const TOPS = [[1, 4], [1.2, 4], [1.6, 4], [2, 4], [2.4, 4], [3, 3], [4, 4], [5, 5], [6, 3], [8, 4], [10, 5]];
@@ -15,9 +17,10 @@ export function fanHeight(width) {
 }
 
 export function fanOption(view) {
-  const { rows, colours, width, unit } = view;
+  const { rows, colours, width, unit, figure } = view;
   const wide = width >= 520;
-  const layout = { left: 8, right: wide ? 104 : 14, top: 14, bottom: 8, containLabel: true };
+  const top = figure.options.as_of ? AS_OF_ROOM : 14;
+  const layout = { left: 8, right: wide ? 104 : 14, top, bottom: 8, containLabel: true };
   const option = base(view, [layout], [rows]);
   addFan(option, view, rows, 0, colours.accent, colours.accent, wide);
   option.tooltip = fanTooltip(colours, () => rows, unit);
@@ -43,9 +46,9 @@ export function panelsOption(view) {
   const byPanel = panels.map(([value]) => rows.filter((row) => row[key] === value));
   const layouts = panels.map((_, index) => ({
     left: (index % columns) * cell + 8,
-    top: Math.floor(index / columns) * PANEL_HEIGHT + 34,
+    top: Math.floor(index / columns) * PANEL_HEIGHT + (figure.options.as_of ? 46 : 34),
     width: cell - 28,
-    height: PANEL_HEIGHT - 44,
+    height: PANEL_HEIGHT - (figure.options.as_of ? 56 : 44),
     containLabel: true,
   }));
   const option = base(view, layouts, byPanel);
@@ -73,13 +76,13 @@ function base(view, layouts, groups) {
     xAxis: layouts.map((layout, index) => ({
       type: "category",
       gridIndex: index,
-      data: groups[index].map((row) => row.quarter),
+      data: quartersOf(view, groups[index]),
       boundaryGap: false,
       axisLine: { lineStyle: { color: colours.strongLine } },
       axisTick: { show: false },
       axisLabel: {
         ...text,
-        interval: yearInterval(groups[index].map((row) => row.quarter), layout.width || view.width - 110),
+        interval: yearInterval(quartersOf(view, groups[index]), layout.width || view.width - 110),
         formatter: (quarter) => quarter.slice(0, 4),
         hideOverlap: true,
         showMaxLabel: false,
@@ -94,6 +97,48 @@ function base(view, layouts, groups) {
       splitLine: { lineStyle: { color: colours.line } },
     })),
     series: [],
+  };
+}
+
+// The quarter in which data end stands before those that are simulated: the line between them runs in its gap.
+function quartersOf(view, rows) {
+  const end = view.figure.options.as_of;
+  const simulated = rows.map((row) => row.quarter);
+  return end ? [`${end.slice(0, 4)}Q${Math.ceil(Number(end.slice(5, 7)) / 3)}`, ...simulated] : simulated;
+}
+
+const leadOf = (view) => (view.figure.options.as_of ? 1 : 0);
+
+function asOfLine(view, colours, axes, rows) {
+  return {
+    ...axes,
+    type: "custom",
+    name: "as-of",
+    clip: false,
+    z: 6,
+    data: rows.length ? [[0, 0]] : [],
+    renderItem: (params, api) => {
+      const { y, height } = params.coordSys;
+      const x = (api.coord([0, 0])[0] + api.coord([1, 0])[0]) / 2;
+      const line = { x1: x, x2: x, y1: y - 16, y2: y + height };
+      return {
+        type: "group",
+        children: [
+          { type: "line", shape: line, style: { stroke: colours.ink, lineWidth: 1, lineDash: [3, 3] } },
+          {
+            type: "text",
+            style: {
+              x: x + 5,
+              y: y - 11,
+              text: `data to ${view.figure.options.as_of}${params.coordSys.width > 320 ? "; from here on simulated" : ""}`,
+              fill: colours.muted,
+              font: `13px ${colours.font}`,
+              verticalAlign: "middle",
+            },
+          },
+        ],
+      };
+    },
   };
 }
 
@@ -125,9 +170,11 @@ function niceTop(rows, samples) {
 function addFan(option, view, rows, index, colour, outline, labels) {
   const { colours, figure, showPaths } = view;
   const axes = { xAxisIndex: index, yAxisIndex: index, silent: true, animation: false };
+  const lead = leadOf(view);
+  const before = lead ? [null] : [];
   option.series.push(
-    band(rows, "p05", "p95", colour, 0.2, outline, axes, 1),
-    band(rows, "p25", "p75", colour, 0.38, outline, axes, 2),
+    band(rows, "p05", "p95", colour, 0.2, outline, axes, 1, lead),
+    band(rows, "p25", "p75", colour, 0.38, outline, axes, 2, lead),
   );
   if (showPaths) {
     for (let k = 0; k < figure.options.samples; k += 1) {
@@ -135,7 +182,7 @@ function addFan(option, view, rows, index, colour, outline, labels) {
         ...axes,
         type: "line",
         name: `path ${k + 1}`,
-        data: rows.map((row) => row[`path_${k}`]),
+        data: [...before, ...rows.map((row) => row[`path_${k}`])],
         showSymbol: false,
         lineStyle: { color: colours.muted, width: 1, opacity: 0.9 },
         z: 3,
@@ -146,25 +193,26 @@ function addFan(option, view, rows, index, colour, outline, labels) {
     ...axes,
     type: "line",
     name: "median",
-    data: rows.map((row) => row.p50),
+    data: [...before, ...rows.map((row) => row.p50)],
     showSymbol: false,
     lineStyle: { color: colours.ink, width: 2 },
     z: 4,
   });
-  if (labels && rows.length) option.series.push(bandLabels(rows, colours, axes));
+  if (labels && rows.length) option.series.push(bandLabels(rows, colours, axes, lead));
+  if (lead) option.series.push(asOfLine(view, colours, axes, rows));
 }
 
-function band(rows, low, high, colour, opacity, outline, axes, z) {
+function band(rows, low, high, colour, opacity, outline, axes, z, lead) {
   return {
     ...axes,
     type: "custom",
     clip: true,
     z,
     // one item that draws the whole band
-    data: rows.length ? [[0, rows[0][high]]] : [],
+    data: rows.length ? [[lead, rows[0][high]]] : [],
     renderItem: (_, api) => {
-      const upper = rows.map((row, position) => api.coord([position, row[high]]));
-      const lower = rows.map((row, position) => api.coord([position, row[low]]));
+      const upper = rows.map((row, position) => api.coord([position + lead, row[high]]));
+      const lower = rows.map((row, position) => api.coord([position + lead, row[low]]));
       return {
         type: "polygon",
         shape: { points: [...upper, ...lower.reverse()] },
@@ -175,9 +223,9 @@ function band(rows, low, high, colour, opacity, outline, axes, z) {
 }
 
 // The bands are named on the chart itself, at their right ends.
-function bandLabels(rows, colours, axes) {
-  const last = rows.length - 1;
-  const row = rows[last];
+function bandLabels(rows, colours, axes, lead) {
+  const row = rows.at(-1);
+  const last = rows.length - 1 + lead;
   const marks = [
     { at: (row.p75 + row.p95) / 2, text: "9 of 10 paths" },
     { at: (row.p50 + row.p75) / 2, text: "half of paths" },
@@ -221,6 +269,7 @@ function fanTooltip(colours, rowsOf, unit, panels) {
       const item = params[0];
       const panel = item.axisIndex || 0;
       const row = rowsOf(panel).find((entry) => entry.quarter === item.axisValue);
+      if (!row) return tooltipBody(item.axisValue, ["data end here; what follows is simulated"]);
       const name = panels ? `${panels[panel][1]}, ${item.axisValue}` : item.axisValue;
       return tooltipBody(name, [
         `median ${plain(row.p50)}`,
