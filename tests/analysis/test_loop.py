@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import penstock as ps
 from penstock.analysis import loop_runs
 from penstock.analysis.loop import deepest_fall
-from penstock.analysis.loop_gain import Gain, Turn, amplification, gain_of, loop_gain
+from penstock.analysis.loop_gain import Gain, Turn, amplification, loop_gain
 from penstock.engine.model import LANES, Model, prepare, run_block
 from penstock.engine.moment import Moment
 from penstock.engine.seen import CHANNELS, Seen
@@ -35,6 +36,14 @@ def gain(model: Model, *channels: str) -> Gain:
 
 SEEN = np.array([[100.0, 120.0, 90.0], [50.0, 40.0, 60.0]])
 WEIGHT = np.array([0.75, 0.25])
+
+
+def gain_of(turn: Callable[[np.ndarray], Turn], seen: np.ndarray, size: float, weight: np.ndarray) -> Gain:
+    """Gain of a loop given as a function: from valuations that are seen (firms, paths) to the turn that follows.
+
+    size: relative push to all valuations, up and down.
+    """
+    return loop_gain(turn(seen * (1.0 + size)), turn(seen), turn(seen * (1.0 - size)), weight)
 
 
 def planted(seen: np.ndarray) -> Turn:

@@ -13,7 +13,7 @@ from tests.layers.shared_data import full_year
 import penstock as ps
 from penstock.analysis.essay_energy import essay_energy_figures
 from penstock.analysis.site import Site, site, site_inputs
-from penstock.analysis.site_power import Case, site_power, solve, with_prices
+from penstock.analysis.site_power import Case, site_power, solve
 from penstock.analysis.turbine_books import turbine_books
 from penstock.errors import InputError, UsageError
 from penstock.world import World
@@ -235,7 +235,8 @@ def test_the_tables_add_up(world: World) -> None:
 def test_dearer_gas_and_a_worse_pue_never_cost_less(world: World) -> None:
     inputs = site_inputs(world, "hyperion")
     usual = solve(inputs, "full", 5000.0).plan.cost_usd_per_year
-    assert solve(with_prices(inputs, gas_usd_per_mmbtu=7.0), "full", 5000.0).plan.cost_usd_per_year > usual
+    dearer = replace(inputs, prices=dict(inputs.prices) | {"gas_usd_per_mmbtu": 7.0})
+    assert solve(dearer, "full", 5000.0).plan.cost_usd_per_year > usual
     steady = 2000.0
     costs = []
     for cooling in ("dlc_dry", "air_dry_chiller"):

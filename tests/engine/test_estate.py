@@ -9,7 +9,14 @@ from simulated import Array, model_of
 from penstock.engine.model import run_block
 from penstock.engine.moment import Moment
 from penstock.engine.steps import estate
-from penstock.money import failure
+
+
+def ties_of_pairs(firm: Array, first: Array, rows: Array) -> tuple[Array, Array]:
+    """The ties of each pair (firm, path) in turn: number of the pair and tie, an entry each."""
+    count = first[firm + 1] - first[firm]
+    pair = np.repeat(np.arange(len(firm)), count)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
+    return pair.astype(np.intp), rows[first[firm][pair] + place]
 
 
 def test_an_estate_is_sold_and_paid_out_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +30,7 @@ def test_an_estate_is_sold_and_paid_out_by_rank(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(now.state.books.cash.sum(axis=0), cash, atol=1e-6)
         f = now.state.firms
         assert not (f.buildings + f.compute_equipment + f.construction)[firms, lanes].any()
-        pair, tie = failure.ties_of_pairs(firms, *now.block.ties_of["debts_of"])
+        pair, tie = ties_of_pairs(firms, *now.block.ties_of["debts_of"])
         assert not now.state.ties.debt[tie, lanes[pair]].any()
         seen.append(float(plant.sum()))
 

@@ -1,4 +1,4 @@
-"""Merton calibration against a published case, its equations and its limits; the closed forms; ratings."""
+"""Merton calibration against a published case, its equations and its limits; the closed forms."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from penstock.money.credit import (
     default_probability,
     distance_to_default,
     merton_calibrate,
-    rating_bands,
-    rating_of,
     spread,
 )
-
-S_AND_P = {"AAA": 0.0, "AA": 0.0002, "A": 0.0005, "BBB": 0.0014, "BB": 0.0056, "B": 0.03, "CCC": 0.265}
 
 
 def test_hull_example() -> None:
@@ -109,14 +105,3 @@ def test_distance_probability_and_spread() -> None:
     assert spread(np.array([1.0]), 1.0, 1.0).tolist() == [np.inf]
     # for small risks the spread is the expected loss a year
     assert spread(np.array([1e-4]), 0.5, 2.0)[0] == pytest.approx(0.5e-4 / 2.0, rel=1e-4)
-
-
-def test_ratings_follow_default_probability() -> None:
-    bands = rating_bands(S_AND_P)
-    rows = rating_of(np.array([0.0, 0.0002, 0.0005, 0.0014, 0.0056, 0.03, 0.265, 1.0]), bands)
-    assert [bands.names[row] for row in rows] == ["AAA", "AA", "A", "BBB", "BB", "B", "CCC", "CCC"]
-    assert bands.edges[4] == pytest.approx(np.sqrt(0.0056 * 0.03))
-    assert rating_of(bands.edges, bands).tolist() == [1, 2, 3, 4, 5, 6]
-    for wrong in ({"AAA": 0.0}, {"AA": 0.02, "A": 0.01}, {"AA": 0.02, "B": 3.0}, {"AA": -0.1, "B": 0.1}):
-        with pytest.raises(InputError, match="pd_1y"):
-            rating_bands(wrong)

@@ -147,22 +147,17 @@ class GrowthSwitch:
         }
 
 
-def growth_switch_check(world: World, paths: int = PATHS) -> GrowthSwitch:
-    """Median AI capital spending over eight quarters when all demands stop growing from the first.
-
-    Common random numbers with the baseline.
-    """
-    model = first_years(world)
-    return _switched(world, model, _block(model, paths), paths)
-
-
 def first_years(world: World) -> Model:
     """The baseline made ready for the quarters that the checks look at."""
     return _model(world, SWITCH_QUARTERS)
 
 
 def first_year_check(world: World, model: Model, paths: int = PATHS) -> tuple[pd.DataFrame, GrowthSwitch]:
-    """`compare_2026` and `growth_switch_check` from one simulation of the baseline, made by `first_years`."""
+    """The first year against its ranges, and what happens when all demands stop growing from the first quarter.
+
+    `compare_2026`, and the median AI capital spending over eight quarters beside that of the baseline, on common random
+    numbers: both from one simulation of the baseline, made ready by `first_years`.
+    """
     block = _block(model, paths)
     table = _judged(world, _medians_of_block(model.firms, block))
     return table, _switched(world, model, block, paths)

@@ -186,24 +186,6 @@ def _quarters_to_score(start: dt.date) -> int:
     return min((LAST.year * 12 + LAST.month - start.year * 12 - start.month) // 3, 4)
 
 
-def ensemble_of(
-    world: World,
-    scoring: ScoringMap,
-    keys: list[Key],
-    *,
-    quarters: int,
-    paths: int,
-    seed: int,
-    prior: bool = False,
-    scenario: str = "baseline",
-) -> Ensemble:
-    """Outputs that stand for some series, simulated from a world."""
-    from penstock.engine.model import prepare
-
-    model = prepare(world, scenario, quarters=quarters, seed=seed, prior=prior)
-    return _ensemble(model, world, scoring, keys, paths)
-
-
 def _ensemble(model: Model, world: World, scoring: ScoringMap, keys: list[Key], paths: int) -> Ensemble:
     from penstock.analysis.observed_outputs import known_outputs, simulate_outputs
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.analysis.chain_links import BY_KEY, CAPITAL, LINKS, WEEKS, ChainTies
+from penstock.analysis.chain_links import CAPITAL, LINKS, WEEKS, ChainTies
 from penstock.layers import silicon_chain as chain
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -202,8 +202,3 @@ def by_quarter(weekly: Array, how: str = "sum") -> Array:
     if how == "sum":
         return np.asarray(rows.sum(axis=1))
     return np.asarray(rows.mean(axis=1) if how == "mean" else rows[:, -1])
-
-
-def flow_links() -> tuple[str, ...]:
-    """Keys of the links that go into each chip."""
-    return tuple(key for key, link in BY_KEY.items() if link.kind != CAPITAL)

@@ -101,11 +101,6 @@ def loops_of(payer: Indices, payee: Indices, flow: Array, start: Mask, keys: Seq
     return found
 
 
-def has_loop(payer: Indices, payee: Indices, amount: Array, smallest: float) -> bool:
-    """Whether ties that carry more than `smallest` form a loop."""
-    return bool(_in_loops(payer, payee, np.where(amount > smallest, amount, 0.0)).any())
-
-
 def _way(
     begin: int, end: int, leaving: dict[int, list[int]], payee: Indices, left: Array, smallest: float
 ) -> tuple[int, ...] | None:

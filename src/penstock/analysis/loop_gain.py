@@ -9,7 +9,6 @@ above it feeds itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,14 +96,6 @@ def loop_gain(up: Turn, base: Turn, down: Turn, weight: Array) -> Gain:
         investment_percent=_relative(_relative(investment_half.mean(axis=1), base.investment.mean(axis=1)), push),
         revenue_percent=_relative(_relative(revenue_half.mean(axis=1), base.revenue.mean(axis=1)), push),
     )
-
-
-def gain_of(turn: Callable[[Array], Turn], seen: Array, size: float, weight: Array) -> Gain:
-    """Gain of a loop given as a function: from valuations that are seen (firms, paths) to the turn that follows.
-
-    size: relative push to all valuations, up and down.
-    """
-    return loop_gain(turn(seen * (1.0 + size)), turn(seen), turn(seen * (1.0 - size)), weight)
 
 
 def amplification(gain: float) -> float:

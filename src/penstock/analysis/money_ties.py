@@ -28,7 +28,6 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 STAGES = ("paid", "committed", "intended")
 """Firmest money first."""
 FINANCING = ("equity", "loan", "vendor_financing", "warrant")
-PURCHASES = ("supply", "compute", "lease", "power_purchase", "model_licence", "revenue_share")
 NO_MONEY = {
     "guarantee": "money moves only when it is called",
     "acquisition": "money goes to the owners of the company bought, not into it",

@@ -47,7 +47,7 @@ class Valued:
     found: CompanyPaths
     causes: Causes
     losses: Array
-    """(positions, paths)"""
+    """(positions, paths), in the unit of the positions"""
     total: Array
 
 

@@ -104,7 +104,6 @@ class SiteInputs:
     prices: Mapping[str, float] = field(default_factory=dict)
     filled: tuple[Filled, ...] = ()
     grade: str = "F"
-    from_world: bool = False
 
 
 @cache
@@ -156,7 +155,6 @@ def world_site(world: World, text: str) -> SiteInputs:
         routes=routes,
         filled=tuple(filled),
         grade=str(row["grade"]),
-        from_world=True,
     )
 
 

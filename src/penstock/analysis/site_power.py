@@ -66,7 +66,6 @@ class Case:
     label: str
     load_mw: float
     given: Dispatch
-    given_names: tuple[str, ...]
     plan: Plan
     operated: Dispatch
     reserved: Dispatch
@@ -174,7 +173,6 @@ def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
     held = given_mw | ({"grid": inputs.grid_cap_mw} if "grid" in names else {})
     system = system_of(drawn, names, inputs.weather, Terms(inputs.grid_cap_mw, given_mw=held, prices=prices))
     plan = topped_up(system, Planner(system).solve())
-    present = np.flatnonzero(system.given_mw > 0)
     alone = _run(system, np.where(system.given_mw > 0, system.given_mw, 0.0), system.given_battery)
     capacity = np.array([plan.capacity_mw[plant.name] for plant in system.plants])
     operated = _run(system, capacity, (plan.battery_mw, plan.battery_mwh))
@@ -188,7 +186,6 @@ def solve(inputs: SiteInputs, label: str, load_mw: float) -> Case:
         label=label,
         load_mw=load_mw,
         given=alone,
-        given_names=tuple(system.plants[n].name for n in present),
         plan=plan,
         operated=operated,
         reserved=reserved,
@@ -433,8 +430,3 @@ def _supply_row(inputs: SiteInputs, place: int) -> Mapping[str, Any]:
         "status": supply.status,
         "grade": supply.grade,
     }
-
-
-def with_prices(inputs: SiteInputs, **prices: float) -> SiteInputs:
-    """The same campus at other prices."""
-    return replace(inputs, prices=dict(inputs.prices) | prices)

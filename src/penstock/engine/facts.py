@@ -43,7 +43,6 @@ class Facts:
     """failures a year by class on which causes outside the model rest, (classes,)"""
     tie_base: np.ndarray
     """opening flow of each flow tie, (flow ties, 1)"""
-    tie_share: np.ndarray
     category_base: dict[str, np.ndarray]
     """opening spending of each unit by category, (units, 1)"""
     tie_in: Column
@@ -199,7 +198,6 @@ def build_facts(
         # fraud and accidents do not multiply on the way down: what CCC adds over B are causes inside the model
         own_cause_rate=np.clip(rating_rate, floor, rating_rate[RATINGS.index("B")]),
         tie_base=base,
-        tie_share=np.ascontiguousarray(ties["share"].to_numpy(float)[:, None]),
         category_base=category_base,
         tie_in=tie_in,
         it_capex=it_capex,

@@ -125,11 +125,6 @@ class Layout:
         """Flow ties that buy plant or equipment."""
         return np.flatnonzero(self.capital_payer < self.unit_count)
 
-    @cached_property
-    def equipment_ties(self) -> np.ndarray:
-        """Flow ties that buy compute equipment."""
-        return np.flatnonzero(self.equipment_payer < self.unit_count)
-
     def members(self, *groups: str) -> np.ndarray:
         """Indices of the firms in these groups."""
         return np.flatnonzero(np.isin(self.group, [GROUPS.index(group) for group in groups]))

@@ -49,8 +49,6 @@ RANGES = {
 }
 """What was simulated. Dispersion: variance over mean of the counts of minutes, of the traffic of the whole pool."""
 QUANTITIES = ("utilisation", "unavailability")
-CHIP_USD_PER_H = 2.2
-"""Central rent of an H100-hour in 2025, 1.4 to 4.0 (PHYSICS 5.3)."""
 
 
 @dataclass(frozen=True)

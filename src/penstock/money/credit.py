@@ -1,4 +1,4 @@
-"""Credit: asset value from equity prices, distance to default, default probability, spread, rating.
+"""Credit: asset value from equity prices, distance to default, default probability, spread.
 
 Merton (1974): equity is a call on the firm's assets with the face value of its debt as strike. The
 probabilities here are risk-neutral where the drift is the riskless rate. Time in years, rates and
@@ -11,8 +11,6 @@ nothing, warn of nothing and give the limit where an argument is at its limit (n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,36 +184,3 @@ def spread(default_probability: Floats, loss_given_default: Floats | float, matu
     kept = np.maximum(1.0 - default_probability * np.asarray(loss_given_default), 0.0)
     lost = kept == 0.0
     return np.where(lost, np.inf, -np.log(np.where(lost, 1.0, kept)) / maturity)
-
-
-@dataclass(frozen=True)
-class RatingBands:
-    """Ratings from best to worst, and the one-year default probabilities at which one ends and the next
-    begins."""
-
-    names: tuple[str, ...]
-    edges: Floats
-    """(ratings - 1,), a part of 1, rising"""
-
-
-def rating_bands(pd_1y: Mapping[str, float]) -> RatingBands:
-    """Bands from one-year default frequencies by rating, best first, each a part of 1 (not percent).
-
-    Feed it the parameters `pd_1y_aaa` to `pd_1y_ccc`. An edge is the geometric mean of its neighbours, for
-    default frequencies differ by factors; their plain mean where the better one is zero. Raises InputError
-    where there are fewer than two ratings or the frequencies do not rise.
-    """
-    names = tuple(pd_1y)
-    levels = np.array([float(pd_1y[name]) for name in names])
-    if len(names) < 2:
-        raise InputError(f"pd_1y: found {len(names)} ratings; expected at least two")
-    rising = np.isfinite(levels).all() and np.all(np.diff(levels) > 0.0)
-    if not (rising and levels[0] >= 0.0 and levels[-1] <= 1.0):
-        raise InputError(f"pd_1y: found {dict(pd_1y)}; expected frequencies from 0 to 1 that rise from best to worst")
-    better, worse = levels[:-1], levels[1:]
-    return RatingBands(names, np.where(better > 0.0, np.sqrt(better * worse), 0.5 * worse))
-
-
-def rating_of(default_probability: npt.ArrayLike, bands: RatingBands) -> npt.NDArray[np.intp]:
-    """Row of `bands.names` for each one-year default probability; on an edge the worse rating."""
-    return np.asarray(np.searchsorted(bands.edges, np.asarray(default_probability), side="right"))

@@ -69,14 +69,6 @@ def _find_pairs(mask: Flags, firm: Index, path: Index) -> int:
     return count
 
 
-def ties_of_pairs(firm: Index, first: Index, rows: Index) -> tuple[Index, Index]:
-    """The ties of each pair (firm, path) in turn: number of the pair and tie, an entry each."""
-    count = first[firm + 1] - first[firm]
-    pair = np.repeat(np.arange(len(firm)), count)
-    place = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-    return pair.astype(np.intp), rows[first[firm][pair] + place]
-
-
 def count_ties(firm: Index, first: Index) -> int:
     """How many ties all pairs have."""
     if arrays.width_on_device():

@@ -9,15 +9,13 @@ Rules that callers keep, for no kernel checks them while it runs:
 - values are float64, indices intp (`numpy.intp`), flags bool, all C-contiguous; a slice of rows is
   C-contiguous, a slice of lanes is not. An argument of another type or layout is a TypeError before anything
   is touched;
-- every index lies within the rows of the array that it points into: check indices once, with `check_index`,
-  when the ties are laid out;
+- every index lies within the rows of the array that it points into, as the layout of the ties makes them;
 - outputs are added to, not overwritten, unless the docstring says "set";
 - lanes never mix, and a lane's sums run in the order of the ties, so that a lane has the same bits in a
   block of any width.
 
 Money units are USD bn throughout. Kernels have a NumPy twin in `oracles.py` that tests hold equal.
-Signatures are given, so that machine code is compiled once, at the first import, and read from Numba's cache
-by every later process. Import this module inside functions where start-up time matters: it loads Numba.
+Signatures are given, so that machine code is compiled once on a machine and stored (`penstock/passes`).
 """
 
 from __future__ import annotations
@@ -25,7 +23,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from penstock.errors import ModelError
 from penstock.passes import array, boolean, float64, intp, kernel, void
 
 Floats = npt.NDArray[np.float64]
@@ -46,16 +43,6 @@ _FLAG_MAT_IN = array(boolean, 2, readonly=True)
 _CUBE = array(float64, 3)
 _CUBE_IN = array(float64, 3, readonly=True)
 _INT = intp
-
-
-def check_index(name: str, index: npt.ArrayLike, rows: int) -> Index:
-    """Return `index` as the kernels want it, or raise ModelError where it points outside `rows` rows."""
-    found = np.ascontiguousarray(index, dtype=np.intp)
-    if found.ndim != 1:
-        raise ModelError(f"{name}: found {found.ndim} axes; expected one row number a tie")
-    if found.size and (found.min() < 0 or found.max() >= rows):
-        raise ModelError(f"{name}: found rows {found.min()} to {found.max()}; expected 0 to {rows - 1}")
-    return found
 
 
 @kernel(void(_MAT_IN, _IDX_IN, _IDX_IN, _MAT))

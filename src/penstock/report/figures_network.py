@@ -15,7 +15,6 @@ LOOPS_SHOWN = 12
 FIRMS_SHOWN = 20
 TIES_SHOWN = 20
 STAGE_LABELS = {"paid": "paid", "committed": "committed, not yet paid", "intended": "intended only"}
-KIND_LABELS = {"financed": "put in by a seller's side", "trade": "purchases both ways"}
 END_NAMES = {
     "wages": "wages",
     "suppliers_outside": "suppliers outside the model",

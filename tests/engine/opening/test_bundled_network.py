@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from penstock.engine.opening.cells import number
 from penstock.engine.opening.network import Network, build_network
-from penstock.engine.opening.schedules import yearly_dues
+from penstock.engine.opening.schedules import HAIRCUT, QUARTER_COLUMNS, QUARTERS, Floats
 from penstock.engine.opening.state import CATEGORIES
 
 
@@ -22,6 +25,26 @@ def bundled() -> Network:
     figures = opening_figures(world, universe)
     flows, grades = opening_flows(world, universe, figures)
     return build_network(world, universe, sheet_inputs(world, universe, figures, flows, grades))
+
+
+def yearly_dues(
+    schedules: pd.DataFrame, ties: pd.DataFrame, payer: str, category: str, *, beyond_base: bool = True
+) -> Floats:
+    """Dues of a payer after the haircut of their binding, usd_bn per year, 15 years.
+
+    `beyond_base`: additive dues count whole, the others, tie by tie, only above the tie's base.
+    """
+    mine = ties[(ties["payer"] == payer) & (ties["category"] == category)].set_index("tie_id")
+    total = np.zeros(QUARTERS)
+    dues = schedules[schedules["tie_id"].isin(mine.index)]
+    for tie_id, group in dues.groupby("tie_id"):
+        values = group[list(QUARTER_COLUMNS)].to_numpy(dtype=np.float64)
+        values = values * group["binding"].map(HAIRCUT).to_numpy(dtype=np.float64)[:, None]
+        extra = group["additive"].to_numpy(dtype=bool)
+        base = number(mine, str(tie_id), "base") if beyond_base else 0.0
+        total += values[extra].sum(axis=0) + np.maximum(values[~extra].sum(axis=0) - base, 0.0)
+    years: Floats = total.reshape(-1, 4).sum(axis=1)
+    return years
 
 
 def test_the_bundled_network_is_small_and_named_where_it_matters(bundled: Network) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from penstock.engine.opening.cells import number
 from penstock.engine.opening.contracts import (
     start_of,
     term_years,
@@ -193,23 +192,3 @@ def _rents(world: World, contracts: pd.DataFrame, tenant: str) -> Floats | None:
     paths = [due_path(world, row) for _, row in leases.iterrows()]
     known = [path[0] for path in paths if path is not None]
     return np.sum(known, axis=0) if known else None
-
-
-def yearly_dues(
-    schedules: pd.DataFrame, ties: pd.DataFrame, payer: str, category: str, *, beyond_base: bool = True
-) -> Floats:
-    """Dues of a payer after the haircut of their binding, usd_bn per year, 15 years.
-
-    `beyond_base`: additive dues count whole, the others, tie by tie, only above the tie's base.
-    """
-    mine = ties[(ties["payer"] == payer) & (ties["category"] == category)].set_index("tie_id")
-    total = np.zeros(QUARTERS)
-    dues = schedules[schedules["tie_id"].isin(mine.index)]
-    for tie_id, group in dues.groupby("tie_id"):
-        values = group[list(QUARTER_COLUMNS)].to_numpy(dtype=np.float64)
-        values = values * group["binding"].map(HAIRCUT).to_numpy(dtype=np.float64)[:, None]
-        extra = group["additive"].to_numpy(dtype=bool)
-        base = number(mine, str(tie_id), "base") if beyond_base else 0.0
-        total += values[extra].sum(axis=0) + np.maximum(values[~extra].sum(axis=0) - base, 0.0)
-    years: Floats = total.reshape(-1, 4).sum(axis=1)
-    return years

@@ -15,12 +15,6 @@ from penstock.layers.refusing import not_negative, positive, share
 
 Array = np.ndarray
 
-CHIP_MTBF_H = (30_000.0, 50_000.0, 120_000.0)
-"""Hours between failures of a chip with its share of the system, all causes: low, central, high.
-
-Llama 3: 419 unexpected interruptions in 54 days on 16,384 chips are 50,677 hours; the range is an assumption.
-"""
-
 
 def system_mtbf_s(chips: Array | float, chip_mtbf_h: Array | float) -> Any:
     """Seconds between failures of a job that stops when any of its chips does."""

@@ -21,8 +21,8 @@ HHV_PER_LHV = CO2_T_PER_MWH_HEAT["lhv"] / CO2_T_PER_MWH_HEAT["hhv"]
 """Higher over lower heating value of natural gas: 1.11."""
 METHANE_KG_PER_MWH_HEAT_AND_LEAK = 64.9
 """Methane in kg per MWh of heat (HHV) and unit share of leakage."""
-WARMING_100_YEARS, WARMING_20_YEARS = 30.0, 83.0
-"""t CO2e per t of fossil methane (IPCC AR6: 29.8 and 82.5)."""
+WARMING_100_YEARS = 30.0
+"""t CO2e per t of fossil methane over 100 years (IPCC AR6: 29.8)."""
 
 
 @dataclass(frozen=True)

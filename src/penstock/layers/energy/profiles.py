@@ -28,7 +28,6 @@ SOLAR_CONSTANT_W_M2 = 1361.0
 HUB_M, MAST_M, SHEAR = 100.0, 10.0, 0.2
 """Hub height, height of the weather station's mast, exponent of the power law (assumption, 0.14 to 0.25)."""
 CUT_IN_M_S, RATED_M_S, CUT_OUT_M_S = 3.0, 12.0, 25.0
-STANDARD_AIR_KPA, STANDARD_AIR_K = 101.325, 288.15
 
 
 def solar_position(weather: Weather) -> tuple[Array, Array]:
