@@ -50,6 +50,7 @@ class ScoredPaths:
 
     @property
     def paths(self) -> int:
+        """How many paths were simulated."""
         return int(next(iter(self.economy.values())).shape[-1])
 
     @property

@@ -48,6 +48,7 @@ class PartScore:
 
     @property
     def hit(self) -> bool:
+        """Whether the median lies in the band, and the share of paths that the fact asks for lies there too."""
         inside = self.part.low <= self.median <= self.part.high
         return bool(inside and self.share_in_band >= self.part.share_needed)
 
@@ -78,6 +79,7 @@ class FactScore:
 
     @property
     def hit(self) -> bool:
+        """Whether every part of the fact is hit."""
         return all(score.hit for score in self.parts)
 
     def row(self) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class Backtest:
 
     @property
     def hits(self) -> int:
+        """How many facts are hit."""
         return sum(score.hit for score in self.facts)
 
     def to_list(self) -> list[dict[str, Any]]:

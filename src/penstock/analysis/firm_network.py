@@ -60,6 +60,7 @@ class FirmNetwork:
 
     @property
     def size(self) -> int:
+        """How many firms there are."""
         return len(self.firms)
 
     def matrix(self, kinds: tuple[str, ...] | None = None, column: str = "amount") -> sparse.csr_array:

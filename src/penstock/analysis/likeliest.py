@@ -66,10 +66,12 @@ class Tried:
 
     @property
     def distance(self) -> float:
+        """How far the shock lies from the centre, in standard deviations."""
         return float(np.linalg.norm(self.point))
 
     @property
     def holds(self) -> bool:
+        """Whether at least half of the paths meet the target."""
         return self.answer.share >= HALF
 
     @property

@@ -29,6 +29,7 @@ class Quarters:
 
     @property
     def all(self) -> int:
+        """Quarters until the end of the turn."""
         return self.first + self.turn
 
 

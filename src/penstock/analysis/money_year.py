@@ -45,6 +45,7 @@ class MoneyYear:
 
     @property
     def layout(self) -> Layout:
+        """Where firms and ties stand in the arrays."""
         return self.model.layout
 
     @property

@@ -49,9 +49,17 @@ class Valued:
     losses: Array
     """(positions, paths), in the unit of the positions"""
     total: Array
+    """(paths,), the sum over positions"""
 
 
 def value(run: Any, held: Exposures, scenario: str, names: set[str], quarters: Sequence[str]) -> Valued:
+    """Losses of all positions in one scenario of a run.
+
+    Args:
+        held: the positions.
+        names: ids of their companies.
+        quarters: quarters of the run, such as 2026Q1, in order.
+    """
     outcomes = run.outcomes[run.outcomes["scenario"] == scenario]
     paths = np.arange(int(run.manifest["paths"]), dtype=np.int64)
     found = company_paths(outcomes, names, quarters, paths)
@@ -77,6 +85,7 @@ def _figures(losses: Array) -> list[tuple[str, float, Estimate]]:
 
 
 def summary(one: Valued, held: Exposures) -> pd.DataFrame:
+    """Mean loss, value at risk and expected shortfall, in the unit of the positions, each with its error."""
     import pandas as pd
 
     amount = held.amount
@@ -99,6 +108,7 @@ def summary(one: Valued, held: Exposures) -> pd.DataFrame:
 
 
 def distribution(one: Valued) -> pd.DataFrame:
+    """Quantiles of the loss over paths, in the unit of the positions."""
     import pandas as pd
 
     losses = np.quantile(one.total, QUANTILES, method="inverted_cdf")
@@ -119,6 +129,7 @@ def by_position(one: Valued, held: Exposures, keys: pd.DataFrame) -> pd.DataFram
 
 
 def by_cause(one: Valued, held: Exposures) -> pd.DataFrame:
+    """Mean and tail losses by what brought the failures about; they add up to those of the whole."""
     import pandas as pd
 
     place = {company: row for row, company in enumerate(one.found.companies)}
@@ -148,6 +159,7 @@ def _with_contributions(one: Valued, table: pd.DataFrame, parts: Array) -> pd.Da
 
 
 def by_scenario(valued: Sequence[Valued]) -> pd.DataFrame:
+    """Mean and tail losses by scenario, all paths of all scenarios taken together."""
     import pandas as pd
 
     pooled = np.concatenate([one.total for one in valued])
@@ -193,6 +205,7 @@ def _company_losses(one: Valued, held: Exposures) -> Array:
 
 
 def worst_paths(one: Valued, held: Exposures, label: Mapping[str, str], quarters: Sequence[str]) -> pd.DataFrame:
+    """The paths with the largest losses: who failed when, and by what cause."""
     import pandas as pd
 
     by_company = _company_losses(one, held)
@@ -209,6 +222,7 @@ def worst_paths(one: Valued, held: Exposures, label: Mapping[str, str], quarters
 
 
 def worst_failures(one: Valued, held: Exposures, quarters: Sequence[str]) -> pd.DataFrame:
+    """A row a failure on the worst paths that cost the positions something."""
     import pandas as pd
 
     by_company = _company_losses(one, held)

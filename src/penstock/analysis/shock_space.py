@@ -111,6 +111,7 @@ class ShockSpace:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the factors, in their order."""
         return tuple(factor.name for factor in self.factors)
 
     @cached_property

@@ -42,6 +42,7 @@ class Target:
 
     @property
     def unit(self) -> str:
+        """Unit of the threshold."""
         return {"defaults": "defaults", "loss_usd_bn": "usd_bn", "fails": "share of paths"}[self.quantity]
 
     def met(self, amount: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -69,9 +69,11 @@ class LazyCommands(TyperGroup):
     """The top group: names and help lines are known at once, a command's module loads when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """All commands, in the order of the contract."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name; UsageError with the nearest where there is none."""
         if cmd_name not in COMMANDS:
             nearest = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f"; nearest {nearest[0]}" if nearest else ""
@@ -79,6 +81,7 @@ class LazyCommands(TyperGroup):
         return load_command(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands for the help, without loading one."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 

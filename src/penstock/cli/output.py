@@ -38,9 +38,11 @@ NOTICE = "Conditional on the scenario and assumptions shown; not a forecast, rat
 class Tabular(Protocol):
     """A result of an analysis: a table, and a dictionary of plain values."""
 
-    def to_pandas(self) -> pd.DataFrame: ...
+    def to_pandas(self) -> pd.DataFrame:
+        """The result as a table."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain values."""
 
 
 @dataclass(frozen=True, slots=True)

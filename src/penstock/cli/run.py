@@ -311,6 +311,7 @@ def path(
 
 
 def write_tables(directory: Path, tables: dict[str, Any]) -> None:
+    """Write each table to a Parquet file of its name."""
     from penstock.engine.storage import write_table
 
     for name, frame in tables.items():

@@ -30,6 +30,7 @@ def total_for_people(total: Mapping[str, float]) -> dict[str, str]:
 
 
 def told(name: str, value: float) -> str:
+    """A score as text: shares in per cent, logs with their sign, "" where there is none."""
     if value != value:
         return ""
     if name.startswith("cover"):

@@ -1,0 +1,1 @@
+"""How firms and the state behave: investment, making instead of buying, rescue."""

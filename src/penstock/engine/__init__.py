@@ -1,0 +1,1 @@
+"""The simulation: opening, steps of a quarter, many paths, runs on disk."""

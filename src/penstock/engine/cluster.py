@@ -36,6 +36,7 @@ class RayCluster:
     address: str | None = None
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        """Results of the function on each task, as they come; the cluster is left when all are there."""
         ray = load_ray()
         started = not ray.is_initialized()
         with worker_environment():

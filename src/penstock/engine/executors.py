@@ -59,13 +59,15 @@ GUARD_ADVICE = (
 class Executor(Protocol):
     """Maps a picklable function over tasks, yielding results as they come; closing it stops the work."""
 
-    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]: ...
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        """Results of the function on each task, in any order."""
 
 
 class Serial:
     """Work in the calling process, one task after the other."""
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        """Results of the function on each task, in order."""
         for task in tasks:
             with _enough_memory():
                 result = function(task)
@@ -79,6 +81,7 @@ class ProcessPool:
         self.jobs = jobs
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+        """Results of the function on each task, as they come."""
         require_main_guard()
         with worker_environment(), _shared(function) as file:
             pool = ProcessPoolExecutor(

@@ -121,6 +121,7 @@ def dues_by_tie(
 
 
 def column(values: pd.Series) -> Column:
+    """A number a firm as an array (firms, 1), to stand beside arrays (firms, paths)."""
     return np.ascontiguousarray(values.to_numpy(float)[:, None])
 
 

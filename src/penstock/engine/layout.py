@@ -54,6 +54,7 @@ class Block:
 
     @property
     def slice(self) -> slice:
+        """Its rows."""
         return slice(self.start, self.stop)
 
     def __len__(self) -> int:
@@ -118,6 +119,7 @@ class Layout:
 
     @property
     def ties(self) -> int:
+        """How many ties there are."""
         return len(self.payer)
 
     @cached_property
@@ -130,6 +132,7 @@ class Layout:
         return np.flatnonzero(np.isin(self.group, [GROUPS.index(group) for group in groups]))
 
     def firm(self, company_id: str) -> int:
+        """Row of a unit. Raises ValueError where there is none of this id."""
         return self.units.index(company_id)
 
 

@@ -41,25 +41,31 @@ class ScenarioText(Protocol):
     """A scenario as a run remembers it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name."""
 
     @property
-    def hash(self) -> str: ...
+    def hash(self) -> str:
+        """Hash of what it changes."""
 
-    def to_toml(self) -> str: ...
+    def to_toml(self) -> str:
+        """The whole scenario as a file."""
 
 
 class WorldName(Protocol):
     """A world as a run remembers it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name."""
 
     @property
-    def as_of(self) -> Any: ...
+    def as_of(self) -> Any:
+        """Day of its knowledge."""
 
     @property
-    def hash(self) -> str: ...
+    def hash(self) -> str:
+        """Hash of its tables."""
 
 
 def identity(

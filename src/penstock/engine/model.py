@@ -73,6 +73,7 @@ class Model:
 
     @property
     def firms(self) -> tuple[str, ...]:
+        """Ids of the firms, in the order of their rows."""
         return self.opening.firms
 
 

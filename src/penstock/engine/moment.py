@@ -144,6 +144,7 @@ class Moment:
         return np.asarray(amount * left * (1.0 - out))
 
     def on(self, switch: str) -> bool:
+        """Whether a step or loop is switched on."""
         return bool(getattr(self.block.program.switches, switch))
 
     def shock(self, number: int) -> Array:
@@ -152,13 +153,16 @@ class Moment:
         return noise if self.on("noise") else np.zeros_like(noise)
 
     def chance(self, number: int) -> Array:
+        """A uniform number of the economy on each path, (paths,); `number`: its row."""
         return self.block.draws.economy_uniform[self.quarter, number]
 
     def firm_shock(self) -> Array:
+        """Standard normal numbers of the firms, (firms, paths); zero where noise is switched off."""
         noise = self.block.draws.firm_normal[self.quarter]
         return noise if self.on("noise") else np.zeros_like(noise)
 
     def firm_chance(self) -> Array:
+        """Uniform numbers of the firms, (firms, paths)."""
         return self.block.draws.firm_uniform[self.quarter]
 
 

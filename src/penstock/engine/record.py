@@ -213,6 +213,7 @@ class Recorder:
 
     @classmethod
     def begin(cls, block: Block, state: State, first_quarter: str) -> Recorder:
+        """Room for all quarters of a block, and what is recorded of its opening."""
         quarters, width, firms = block.program.quarters, block.width, block.layout.firms
         by_quarter = np.empty((quarters, len(COMPANY_MEASURES), firms, width), dtype=np.float32)
         economy = np.empty((quarters, len(ECONOMY_MEASURES), width))

@@ -74,6 +74,7 @@ class MemoryTables:
         return cls({**tables, **joined})
 
     def read(self, name: str) -> pd.DataFrame:
+        """The table of this name."""
         return self.tables[name]
 
 
@@ -86,6 +87,7 @@ class DirectoryTables:
     """SHA-256 of each file, by its path inside the directory"""
 
     def read(self, name: str) -> pd.DataFrame:
+        """The table of this name. Raises InputError where files are missing, changed or broken."""
         files = {file: digest for file, digest in self.files.items() if file.startswith(f"{name}/")}
         if not files:
             raise InputError(f"{self.directory}: {name}: found no such table in the manifest; expected one")

@@ -194,6 +194,8 @@ class Books:
 
 @dataclass
 class State:
+    """All that a quarter changes, by what it belongs to; arrays end in (paths,)."""
+
     economy: Economy
     fleet: Fleet
     firms: Firms

@@ -35,6 +35,7 @@ class Built:
 
     @property
     def pools(self) -> tuple[Pool, ...]:
+        """The pools, in the order of the file."""
         return self.config.pool
 
     def region_of(self, pool: Pool) -> Region:

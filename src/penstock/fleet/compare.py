@@ -50,6 +50,7 @@ class Comparison:
         }
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
         return {"promise": self.promise, "fleets": list(self.rows), "saving": self.saving()}
 
 

@@ -76,6 +76,7 @@ class Fitted:
         return pd.DataFrame({"term": TERMS, **{q: self.surface.coefficients[q] for q in QUANTITIES}})
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
         return {
             "errors": self.errors,
             "coefficients": self.coefficients().to_dict(orient="records"),

@@ -1,0 +1,1 @@
+"""The physical and technical layers: ai, data, platform, silicon, facilities, energy."""

@@ -1,0 +1,1 @@
+"""Balance sheets, claims and failure: ledger, funding, clearing, credit, valuation."""

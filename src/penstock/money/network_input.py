@@ -77,11 +77,13 @@ def array(name: str, given: Any) -> Floats:
 
 
 def finite(name: str, values: Floats, expected: str) -> None:
+    """Raise InputError where a value is not finite."""
     if not np.isfinite(values).all():
         raise InputError(f"{name}: found a value that is not finite; expected {expected}")
 
 
 def not_negative(name: str, values: Floats) -> None:
+    """Raise InputError where a value is negative or not finite."""
     if values.size and values.min() >= 0.0 and values.max() < np.inf:
         return
     finite(name, values, "numbers of at least 0")

@@ -60,10 +60,12 @@ def spread(
 
 
 def follow(received: Floats, rows: Index, before: Floats, largest: float, driver: Floats) -> None:
+    """A driver follows what came in, up to `largest` times what came in before."""
     driver[rows] = np.minimum(received[rows] / before, largest)
 
 
 def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, share: Floats) -> None:
+    """Part of its dues that a unit pays, 1 where next to nothing is due; who neither fell nor stood keeps its own."""
     dues = owed.sum(axis=0)
     paid = (owed * paid_share).sum(axis=0)
     paid = np.where((dues > 1e-9) & fell[:, None], paid / np.maximum(dues, 1e-12), 1.0)
@@ -72,6 +74,7 @@ def share_paid(owed: Floats, paid_share: Floats, fell: Flags, stood: Flags, shar
 
 
 def weigh_dues(cash: Floats, income: Floats, owed: Floats, dues: Floats, gap: Floats) -> None:
+    """Set what each unit owes in all, and what it has left when all is paid, both (units, paths)."""
     dues[:] = owed.reshape(-1, *dues.shape).sum(axis=0)
     gap[:] = (cash + income - dues)[: len(gap)]
 

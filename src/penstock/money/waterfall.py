@@ -103,6 +103,7 @@ class Network:
 
     @property
     def obligations(self) -> Floats:
+        """What each unit owes in all classes together, (units,)."""
         due: Floats = self.filled[-1]
         return due
 

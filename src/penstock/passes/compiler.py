@@ -48,6 +48,7 @@ class Apart(CompilerBase):
             self.state.flags = Settings(self.state.flags)
 
     def define_pipelines(self) -> list[Any]:
+        """Numba's stages for code without Python."""
         self.state.flags.noalias = True
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 

@@ -39,6 +39,7 @@ class Group:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
+        """Its figures that the run has."""
         return tuple(figure for figure in self.members if figure is not None)
 
 

@@ -57,15 +57,24 @@ class RunTables(Protocol):
     """The part of a run that the report cannot do without."""
 
     @property
-    def economy(self) -> pd.DataFrame: ...
+    def economy(self) -> pd.DataFrame:
+        """A row a scenario, path and quarter."""
+
     @property
-    def layers(self) -> pd.DataFrame: ...
+    def layers(self) -> pd.DataFrame:
+        """A row a scenario, path, quarter and layer."""
+
     @property
-    def events(self) -> pd.DataFrame: ...
+    def events(self) -> pd.DataFrame:
+        """A row an event."""
+
     @property
-    def outcomes(self) -> pd.DataFrame: ...
+    def outcomes(self) -> pd.DataFrame:
+        """A row a scenario, path and company."""
+
     @property
-    def manifest(self) -> dict[str, Any]: ...
+    def manifest(self) -> dict[str, Any]:
+        """What the run is."""
 
 
 @dataclass(frozen=True)

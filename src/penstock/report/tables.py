@@ -50,6 +50,7 @@ class Count:
 
     @property
     def share(self) -> float:
+        """Part of all."""
         return self.count / self.total
 
 

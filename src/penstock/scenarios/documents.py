@@ -44,6 +44,7 @@ class FoundDefect(Defect):
 
     @property
     def nearest(self) -> str:
+        """The value that was meant, where one is near."""
         return self.hint or super().nearest
 
 

@@ -56,6 +56,7 @@ class Knob:
 
     @property
     def room(self) -> str:
+        """First part of its name: what the knob belongs to."""
         return self.name.split(".", 1)[0]
 
 

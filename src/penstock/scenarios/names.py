@@ -23,6 +23,8 @@ class UnknownNameError(ValueError):
 
 @dataclass(frozen=True)
 class TieEnds:
+    """Who stands at the ends of a tie, and the tie of which it is a part."""
+
     provider: str
     receiver: str
     included_in: str = ""
@@ -62,10 +64,12 @@ class Names:
         return name in (self._companies if kind == "company" else self._ties)
 
     def add_company(self, name: str, full_name: str, ticker: str, layer: str) -> None:
+        """Makes a company known by its names."""
         self._companies[name] = Named("company", name, full_name, ticker)
         self._layers[name] = layer
 
     def add_tie(self, name: str, provider: str, receiver: str, included_in: str = "") -> None:
+        """Makes a tie known."""
         self._ties[name] = TieEnds(provider, receiver, included_in)
 
     def remove_tie(self, name: str) -> None:

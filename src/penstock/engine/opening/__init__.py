@@ -1,0 +1,1 @@
+"""The state in which a run begins, made from a world."""

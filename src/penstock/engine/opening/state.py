@@ -197,4 +197,5 @@ class Opening:
 
     @property
     def units(self) -> tuple[str, ...]:
+        """Ids of all that hold accounts: firms, holders, sectors."""
         return self.firms + self.holders + self.sectors

@@ -56,6 +56,7 @@ class GetItem(AbstractTemplate):
     """grid[i], grid[i, j], grid[i, j, k]."""
 
     def generic(self, args: Any, kws: Any) -> Any:
+        """The number that a grid holds, for the compiler."""
         if isinstance(args[0], Grid):
             return signature(args[0].dtype, *args)
         return None
@@ -66,6 +67,7 @@ class SetItem(AbstractTemplate):
     """grid[i, j] = value."""
 
     def generic(self, args: Any, kws: Any) -> Any:
+        """What may be written into a grid, for the compiler."""
         if isinstance(args[0], Grid):
             return signature(types.none, args[0], args[1], args[0].dtype)
         return None

@@ -94,6 +94,7 @@ def finalise(s: State, q: int, status: int, t: float) -> None:
 
 @inlined
 def leave_pool(s: State, q: int, t: float) -> None:
+    """A request leaves its pool at time t."""
     s.pi[s.qi[q, POOL], P_LOAD] -= 1
     leave(s, s.qi[q, POOL], q, t)
 

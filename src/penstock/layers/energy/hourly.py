@@ -40,6 +40,7 @@ class Dispatch:
 
     @property
     def energy_short_mwh(self) -> float:
+        """Load that was not served, over all hours."""
         return float(self.shed_mw.sum())
 
 

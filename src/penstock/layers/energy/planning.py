@@ -71,10 +71,12 @@ class System:
 
     @property
     def carbon(self) -> Array:
+        """Carbon dioxide of each plant, t/MWh, (plants,)."""
         return np.array([plant.co2_t_per_mwh() for plant in self.plants])
 
     @property
     def water(self) -> Array:
+        """Water of each plant, m3/MWh, (plants,)."""
         return np.array([plant.water_m3_per_mwh for plant in self.plants])
 
 
@@ -104,6 +106,7 @@ class Plan:
 
     @property
     def co2_t_per_mwh(self) -> float:
+        """Carbon dioxide over the load of the year."""
         return self.co2_t / float(self.system.load_mw.sum())
 
 

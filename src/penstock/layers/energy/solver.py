@@ -100,4 +100,5 @@ class LinearProgramme:
 
 
 def has_highspy() -> bool:
+    """Whether the solver of its own can be loaded; else SciPy solves."""
     return importlib.util.find_spec("highspy") is not None
