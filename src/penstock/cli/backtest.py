@@ -20,8 +20,7 @@ from penstock.cli.options import (
     SeedOption,
     read_seed,
 )
-from penstock.cli.output import Section, emit, notice
-from penstock.cli.run import write_tables
+from penstock.cli.output import Section, emit, notice, write_tables
 
 if TYPE_CHECKING:
     import pandas as pd

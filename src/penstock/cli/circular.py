@@ -8,8 +8,7 @@ import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import Simulation
-from penstock.cli.output import Section, emit
-from penstock.cli.run import write_tables
+from penstock.cli.output import Section, emit, write_tables
 from penstock.cli.source import notice_of, source_of
 
 if TYPE_CHECKING:

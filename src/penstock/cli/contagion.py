@@ -10,8 +10,7 @@ import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import Simulation
-from penstock.cli.output import Section, emit
-from penstock.cli.run import write_tables
+from penstock.cli.output import Section, emit, write_tables
 from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import ModelError, UsageError
 

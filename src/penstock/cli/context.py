@@ -56,6 +56,12 @@ class Settings:
             self.say(message)
         return world
 
+    def given_world(self) -> World | None:
+        """The world that the command line names; None where it names none and the run's own is meant."""
+        default = Settings()
+        named = (self.world, self.overlay, self.as_of)
+        return None if named == (default.world, default.overlay, default.as_of) else self.load_world()
+
     def say(self, message: str) -> None:
         """A remark for people on standard error; none under `--quiet`."""
         if not self.quiet:

@@ -9,8 +9,7 @@ import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import DEFAULT_SCENARIO, ScenarioOption, Simulation
-from penstock.cli.output import emit
-from penstock.cli.run import write_tables
+from penstock.cli.output import emit, write_tables
 from penstock.cli.source import notice_of, source_of, world_of
 from penstock.errors import UsageError
 

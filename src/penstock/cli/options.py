@@ -33,6 +33,7 @@ SeedOption = Annotated[
 ]
 JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many processes [all cores].")]
 PriorOption = Annotated[bool, typer.Option("--prior", help="Draw parameters from the wide prior ranges.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")]
 
 

@@ -1,4 +1,4 @@
-"""Results on standard output: a table for people, one JSON object or CSV for programs."""
+"""Results on standard output: a table for people, one JSON object or CSV for programs; tables as files for `--out`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from penstock.report.values import json_value
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from rich.table import Table
 
@@ -103,6 +105,14 @@ def emit(
             print(notice, file=sys.stderr)
         return
     _print_tables(sections, notice)
+
+
+def write_tables(directory: Path, tables: dict[str, Any]) -> None:
+    """Write each table to a Parquet file of its name. Raises OutputError where the place cannot be written."""
+    from penstock.engine.storage import write_table
+
+    for name, frame in tables.items():
+        write_table(directory / f"{name}.parquet", frame)
 
 
 def json_text(result: Any, *, notice: str = "") -> str:

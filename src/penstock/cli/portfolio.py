@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.context import Format, Settings, common
-from penstock.cli.options import DEFAULT_SCENARIO, OutOption, Simulation
-from penstock.cli.output import emit, notice
-from penstock.cli.run import RunArgument, given_world, write_tables
+from penstock.cli.options import DEFAULT_SCENARIO, OutOption, RunArgument, Simulation
+from penstock.cli.output import emit, notice, write_tables
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def opened(directory: Path, settings: Settings) -> Run:
     """The run in a directory, in the world of the command line where that names one."""
     from penstock.engine.run import open_run
 
-    return open_run(directory, world=given_world(settings))
+    return open_run(directory, world=settings.given_world())
 
 
 @common

@@ -1,17 +1,16 @@
-"""`run`, `path`, `report` and `steps`: simulate, and look into a run."""
+"""`run`: simulate scenarios, say what came out, and write the report."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import (
-    DEFAULT_PATHS,
     DEFAULT_QUARTERS,
     DEFAULT_RUN_PATHS,
     DEFAULT_SCENARIO,
@@ -22,11 +21,11 @@ from penstock.cli.options import (
     PriorOption,
     QuartersOption,
     RunOption,
-    ScenarioOption,
     SeedOption,
     read_seed,
 )
 from penstock.cli.output import Section, emit
+from penstock.cli.report import REPORT
 from penstock.errors import ModelError, UsageError
 from penstock.machine import usable_cores
 
@@ -35,35 +34,16 @@ if TYPE_CHECKING:
     from penstock.engine.run import Run
     from penstock.report.source import ReportData
 
-REPORT = "report.html"
 PROCESSES = "processes"
 EXECUTORS = (PROCESSES, "ray")
 CPU = "cpu"
 DEVICES = (CPU, "gpu")
 INTERRUPTED = 130
-PATH_COLUMNS = (
-    "quarter",
-    "binding",
-    "ai_revenue_usd_bn",
-    "capex_usd_bn",
-    "h100e",
-    "it_mw",
-    "utilisation",
-    "price_usd_per_h100e_hour",
-    "surplus_usd_bn",
-    "stranded_usd_bn",
-)
-"""Columns of `economy` that fit beside each other in a terminal."""
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     app.command("run")(run)
-    app.command("path")(path)
-    app.command("report")(report)
-    app.command("steps")(steps)
 
 
 def read_executor(name: str, address: str | None, jobs: int) -> Executor | None:
@@ -150,7 +130,7 @@ def run(
     if run is not None:
         if chosen:
             raise UsageError("--run: found a scenario beside it; expected one of the two")
-        result = open_run(run, world=given_world(settings))
+        result = open_run(run, world=settings.given_world())
         data = read_run(result)
     else:
         names = chosen or [DEFAULT_SCENARIO]
@@ -214,13 +194,6 @@ def _simulate(
     return result, data
 
 
-def given_world(settings: Settings) -> Any:
-    """The world that the command line names; None where it names none and the run's own is meant."""
-    default = Settings()
-    named = (settings.world, settings.overlay, settings.as_of)
-    return None if named == (default.world, default.overlay, default.as_of) else settings.load_world()
-
-
 def _summarise(result: Run, data: ReportData, settings: Settings) -> None:
     from penstock.cli import run_summary as summary
     from penstock.report.notice import notice
@@ -266,124 +239,3 @@ def _summarise(result: Run, data: ReportData, settings: Settings) -> None:
             Section("run", "Run", {"id": result.id, "directory": str(result.directory), "seed": manifest["seed"]}),
         ]
     emit(sections, settings, notice=notice(data))
-
-
-@common
-def path(
-    settings: Settings,
-    run: RunArgument,
-    number: Annotated[int, typer.Argument(metavar="N", help="The path, from 0.")],
-    scenario: Annotated[
-        str | None, typer.Option("--scenario", metavar="S", help="One of the run's scenarios [its first].")
-    ] = None,
-    out: OutOption = None,
-) -> None:
-    """One path of a run in full, ledger postings included.
-
-    Simulated again from the manifest, bit for bit what the run saw. JSON and CSV hold every posting; --out
-    writes each table as Parquet.
-    """
-    from penstock.engine.run import open_run
-    from penstock.report.notice import notice_of_run
-
-    result = open_run(run, world=given_world(settings))
-    detail = result.path(number, scenario)
-    tables = {name: getattr(detail, name) for name in ("economy", "company", "events", "ledger")}
-    name = scenario or result.scenarios[0]
-    if out is not None:
-        write_tables(out, tables)
-    economy, events = tables["economy"], tables["events"]
-    if settings.format is Format.TABLE:
-        economy = economy[[column for column in PATH_COLUMNS if column in economy]]
-        events = events.drop(columns="path")
-    sections = [
-        Section("economy", f"Path {number} of {name}", economy),
-        Section("events", "Events", events),
-    ]
-    if settings.format is Format.TABLE:
-        postings = tables["ledger"].groupby(["quarter", "instrument"], as_index=False)["amount_usd_bn"]
-        flows = postings.sum().pivot(index="quarter", columns="instrument", values="amount_usd_bn").reset_index()
-        note = f"{len(tables['ledger']):,} postings; --format json or --out DIR gives each."
-        sections.append(Section("ledger", "Posted by instrument, USD bn", flows, note))
-    else:
-        sections += [Section(key, key, tables[key]) for key in ("company", "ledger")]
-    emit(sections, settings, notice=notice_of_run(result))
-
-
-def write_tables(directory: Path, tables: dict[str, Any]) -> None:
-    """Write each table to a Parquet file of its name."""
-    from penstock.engine.storage import write_table
-
-    for name, frame in tables.items():
-        write_table(directory / f"{name}.parquet", frame)
-
-
-@common
-def report(
-    settings: Settings,
-    run: RunArgument,
-    studies: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with",
-            metavar="STUDY,...",
-            help="Studies that simulate again: bottlenecks, loop, payoff, systemic; may be given again.",
-        ),
-    ] = None,
-    jobs: JobsOption = None,
-    out: OutOption = None,
-) -> None:
-    """Write the report of a run again: into its directory, or to the file --out.
-
-    --with adds studies that simulate again: what relief is worth, the loop of valuations, the payoff with and without
-    crises, the systemic ranking at the end of the run.
-    """
-    from penstock.cli.progress_bar import progress_bar
-    from penstock.engine.run import open_run
-    from penstock.report.analyses import analyses_of, check_studies
-    from penstock.report.html import write_report
-
-    asked = check_studies([name.strip() for text in studies or [] for name in text.split(",") if name.strip()])
-    result = open_run(run, world=given_world(settings))
-    with progress_bar(settings, "report") as on_progress:
-        found = analyses_of(result, asked, jobs=jobs or usable_cores(), on_progress=on_progress)
-    target = write_report(result, out if out is not None else run / REPORT, found)
-    emit({"report": str(target)}, settings)
-
-
-@common
-def steps(
-    settings: Settings,
-    scenario: ScenarioOption = DEFAULT_SCENARIO,
-    paths: PathsOption = DEFAULT_PATHS,
-    quarters: QuartersOption = DEFAULT_QUARTERS,
-    seed: SeedOption = str(DEFAULT_SEED),
-    jobs: JobsOption = None,
-    prior: PriorOption = False,
-    out: OutOption = None,
-) -> None:
-    """What switching off each step of the model changes, on common random numbers, with standard errors.
-
-    --out writes the table as Parquet.
-    """
-    from penstock.analysis.steps import step_study
-    from penstock.cli.progress_bar import progress_bar
-    from penstock.cli.run_summary import step_sections
-
-    world = settings.load_world()
-    number = read_seed(seed)
-    with progress_bar(settings, "steps") as on_progress:
-        study = step_study(
-            world,
-            scenario=scenario,
-            paths=paths,
-            quarters=quarters,
-            seed=number,
-            jobs=jobs or usable_cores(),
-            prior=prior,
-            on_progress=on_progress,
-        )
-    if out is not None:
-        write_tables(out, {"steps": study.changes})
-    size = f"{scenario}: {paths:,} paths, {quarters} quarters, seed {number}"
-    emit(step_sections(study, size, people=settings.format is Format.TABLE), settings)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.context import Format, Settings, common
+from penstock.cli.options import RunArgument
 from penstock.cli.output import Section, emit
-from penstock.cli.run import RunArgument, given_world
 from penstock.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def repair(settings: Settings, run: RunArgument) -> None:
     from penstock.engine.repair import repair as put_back
     from penstock.engine.run import open_run
 
-    opened = open_run(run, world=given_world(settings))
+    opened = open_run(run, world=settings.given_world())
     with progress_bar(settings, "repair") as on_progress:
         repaired = put_back(opened, on_progress=on_progress)
     files = len(opened.manifest["files"])

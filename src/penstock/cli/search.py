@@ -10,8 +10,7 @@ import typer
 
 from penstock.cli.context import Format, Settings, common
 from penstock.cli.options import DEFAULT_SCENARIO, ScenarioOption, Simulation
-from penstock.cli.output import emit, notice
-from penstock.cli.run import write_tables
+from penstock.cli.output import emit, notice, write_tables
 from penstock.cli.source import source_of, world_of
 
 if TYPE_CHECKING:

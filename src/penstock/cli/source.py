@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from penstock.cli.context import Settings
 from penstock.cli.output import notice
-from penstock.cli.run import given_world
 
 if TYPE_CHECKING:
     from penstock.engine.run import Run
@@ -20,7 +19,7 @@ def source_of(settings: Settings, run: Path | None) -> Run | World:
         return settings.load_world()
     from penstock.engine.run import open_run
 
-    return open_run(run, world=given_world(settings))
+    return open_run(run, world=settings.given_world())
 
 
 def world_of(source: Run | World) -> World:
