@@ -52,6 +52,8 @@ def test_a_figure_is_changed_by_keyboard_and_runs_to_the_bit_on_the_command_line
 ) -> None:
     page = tab.go("network?company=oracle", small_run)
     before = float(load_world().figures().loc[("oracle", "cash_and_investments"), "value"])
+    tab.button("Change its figures").press("Enter")
+    assert page.evaluate("document.activeElement.id") == "company-figures"
     figures = page.get_by_role("region", name="figures-oracle")
     row = figures.locator("tr", has_text="cash and investments")
     assert f"${before:.1f}bn" in row.inner_text()
@@ -64,7 +66,8 @@ def test_a_figure_is_changed_by_keyboard_and_runs_to_the_bit_on_the_command_line
     assert f"Oracle: cash and investments $4.00bn, was ${before:.1f}bn" in edits.inner_text()
     assert "$4.00bn" in row.inner_text() and "you" in row.inner_text(), "shown as if it were so, as one's own"
     assert "of it is yours" in tab.text()
-    row.get_by_role("button", name="Change").press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Change", "back where the form was opened"
+    page.keyboard.press("Enter")
     put(page, "5")
     assert "Edits: 1" in edits.inner_text(), "a figure has one value"
     tab.button("Undo").click()
@@ -186,7 +189,7 @@ def test_a_line_stands_between_data_and_forecast(tab: Opened, small_run: str) ->
     page.get_by_label("Measure").select_option("capex_usd_bn")
     line = chart.locator("[data-as-of]")
     assert line.get_attribute("data-as-of") == "2025-12-31"
-    assert "data to 2025-12-31" in chart.locator("svg").first.inner_text()
+    assert "data to 2025-12-31" in chart.locator("svg").first.text_content()
     border = float(line.get_attribute("x1") or "nan")
     known = [float(mark.get_attribute("cx") or "nan") for mark in chart.locator("[data-on-record]").all()]
     assert len(known) >= 8 and max(known) < border
@@ -199,9 +202,9 @@ def test_a_line_stands_between_data_and_forecast(tab: Opened, small_run: str) ->
     assert float(on_record[-1]["value"]) == pytest.approx(last)
     page = tab.go("report", small_run)
     for figure in ("fan-ai-revenue_usd_bn", "layer-revenue"):
-        assert "data to 2025-12-31" in page.locator(f"[data-figure^='{figure[:8]}'] svg").first.inner_text(), figure
+        assert "data to 2025-12-31" in page.locator(f"[data-figure^='{figure[:8]}'] svg").first.text_content(), figure
     page = tab.go("sites?site=xai_colossus_1", small_run)
-    assert "data to 2025-12-31" in page.locator("[data-picture] svg").first.inner_text()
+    assert "data to 2025-12-31" in page.locator("[data-picture] svg").first.text_content()
     assert tab.problems == []
 
 
@@ -215,7 +218,7 @@ def test_pinned_runs_and_contracts_stand_where_one_looks(
     pins, fans = page.get_by_label("Pinned runs").bounding_box(), page.locator("[data-fan]").first.bounding_box()
     assert pins is not None and fans is not None
     assert pins["y"] + pins["height"] <= fans["y"], "above the charts"
-    assert page.locator("[data-fan] [data-as-of]").count() == 4
+    assert page.locator("[data-fan] [data-as-of]").count() == page.locator("[data-fan] .median").count() >= 3
     page.get_by_role("button", name="Their difference from the first").press("Enter")
     assert page.evaluate("document.activeElement.id") == "pinned-differences"
     page = tab.go("flows", small_run)
