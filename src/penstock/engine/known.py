@@ -7,6 +7,7 @@ number of the cache puts a new array in its place.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Known:
     """What blocks of the same layout and facts share; cache, ties_of, parts_of, chain and cascade as in `Block`."""
 
     opened: Opened
-    cache: dict[str, Array]
+    cache: dict[str, Any]
     ties_of: dict[str, tuple[Array, Array]]
     parts_of: dict[str, tuple[Part, ...]]
     chain: Chain
@@ -91,7 +92,7 @@ def known_of(layout: Layout, facts: Facts) -> Known:
 
 def look_up(layout: Layout, facts: Facts) -> Known:
     """All of it anew."""
-    cache: dict[str, Array] = {}
+    cache: dict[str, Any] = {}
     ties_of: dict[str, tuple[Array, Array]] = {}
     opened = _opened(layout, facts)
     _economy(layout, facts, opened, cache)
@@ -159,7 +160,7 @@ def opening_capex(layout: Layout, facts: Facts) -> float:
     return float(spent[: layout.owners].sum() + spent[builders].sum() + capital[layout.owner_unit[-1]].sum())
 
 
-def _economy(layout: Layout, facts: Facts, opened: Opened, cache: dict[str, Array]) -> None:
+def _economy(layout: Layout, facts: Facts, opened: Opened, cache: dict[str, Any]) -> None:
     owned, owner, installed = facts.owned, layout.owner_unit, opened.owner_stock
     own_share = owned["own_use_share"]
     cache["lettable_share"] = 1.0 - own_share[: layout.owners]
@@ -167,6 +168,8 @@ def _economy(layout: Layout, facts: Facts, opened: Opened, cache: dict[str, Arra
     # every owner keeps a trace, so that shares stand where all chips are for own use or without an owner
     outside = np.maximum(installed * (1.0 - own_share), TINY)
     cache["external_weights"] = outside / outside.sum()
+    # a number of this machine: no step asks a device for it
+    cache["external_weight"] = float(cache["external_weights"][:-1].sum())
 
     capital, equipment = capital_ties(layout, facts.tie_base)
     dollars = equipment[owner]

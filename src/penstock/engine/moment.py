@@ -94,7 +94,7 @@ class Block:
     """categories of what is built, in the order of their payments"""
     chain: Chain
     """the parts of the chain of silicon, optics first"""
-    cache: dict[str, Array] = field(default_factory=dict)
+    cache: dict[str, Any] = field(default_factory=dict)
     ties_of: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     """ties by firm: first and rows of a compressed index"""
     bill_terms: tuple[tuple[Any, ...], ...] = ()

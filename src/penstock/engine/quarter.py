@@ -55,9 +55,9 @@ def quarter(now: Moment) -> None:
 
 def affordable(now: Moment) -> np.ndarray:
     """Share of its orders that each owner accepts, (owners + 1, paths); the rest of the world follows the mean."""
-    weight = now.block.cache["external_weights"]
+    cache = now.block.cache
     accept = np.empty((now.block.layout.owners + 1, now.block.width))
-    spend.accept_orders(now.state.firms.capex_scale, weight, float(weight[:-1].sum()), accept)
+    spend.accept_orders(now.state.firms.capex_scale, cache["external_weights"], cache["external_weight"], accept)
     return accept
 
 

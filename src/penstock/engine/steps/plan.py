@@ -63,13 +63,12 @@ def foresee_sales(now: Moment) -> None:
     last = facts.contract_due.shape[1] - 1
     later = facts.contract_due[:, min(now.quarter + CONTRACT_HORIZON, last)]
     coming = np.maximum(later - facts.contract_due[:, min(now.quarter, last)], 0.0)
-    weights = cache["external_weights"]
     r["contract_growth"], r["owner_value"] = np.empty_like(now.state.firms.cost), np.empty_like(r["own_value"])
     sell_ahead(
         coming, facts.contract_tie, *now.block.ties_of["compute_sold_of"], *now.block.ties_of["leases_of"],
         now.state.ties.activity, cache["compute_expected"], cache["compute_opening"], cache["sells_compute"],
-        now.block.opening["price"] / e.contract_price, weights, float(weights[:-1].sum()), r["own_value"],
-        r["serving"] + r["training"], now.state.fleet.external, r["contract_growth"], r["owner_value"],
+        now.block.opening["price"] / e.contract_price, cache["external_weights"], cache["external_weight"],
+        r["own_value"], r["serving"] + r["training"], now.state.fleet.external, r["contract_growth"], r["owner_value"],
         np.zeros((3, now.block.width)),
     )  # fmt: skip
 
