@@ -37,7 +37,8 @@ def on_record(world: World, company_id: str, metrics: tuple[str, ...], years: in
     quarters = frame[frame["span"] == "quarter"]
     covered = [
         row.span == "year"
-        and len(quarters[(quarters["metric"] == row.metric) & quarters["end"].between(row.start, row.end)]) >= 4
+        and len(quarters[(quarters["metric"] == row.metric) & quarters["end"].between(str(row.start), str(row.end))])
+        >= 4
         for row in frame.itertuples()
     ]
     return frame[[not within for within in covered]].reset_index(drop=True)
