@@ -41,10 +41,10 @@ WORKER_VARIABLES = {
     "VECLIB_MAXIMUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
     "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ":".join(f"glibc.malloc.{setting}" for setting in KEPT_MEMORY)),
-}
-"""Environment of workers: a thread each; memory in large pages where the system gives them, and kept from block to
-block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036). What the person has set for the
-memory stays."""
+} | ({"PYTHONMALLOC": os.environ.get("PYTHONMALLOC", "malloc")} if sys.platform == "linux" else {})
+"""Environment of workers: a thread each; memory in large pages where the system gives them, Python's own objects too,
+and kept from block to block, for a block takes and gives back some hundred MB (docs/decisions/0008, 0036, 0045). What
+the person has set for the memory stays."""
 COPYING = "linux"
 """Where workers are copies of a process. On macOS its own libraries cannot be relied on in one."""
 MODEL = "penstock.engine.model"
