@@ -15,21 +15,27 @@ Array = np.ndarray
 
 def net_worth_by_balance(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> Array:
     """Assets less liabilities of every unit from the stocks themselves, (units, paths), usd_bn."""
-    worth, _ = claims_and_cash(layout, facts, firms, ties, books)
+    all_ties, nobody = np.zeros(len(ties.receivable), dtype=bool), np.zeros(layout.unit_count, dtype=bool)
+    worth, _ = claims_and_cash(layout, facts, firms, ties, books, all_ties, nobody)
     add_own(
         firms.compute_equipment, firms.buildings, firms.construction, firms.inventory, firms.goodwill,
         firms.other_assets, firms.other_liabilities, worth,
     )  # fmt: skip
-    worth[layout.sector["row_rest"]] += firms.other_liabilities.sum(axis=0)
+    worth[layout.sector["row_rest"]] += np.add.reduce(firms.other_liabilities)
     return worth
 
 
-def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books) -> tuple[Array, Array]:
-    """Cash and claims less debts of every unit, (units, paths), usd_bn; stakes in each firm, (firms, paths)."""
+def claims_and_cash(
+    layout: Layout, facts: Facts, firms: Firms, ties: Ties, books: Books, at_once: Array, stood: Array
+) -> tuple[Array, Array]:
+    """Cash and claims less debts of every unit, (units, paths), usd_bn; stakes in each firm, (firms, paths).
+
+    Ties that are paid `at_once` hold nothing until their payer has `stood` in debt, and are not looked at before.
+    """
     worth, shares = np.empty_like(books.cash), np.empty_like(firms.value)
     add_claims(
         books.cash, ties.debt, layout.borrower, layout.lender, ties.receivable, ties.called,
-        facts.guarantee_beneficiary, layout.payer, layout.payee, layout.guarantee.start, ties.stake,
+        facts.guarantee_beneficiary, layout.payer, layout.payee, at_once, stood, layout.guarantee.start, ties.stake,
         firms.value, layout.stake_holder, layout.stake_company, worth, shares,
     )  # fmt: skip
     return worth, shares
@@ -37,8 +43,8 @@ def claims_and_cash(layout: Layout, facts: Facts, firms: Firms, ties: Ties, book
 
 @kernel(
     void(
-        _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _INT, _MAT_IN, _MAT_IN, *[_IDX_IN] * 2,
-        _MAT, _MAT,
+        _MAT_IN, _MAT_IN, _IDX_IN, _IDX_IN, _MAT_IN, _MAT_IN, *[_IDX_IN] * 3, _FLAG_IN, _FLAG_IN, _INT, _MAT_IN,
+        _MAT_IN, *[_IDX_IN] * 2, _MAT, _MAT,
     )
 )  # fmt: skip
 def add_claims(
@@ -51,6 +57,8 @@ def add_claims(
     backed: Array,
     payer: Array,
     payee: Array,
+    at_once: Array,
+    stood: Array,
     guarantees: int,
     stake: Array,
     value: Array,
@@ -62,8 +70,9 @@ def add_claims(
     """Set `worth` to cash and claims less debts of every unit, (units, paths), usd_bn.
 
     A creditor's claim is its debtor's debt, from one number: debt, what is `receivable` from the payer of a tie, and
-    what was `called` of the guarantees from `guarantees` on, which who is `backed` owes to the payer. Stakes stand at
-    the value of the company; `shares` is set to what they add up to by company, (firms, paths).
+    what was `called` of the guarantees from `guarantees` on, which who is `backed` owes to the payer. A tie that is
+    paid `at_once` holds nothing until its payer has `stood` in debt, (units,). Stakes stand at the value of the
+    company; `shares` is set to what they add up to by company, (firms, paths).
     """
     paths = worth.shape[1]
     for u in range(worth.shape[0]):
@@ -77,6 +86,8 @@ def add_claims(
             worth[q, n] += debt[t, n]
     for t in range(receivable.shape[0]):
         p, q = payer[t], payee[t]
+        if at_once[t] and not stood[p]:
+            continue
         for n in range(paths):
             worth[p, n] -= receivable[t, n]
         for n in range(paths):
@@ -220,7 +231,9 @@ def conservation_error(now: Moment) -> tuple[Array, dict[str, Array]]:
     block, state = now.block, now.state
     layout, books, firms, fleet, width = block.layout, state.books, state.firms, state.fleet, block.width
     errors, worst, powered = np.empty((POWER + 1, width)), np.zeros(width), now.on("order")
-    worth, shares = claims_and_cash(layout, block.facts, firms, state.ties, books)
+    worth, shares = claims_and_cash(
+        layout, block.facts, firms, state.ties, books, block.cache["at_once"], block.scratch.stood
+    )
     find_gaps(
         worth, books.net_worth, books.cash, firms.compute_equipment, firms.buildings, firms.construction,
         firms.inventory, firms.goodwill, firms.other_assets, firms.other_liabilities, block.cache["debt_owed"],
