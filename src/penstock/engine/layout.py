@@ -52,7 +52,7 @@ class Block:
     start: int
     stop: int
 
-    @property
+    @cached_property
     def slice(self) -> slice:
         """Its rows."""
         return slice(self.start, self.stop)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from penstock import arrays
@@ -106,6 +106,11 @@ class Block:
     events: Events | None = None
     """what events of the scenario leave, None without any"""
 
+    @cached_property
+    def switched_on(self) -> dict[str, bool]:
+        """Which parts of the model the scenario leaves on: steps ask some seventy times a quarter."""
+        return {switch: bool(on) for switch, on in asdict(self.program.switches).items()}
+
 
 @dataclass
 class Moment:
@@ -120,15 +125,16 @@ class Moment:
     handed_over: list[tuple[str, Array | int, Array, Array, Array, Array | int]] = field(default_factory=list)
     """money moved by failures: what for, who receives, who gives, path, amount and debt tie (-1 none), an entry each,
     or one number for all; amounts may be zero"""
+    years: float = field(init=False)
+    """years since the as-of date at the end of this quarter"""
 
-    @property
-    def years(self) -> float:
-        """Years since the as-of date at the end of this quarter."""
-        return (self.quarter + 1) / 4.0
+    def __post_init__(self) -> None:
+        self.years = (self.quarter + 1) / 4.0
 
     def lever(self, knob: str, base: Array | float = 1.0, entity: str = "") -> Array | float:
         """A parameter or input after what the scenario does to it in this quarter."""
-        return self.block.levers.value(knob, self.quarter, base, entity=entity)
+        levers = self.block.levers
+        return base if knob in levers.untouched else levers.value(knob, self.quarter, base, entity=entity)
 
     def struck(self, name: str) -> Array | None:
         """What events leave of a quantity in this quarter (names in `engine.events`); None where none is told."""
@@ -145,7 +151,7 @@ class Moment:
 
     def on(self, switch: str) -> bool:
         """Whether a step or loop is switched on."""
-        return bool(getattr(self.block.program.switches, switch))
+        return self.block.switched_on[switch]
 
     def shock(self, number: int) -> Array:
         """Standard normal number of the economy, (paths,); zero where noise is switched off."""
@@ -174,6 +180,8 @@ SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
 
 def by_path(setting: Array | float, width: int) -> Array:
     """A setting as one number a path, to be read alone: one number is written out once a process."""
+    if type(setting) is float and not arrays.width_on_device():
+        return _written_out(setting, width)
     if isinstance(setting, np.ndarray) and setting.shape == (width,) and setting.flags.c_contiguous:
         return setting
     if isinstance(setting, np.ndarray):
@@ -183,8 +191,15 @@ def by_path(setting: Array | float, width: int) -> Array:
     return _written_out(float(setting), width)
 
 
+def alike(number: float, rows: int) -> Array:
+    """The same number for each of so many rows, (rows, 1), to be read alone: written out once a process."""
+    if arrays.width_on_device():
+        return np.full((rows, 1), number)
+    return _written_out(number, rows, 1)
+
+
 @lru_cache(maxsize=256)
-def _written_out(number: float, width: int) -> Array:
-    found = np.full(width, number)
+def _written_out(number: float, *shape: int) -> Array:
+    found = np.full(shape, number)
     found.flags.writeable = False
     return found

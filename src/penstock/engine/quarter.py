@@ -69,6 +69,6 @@ def remember(now: Moment) -> None:
     cache["training"] = r["training"]
     cache["delivery_ratio"] = r["delivery_ratio"]
     cache["default_weight"] = r["default_weight_next"]
-    cache["power_starts_last"] = r["power_starts"].sum(axis=0)
-    e.spending_last = r["spending"].sum(axis=0)
+    cache["power_starts_last"] = np.add.reduce(r["power_starts"])
+    e.spending_last = r["spending_in_all"]
     cache["owner_stock"], cache["owner_power"] = r["stock_after"], r["power_after"]

@@ -107,6 +107,7 @@ class LeverTable:
         """steps of what was asked for, None where no change touches it"""
         self.paths = paths
         self.touched: frozenset[str] = frozenset(knob for knob, _ in steps)
+        self.untouched: frozenset[str] = frozenset(knobs()) - self.touched
         self._entities: dict[str, tuple[str, ...]] = {
             knob: tuple(entity for name, entity in steps if name == knob and entity) for knob in self.touched
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct.investment import growth_over
-from penstock.engine.moment import Moment
+from penstock.engine.moment import Moment, alike
 from penstock.engine.steps import fleets
 from penstock.layers import facilities, silicon
 from penstock.money.kernels import _CUBE, _MAT, _MAT_IN, _VEC_IN
@@ -67,7 +67,7 @@ def build(now: Moment) -> None:
     r["hall_starts"], r["power_starts"], r["hall_done"], r["power_done"] = np.empty((4, *fleet.halls.shape))
     told = (now.struck("building"), now.struck("connecting"), now.struck("late_gw"))
     on_time, connected, late = (
-        (np.ones((len(fleet.halls), 1)), np.ones((len(fleet.halls), 1)), np.zeros((len(fleet.halls), 1)))
+        (alike(1.0, len(fleet.halls)), alike(1.0, len(fleet.halls)), alike(0.0, len(fleet.halls)))
         if told[0] is None or told[1] is None or told[2] is None
         else tuple(np.ascontiguousarray(one) for one in told)
     )

@@ -62,7 +62,7 @@ def compute(now: Moment, category: str) -> Array:
         cache["payers_compute"], labs, cache["renters"], cache["compute_sectors"], r["received_for_use"],
         cache["lab_revenue_opening"],
         cache["lab_training_share"], cache["lab_compute_opening"], r["training"] / block.opening["training"], burn,
-        f.cost, f.stage, r["pay_ratio"], r["served"], e.efficiency, r["spending"][1:].sum(axis=0) / spent.sum(),
+        f.cost, f.stage, r["pay_ratio"], r["served"], e.efficiency, np.add.reduce(r["spending"][1:]) / spent.sum(),
         r["owner_value"], cache["owner_value_opening"], by_path(now.lever("platform.margin"), block.width),
         float(now.on("fund")), wanted, out,
     )  # fmt: skip

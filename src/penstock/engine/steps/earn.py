@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.arrays import np
-from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment, by_path
+from penstock.engine.moment import CYCLE_NOISE, RECESSION, Moment, alike, by_path
 from penstock.layers import ai, energy
 from penstock.money.kernels import _IDX_IN, _MAT, _MAT_IN, _VEC, _VEC_IN
 from penstock.passes import boolean, float64, kernel, void
@@ -122,12 +122,12 @@ def move_shares(now: Moment) -> None:
     block = layout.category["models"]
     sellers = layout.flow_payee[block.slice]
     # users go to other sellers while one is out or banned
-    working, allowed, one = now.struck("working"), now.struck("allowed"), np.ones((layout.unit_count, 1))
+    working, allowed, one = now.struck("working"), now.struck("allowed"), alike(1.0, layout.unit_count)
     pull = np.empty((len(sellers), now.block.width))
     attract(
         sellers, now.block.cache["lab_row"], np.exp(logs, out=logs), f.activity,
         one if working is None else np.ascontiguousarray(working),
-        np.ones_like(pull[:, :1]) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
+        alike(1.0, len(pull)) if allowed is None else np.ascontiguousarray(allowed[block.slice]), pull,
     )  # fmt: skip
     base = facts.tie_base[block.slice, 0]
     now.results["seller_share"] = ai.market_shares(base, pull, layout.segment, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.engine.events import shares_left
-from penstock.engine.moment import Moment, by_path
+from penstock.engine.moment import Moment, alike, by_path
 from penstock.engine.state import EQUIPMENT_LIFE, GONE, RESTRUCTURED
 from penstock.engine.steps import lenders, rounds
 from penstock.money import funding, leverage
@@ -236,7 +236,7 @@ def fund(now: Moment) -> None:
         facts.conduct["reserve_quarters"], np.maximum(cache["quarters_to_income"] - now.quarter, 2.0),
         cache["collect_in"], cache["paid_of"], r["debt_room"], f.rating, lenders.investment_grade(now), f.covenant,
         now.firm_chance(), f.stage,
-        np.ones_like(cache["can_borrow"]) if told is None else np.ascontiguousarray(told),
+        alike(1.0, len(cache["can_borrow"])) if told is None else np.ascontiguousarray(told),
         now.block.theta["access_loss"] * float(now.on("noise") and now.on("fund")), e.mood, e.freeze,
         e.lender_losses / facts.constants["lender_scale"], by_path(now.lever("finance.debt_access"), width), f.line,
         r["round_room"], vendor_share(now), r["tied_equipment"], facts.conduct["core_flexibility"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock import arrays
 from penstock.arrays import np
-from penstock.engine.moment import Moment, by_path
+from penstock.engine.moment import Moment, alike, by_path
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.layers import silicon
 from penstock.money import kernels
@@ -233,14 +233,14 @@ def ship(now: Moment) -> None:
     asked, orders = (np.empty((len(share), now.block.width)) for _ in range(2))
     book = np.empty((len(cache["designers"]), now.block.width))
     open_books(
-        share, np.ones_like(share) if allowed is None else permitted, cache["order_owner"], cache["order_designer"],
+        share, alike(1.0, len(share)) if allowed is None else permitted, cache["order_owner"], cache["order_designer"],
         fleet.backlog, asked, orders, book,
     )  # fmt: skip
     fill = silicon.fill_rate(book, capacity * cache["capacity_share"][cache["designers"]] * r["supply"], lead)
     r["shipped"], r["supplier_fill"], r["chip_shortage"] = (
         np.empty_like(fleet.backlog), np.empty_like(asked), np.empty_like(capacity),
     )  # fmt: skip
-    nothing = np.zeros((1, 1))
+    nothing = alike(0.0, 1)
     fill_orders(
         asked, orders, fill, cache["order_designer"], cache["order_owner"], fleet.backlog, cache["unnamed_orders"],
         by_path(lead, now.block.width), r.get("missing_racks", nothing), r["shipped"], r["supplier_fill"],

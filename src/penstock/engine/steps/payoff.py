@@ -22,7 +22,8 @@ def payoff(now: Moment) -> None:
     spending = r["spending"] * 0.25 * r["served"]
     cheaper = bounded(now.block.cache["token_price_opening"] / r["token_price"], 0.2, 1e3)
     gain = th["surplus_ratio"] * (1.0 + 0.25 * np.log(cheaper))
-    surplus = spending.sum(axis=0) * np.maximum(gain, 0.0) + th["productivity_spillover"] * spending[1:].sum(axis=0)
+    surplus = np.add.reduce(spending) * np.maximum(gain, 0.0)
+    surplus += th["productivity_spillover"] * np.add.reduce(spending[1:])
     r["surplus"] = surplus if now.on("payoff") else np.zeros_like(surplus)
     r["stranded"] = np.empty_like(surplus)
     strand(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.conduct import integration, investment
-from penstock.engine.moment import PROJECT, Moment, by_path
+from penstock.engine.moment import PROJECT, Moment, alike, by_path
 from penstock.engine.reach import reach_of
 from penstock.engine.state import GONE, RESTRUCTURED
 from penstock.engine.steps import lenders
@@ -189,14 +189,16 @@ def wanted_plant(now: Moment) -> tuple[Array, Array, Array]:
     faded = np.exp(-fade * years)
     grown = np.exp(investment.growth_over(r["growth"], fade, years) + r["decline"] * years)
     later = np.exp(-0.5 * th["power_decline"] * years)
-    reach = investment.response_to_price(r["price"] / r["owner_hurdle"], np.stack([response, 0.5 * response])[:, None])
+    slower = np.empty((2, 1, width))
+    slower[0], slower[1] = response, 0.5 * response
+    reach = investment.response_to_price(r["price"] / r["owner_hurdle"], slower)
     stock = r["owner_stock"]
     r["wanted_stock"], chips, halls, power = (np.empty_like(stock) for _ in range(4))
     investment.want_plant(
         stock, r["owner_power"], fleet.waiting, fleet.backlog, fleet.halls, fleet.firm_power, r["owner_value"],
         fleet.hall_stages, fleet.power_stages, r["owner_hurdle"], reach, faded, grown, later, r["growth"], r["decline"],
         th["power_decline"], r["power_per_h100e"], by_path(r["target"], width), r["chip_capacity_last"],
-        stock.sum(axis=0), th["economic_life"],
+        np.add.reduce(stock), th["economic_life"],
         by_path(now.lever("conduct.adjustment_quarters", th["adjustment_time"]), width), r["wanted_stock"], chips,
         halls, power, np.empty((2, width)),
     )  # fmt: skip
@@ -213,8 +215,8 @@ def limit_by_money(now: Moment, chips: Array, halls: Array, power: Array) -> Non
     r["debt_room"], rounds = debt_room(now), rounds_open(now)
     general = np.where(e.freeze > 0, 0.15, 1.0) * now.lever("finance.debt_access")
     growth = np.exp(bounded(e.expected_growth, 0.0, 1.2))
-    outside = th["external_funding"] * 2.0 * e.mood * r["spending"].sum(axis=0) * growth / 4.0
-    one = np.ones_like(facts.core_capex)
+    outside = th["external_funding"] * 2.0 * e.mood * r["spending_in_all"] * growth / 4.0
+    one = alike(1.0, len(facts.core_capex))
     borrowing, raising = (one if told is None else told for told in (now.struck("borrowing"), now.struck("raising")))
     r["hall_expected"], r["power_expected"], r["chip_orders"] = (np.empty_like(chips) for _ in range(3))
     r["leased_halls"], r["funded_share"] = np.empty(width), np.empty(width)

@@ -40,7 +40,7 @@ def serve(now: Moment) -> None:
     r["owner_stock"], r["owner_power"] = now.block.cache["owner_stock"], now.block.cache["owner_power"]
     unit_costs(now)
     floor = 1.15 * r["running"]
-    stock = now.lit(r["owner_stock"]).sum(axis=0)
+    stock = np.add.reduce(now.lit(r["owner_stock"]))
     target = bounded(now.lever("platform.utilisation_target", th["utilisation_target"]), 0.2, most_planned())
     r["target"] = target
     if now.on("serve"):
@@ -104,7 +104,7 @@ def scarcity(now: Moment) -> np.ndarray:
     """Log queue for chips, in lead times of capacity, over the queue at the opening, (paths,)."""
     e, th, cache = now.state.economy, now.block.theta, now.block.cache
     capacity = e.chip_capacity * np.exp(th["chip_product_growth"] * (now.years - 0.25))
-    ordered = now.results["ordered"] = now.state.fleet.backlog.sum(axis=0)
+    ordered = now.results["ordered"] = np.add.reduce(now.state.fleet.backlog)
     queue = ordered / np.maximum(capacity, 1e-9)
     if now.quarter == 0:
         cache["queue_opening"] = np.maximum(queue, 1e-6)
@@ -122,7 +122,7 @@ def unit_costs(now: Moment) -> None:
     gas = now.lever("energy.gas_price_usd_per_mmbtu", energy.GAS_PRICE_USD_PER_MMBTU)
     r["gas_index"] = np.asarray(gas) / energy.GAS_PRICE_USD_PER_MMBTU
     fleet = now.state.fleet
-    tightness = r["owner_power"].sum(axis=0) / np.maximum(fleet.firm_power.sum(axis=0), 1e-9)
+    tightness = np.add.reduce(r["owner_power"]) / np.maximum(np.add.reduce(fleet.firm_power), 1e-9)
     index = energy.power_price_index(gas, tightness, layers.supply.gas_share_of_price)
     r["power_price_index"] = index * now.lever("energy.power_price")
     power_price = layers.supply.usd_per_mwh * r["power_price_index"]

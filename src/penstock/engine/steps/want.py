@@ -29,8 +29,10 @@ def want(now: Moment) -> None:
     if growing:
         advance_context(now)
     ceiling = _ceilings(now)
-    speeds = np.stack([th[f"speed_{name}"] * now.lever("demand.speed", 1.0, entity=name) for name in SEGMENTS])
-    speeds = speeds * now.lever("demand.speed")
+    speeds = np.empty((len(SEGMENTS), now.block.width))
+    for name, speed in zip(SEGMENTS, speeds, strict=True):
+        speed[:] = th[f"speed_{name}"] * now.lever("demand.speed", 1.0, entity=name)
+    speeds *= now.lever("demand.speed")
     e.adoption = ai.adopt(e.adoption, speeds, e.mood, ceiling, th["richards_shape"], e.noise, growth)
     years = now.years if growing else 0.0
     elasticity = _elasticity(now)
@@ -45,7 +47,7 @@ def want(now: Moment) -> None:
     own_ratio = e.own_adoption / first["own_adoption"] * now.lever("demand.own_use")
     e.efficiency = _efficiency(now, elasticity)
     own, own_total = _own_use(now, first["own_value"] * own_ratio, growing)
-    total = spending.sum(axis=0)
+    total = np.add.reduce(spending)
     if growing:
         training = ai.training_value(total, th["training_ratio"], th["training_horizon"], e.expected_growth, e.mood)
     else:
@@ -54,6 +56,7 @@ def want(now: Moment) -> None:
     serving = th["inference_share"] * total
     now.results.update(
         spending=spending,
+        spending_in_all=total,
         own_value=own,
         training=training * e.efficiency,
         serving=serving * e.efficiency,
@@ -92,11 +95,12 @@ def _ceilings(now: Moment) -> Array:
     quality = np.exp(th["quality_elasticity"] * e.quality)
     ready = data.ceiling_factor(e.readiness, now.block.facts.layers.readiness, now.lever("data.readiness"))
     base = e.ceiling_shock * quality * now.lever("demand.ceiling")
-    rows = []
-    for name in SEGMENTS:
-        row = base * now.lever("demand.ceiling", 1.0, entity=name)
-        rows.append(row * ready if name == "enterprise" else row)
-    return np.stack(rows)
+    ceilings = np.empty((len(SEGMENTS), now.block.width))
+    for name, ceiling in zip(SEGMENTS, ceilings, strict=True):
+        ceiling[:] = base * now.lever("demand.ceiling", 1.0, entity=name)
+        if name == "enterprise":
+            ceiling *= ready
+    return ceilings
 
 
 def _own_use(now: Moment, value: Array, growing: bool) -> tuple[Array, Array]:

@@ -44,7 +44,7 @@ def advance_capacity(
     wanted: capacity that orders ask for; the last stage moves first. All million H100e per quarter.
     """
     rate = 3.0 / lead
-    pipeline = stages.sum(axis=0)
+    pipeline = np.add.reduce(stages)
     ceiling = capacity * growth * 0.25 * (capacity / reference) ** -exponent
     start = bounded(wanted - capacity - pipeline, 0.0, ceiling)
     out = rate * stages
