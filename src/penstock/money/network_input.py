@@ -22,9 +22,10 @@ def is_sparse(matrix: Any) -> bool:
 
 
 def square_matrix(name: str, given: Any, itself: str) -> tuple[Any, int | None]:
-    """Check a matrix of amounts between nodes; a sparse one becomes CSR, anything else a float array.
+    """Check a matrix of amounts between nodes; a sparse one becomes compressed sparse rows (CSR).
 
-    Returns it and the number of paths, None without any. `itself` says what a number on the diagonal would mean.
+    Anything else becomes a float array. Returns it and the number of paths, None without any. `itself` says what a
+    number on the diagonal would mean.
     """
     matrix: Any
     paths: int | None

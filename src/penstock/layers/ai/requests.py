@@ -78,7 +78,10 @@ def request_class(name: str) -> RequestClass:
 
 
 def lognormal(mean: Array | float, cv: Array | float) -> tuple[Any, Any]:
-    """Mean and standard deviation of the logs: `s^2 = ln(1 + c^2)`, `mu = ln m - s^2 / 2`."""
+    """Mean and standard deviation of the logs: `s^2 = ln(1 + c^2)`, `mu = ln m - s^2 / 2`.
+
+    cv: coefficient of variation `c`, the standard deviation over the mean.
+    """
     positive("mean", mean)
     not_negative("cv", cv)
     s_squared = np.log1p(np.asarray(cv, dtype=float) ** 2)

@@ -1,7 +1,8 @@
 """A training run: work, days, goodput, energy and cost, with ranges.
 
-`T = C / (n F MFU(n) G(n))`: model FLOP over what the chips do, less what failures take. MFU falls with the number of
-chips; `G` is the exact form of `goodput`. Ranges are 5 and 95 % of seeded draws, each parameter log-normal between its
+`T = C / (n F MFU(n) G(n))`: model FLOP over what the chips do, less what failures take. MFU (model FLOP utilisation:
+the FLOP that the model needs over the peak of its chips) falls with the number of chips; `G` is the exact form of
+`goodput`. Ranges are 5 and 95 % of seeded draws, each parameter log-normal between its
 low and high; central figures stand at the central parameters.
 """
 
@@ -42,6 +43,8 @@ DEPTH_TO_WIDTH = 128.0
 """Width over layers of large dense models; with `N = 12 L d^2` it gives the attention of a model without a layout."""
 
 USUAL_SEQUENCE = 8192.0
+USUAL_ATTENTION_SHARE = 0.042
+"""Share of attention in the runs that the tabled MFU is from: 405B parameters, sequences of 8,192 tokens."""
 LEAST_GOODPUT = 1e-6
 DRAWS = 4096
 Z_90 = 3.289707
@@ -108,7 +111,11 @@ def mfu(
     slope_small: Array | float,
     slope_large: Array | float,
 ) -> Any:
-    """Model FLOP over peak at a number of chips: falls as a power, faster above 2,048 chips."""
+    """Model FLOP utilisation at a number of chips, 0 to 1: falls as a power, faster above 2,048 chips.
+
+    Args:
+        reference: that at 16,384 chips; `slope_small`, `slope_large`: exponents below and above 2,048.
+    """
     positive("chips", chips)
     count = np.asarray(chips, dtype=float)
     at_change = reference * (SLOPE_CHANGES_AT_CHIPS / REFERENCE_CHIPS) ** -np.asarray(slope_large)
@@ -129,8 +136,7 @@ def attention_share(
 
 def sequence_factor(share: Array | float, efficiency: Array | float) -> Any:
     """MFU over that at the usual share of attention: attention runs at `efficiency` of other products."""
-    usual = 0.042  # share of attention of the runs that the tabled MFU is from: 405B at 8,192 tokens
-    plain = (1.0 + usual) / (1.0 + usual / np.asarray(efficiency))
+    plain = (1.0 + USUAL_ATTENTION_SHARE) / (1.0 + USUAL_ATTENTION_SHARE / np.asarray(efficiency))
     return (1.0 + np.asarray(share)) / (1.0 + np.asarray(share) / efficiency) / plain
 
 

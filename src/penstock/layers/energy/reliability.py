@@ -38,7 +38,8 @@ class UnitGroup:
 class Adequacy:
     """Hours and energy short in a year, and the chance of being short in each hour.
 
-    lolp: (hours,); lole_h: expected hours short; eue_mwh: expected energy not served.
+    lolp: loss-of-load probability, (hours,); lole_h: loss-of-load expectation, hours short a year; eue_mwh: expected
+    unserved energy of a year.
     """
 
     lolp: Array
