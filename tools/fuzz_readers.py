@@ -34,7 +34,7 @@ def reader_of(name: str, place: Path) -> tuple[str, list[bytes], Callable[[Path]
         head = b"arrival_s,input_tokens,output_tokens,model,tenant\n"
         return "trace.csv", [head + b"0.5,100,10,m,t\n1.5,120,9,m,t\n"], fleet.load_trace
     if name == "epw":
-        from penstock.layers.weather import read_epw
+        from penstock.layers.weather_file import read_epw
 
         head = b"LOCATION,Town,ST,USA,TMY3,722590,32.90,-97.02,-6.0,182.3\n" + b"A,0\n" * 6 + b"DATA PERIODS,1,1\n"
         hour = b"1989,1,1,1,0,?9,10.0,3.0,62,99500,0,0,300,0,0,0,0,0,0,0,180,4.1,5,5,16,77777,9\n"

@@ -23,9 +23,9 @@ from penstock.engine.parts import part_of_ties
 from penstock.errors import UsageError
 from penstock.layers import energy
 from penstock.layers.chips import as_chip
+from penstock.layers.climates import climate
 from penstock.layers.facilities import Halls, cooled, pue
 from penstock.layers.silicon.equivalents import capital_usd_per_h100e, h100e_of, power_w_per_h100e
-from penstock.layers.weather import climate
 from penstock.world import World, load_world
 from small_world import write_small_world
 

@@ -32,8 +32,8 @@ from penstock.engine.run_list import list_runs
 from penstock.engine.storage import read_tables
 from penstock.errors import PenstockError
 from penstock.fleet import loaders
-from penstock.layers import weather
-from penstock.layers.weather import read_epw
+from penstock.layers import weather_file
+from penstock.layers.weather_file import read_epw
 from penstock.scenarios import load_scenario
 from penstock.world import load_world
 from penstock.world.packed import unpacked
@@ -350,7 +350,7 @@ def test_parquet(run: Path) -> None:
 # ------------------------------------------------------------------ bombs
 
 
-@pytest.mark.parametrize(("name", "module"), [("trace.csv.gz", loaders), ("town.epw.gz", weather)])
+@pytest.mark.parametrize(("name", "module"), [("trace.csv.gz", loaders), ("town.epw.gz", weather_file)])
 def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused(
     name: str, module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

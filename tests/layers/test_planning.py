@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import InputError, ModelError, UsageError
+from penstock.layers.climates import climate
 from penstock.layers.energy import Plan, central_prices, plan, screening, technologies
 from penstock.layers.energy import solver as solver_module
 from penstock.layers.energy.audit import audit
 from penstock.layers.energy.days import typical_days
 from penstock.layers.energy.planning import Planner, Terms, system_of
-from penstock.layers.weather import climate
 
 FEW = settings(max_examples=4, deadline=None)
 MIX = ("ccgt", "ocgt", "solar", "wind", "battery", "grid")

@@ -12,18 +12,11 @@ from hypothesis import strategies as st
 from tests.layers.shared_data import full_year
 
 from penstock.errors import InputError, UsageError
+from penstock.layers.climates import CLIMATES, climate, nearest_climate
 from penstock.layers.energy.profiles import plane_irradiance_w_m2, solar_position, solar_share, wind_share
 from penstock.layers.facilities import pue, water
-from penstock.layers.weather import (
-    CLIMATES,
-    HOURS,
-    MONTH_DAYS,
-    climate,
-    nearest_climate,
-    read_epw,
-    vapour_pressure_kpa,
-    wet_bulb_c,
-)
+from penstock.layers.weather import HOURS, MONTH_DAYS, vapour_pressure_kpa, wet_bulb_c
+from penstock.layers.weather_file import read_epw
 
 NAMES = tuple(CLIMATES)
 
@@ -109,7 +102,7 @@ def test_the_wet_bulb_solves_its_equation(dry: float, humidity: float, pressure:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bundled_year_keeps_the_statistics_of_its_station(name: str) -> None:
-    from penstock.layers.weather import _means, _quantiles
+    from penstock.layers.climates import _means, _quantiles
 
     weather, station = climate(name), CLIMATES[name][0]
     means, quantiles = _means(station), _quantiles(station)

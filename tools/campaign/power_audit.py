@@ -13,9 +13,9 @@ from tools.campaign.units import Unit
 
 from penstock.analysis.site_inputs import world_site
 from penstock.analysis.site_power import hourly_load_mw
+from penstock.layers.climates import climate
 from penstock.layers.energy.audit import audit
 from penstock.layers.energy.planning import Planner, System, Terms, system_of
-from penstock.layers.weather import climate
 from penstock.world import load_world
 
 PLANTS = ("ccgt", "ocgt", "solar", "wind", "battery", "grid")

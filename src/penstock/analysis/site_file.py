@@ -20,12 +20,14 @@ from penstock.analysis.site_inputs import (
     settle,
 )
 from penstock.errors import InputError, UsageError
+from penstock.layers.climates import climate, nearest_climate
 from penstock.layers.energy.emissions import Efficiency
 from penstock.layers.energy.technologies import Prices, chosen, technology_named
 from penstock.layers.facilities import Stage, stage_table
 from penstock.layers.facilities.cooling import design_named
 from penstock.layers.facilities.stages import ROUTES, as_stages
-from penstock.layers.weather import Weather, climate, nearest_climate, read_epw
+from penstock.layers.weather import Weather
+from penstock.layers.weather_file import read_epw
 from penstock.scenarios.documents import Document, read_path
 from penstock.world.naming import nearest_name
 

@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.layers.climates import climate, nearest_climate
 from penstock.layers.facilities import Stage, stage_table
 from penstock.layers.facilities.cooling import design_named
-from penstock.layers.weather import Weather, climate, nearest_climate
+from penstock.layers.weather import Weather
 
 if TYPE_CHECKING:
     from penstock.world import World

@@ -66,8 +66,8 @@ def place_of(world: World, site: str | None, power: str | None) -> tuple[Place, 
 
 def _site_inputs(world: World, site: str, row: Any) -> tuple[dict[str, Input], str]:
     """PUE and water of a site from its cooling and the nearest climate. Raises UsageError for a site without power."""
+    from penstock.layers.climates import climate, nearest_climate
     from penstock.layers.facilities import pue, water
-    from penstock.layers.weather import climate, nearest_climate
 
     megawatts = [float(row[name]) for name in ("it_mw_2025", "it_mw_planned", "facility_mw_planned")]
     if not any(value > 0.0 for value in megawatts):

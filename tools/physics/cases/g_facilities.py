@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from tools.physics.case import Case, Kind, Mark
 
+from penstock.layers.climates import climate
 from penstock.layers.facilities import first_power, fleet_designs, pue, pue_fleet, stage_table, water
-from penstock.layers.weather import climate
 
 TITLE = "Facilities"
 CLIMATES = ("dallas", "phoenix", "leesburg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tools.physics.case import Case, Mark
 
+from penstock.layers.climates import climate
 from penstock.layers.energy import (
     Efficiency,
     direct_t_per_mwh,
@@ -15,7 +16,6 @@ from penstock.layers.energy import (
     units_for_reliability,
     wind_share,
 )
-from penstock.layers.weather import climate
 
 TITLE = "Energy"
 CURVE = "screening curve in closed form, equal to a linear programme in PyPSA"

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import UsageError
+from penstock.layers.climates import weather_of
 from penstock.layers.energy.days import DAY, Days, typical_days
 from penstock.layers.energy.hourly import ROUND_TRIP, VALUE_OF_LOST_LOAD
 from penstock.layers.energy.profiles import gas_turbine_share, solar_share, wind_share
 from penstock.layers.energy.solver import LinearProgramme, Solution
 from penstock.layers.energy.technologies import Prices, Technology, central_prices, chosen, technologies
-from penstock.layers.weather import HOURS, Weather, weather_of
+from penstock.layers.weather import HOURS, Weather
 
 Array = np.ndarray
 

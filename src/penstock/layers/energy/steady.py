@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.errors import UsageError
+from penstock.layers.climates import climate
 from penstock.layers.energy.emissions import MWH_PER_MMBTU
 from penstock.layers.energy.planning import Plan, Planner, System, Terms, system_of
 from penstock.layers.energy.technologies import Prices, central_prices, technologies
-from penstock.layers.weather import climate
 
 PLANTS = ("ccgt", "solar", "wind", "battery", "grid")
 CLIMATE = "dallas"

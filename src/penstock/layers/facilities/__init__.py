@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.layers.climates import nearest_climate
 from penstock.layers.facilities.capex import capex_usd_mn, spend_curve
 from penstock.layers.facilities.cooling import (
     contracted_power_mw,
@@ -26,7 +27,6 @@ from penstock.layers.facilities.quarter import (
     share_moving,
 )
 from penstock.layers.facilities.stages import FirstPower, Stage, block_months, first_power, stage_table
-from penstock.layers.weather import nearest_climate
 
 __all__ = [
     "HALL_YIELD",

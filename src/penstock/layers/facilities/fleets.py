@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 
 from penstock.errors import UsageError
+from penstock.layers.climates import CLIMATES, climate
 from penstock.layers.facilities.cooling import design_named, fleet_designs, pue, water
-from penstock.layers.weather import CLIMATES, climate
 
 LOAD = 0.8
 """Share of IT power in use at which halls are looked at: that of the test against published fleets."""
