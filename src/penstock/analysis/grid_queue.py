@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.analysis.site import SEED, draw_dates
+from penstock.analysis.site_dates import SEED, draw_dates
 from penstock.analysis.site_inputs import MONTH_DAYS, SiteInputs, world_site
 from penstock.errors import UsageError
 from penstock.layers.facilities.stages import ROUTES
