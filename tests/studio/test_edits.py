@@ -232,3 +232,26 @@ def test_pinned_runs_and_contracts_stand_where_one_looks(
     assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     assert tab.problems == []
     tab.close()
+
+
+@pytest.mark.browser
+def test_rounds_of_a_cascade_count_each_company_once(tab: Opened, studio: Studio, small_run: str) -> None:
+    page = tab.go("cascade?scenario=lab_cannot_pay", small_run)
+    told = studio.get(f"/api/runs/{small_run}/cascade?scenario=lab_cannot_pay&path=worst")
+    fell = {event["company_id"] for event in told["events"] if event["stage"] in ("standstill", "rescue")}
+    section = page.locator("h2:has-text('Round by round') ~ div.row").first
+    rows = list(csv.DictReader(io.StringIO(tab.saved(section.get_by_role("button", name="CSV")))))
+    assert sum(int(row["count"]) for row in rows) == len(fell) > 0
+    assert [int(row["round"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert all(int(row["same"]) <= int(row["count"]) for row in rows)
+    assert tab.problems == []
+
+
+@pytest.mark.browser
+def test_the_list_of_sites_stands_beside_the_map(tab: Opened, small_run: str) -> None:
+    page = tab.go("map", small_run)
+    drawn = page.locator(".map-and-list figure").bounding_box()
+    listed = page.locator(".map-and-list section").bounding_box()
+    assert drawn is not None and listed is not None
+    assert listed["x"] > drawn["x"] + drawn["width"] and listed["width"] > 330
+    assert tab.problems == []
