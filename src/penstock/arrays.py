@@ -9,7 +9,7 @@ stands for them. The choice is made once a process, where a module is loaded, an
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol
@@ -42,8 +42,14 @@ class Device(Protocol):
     def take(self, tree: Any) -> Any:
         """A tree of objects with its arrays on the device."""
 
-    def give_back(self, tree: Any) -> Any:
-        """The same with its arrays here."""
+    def bring(self, series: Sequence[Any]) -> Any:
+        """What takes rows of these arrays here while the device works on (`engine.series_copy`); None: nothing does."""
+
+    def give_back(self, tree: Any, home: Any = None) -> Any:
+        """The same with its arrays here, those of the series as `home` brought them."""
+
+    def narrow(self) -> bool:
+        """After a block for which there was no room: whether blocks to come are narrower, so that another try helps."""
 
     def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
         """What runs a pass on the device's arrays, and the compiled pass itself on the machine's."""

@@ -15,10 +15,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from standin import Device, StandIn
+from standin import NULL, Device, StandIn
+from standin_cupy import StandInCupy, stand_in_gpu
 
 from penstock import arrays
-from penstock.engine.moved import owner_of
+from penstock.engine.moved import Mover, owner_of
 
 COLUMNS = ("economy", "layers", "company", "outcomes", "events", "losses")
 
@@ -31,9 +32,14 @@ def compared(
     lane_by_lane: bool = False,
     threads: bool = False,
     text: str = "",
+    gpu: bool = False,
+    refuses: float = float("inf"),
 ) -> dict[str, Any]:
-    """Names of what differs, and how much was compared; `text`: a scenario file in place of a name."""
-    device = Device(lane_by_lane, threads)
+    """Names of what differs, and how much was compared; `text`: a scenario file in place of a name.
+
+    `gpu`: what drives a GPU drives a library that stands for CuPy, which `refuses` pieces of memory of more bytes.
+    """
+    device: Any = noted(StandInCupy(threads, refuses=refuses)) if gpu else Device(lane_by_lane, threads)
     arrays.use(device)
     from penstock.engine.model import join_blocks, prepare, run_block, simulate_paths
     from penstock.scenarios import read_scenario
@@ -54,6 +60,8 @@ def compared(
                 differ.append(f"{part}.{name}")
     if not np.array_equal(here.flows, there.flows):
         differ.append("flows")
+    if NULL.pending:
+        differ.append("copies that nobody waited for")
     return {
         "differ": differ,
         "checks": [here.checks, there.checks],
@@ -61,16 +69,40 @@ def compared(
         "losses": len(here.losses["path"]),
         "passes": len(device.calls),
         "calls": sum(device.calls.values()),
+        "notes": getattr(device, "notes", []),
         "moves": moves,
         "bytes_back": back,
         **begun_there(model, device),
     }
 
 
+def noted(library: StandInCupy) -> Any:
+    """The GPU of a library, with the notes that a device of stand-ins keeps."""
+    device: Any = stand_in_gpu(library)
+    take, give_back = device.take, device.give_back
+    device.moves, device.bytes_back, device.widths, device.calls = 0, 0, [], library.launches
+    device.most_paths = lambda *of: 64
+
+    def counted_take(tree: Any) -> Any:
+        device.moves += 1
+        return take(tree)
+
+    def counted_give_back(tree: Any, home: Any) -> Any:
+        def note(array: StandIn) -> StandIn:
+            device.bytes_back += array.nbytes
+            return array
+
+        device.widths.append(len(tree.chain))
+        Mover(lambda thing: isinstance(thing, StandIn), note).moved(tree)
+        return give_back(tree, home)
+
+    device.take, device.give_back = counted_take, counted_give_back
+    return device
+
+
 def begun_there(model: Any, device: Device) -> dict[str, Any]:
     """What a block that begins on the device holds: arrays of numbers of the machine's memory, bytes a path there."""
     from penstock.engine.model import begun, looked_up
-    from penstock.engine.moved import Mover
 
     there, here, sizes = looked_up(model, device), [], {}
 

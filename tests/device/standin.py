@@ -8,6 +8,7 @@ runs on it names no function that CuPy lacks, and mixes no memory. What it does 
 from __future__ import annotations
 
 import csv
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from penstock import arrays
-from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, runs_of, signature_of, to_device
+from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, ends_of, from_device, signature_of, to_device
+from penstock.engine.series_copy import SeriesCopy
 
 NAMES: dict[str, set[str]] = {}
 with (Path(__file__).parent / "cupy_14.2.0.csv").open(encoding="utf-8") as _file:
@@ -46,13 +48,86 @@ def inner(value: Any) -> Any:
     return value
 
 
+class Work:
+    """How much was asked of the device so far: each operation, copy and pass counts one."""
+
+    done = 0
+
+
+class Event:
+    """A point in the work of a stream."""
+
+    def __init__(self, disable_timing: bool = False) -> None:
+        self.at: int | None = None
+
+    def record(self, stream: Stream | None = None) -> None:
+        self.at = Work.done
+
+
+class Stream:
+    """A stream of copies that is as late as a device may make it: what it copies lies here when it was waited for, and
+    not before; what was changed or given away in the meantime is told.
+    """
+
+    def __init__(self, non_blocking: bool = False, null: bool = False) -> None:
+        self.null, self.waited_for = null, -1
+        self.pending: list[tuple[Any, np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def wait_event(self, event: Event) -> None:
+        if event.at is None:
+            raise RefusedError("a stream waits for an event that nobody recorded")
+        self.waited_for = max(self.waited_for, event.at)
+
+    def copy(self, there: np.ndarray, here: np.ndarray) -> None:
+        if not (there.flags.c_contiguous and here.flags.c_contiguous):
+            raise RefusedError("rows with gaps are not copied in one piece")
+        if not self.null and self.waited_for < Work.done:
+            raise RefusedError("a row is copied on a stream that did not wait until it was written")
+        here.reshape(-1).view(np.uint8)[:] = 0xA5
+        owner = there
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        place = there.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+        self.pending.append((weakref.ref(owner), there.copy(), here, np.array([place, *there.strides])))
+
+    def synchronize(self) -> None:
+        for owner, before, here, (place, *strides) in self.pending:
+            if owner() is None:
+                raise RefusedError("memory was given away while it was copied")
+            now = np.ndarray(before.shape, before.dtype, owner(), place, tuple(map(int, strides)))
+            if before.tobytes() != now.tobytes():
+                raise RefusedError("a row was changed while it was copied")
+            here[...] = now
+        self.pending.clear()
+
+
+NULL = Stream(null=True)
+"""The stream of all work but copies."""
+
+
 def outer(value: Any) -> Any:
     """Results as stand-ins: CuPy gives arrays without axes where NumPy gives numbers."""
+    Work.done += 1
     if isinstance(value, (np.ndarray, np.generic)):
         return StandIn(np.asarray(value))
     if isinstance(value, (list, tuple)):
         return type(value)(outer(one) for one in value)
     return value
+
+
+class Place:
+    """A place in memory, to which bytes are added."""
+
+    def __init__(self, owner: np.ndarray, offset: int = 0) -> None:
+        self.owner, self.offset = owner, offset
+
+    def __add__(self, offset: int) -> Place:
+        return Place(self.owner, self.offset + offset)
+
+    @property
+    def ptr(self) -> int:
+        """Its address."""
+        return int(self.owner.__array_interface__["data"][0]) + self.offset
 
 
 class StandIn:
@@ -61,8 +136,28 @@ class StandIn:
     __array_priority__ = 100.0
     __hash__ = None  # type: ignore[assignment]  # Python's own way to say that it has none
 
-    def __init__(self, within: np.ndarray) -> None:
-        self.within = within
+    def __init__(self, within: Any, dtype: Any = None, memptr: Any = None, strides: Any = None) -> None:
+        self.within = within if memptr is None else np.ndarray(within, dtype, memptr.owner, memptr.offset, strides)
+
+    @property
+    def data(self) -> Place:
+        """Where it lies."""
+        return Place(self.within)
+
+    def get(
+        self, stream: Stream | None = None, order: str = "C", out: np.ndarray | None = None, blocking: bool = True
+    ) -> np.ndarray:
+        """A copy here, as CuPy's: `blocking=False` returns before it is made."""
+        if blocking and out is None:
+            return self.within.copy()
+        here = np.empty(self.within.shape, self.within.dtype) if out is None else out
+        if (here.shape, here.dtype) != (self.within.shape, self.within.dtype):
+            raise RefusedError("a copy into an array of another shape or kind")
+        on = stream or NULL
+        on.copy(self.within, here)
+        if blocking:
+            on.synchronize()
+        return here
 
     # what NumPy asks
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
@@ -72,6 +167,7 @@ class StandIn:
         if ufunc.__name__ not in NAMES["ufunc"] or method != "__call__":
             raise RefusedError(f"numpy.{ufunc.__name__}.{method} is none of CuPy's")
         if out is not None:
+            Work.done += 1
             ufunc(*map(inner, args), out=tuple(map(inner, out)), **kwargs)
             return out[0]
         return outer(ufunc(*map(inner, args), **kwargs))
@@ -99,6 +195,7 @@ class StandIn:
         return StandIn(np.asarray(self.within[_key(key)]))
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        Work.done += 1
         self.within[_key(key)] = inner(value)
 
     def __getattr__(self, name: str) -> Any:
@@ -143,6 +240,7 @@ def _operator(name: str, reflected: bool = False, in_place: bool = False) -> Cal
     def work(self: StandIn, *other: Any) -> Any:
         args = tuple(inner(one) for one in other)
         if in_place:
+            Work.done += 1
             getattr(np, name)(self.within, *args, out=self.within)
             return self
         both = (*args, self.within) if reflected else (self.within, *args)
@@ -201,6 +299,7 @@ class _Universal:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "out" in kwargs:
+            Work.done += 1
             self._ufunc(*map(inner, args), out=inner(kwargs["out"]))
             return kwargs["out"]
         return outer(self._ufunc(*map(inner, args), **kwargs))
@@ -211,10 +310,20 @@ class _Universal:
         return _outer_of(getattr(self._ufunc, method))
 
 
+class Cuda:
+    """Streams as CuPy has them."""
+
+    Event, Stream = Event, Stream
+
+    @staticmethod
+    def get_current_stream() -> Stream:
+        return NULL
+
+
 class Library:
     """CuPy's functions."""
 
-    ndarray = StandIn
+    ndarray, cuda = StandIn, Cuda
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -259,13 +368,20 @@ class Device:
         self.moves += 1
         return to_device(tree, put, view)
 
-    def give_back(self, tree: Any) -> Any:
+    def bring(self, series: Any) -> SeriesCopy:
+        return SeriesCopy(self.library, series, [np.empty(one.shape, one.dtype) for one in series])
+
+    def give_back(self, tree: Any, home: SeriesCopy) -> Any:
         def get(array: StandIn) -> np.ndarray:
             self.bytes_back += array.nbytes
-            return array.within.copy()
+            shown = home.shown(array)
+            return array.get() if shown is None else shown
 
         self.widths.append(len(tree.chain))
         return from_device(tree, StandIn, get)
+
+    def narrow(self) -> bool:
+        return False
 
 
 class Pass:
@@ -288,28 +404,48 @@ class Pass:
         cuts = cuts_of(self.names, self.axes, args, self.pairs, self.entries)
         within = [one.within if isinstance(one, StandIn) else one for one in args]
         self.device.seen.setdefault((name, cuts), (self.compiled, [copied(one) for one in within]))
+        Work.done += 1
         if self.device.threads:
             return self._in_threads(cuts, within)
-        if self.pairs:
-            return run_by_run(self.compiled, within, cuts, self.names)
-        if ROW in cuts or self.device.lane_by_lane:
-            return path_by_path(self.compiled, within, cuts)
-        return self.compiled(*within)
+        return run_pass(self.compiled, within, cuts, self.names, self.device.lane_by_lane)
 
     def _in_threads(self, cuts: tuple[int, ...], args: list[Any]) -> bool:
-        from threads_here import threads
-
         if cuts not in self.kernels:
+            from threads_here import threads
+
             self.kernels[cuts] = threads(self.compiled, cuts)
-        count = arrays.width_on_device()
-        starts = entries = np.zeros(count + 1, dtype=np.intp)
-        if self.pairs:
-            named = dict(zip(self.names, args, strict=True))
-            starts, entries = runs_of(np, named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
-            count = len(starts) - 1
-        answer = np.zeros(count, dtype=bool)
-        self.kernels[cuts](starts.astype(np.intp), entries.astype(np.intp), answer, tuple(args))
-        return bool(answer.any())
+        return in_threads(self.kernels[cuts], args, cuts, self.names)
+
+
+def run_pass(compiled: Any, args: list[Any], cuts: tuple[int, ...], names: tuple[str, ...], lane_by_lane: bool) -> Any:
+    """A pass as a device runs it, without its threads: the pairs of each path by themselves, paths too if asked."""
+    if PAIR in cuts:
+        return run_by_run(compiled, args, cuts, names)
+    if ROW in cuts or lane_by_lane:
+        return path_by_path(compiled, args, cuts)
+    return compiled(*args)
+
+
+def in_threads(run: Callable[..., Any], args: list[Any], cuts: tuple[int, ...], names: tuple[str, ...]) -> bool:
+    """A pass as the threads of a device run it (`threads_here`)."""
+    path = ends = np.zeros(0, dtype=np.intp)
+    count = arrays.width_on_device()
+    if PAIR in cuts:
+        named = dict(zip(names, args, strict=True))
+        path, count = named["path"], len(named["path"])
+        ends = ends_of(np, named["firm"], named["first"]) if ENTRY in cuts else path
+    answer = np.zeros(count, dtype=bool)
+    run(path, ends, answer, tuple(args))
+    return bool(answer.any())
+
+
+def runs_of(path: np.ndarray, firm: Any, first: Any, with_entries: bool) -> tuple[Any, Any]:
+    """Where the pairs of each path begin in a list of pairs (firm, path), and where the entries of each pair begin."""
+    pairs = len(path)
+    starts = np.flatnonzero(path[1:] != path[:-1]) + 1
+    ends = ends_of(np, firm, first) if with_entries else np.zeros(pairs, dtype=int)
+    runs = [0, *starts.tolist(), pairs] if pairs else [0]
+    return np.array(runs), np.concatenate([[0], ends])
 
 
 def copied(value: Any) -> Any:
@@ -341,7 +477,7 @@ def path_by_path(compiled: Any, args: list[Any], cuts: tuple[int, ...]) -> Any:
 def run_by_run(compiled: Any, args: list[Any], cuts: tuple[int, ...], names: tuple[str, ...]) -> None:
     """Run a pass for the pairs of each path on its own, the last path first: a device keeps no order among them."""
     named = dict(zip(names, args, strict=True))
-    starts, entries = runs_of(np, named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
+    starts, entries = runs_of(named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
     for first, last in reversed(list(pairwise(starts))):
         of_pairs, of_entries = slice(first, last), slice(entries[first], entries[last])
         kept = {PAIR: of_pairs, ENTRY: of_entries}

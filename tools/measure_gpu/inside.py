@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -37,8 +38,8 @@ class Timed:
     def take(self, tree: Any) -> Any:
         return self.timed("there", self._device.take)(tree)
 
-    def give_back(self, tree: Any) -> Any:
-        return self.timed("back", self._device.give_back)(tree)
+    def give_back(self, tree: Any, home: Any = None) -> Any:
+        return self.timed("back", self._device.give_back)(tree, home)
 
     def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         """The same work; its time on the GPU is added to that of its name."""
@@ -124,9 +125,10 @@ def compile_passes() -> dict[str, Any]:
     """Compile every pass that a run calls for an H200, on any machine: it takes the packages and no GPU."""
     from numba.cuda import dispatcher
 
-    from penstock.engine import gpu
+    from penstock.engine import gpu_code
+    from penstock.engine.device import signature_of
 
-    noted: dict[tuple[str, tuple[int, ...]], tuple[Any, tuple[Any, ...]]] = {}
+    noted: dict[tuple[str, tuple[int, ...]], Any] = {}
     arrays.use(Noting(noted))
     from penstock.engine.model import prepare, run_block
     from penstock.world import load_world
@@ -137,10 +139,14 @@ def compile_passes() -> dict[str, Any]:
         run_block(prepare(known, scenario, quarters=16), 0, 40, device=device)
     # the compiler asks the GPU at hand what it can
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=CODE_FOR)
-    refused, letters = {}, 0
-    for (name, cuts), (compiled, args) in noted.items():
+    refused: dict[str, str] = {}
+    largest = (0, "")
+    for (name, cuts), compiled in noted.items():
         try:
-            letters += len(code_of(gpu, compiled, cuts, args))
+            answers = signature_of(compiled)[2]
+            gpu_code.assembled(gpu_code.ptx_of(compiled, cuts, answers, CODE_FOR), CODE_FOR)
+            words = struct.calcsize(gpu_code.kernel_form(compiled, cuts, answers))
+            largest = max(largest, (words, name))
         except Exception as error:  # what the compiler says is the finding
             refused[name] = str(error)[:500]
     return {
@@ -148,26 +154,9 @@ def compile_passes() -> dict[str, Any]:
         "kernels": len(noted),
         "compiled": len(noted) - len(refused),
         "refused": refused,
+        "argument_bytes": largest[0],
+        "most_arguments": largest[1],
     }
-
-
-def code_of(gpu: Any, compiled: Any, cuts: tuple[int, ...], args: tuple[Any, ...]) -> str:
-    """The code of a pass for a GPU, as text."""
-    import numba
-    from numba import cuda
-    from numba.cuda import types
-
-    from penstock.engine.device import PAIR, signature_of
-
-    kinds = []
-    for value in args:
-        kind = numba.typeof(value)
-        kinds.append(types.Array(kind.dtype, value.ndim, "C") if isinstance(value, np.ndarray) else kind)
-    lists, flags = types.Array(types.intp, 1, "C"), types.Array(types.boolean, 1, "C")
-    before = (types.intp, lists, lists) if PAIR in cuts else (types.intp, flags)
-    source = gpu.kernel_source(compiled.py_func, cuts, signature_of(compiled)[2])
-    text, _ = cuda.compile_ptx(source, (*before, types.Tuple(kinds)), cc=CODE_FOR)
-    return str(text)
 
 
 class Noting:
@@ -177,7 +166,7 @@ class Noting:
     least_width = 0
     library = SimpleNamespace()
 
-    def __init__(self, noted: dict[tuple[str, tuple[int, ...]], tuple[Any, tuple[Any, ...]]]) -> None:
+    def __init__(self, noted: dict[tuple[str, tuple[int, ...]], Any]) -> None:
         self.noted = noted
 
     def most_paths(self, bytes_there: float, bytes_here: float) -> int:
@@ -186,8 +175,14 @@ class Noting:
     def take(self, tree: Any) -> Any:
         return tree
 
-    def give_back(self, tree: Any) -> Any:
+    def bring(self, series: Any) -> None:
+        return None
+
+    def give_back(self, tree: Any, home: Any = None) -> Any:
         return tree
+
+    def narrow(self) -> bool:
+        return False
 
     def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
         from penstock.engine.device import ROW, cuts_of, signature_of
@@ -198,7 +193,7 @@ class Noting:
             if not arrays.width_on_device():
                 return compiled(*args)
             cuts = cuts_of(names, axes, args, pairs, entries)
-            self.noted.setdefault((compiled.py_func.__qualname__, cuts), (compiled, args))
+            self.noted.setdefault((compiled.py_func.__qualname__, cuts), compiled)
             if ROW not in cuts:
                 return compiled(*args)
             return lane_after_lane(compiled, args, cuts)

@@ -55,19 +55,11 @@ def signature_of(compiled: Any) -> tuple[tuple[str, ...], tuple[int, ...], bool]
     return names, tuple(getattr(kind, "ndim", 0) for kind in types.args), types.return_type.name == "bool"
 
 
-def runs_of(library: Any, path: Any, firm: Any, first: Any, with_entries: bool) -> tuple[Any, Any]:
-    """Where the pairs of each path begin in a list of pairs (firm, path), and where the entries of each pair begin.
-
-    Both have one number more than there are runs, or pairs: their end. A path's pairs stand together where the order of
-    its additions matters (`money.failure.pairs` gives them so on a device). `first`: the compressed index of ties that
-    the entries of a pair belong to; without entries all begin at 0.
-    """
-    pairs, begin = len(path), library.asarray([0])
-    if not pairs:
-        return begin, begin
-    starts = library.flatnonzero(path[1:] != path[:-1]) + 1
-    entries = library.cumsum(first[firm + 1] - first[firm]) if with_entries else library.zeros(pairs, dtype=int)
-    return library.concatenate([begin, starts, library.asarray([pairs])]), library.concatenate([begin, entries])
+def ends_of(library: Any, firm: Any, first: Any) -> Any:
+    """Where the entries of each pair end in a list of them; `first`: the compressed index of ties that they belong to,
+    `firm`: of each pair. The pairs of a path stand together where the order of its additions matters
+    (`money.failure.pairs` gives them so on a device)."""
+    return library.cumsum(first[1:][firm] - first[firm])
 
 
 def wide_enough(paths: int, model: Any, step: int, least: int, lists: Collection[int] = ()) -> int:

@@ -1,25 +1,24 @@
-"""A GPU that holds blocks of paths: CuPy's arrays, and the engine's passes compiled for it by Numba.
+"""A GPU that holds blocks of paths: CuPy's arrays, and the engine's passes as its code (`engine/gpu_code.py`).
 
 Needs the extra `gpu`. Not loaded without `--device gpu`.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy
 
-from penstock import arrays
-from penstock.engine.device import ENTRY, PAIR, cuts_of, from_device, runs_of, signature_of, to_device
-from penstock.engine.threads import Target, cutter, for_threads
+from penstock.engine.device import ends_of, from_device, to_device
+from penstock.engine.gpu_code import ENTRY_POINT, code_file, kernel_form, reason
+from penstock.engine.launch import Kernel, Launch
+from penstock.engine.series_copy import HostMemory, SeriesCopy
 from penstock.errors import UsageError
 
-THREADS = 128
-"""Threads of a group. Neighbours read neighbouring paths."""
 MOST_PATHS = 131_072
 """Paths of a block at the most: more only hold more memory."""
 FILLED = 0.6
@@ -63,8 +62,14 @@ class Gpu:
 
     def __init__(self, cupy: Any) -> None:
         self.library = cupy
+        self.memory = HostMemory(cupy)
+        self.notes: list[str] = self.memory.notes
+        """what was found otherwise than hoped for, and what was done instead"""
+        self.waits = False
+        """whether each launch is waited for: slow, and names the pass that fails"""
         self._most: dict[tuple[float, float], int] = {}
         """paths of a block, by its bytes a path: blocks to come fit where those before them fitted"""
+        self._ends: tuple[Any, Any, Any] | None = None
 
     def take(self, tree: Any) -> Any:
         """A tree of objects with its arrays on the GPU."""
@@ -75,26 +80,75 @@ class Gpu:
 
         return to_device(tree, lambda array: cupy.array(array, order="K"), view)
 
-    def give_back(self, tree: Any) -> Any:
-        """The same with its arrays here, each for itself: CuPy keeps no note of what shows memory of another.
+    def bring(self, series: Sequence[Any]) -> SeriesCopy | None:
+        """What takes rows of series here while the quarters go on; None where the system gives no memory for that."""
+        here = [self.memory.taken(one.shape, one.dtype) for one in series]
+        return None if any(one is None for one in here) else SeriesCopy(self.library, series, here)
 
-        Measures by quarter, nine tenths of what stays of a block, come into memory that the system does not move: it is
-        filled without a detour and, having the same size with each block, taken again (CuPy's pool). Rows of tables are
-        as long as they happen to be, and come into memory of their own.
+    def give_back(self, tree: Any, home: SeriesCopy | None = None) -> Any:
+        """The same with its arrays here: those that `home` took are shown as they lie, the others are brought now.
+
+        They come into memory that the system does not move, which is filled without a detour. One wait for all.
         """
+        sent: list[Any] = []
 
         def get(array: Any) -> numpy.ndarray:
-            return array.get(out=self.room_here(array)) if array.ndim > 1 else array.get()
+            if home is not None and (shown := home.shown(array)) is not None:
+                return shown
+            if (room := self.memory.taken(array.shape, array.dtype)) is None:
+                return numpy.asarray(array.get())
+            sent.append(self.library.ascontiguousarray(array))
+            sent[-1].get(out=room, blocking=False)
+            return room
 
-        return from_device(tree, self.library.ndarray, get)
-
-    def room_here(self, array: Any) -> numpy.ndarray:
-        """Memory of this machine for an array of the GPU, which the system does not move."""
-        return import_module("cupyx").empty_pinned(array.shape, array.dtype)
+        found = from_device(tree, self.library.ndarray, get)
+        self.library.cuda.get_current_stream().synchronize()
+        return found
 
     def launched(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...]) -> Callable[..., Any]:
         """What runs a pass on arrays of the GPU, and the compiled pass on those here."""
-        return Launch(compiled, pairs, entries, self.library)
+        return Launch(compiled, pairs, entries, self)
+
+    def kernel_of(self, compiled: Any, cuts: tuple[int, ...], answers: bool) -> Kernel:
+        """A pass as a function of the GPU. Raises UsageError that names the pass where it cannot be had."""
+        name = f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}"
+        for left in (1, 0):
+            file = code_file(compiled, cuts, answers, self.capability)
+            try:
+                function = self.library.RawModule(path=str(file)).get_function(ENTRY_POINT)
+                return Kernel(self.library, function, kernel_form(compiled, cuts, answers), name, self.waits)
+            except Exception as error:  # whatever the driver says of the file
+                file.unlink(missing_ok=True)
+                if not left:
+                    raise UsageError(
+                        f"--device: {name}: found code that the GPU does not load ({reason(error)}); expected code for "
+                        f"compute capability {self.capability[0]}.{self.capability[1]}, or --device cpu"
+                    ) from error
+        raise AssertionError
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """Compute capability of the GPU."""
+        told = str(self.library.cuda.Device().compute_capability)
+        return int(told[:-1]), int(told[-1])
+
+    def ends_of(self, firm: Any, first: Any) -> Any:
+        """`device.ends_of`; passes that follow on each other over the same pairs ask once."""
+        if self._ends is None or self._ends[0] is not firm or self._ends[1] is not first:
+            self._ends = firm, first, ends_of(self.library, firm, first)
+        return self._ends[2]
+
+    def narrow(self) -> bool:
+        """After a block that found no room: blocks to come are half as wide. False where they cannot be narrower."""
+        self._ends = None
+        gc.collect()
+        self.library.get_default_memory_pool().free_all_blocks()
+        widest = max(self._most.values(), default=0)
+        if widest <= self.least_width:
+            return False
+        self._most = {asked: max(paths // 2, self.least_width) for asked, paths in self._most.items()}
+        self.notes.append(f"out of memory with blocks of {widest:,} paths: blocks of half that width")
+        return True
 
     def most_paths(self, bytes_there: float, bytes_here: float) -> int:
         """Paths that the free memory of the GPU has room for, and that of this machine for what stays of them."""
@@ -108,116 +162,3 @@ class Gpu:
         here = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         room = min(FILLED * free / (WITH_STEPS * bytes_there), FILLED * here / (WITH_TABLES * bytes_here))
         return int(min(max(room, self.least_width), MOST_PATHS))
-
-
-class Launch:
-    """A pass of the engine on the GPU."""
-
-    def __init__(self, compiled: Any, pairs: tuple[str, ...], entries: tuple[str, ...], cupy: Any) -> None:
-        self.compiled, self.pairs, self.entries, self.cupy = compiled, pairs, entries, cupy
-        self.names, self.axes, self.answers = signature_of(compiled)
-        self.kernels: dict[tuple[int, ...], Any] = {}
-        """compiled for what a path gets of the arguments"""
-
-    def __call__(self, *args: Any) -> Any:
-        cupy = self.cupy
-        if not any(isinstance(one, cupy.ndarray) for one in args):
-            return self.compiled(*args)
-        for name, one in zip(self.names, args, strict=True):
-            if isinstance(one, numpy.ndarray) and not isinstance(one, cupy.ndarray):
-                raise TypeError(
-                    f"{self.compiled.__name__}: {name}: found an array of the host; expected one of the GPU"
-                )
-        cuts = cuts_of(self.names, self.axes, args, self.pairs, self.entries)
-        if cuts not in self.kernels:
-            self.kernels[cuts] = kernel_of(self.compiled.py_func, cuts, self.answers)
-        return self._over_pairs(cuts, args) if self.pairs else self._over_paths(cuts, args)
-
-    def _over_paths(self, cuts: tuple[int, ...], args: tuple[Any, ...]) -> Any:
-        width = arrays.width_on_device()
-        answer = self.cupy.zeros(width if self.answers else 1, dtype=bool)
-        self.kernels[cuts][_groups(width), THREADS](width, _shown(answer), _numbers(args))
-        return bool(answer.any()) if self.answers else None
-
-    def _over_pairs(self, cuts: tuple[int, ...], args: tuple[Any, ...]) -> None:
-        named = dict(zip(self.names, args, strict=True))
-        starts, entries = runs_of(self.cupy, named["path"], named.get("firm"), named.get("first"), ENTRY in cuts)
-        if len(starts) > 1:
-            runs = len(starts) - 1
-            self.kernels[cuts][_groups(runs), THREADS](runs, _shown(starts), _shown(entries), _numbers(args))
-
-
-def _groups(threads: int) -> int:
-    return -(-threads // THREADS)
-
-
-_VIEWS: dict[tuple[Any, ...], Any] = {}
-"""By place, shape, strides and kind of numbers: what Numba sees of such an array. It holds no memory."""
-MOST_VIEWS = 20_000
-"""Views kept: a quarter shows some 1,600 arrays, most of them in the places of the quarter before."""
-
-
-def _shown(array: Any) -> Any:
-    """An array of CuPy as Numba sees it: the same memory. A view is made once, which takes Numba longer than to look it
-    up; the memory is CuPy's, whose next user on the same stream comes after the pass."""
-    key = array.data.ptr, array.shape, array.strides, array.dtype
-    view = _VIEWS.get(key)
-    if view is None:
-        if len(_VIEWS) >= MOST_VIEWS:
-            _VIEWS.clear()
-        view = _VIEWS[key] = _cuda().from_cuda_array_interface(array.__cuda_array_interface__, sync=False)
-    return view
-
-
-def _numbers(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments as Numba takes them."""
-    return tuple(_shown(one) if getattr(one, "ndim", 0) else one for one in args)
-
-
-def _cuda() -> Any:
-    return import_module("numba.cuda")
-
-
-@lru_cache(maxsize=1)
-def target() -> Target:
-    """Numba for CUDA."""
-    part = import_module
-    return Target(
-        types=part("numba.cuda.types"),
-        signature=part("numba.cuda.typing").signature,
-        intrinsic=part("numba.cuda.extending").intrinsic,
-        array_parts=part("numba.cuda.np.arrayobj"),
-        code_parts=part("numba.cuda.cgutils"),
-        inner=_cuda().jit(device=True),
-    )
-
-
-def kernel_of(function: Callable[..., Any], cuts: tuple[int, ...], answers: bool) -> Any:
-    """The kernel that runs a pass with one thread a path, or one thread for the pairs of a path."""
-    return _cuda().jit(kernel_source(function, cuts, answers))
-
-
-def kernel_source(function: Callable[..., Any], cuts: tuple[int, ...], answers: bool) -> Callable[..., Any]:
-    """The kernel before it is compiled."""
-    cuda = _cuda()
-    work, cut = for_threads(function, target()), cutter(cuts, target())
-
-    def over_pairs(runs: int, starts: Any, entries: Any, args: Any) -> None:
-        run = cuda.grid(1)
-        if run < runs:
-            first, last = starts[run], starts[run + 1]
-            work(*cut(args, 0, first, last, entries[first], entries[last]))
-
-    def over_paths(width: int, answer: Any, args: Any) -> None:
-        path = cuda.grid(1)
-        if path < width:
-            work(*cut(args, path, 0, 0, 0, 0))
-
-    def asked_of_paths(width: int, answer: Any, args: Any) -> None:
-        path = cuda.grid(1)
-        if path < width:
-            answer[path] = work(*cut(args, path, 0, 0, 0, 0))
-
-    if PAIR in cuts:
-        return over_pairs
-    return asked_of_paths if answers else over_paths

@@ -164,14 +164,38 @@ def simulate_paths(
     may be paths beyond those asked for.
     """
     device = arrays.chosen() if on_quarter is None else None
-    last, widest = first_path + count, most_paths(model, device)
+    last, start = first_path + count, first_path
     blocks = []
-    for start in range(first_path, last, widest):
-        stop = min(start + widest, last)
-        width = lanes_of(stop - start, model, device)
-        _, kept = run_block(model, start, width, on_quarter=on_quarter, device=device)
-        blocks.append((start, stop, kept))
+    while start < last:
+        stop = min(start + most_paths(model, device), last)
+        if (kept := kept_of(model, start, stop - start, on_quarter=on_quarter, device=device)) is not None:
+            blocks.append((start, stop, kept))
+            start = stop
     return join_blocks(model.layout, blocks)
+
+
+def kept_of(
+    model: Model,
+    first_path: int,
+    paths: int,
+    *,
+    on_quarter: Callable[[Moment, str], None] | None = None,
+    device: Device | None = None,
+) -> Kept | None:
+    """What stays of a block of these paths; None where the device had no room for so many and will be asked for fewer.
+
+    Raises MemoryError where the machine has none, or the device not even for its narrowest block.
+    """
+    try:
+        width = lanes_of(paths, model, device)
+        return run_block(model, first_path, width, on_quarter=on_quarter, device=device)[1]
+    except MemoryError:
+        if device is None:
+            raise
+    # not within `except`: what failed is held as long as its error is
+    if not device.narrow():
+        raise MemoryError(f"device: found no room for a block of {paths:,} paths; expected a device with more memory")
+    return None
 
 
 def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathBlock]:
@@ -181,7 +205,9 @@ def simulate_spans(model: Model, spans: Sequence[tuple[int, int]]) -> list[PathB
     start, paths, device = spans[0][0], sum(count for _, count in spans), arrays.chosen()
     if paths > most_paths(model, device):
         return [simulate_paths(model, first, count) for first, count in spans]
-    _, kept = run_block(model, start, lanes_of(paths, model, device), device=device)
+    kept = kept_of(model, start, paths, device=device)
+    if kept is None:
+        return [simulate_paths(model, first, count) for first, count in spans]
     return [join_blocks(model.layout, [(first, first + count, kept)], coded=True) for first, count in spans]
 
 
@@ -230,16 +256,24 @@ def run_block(
     with without_collector(), arrays.on_device(0 if device is None else width):
         block, state, recorder = begun(model if there is None else there, first_path, width, lanes)
         block.seen = seen
-        for number in range(model.program.quarters):
-            now = Moment(block, state, number)
-            quarter(now)
-            recorder.record(now)
-            if on_quarter is not None:
-                on_quarter(now, recorder.quarters[number])
-            worst, _ = conservation_error(now)
-            recorder.conservation = np.maximum(recorder.conservation, worst)
-        kept = recorder.finish(state)
-    return recorder, kept if device is None else device.give_back(kept)
+        home = None if device is None else device.bring(recorder.series)
+        try:
+            for number in range(model.program.quarters):
+                now = Moment(block, state, number)
+                quarter(now)
+                recorder.record(now)
+                if on_quarter is not None:
+                    on_quarter(now, recorder.quarters[number])
+                worst, _ = conservation_error(now)
+                recorder.conservation = np.maximum(recorder.conservation, worst)
+                if home is not None:
+                    home.send(recorder.finished(number))
+            kept = recorder.finish(state)
+        finally:
+            if home is not None:
+                # its memory is given away with the block, here and there
+                home.wait()
+    return recorder, kept if device is None else device.give_back(kept, home)
 
 
 def looked_up(model: Model, device: Device) -> Model:

@@ -364,6 +364,13 @@ class Recorder:
         """What is kept by quarter or year."""
         return self.economy_by_quarter, self.layers_by_quarter, self.by_quarter, self.flows
 
+    def finished(self, quarter: int) -> list[tuple[int, int]]:
+        """Rows of `series` that this recorded quarter was the last to change: series and row, each."""
+        rows = [(0, quarter), (1, quarter), (2, quarter)]
+        if quarter % 4 == 3 or quarter == self.block.program.quarters - 1:
+            rows.append((3, quarter // 4))
+        return rows
+
     def finish(self, state: State) -> Kept:
         """What stays of the block."""
         return Kept(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from penstock.engine.device import LANE, PAIR, ROW, WHOLE
+from penstock.engine.device import ENTRY, LANE, PAIR, ROW, WHOLE
 from penstock.passes import intrinsic
 
 PACKAGE = "penstock."
@@ -81,6 +81,38 @@ def cutter(cuts: Sequence[int], target: Target) -> Any:
         return target.signature(out, args, lane, first, last, first_entry, last_entry), generate
 
     return target.intrinsic(cut)
+
+
+def thread_of_path(function: Callable[..., Any], cuts: Sequence[int], target: Target) -> Any:
+    """What a thread runs for one path: (path, arguments of all) -> the pass's answer."""
+    work, cut = for_threads(function, target), cutter(cuts, target)
+
+    def run(path: int, args: Any) -> Any:
+        return work(*cut(args, path, 0, 0, 0, 0))
+
+    return target.inner(run)
+
+
+def thread_of_pairs(function: Callable[..., Any], cuts: Sequence[int], target: Target) -> Any:
+    """What a thread runs for one pair of a list: (its place, path of each pair, where the entries of each end,
+    arguments of all) -> nothing. Where the pairs of a path begin it runs the pass on all of them; elsewhere, nothing.
+
+    So no list is made of where they begin, for which a device would have to be waited.
+    """
+    work, cut, with_entries = for_threads(function, target), cutter(cuts, target), ENTRY in cuts
+
+    def run(place: int, path: Any, ends: Any, args: Any) -> None:
+        if place > 0 and path[place] == path[place - 1]:
+            return
+        last = place + 1
+        while last < path.shape[0] and path[last] == path[place]:
+            last += 1
+        if with_entries:
+            work(*cut(args, 0, place, last, ends[place - 1] if place > 0 else 0, ends[last - 1]))
+        else:
+            work(*cut(args, 0, place, last, 0, 0))
+
+    return target.inner(run)
 
 
 def for_threads(function: Callable[..., Any], target: Target) -> Any:

@@ -1,0 +1,216 @@
+"""Machine code of a GPU for the engine's passes: written by numba-cuda, assembled by NVIDIA's linker, kept in files.
+
+Numba is a compiler here and nothing else: it writes a pass as PTX, the linker of CUDA makes of that the code of the GPU
+at hand, and CuPy loads and launches it. So one library drives the GPU, and a driver that is older than the compiler has
+nothing to compile. Neither step needs a GPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from penstock.engine.device import ENTRY, PAIR, ROW
+from penstock.engine.threads import Target, thread_of_pairs, thread_of_path
+from penstock.errors import ModelError, UsageError
+from penstock.passes.said import said_by
+from penstock.passes.stored import places
+
+ENTRY_POINT = "penstock_pass"
+"""Name of each kernel in its file."""
+WORD = 8
+ARRAY_WORDS = 5
+"""What Numba hands of an array before its axes: two that the GPU does not use, how many numbers, bytes of each, and
+where."""
+SCALARS = {"int64": "q", "uint64": "Q", "float64": "d", "bool": "?7x", "int32": "i4x"}
+"""How a number stands among the arguments, a word each."""
+MOST_KEPT = 2_000
+"""Files of code that are kept; the oldest go."""
+
+
+def _cuda() -> Any:
+    return import_module("numba.cuda")
+
+
+@lru_cache(maxsize=1)
+def target() -> Target:
+    """Numba for CUDA."""
+    part = import_module
+    return Target(
+        types=part("numba.cuda.types"),
+        signature=part("numba.cuda.typing").signature,
+        intrinsic=part("numba.cuda.extending").intrinsic,
+        array_parts=part("numba.cuda.np.arrayobj"),
+        code_parts=part("numba.cuda.cgutils"),
+        inner=_cuda().jit(device=True),
+    )
+
+
+def kernel_source(function: Callable[..., Any], cuts: Sequence[int], answers: bool) -> Callable[..., Any]:
+    """The kernel that runs a pass with one thread a path, or one thread for the pairs of a path, before it is compiled.
+
+    Over paths it takes their number and the arguments; over pairs the path of each pair too and, where arguments have
+    entries, where those of each pair end (`device.ends_of`). A pass that answers sets a flag where a path says yes.
+    """
+    cuda = _cuda()
+    if PAIR in cuts:
+        of_pairs, with_entries = thread_of_pairs(function, cuts, target()), ENTRY in cuts
+
+        def over_entries(pairs: int, path: Any, ends: Any, args: Any) -> None:
+            place = cuda.grid(1)
+            if place < pairs:
+                of_pairs(place, path, ends, args)
+
+        def over_pairs(pairs: int, path: Any, args: Any) -> None:
+            place = cuda.grid(1)
+            if place < pairs:
+                of_pairs(place, path, path, args)
+
+        return over_entries if with_entries else over_pairs
+    of_path = thread_of_path(function, cuts, target())
+
+    def over_paths(width: int, args: Any) -> None:
+        path = cuda.grid(1)
+        if path < width:
+            of_path(path, args)
+
+    def asked_of_paths(width: int, answer: Any, args: Any) -> None:
+        path = cuda.grid(1)
+        if path < width and of_path(path, args):
+            # all threads that write here write the same
+            answer[0] = True
+
+    return asked_of_paths if answers else over_paths
+
+
+def kinds_of(compiled: Any, cuts: Sequence[int]) -> list[Any]:
+    """Types of the arguments that a kernel takes, as Numba for CUDA names them."""
+    types = target().types
+    kinds = []
+    for kind, how in zip(compiled.nopython_signatures[0].args, cuts, strict=True):
+        name = str(getattr(kind, "dtype", kind).name)
+        number = types.boolean if name == "bool" else getattr(types, name)
+        axes = getattr(kind, "ndim", 0)
+        kinds.append(types.Array(number, axes + (how == ROW), "C") if axes else number)
+    return kinds
+
+
+def ptx_of(compiled: Any, cuts: tuple[int, ...], answers: bool, capability: tuple[int, int]) -> str:
+    """A pass as PTX for a GPU of that compute capability; its kernel is called ENTRY_POINT."""
+    types = target().types
+    lists, flags = types.Array(types.intp, 1, "C"), types.Array(types.boolean, 1, "C")
+    before = [types.intp]
+    if PAIR in cuts:
+        before += [lists, lists] if ENTRY in cuts else [lists]
+    elif answers:
+        before.append(flags)
+    source = kernel_source(compiled.py_func, cuts, answers)
+    text, _ = _cuda().compile_ptx(source, (*before, types.Tuple(kinds_of(compiled, cuts))), cc=capability)
+    if not (found := re.search(r"\.entry\s+([\w$]+)", text)):
+        raise ModelError(f"{compiled.py_func.__qualname__}: found PTX without an entry; expected one kernel")
+    return str(text).replace(found[1], ENTRY_POINT)
+
+
+def assembled(ptx: str, capability: tuple[int, int]) -> bytes:
+    """Code of a GPU for what is written as PTX."""
+    core = import_module("cuda.core")
+    options = core.ProgramOptions(arch="sm_{}{}".format(*capability))
+    return bytes(core.Program(ptx, "ptx", options).compile("cubin").code)
+
+
+def code_file(compiled: Any, cuts: tuple[int, ...], answers: bool, capability: tuple[int, int]) -> Path:
+    """The file with a pass's code for a GPU of that capability, made where there is none.
+
+    Raises UsageError that names the pass where the compiler or the linker refuses it.
+    """
+    function = compiled.py_func
+    told = repr((said_by(function), written_by(), cuts, answers, capability, _versions(), sys.version_info[:2]))
+    name = f"{function.__name__}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.cubin"
+    for folder in folders():
+        if (folder / name).is_file():
+            return folder / name
+    try:
+        code = assembled(ptx_of(compiled, cuts, answers, capability), capability)
+    except Exception as error:  # whatever a compiler says
+        raise UsageError(
+            f"--device: {function.__module__}.{function.__qualname__}: {reason(error)}; expected code for compute "
+            f"capability {capability[0]}.{capability[1]} from numba-cuda and NVIDIA's nvJitLink, or --device cpu"
+        ) from error
+    for folder in folders():
+        try:
+            return _write(folder / name, code)
+        except OSError:
+            continue
+    raise UsageError("--device: found no directory that can be written; expected one for code of the GPU")
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def folders() -> Iterator[Path]:
+    """Where code may lie: beside stored passes, else in a folder of this process."""
+    for file in places():
+        yield file.parent / "gpu"
+    yield _own_folder()
+
+
+@cache
+def _own_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="penstock-gpu-"))
+
+
+def _write(file: Path, code: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
+        draft.write(code)
+    os.replace(draft.name, file)
+    kept = sorted(file.parent.glob("*.cubin"), key=lambda one: one.stat().st_mtime)
+    for old in kept[:-MOST_KEPT]:
+        old.unlink(missing_ok=True)
+    return file
+
+
+@cache
+def written_by() -> str:
+    """Hash of the source of what decides how a pass is cut up for threads."""
+    here = Path(__file__)
+    return hashlib.sha256(b"".join(here.with_name(f"{name}.py").read_bytes() for name in WRITERS)).hexdigest()
+
+
+WRITERS = ("gpu_code", "threads", "device")
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of all that writes code."""
+    names = ("numba", "numba-cuda", "llvmlite", "cuda-core", "nvidia-nvjitlink-cu12", "nvidia-cuda-nvcc-cu12")
+    return tuple(_version(name) for name in names)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def kernel_form(compiled: Any, cuts: Sequence[int], answers: bool) -> str:
+    """How the arguments of a kernel stand in memory, for `struct`: a word a number, arrays as ARRAY_WORDS says, then
+    their lengths and steps."""
+    lists = 1 + (ENTRY in cuts) if PAIR in cuts else int(answers)
+    form = "=q" + lists * f"{ARRAY_WORDS + 2}q"
+    for kind, how in zip(compiled.nopython_signatures[0].args, cuts, strict=True):
+        axes = getattr(kind, "ndim", 0)
+        form += f"{ARRAY_WORDS + 2 * (axes + (how == ROW))}q" if axes else SCALARS[str(kind.name)]
+    return form
