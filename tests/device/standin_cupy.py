@@ -35,8 +35,8 @@ class Function:
 
     max_threads_per_block = MOST_THREADS
 
-    def __init__(self, library: Any, compiled: Any, cuts: tuple[int, ...], answers: bool) -> None:
-        self.library, self.compiled, self.cuts, self.answers = library, compiled, cuts, answers
+    def __init__(self, library: Any, compiled: Any, cuts: tuple[int, ...]) -> None:
+        self.library, self.compiled, self.cuts = library, compiled, cuts
         self.names, self.axes, _ = signature_of(compiled)
         self.run: Any = None
 
@@ -53,7 +53,6 @@ class Function:
         path = read_array(words, np.dtype(np.intp), 1) if PAIR in self.cuts else None
         if ENTRY in self.cuts:
             ends = read_array(words, np.dtype(np.intp), 1)
-        answer = read_array(words, np.dtype(bool), 1) if self.answers else None
         args: list[Any] = []
         for kind, axes, how in zip(self.compiled.nopython_signatures[0].args, self.axes, self.cuts, strict=True):
             number = np.dtype(str(getattr(kind, "dtype", kind).name))
@@ -70,18 +69,14 @@ class Function:
             counts = named["first"][named["firm"] + 1] - named["first"][named["firm"]]
             if not np.array_equal(ends, np.cumsum(counts)):
                 raise RefusedError(f"{name}: entries do not end where their pairs end")
-        found = self._done(args)
-        if answer is not None and found:
-            answer[0] = True
-
-    def _done(self, args: list[Any]) -> Any:
         if not self.library.threads:
-            return run_pass(self.compiled, args, self.cuts, self.names, False)
+            run_pass(self.compiled, args, self.cuts, self.names, False)
+            return
         if self.run is None:
             from threads_here import threads
 
             self.run = threads(self.compiled, self.cuts)
-        return in_threads(self.run, args, self.cuts, self.names)
+        in_threads(self.run, args, self.cuts, self.names)
 
 
 def read_array(words: list[int], number: np.dtype[Any], axes: int) -> np.ndarray:
@@ -122,7 +117,7 @@ class StandInCupy(Library):
             Event=Event, Stream=Stream, runtime=runtime, get_current_stream=lambda: NULL,
             Device=lambda: SimpleNamespace(compute_capability="90"), function=SimpleNamespace(CNumpyArray=ByValue),
         )  # fmt: skip
-        self.codes: dict[str, tuple[Any, tuple[int, ...], bool]] = {}
+        self.codes: dict[str, tuple[Any, tuple[int, ...]]] = {}
 
     def get_default_memory_pool(self) -> Any:
         return SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=self._give_up, total_bytes=lambda: 0)
@@ -143,9 +138,9 @@ class StandInCupy(Library):
 def stand_in_gpu(library: StandInCupy) -> gpu.Gpu:
     """The GPU that this library would drive; passes become code by their names only."""
 
-    def code_file(compiled: Any, cuts: tuple[int, ...], answers: bool, capability: tuple[int, int]) -> Path:
+    def code_file(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int]) -> Path:
         key = f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__} {cuts}"
-        library.codes[key] = compiled, cuts, answers
+        library.codes[key] = compiled, cuts
         return Path(key)
 
     gpu.code_file = code_file  # type: ignore[assignment]

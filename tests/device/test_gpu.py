@@ -180,7 +180,7 @@ def test_code_that_does_not_load_is_made_once_again(
     monkeypatch.setattr(gpu, "code_file", code_file)
     device.library.RawModule = module
     with pytest.raises(UsageError, match=r"post: found code that the GPU does not load \(CUDA_ERROR_INVALID_IMAGE"):
-        device.kernel_of(kernels.post, POST, False)
+        device.kernel_of(kernels.post, POST)
     assert len(made) == 2
     assert not file.exists()
 
@@ -195,15 +195,15 @@ def test_code_is_kept_in_a_file_that_a_later_process_finds(tmp_path: Path, monke
 
     monkeypatch.setattr(gpu_code, "ptx_of", ptx_of)
     monkeypatch.setattr(gpu_code, "assembled", lambda text, capability: text.encode())
-    one = gpu_code.code_file(kernels.post, POST, False, (9, 0))
+    one = gpu_code.code_file(kernels.post, POST, (9, 0))
     assert one.read_bytes() == b"ptx"
     assert one.parent == tmp_path / "gpu"
-    assert gpu_code.code_file(kernels.post, POST, False, (9, 0)) == one
+    assert gpu_code.code_file(kernels.post, POST, (9, 0)) == one
     assert len(asked) == 1
     # another GPU or another cut is other code
     others = {
-        gpu_code.code_file(kernels.post, POST, False, (8, 0)),
-        gpu_code.code_file(kernels.post, (LANE, WHOLE, WHOLE, WHOLE), False, (9, 0)),
+        gpu_code.code_file(kernels.post, POST, (8, 0)),
+        gpu_code.code_file(kernels.post, (LANE, WHOLE, WHOLE, WHOLE), (9, 0)),
     }
     assert len(others | {one}) == 3
 
@@ -218,7 +218,7 @@ def test_where_nothing_can_be_compiled_it_is_said_of_which_pass_and_why(
 
     monkeypatch.setattr(gpu_code, "ptx_of", ptx_of)
     with pytest.raises(UsageError) as error:
-        gpu_code.code_file(kernels.post, POST, False, (9, 0))
+        gpu_code.code_file(kernels.post, POST, (9, 0))
     assert str(error.value) == (
         "--device: penstock.money.kernels.post: libnvvm.so: cannot open shared object file; expected code for compute "
         "capability 9.0 from numba-cuda and NVIDIA's nvJitLink, or --device cpu"

@@ -171,7 +171,7 @@ def test_a_pass_becomes_code_of_a_gpu(compiled: Any, cuts: tuple[int, ...], monk
 
     # the compiler asks the GPU at hand what it can: the answer of an H200
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
-    text = gpu_code.ptx_of(compiled, cuts, signature_of(compiled)[2], (9, 0))
+    text = gpu_code.ptx_of(compiled, cuts, (9, 0))
     assert ".target sm_90" in text
     # what is handed over is as long as what the kernel reads
     assert text.count(f"{gpu_code.ENTRY_POINT}_param_") >= len(compiled.nopython_signatures[0].args)

@@ -126,7 +126,6 @@ def compile_passes() -> dict[str, Any]:
     from numba.cuda import dispatcher
 
     from penstock.engine import gpu_code
-    from penstock.engine.device import signature_of
 
     noted: dict[tuple[str, tuple[int, ...]], Any] = {}
     arrays.use(Noting(noted))
@@ -143,9 +142,8 @@ def compile_passes() -> dict[str, Any]:
     largest = (0, "")
     for (name, cuts), compiled in noted.items():
         try:
-            answers = signature_of(compiled)[2]
-            gpu_code.assembled(gpu_code.ptx_of(compiled, cuts, answers, CODE_FOR), CODE_FOR)
-            words = struct.calcsize(gpu_code.kernel_form(compiled, cuts, answers))
+            gpu_code.assembled(gpu_code.ptx_of(compiled, cuts, CODE_FOR), CODE_FOR)
+            words = struct.calcsize(gpu_code.kernel_form(compiled, cuts))
             largest = max(largest, (words, name))
         except Exception as error:  # what the compiler says is the finding
             refused[name] = str(error)[:500]

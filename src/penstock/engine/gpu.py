@@ -109,14 +109,14 @@ class Gpu:
         """What runs a pass on arrays of the GPU, and the compiled pass on those here."""
         return Launch(compiled, pairs, entries, self)
 
-    def kernel_of(self, compiled: Any, cuts: tuple[int, ...], answers: bool) -> Kernel:
+    def kernel_of(self, compiled: Any, cuts: tuple[int, ...]) -> Kernel:
         """A pass as a function of the GPU. Raises UsageError that names the pass where it cannot be had."""
         name = f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}"
         for left in (1, 0):
-            file = code_file(compiled, cuts, answers, self.capability)
+            file = code_file(compiled, cuts, self.capability)
             try:
                 function = self.library.RawModule(path=str(file)).get_function(ENTRY_POINT)
-                return Kernel(self.library, function, kernel_form(compiled, cuts, answers), name, self.waits)
+                return Kernel(self.library, function, kernel_form(compiled, cuts), name, self.waits)
             except Exception as error:  # whatever the driver says of the file
                 file.unlink(missing_ok=True)
                 if not left:

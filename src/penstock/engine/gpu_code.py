@@ -55,11 +55,11 @@ def target() -> Target:
     )
 
 
-def kernel_source(function: Callable[..., Any], cuts: Sequence[int], answers: bool) -> Callable[..., Any]:
+def kernel_source(function: Callable[..., Any], cuts: Sequence[int]) -> Callable[..., Any]:
     """The kernel that runs a pass with one thread a path, or one thread for the pairs of a path, before it is compiled.
 
     Over paths it takes their number and the arguments; over pairs the path of each pair too and, where arguments have
-    entries, where those of each pair end (`device.ends_of`). A pass that answers sets a flag where a path says yes.
+    entries, where those of each pair end (`device.ends_of`). What a pass answers is not asked.
     """
     cuda = _cuda()
     if PAIR in cuts:
@@ -83,13 +83,12 @@ def kernel_source(function: Callable[..., Any], cuts: Sequence[int], answers: bo
         if path < width:
             of_path(path, args)
 
-    def asked_of_paths(width: int, answer: Any, args: Any) -> None:
-        path = cuda.grid(1)
-        if path < width and of_path(path, args):
-            # all threads that write here write the same
-            answer[0] = True
+    return over_paths
 
-    return asked_of_paths if answers else over_paths
+
+def lists_of(cuts: Sequence[int]) -> int:
+    """How many lists a kernel takes before the arguments of the pass."""
+    return (PAIR in cuts) + (ENTRY in cuts)
 
 
 def kinds_of(compiled: Any, cuts: Sequence[int]) -> list[Any]:
@@ -104,16 +103,11 @@ def kinds_of(compiled: Any, cuts: Sequence[int]) -> list[Any]:
     return kinds
 
 
-def ptx_of(compiled: Any, cuts: tuple[int, ...], answers: bool, capability: tuple[int, int]) -> str:
+def ptx_of(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int]) -> str:
     """A pass as PTX for a GPU of that compute capability; its kernel is called ENTRY_POINT."""
     types = target().types
-    lists, flags = types.Array(types.intp, 1, "C"), types.Array(types.boolean, 1, "C")
-    before = [types.intp]
-    if PAIR in cuts:
-        before += [lists, lists] if ENTRY in cuts else [lists]
-    elif answers:
-        before.append(flags)
-    source = kernel_source(compiled.py_func, cuts, answers)
+    before = [types.intp, *lists_of(cuts) * [types.Array(types.intp, 1, "C")]]
+    source = kernel_source(compiled.py_func, cuts)
     text, _ = _cuda().compile_ptx(source, (*before, types.Tuple(kinds_of(compiled, cuts))), cc=capability)
     if not (found := re.search(r"\.entry\s+([\w$]+)", text)):
         raise ModelError(f"{compiled.py_func.__qualname__}: found PTX without an entry; expected one kernel")
@@ -127,19 +121,19 @@ def assembled(ptx: str, capability: tuple[int, int]) -> bytes:
     return bytes(core.Program(ptx, "ptx", options).compile("cubin").code)
 
 
-def code_file(compiled: Any, cuts: tuple[int, ...], answers: bool, capability: tuple[int, int]) -> Path:
+def code_file(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int]) -> Path:
     """The file with a pass's code for a GPU of that capability, made where there is none.
 
     Raises UsageError that names the pass where the compiler or the linker refuses it.
     """
     function = compiled.py_func
-    told = repr((said_by(function), written_by(), cuts, answers, capability, _versions(), sys.version_info[:2]))
+    told = repr((said_by(function), written_by(), cuts, capability, _versions(), sys.version_info[:2]))
     name = f"{function.__name__}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.cubin"
     for folder in folders():
         if (folder / name).is_file():
             return folder / name
     try:
-        code = assembled(ptx_of(compiled, cuts, answers, capability), capability)
+        code = assembled(ptx_of(compiled, cuts, capability), capability)
     except Exception as error:  # whatever a compiler says
         raise UsageError(
             f"--device: {function.__module__}.{function.__qualname__}: {reason(error)}; expected code for compute "
@@ -205,11 +199,10 @@ def _version(name: str) -> str:
         return ""
 
 
-def kernel_form(compiled: Any, cuts: Sequence[int], answers: bool) -> str:
+def kernel_form(compiled: Any, cuts: Sequence[int]) -> str:
     """How the arguments of a kernel stand in memory, for `struct`: a word a number, arrays as ARRAY_WORDS says, then
     their lengths and steps."""
-    lists = 1 + (ENTRY in cuts) if PAIR in cuts else int(answers)
-    form = "=q" + lists * f"{ARRAY_WORDS + 2}q"
+    form = "=q" + lists_of(cuts) * f"{ARRAY_WORDS + 2}q"
     for kind, how in zip(compiled.nopython_signatures[0].args, cuts, strict=True):
         axes = getattr(kind, "ndim", 0)
         form += f"{ARRAY_WORDS + 2 * (axes + (how == ROW))}q" if axes else SCALARS[str(kind.name)]

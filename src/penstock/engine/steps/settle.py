@@ -109,7 +109,7 @@ def settle(now: Moment) -> None:
     clearing.find_short(gap, layout.firms, falls, short)
     r["granted"] = now.block.cache["no_help"]
     # on a device each path tells by itself
-    rescue_before(now, gap, np.flatnonzero(falls if falls.ndim == 1 else falls.any(axis=1)))
+    rescue_before(now, gap, falls if falls.ndim == 1 else falls.any(axis=1))
     r["contained"] = contain(now, gap, dues, short)
     someone_fell = clear(now, gap, short & ~r["contained"])
     r["dues"] = dues[: layout.firms]
@@ -246,8 +246,8 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
     return lanes
 
 
-def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
-    """A bail-out by rule and budget: the government fills what large firms will lack; `rows`: who falls short."""
+def rescue_before(now: Moment, gap: Array, falls: Array) -> None:
+    """A bail-out by rule and budget: the government fills what large firms will lack; `falls` (firms): who falls short."""
     e, layout, policy, width = now.state.economy, now.block.layout, now.block.program.policy, now.block.width
     budget, systemic = (
         now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn),
@@ -256,7 +256,7 @@ def rescue_before(now: Moment, gap: Array, rows: Array) -> None:
     now.results["bailed"] = now.block.cache["no_help"]
     if not now.on("mend") or (isinstance(budget, float | int) and not budget):
         return
-    rows = rows[now.block.cache["is_systemic"][rows]]
+    rows = np.flatnonzero(falls & now.block.cache["is_systemic"])
     if not len(rows):
         return
     rule = by_path(now.lever("policy.bailout_share", policy.bailout_share), width)
