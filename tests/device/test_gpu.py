@@ -221,8 +221,21 @@ def test_where_nothing_can_be_compiled_it_is_said_of_which_pass_and_why(
         gpu_code.code_file(kernels.post, POST, (9, 0))
     assert str(error.value) == (
         "--device: penstock.money.kernels.post: libnvvm.so: cannot open shared object file; expected code for compute "
-        "capability 9.0 from numba-cuda and NVIDIA's nvJitLink, or --device cpu"
+        "capability 9.0 from numba-cuda, or --device cpu"
     )
+
+
+def test_without_a_linker_the_driver_gets_ptx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+
+    def assembled(*of: Any) -> bytes:
+        raise RuntimeError("nvJitLink: ERROR_PTX_COMPILE: unsupported .version 9.0")
+
+    monkeypatch.setattr(gpu_code, "ptx_of", lambda *of: "ptx")
+    monkeypatch.setattr(gpu_code, "assembled", assembled)
+    file = gpu_code.code_file(kernels.post, POST, (9, 0))
+    assert (file.suffix, file.read_text()) == (".ptx", "ptx")
+    assert gpu_code.code_file(kernels.post, POST, (9, 0)) == file
 
 
 def test_a_block_is_as_wide_as_memory_was_free_when_first_asked(device: Gpu) -> None:

@@ -60,10 +60,10 @@ def count_of(answer: int | Exception) -> Any:
     [
         (
             RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient\nmore"),
-            "--device: found gpu, on a machine without a GPU and driver that CUDA 12 can use "
+            "--device: found gpu, on a machine without a GPU and driver that CuPy can use "
             "(cudaErrorInsufficientDriver: CUDA driver version is insufficient); expected one, or --device cpu",
         ),
-        (0, "--device: found gpu, on a machine without a GPU that CUDA 12 can use; expected one, or --device cpu"),
+        (0, "--device: found gpu, on a machine without a GPU that CuPy can use; expected one, or --device cpu"),
     ],
 )
 def test_a_machine_without_a_gpu_is_told_so(

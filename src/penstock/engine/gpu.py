@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from penstock import arrays
 from penstock.engine.device import ends_of, from_device, to_device
 from penstock.engine.gpu_code import ENTRY_POINT, code_file, kernel_form, reason
 from penstock.engine.launch import Kernel, Launch
@@ -43,12 +44,12 @@ def load_gpu() -> Gpu:
     except Exception as error:  # whatever the driver says: there is none to compute on
         why = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(
-            f"--device: found gpu, on a machine without a GPU and driver that CUDA 12 can use ({why}); "
+            f"--device: found gpu, on a machine without a GPU and driver that CuPy can use ({why}); "
             "expected one, or --device cpu"
         ) from error
     if not count:
         raise UsageError(
-            "--device: found gpu, on a machine without a GPU that CUDA 12 can use; expected one, or --device cpu"
+            "--device: found gpu, on a machine without a GPU that CuPy can use; expected one, or --device cpu"
         )
     return Gpu(cupy)
 
@@ -113,7 +114,8 @@ class Gpu:
         """A pass as a function of the GPU. Raises UsageError that names the pass where it cannot be had."""
         name = f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}"
         for left in (1, 0):
-            file = code_file(compiled, cuts, self.capability)
+            with arrays.on_device(0):
+                file = code_file(compiled, cuts, self.capability)
             try:
                 function = self.library.RawModule(path=str(file)).get_function(ENTRY_POINT)
                 return Kernel(self.library, function, kernel_form(compiled, cuts), name, self.waits)

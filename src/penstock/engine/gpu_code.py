@@ -116,29 +116,40 @@ def ptx_of(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int]) ->
 
 def assembled(ptx: str, capability: tuple[int, int]) -> bytes:
     """Code of a GPU for what is written as PTX."""
-    core = import_module("cuda.core")
-    options = core.ProgramOptions(arch="sm_{}{}".format(*capability))
-    return bytes(core.Program(ptx, "ptx", options).compile("cubin").code)
+    try:
+        core = import_module("cuda.core")
+        program, options = core.Program, core.ProgramOptions
+    except (ImportError, AttributeError):
+        # before its first stable release
+        core = import_module("cuda.core.experimental")
+        program, options = core.Program, core.ProgramOptions
+    return bytes(program(ptx, "ptx", options(arch="sm_{}{}".format(*capability))).compile("cubin").code)
 
 
 def code_file(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int]) -> Path:
     """The file with a pass's code for a GPU of that capability, made where there is none.
 
-    Raises UsageError that names the pass where the compiler or the linker refuses it.
+    Where nothing can assemble it, it is PTX, which the driver compiles, if that is no older than the compiler.
+    Raises UsageError that names the pass where the compiler refuses it.
     """
     function = compiled.py_func
     told = repr((said_by(function), written_by(), cuts, capability, _versions(), sys.version_info[:2]))
-    name = f"{function.__name__}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.cubin"
+    stem = f"{function.__name__}-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
     for folder in folders():
-        if (folder / name).is_file():
-            return folder / name
+        for found in (folder / f"{stem}.cubin", folder / f"{stem}.ptx"):
+            if found.is_file():
+                return found
     try:
-        code = assembled(ptx_of(compiled, cuts, capability), capability)
+        text = ptx_of(compiled, cuts, capability)
     except Exception as error:  # whatever a compiler says
         raise UsageError(
             f"--device: {function.__module__}.{function.__qualname__}: {reason(error)}; expected code for compute "
-            f"capability {capability[0]}.{capability[1]} from numba-cuda and NVIDIA's nvJitLink, or --device cpu"
+            f"capability {capability[0]}.{capability[1]} from numba-cuda, or --device cpu"
         ) from error
+    try:
+        name, code = f"{stem}.cubin", assembled(text, capability)
+    except Exception:  # no linker of CUDA's, or one that is older than the compiler
+        name, code = f"{stem}.ptx", text.encode()
     for folder in folders():
         try:
             return _write(folder / name, code)
@@ -169,7 +180,7 @@ def _write(file: Path, code: bytes) -> Path:
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
         draft.write(code)
     os.replace(draft.name, file)
-    kept = sorted(file.parent.glob("*.cubin"), key=lambda one: one.stat().st_mtime)
+    kept = sorted(file.parent.glob("*-*.*"), key=lambda one: one.stat().st_mtime)
     for old in kept[:-MOST_KEPT]:
         old.unlink(missing_ok=True)
     return file
@@ -188,8 +199,8 @@ WRITERS = ("gpu_code", "threads", "device")
 @cache
 def _versions() -> tuple[str, ...]:
     """Of all that writes code."""
-    names = ("numba", "numba-cuda", "llvmlite", "cuda-core", "nvidia-nvjitlink-cu12", "nvidia-cuda-nvcc-cu12")
-    return tuple(_version(name) for name in names)
+    linkers = [f"nvidia-{name}{of}" for name in ("nvjitlink", "cuda-nvcc", "nvvm") for of in ("", "-cu12", "-cu13")]
+    return tuple(_version(name) for name in ("numba", "numba-cuda", "llvmlite", "cuda-core", *linkers))
 
 
 def _version(name: str) -> str:

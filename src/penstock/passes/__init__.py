@@ -152,9 +152,15 @@ class intrinsic:  # noqa: N801 - stands for Numba's function of that name
 class Pass:
     """A pass that Numba has not been asked for yet. It is loaded when something asks for what only it knows."""
 
-    def __init__(self, function: Callable[..., object], compile_now: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., object],
+        compile_now: Callable[[], Any],
+        signatures: tuple[Signature, ...] = (),
+    ) -> None:
         self.py_func = function
         self._compile_now = compile_now
+        self._signatures = signatures
         self._dispatcher: Any = None
         update_wrapper(cast(Any, self), function)
 
@@ -170,8 +176,8 @@ class Pass:
 
     @property
     def nopython_signatures(self) -> Any:
-        """Signatures for which it is compiled, as Numba gives them."""
-        return self.dispatcher.nopython_signatures
+        """Signatures for which it is compiled, as Numba gives them; of a pass that states them, before it is."""
+        return [one.to_numba() for one in self._signatures] or self.dispatcher.nopython_signatures
 
     @property
     def _numba_type_(self) -> Any:
@@ -195,9 +201,13 @@ def _compiled_when_called(function: Any) -> Any:
 
 
 def _made(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
-    """A pass: its stored machine code, or what Numba compiles now."""
+    """A pass: its stored machine code, or what Numba compiles now. With a device, which runs code of its own, Numba
+    compiles for this machine what is called here."""
     code = stored.code_of(function) if arrays.chosen() is None else None
-    made = compiled(function, signatures) if code is None else _callable(function, signatures, code)
+    if arrays.chosen() is not None:
+        made: Any = Pass(function, partial(_compiled_here, function, signatures), signatures)
+    else:
+        made = compiled(function, signatures) if code is None else _callable(function, signatures, code)
     _Declared.passes.append(made)
     return made
 
@@ -206,6 +216,12 @@ def _callable(function: Callable[..., object], signatures: tuple[Signature, ...]
     # a class of its own: Python then calls the machine code without a function of Python in between
     kind = type(function.__name__, (Pass,), {"__call__": code, "__module__": function.__module__})
     return cast(Pass, kind(function, partial(compiled, function, signatures)))
+
+
+def _compiled_here(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:
+    # what Numba reads as NumPy is NumPy, also in the midst of a block of a device
+    with arrays.on_device(0):
+        return compiled(function, signatures)
 
 
 def compiled(function: Callable[..., object], signatures: tuple[Signature, ...]) -> Any:

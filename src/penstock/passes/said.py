@@ -14,6 +14,8 @@ from types import CodeType, FunctionType, ModuleType
 import numpy as np
 
 PACKAGE = "penstock."
+NUMPY = "penstock.arrays.np"
+"""NumPy's name where a device is chosen: none of this package's modules."""
 NUMBERS = (int, float, complex, str, bytes, tuple, np.generic)
 
 
@@ -42,7 +44,7 @@ def _own(function: FunctionType) -> tuple[str, tuple[FunctionType, ...]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         read[name] = cell.cell_contents
     for name, thing in list(read.items()):
-        if isinstance(thing, ModuleType) and thing.__name__.startswith(PACKAGE):
+        if isinstance(thing, ModuleType) and thing.__name__.startswith(PACKAGE) and thing.__name__ != NUMPY:
             read |= {f"{name}.{other}": getattr(thing, other) for other in names if hasattr(thing, other)}
     for name, thing in read.items():
         code = getattr(thing, "py_func", getattr(thing, "typing", thing))

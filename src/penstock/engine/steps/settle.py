@@ -247,7 +247,7 @@ def contain(now: Moment, gap: Array, dues: Array, short: Array) -> Array:
 
 
 def rescue_before(now: Moment, gap: Array, falls: Array) -> None:
-    """A bail-out by rule and budget: the government fills what large firms will lack; `falls` (firms): who falls short."""
+    """A bail-out by rule and budget: the government fills what large firms will lack; `falls` (firms): who will."""
     e, layout, policy, width = now.state.economy, now.block.layout, now.block.program.policy, now.block.width
     budget, systemic = (
         now.lever("policy.rescue_budget_usd_bn", policy.rescue_budget_usd_bn),
