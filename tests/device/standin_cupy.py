@@ -111,6 +111,7 @@ class StandInCupy(Library):
             deviceSynchronize=NULL.synchronize,
             getDeviceCount=lambda: 1,
             driverGetVersion=lambda: 12080,
+            runtimeGetVersion=lambda: 12090,
             getDeviceProperties=lambda number: {"name": b"stand-in"},
         )
         self.cuda = SimpleNamespace(

@@ -118,7 +118,9 @@ class Gpu:
                 file = code_file(compiled, cuts, self.capability)
             try:
                 function = self.library.RawModule(path=str(file)).get_function(ENTRY_POINT)
-                return Kernel(self.library, function, kernel_form(compiled, cuts), name, self.waits)
+                return Kernel(self, function, kernel_form(compiled, cuts), name)
+            except MemoryError:
+                raise
             except Exception as error:  # whatever the driver says of the file
                 file.unlink(missing_ok=True)
                 if not left:

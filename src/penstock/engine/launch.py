@@ -26,13 +26,12 @@ MOST_READY = 4_000
 class Kernel:
     """A pass on the GPU, with room for the words of its arguments."""
 
-    def __init__(self, library: Any, function: Any, form: str, name: str, waits: bool = False) -> None:
-        self.function, self.form, self.name = function, struct.Struct(form), name
-        self.wait = library.cuda.get_current_stream().synchronize if waits else None
+    def __init__(self, device: Gpu, function: Any, form: str, name: str) -> None:
+        self.device, self.function, self.form, self.name = device, function, struct.Struct(form), name
         self.words = numpy.zeros(self.form.size // WORD, dtype=numpy.int64)
         self.memory = self.words.data
         # CuPy hands an array of one number over by value; so each word is an argument, laid out once
-        by_value = getattr(library.cuda.function, "CNumpyArray", numpy.asarray)
+        by_value = getattr(device.library.cuda.function, "CNumpyArray", numpy.asarray)
         self.arguments = tuple(by_value(self.words[place : place + 1]) for place in range(len(self.words)))
         self.group = min(THREADS, int(function.max_threads_per_block))
 
@@ -41,8 +40,10 @@ class Kernel:
         self.form.pack_into(self.memory, 0, *words)
         try:
             self.function((-(-threads // self.group),), (self.group,), self.arguments)
-            if self.wait is not None:
-                self.wait()
+            if self.device.waits:
+                self.device.library.cuda.get_current_stream().synchronize()
+        except MemoryError:
+            raise
         except Exception as error:  # whatever the driver says
             raise UsageError(
                 f"--device: {self.name}: found {reason(error)} in {threads:,} threads, {self.group} in a group, "

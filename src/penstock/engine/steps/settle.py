@@ -109,7 +109,7 @@ def settle(now: Moment) -> None:
     clearing.find_short(gap, layout.firms, falls, short)
     r["granted"] = now.block.cache["no_help"]
     # on a device each path tells by itself
-    rescue_before(now, gap, falls if falls.ndim == 1 else falls.any(axis=1))
+    rescue_before(now, gap, falls if falls.ndim == 1 else np.asarray(falls.any(axis=1)))
     r["contained"] = contain(now, gap, dues, short)
     someone_fell = clear(now, gap, short & ~r["contained"])
     r["dues"] = dues[: layout.firms]
