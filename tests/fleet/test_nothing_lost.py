@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from penstock.fleet.build import build
 from penstock.fleet.compiled import columns as c
 from penstock.fleet.compiled import loop
-from penstock.fleet.config import load_config
+from penstock.fleet.config_file import load_config
 from penstock.fleet.result import gather, unfinished_work
 from penstock.fleet.trace import make_trace
 

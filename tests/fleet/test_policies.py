@@ -178,7 +178,7 @@ def test_a_breaker_turns_away_from_a_bad_replica() -> None:
 
     trace = poisson(10.0, 900, 12)
     from penstock.fleet.build import build
-    from penstock.fleet.config import load_config
+    from penstock.fleet.config_file import load_config
     from penstock.fleet.result import gather
     from penstock.fleet.simulation import run
 

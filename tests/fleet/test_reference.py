@@ -9,7 +9,7 @@ import pytest
 from reference import Job, Machine, simulate
 
 from penstock import fleet
-from penstock.fleet.config import load_config
+from penstock.fleet.config_file import load_config
 from penstock.fleet.performance import speed_of
 from penstock.fleet.trace import Trace
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from penstock import fleet
 from penstock.fleet.build import build
 from penstock.fleet.compiled import columns as c
-from penstock.fleet.config import load_config
+from penstock.fleet.config_file import load_config
 from penstock.fleet.simulation import run
 
 

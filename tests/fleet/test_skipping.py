@@ -10,7 +10,7 @@ from penstock import fleet
 from penstock.fleet.build import build
 from penstock.fleet.compiled import columns as c
 from penstock.fleet.compiled.columns import State
-from penstock.fleet.config import load_config
+from penstock.fleet.config_file import load_config
 from penstock.fleet.simulation import run
 from penstock.fleet.trace import make_trace
 

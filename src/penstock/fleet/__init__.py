@@ -6,7 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from penstock.fleet.config import FleetConfig, load_config
+    from penstock.fleet.config import FleetConfig
+    from penstock.fleet.config_file import load_config
     from penstock.fleet.loaders import load_trace
     from penstock.fleet.prefix import prefix_hit, prefix_hits
     from penstock.fleet.result import FleetResult
@@ -18,7 +19,7 @@ _HOMES = {
     "FleetConfig": "config",
     "FleetResult": "result",
     "Trace": "trace",
-    "load_config": "config",
+    "load_config": "config_file",
     "load_trace": "loaders",
     "make_trace": "trace",
     "prefix_hit": "prefix",

@@ -14,7 +14,8 @@ import numpy as np
 
 from penstock.errors import InputError, ModelError
 from penstock.fleet.build import build
-from penstock.fleet.config import FleetConfig, Pool, load_config
+from penstock.fleet.config import FleetConfig, Pool
+from penstock.fleet.config_file import load_config
 from penstock.fleet.result import FleetResult
 from penstock.fleet.simulation import drawn_trace, simulate
 from penstock.fleet.trace import Trace, as_trace, make_trace

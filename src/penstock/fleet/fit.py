@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.fleet.build import build
-from penstock.fleet.config import FleetConfig, load_config
+from penstock.fleet.config import FleetConfig
+from penstock.fleet.config_file import load_config
 from penstock.fleet.simulation import simulate
 from penstock.fleet.surface import QUANTITIES, RANGES, TERMS, Surface, features, read_surface
 from penstock.fleet.trace import Floats

@@ -14,7 +14,8 @@ import numpy as np
 from penstock.errors import ModelError, UsageError
 from penstock.fleet.build import Built, build
 from penstock.fleet.compiled import columns as c
-from penstock.fleet.config import FleetConfig, load_config
+from penstock.fleet.config import FleetConfig
+from penstock.fleet.config_file import load_config
 from penstock.fleet.outages import Happening, happenings
 from penstock.fleet.result import FleetResult, gather
 from penstock.fleet.scaling import POLICIES, Memory, Scaler, Seen, decide
