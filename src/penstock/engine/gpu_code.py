@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -196,11 +196,16 @@ def written_by() -> str:
 WRITERS = ("gpu_code", "threads", "device")
 
 
+LINKERS = ("nvjitlink", "cuda-nvcc", "nvvm")
+"""Parts of the names of packages that assemble code."""
+
+
 @cache
 def _versions() -> tuple[str, ...]:
     """Of all that writes code."""
-    linkers = [f"nvidia-{name}{of}" for name in ("nvjitlink", "cuda-nvcc", "nvvm") for of in ("", "-cu12", "-cu13")]
-    return tuple(_version(name) for name in ("numba", "numba-cuda", "llvmlite", "cuda-core", *linkers))
+    names = {str(one.name) for one in distributions()}
+    linkers = sorted(name for name in names if any(part in name for part in LINKERS))
+    return tuple(f"{name} {_version(name)}" for name in ("numba", "numba-cuda", "llvmlite", "cuda-core", *linkers))
 
 
 def _version(name: str) -> str:
