@@ -111,6 +111,21 @@ def test_without_a_mutation_nothing_is_found() -> None:
     assert worst_error(failing()) < EXACT
 
 
+def test_what_is_paid_at_once_is_owed_only_by_payers_that_fell_short() -> None:
+    """The check passes over such ties until then."""
+    owed_later = []
+
+    def look(now: Moment) -> None:
+        at_once, layout = now.block.cache["at_once"], now.block.layout
+        stood = now.block.scratch.stood[layout.payer[: len(at_once)]]
+        owed = now.state.ties.receivable
+        assert not owed[at_once & ~stood].any()
+        owed_later.append(owed[at_once & stood].any())
+
+    walk(failing(), 8, after=look)
+    assert any(owed_later)
+
+
 def write_down_one_side(now: Moment) -> None:
     """A lender forgives a hundredth of a loan without a loss in its books."""
     now.state.ties.debt = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,18 @@ def test_workers_are_copies_of_one_process_that_has_loaded_the_model(tmp_path: P
     script.write_text(COPIES, encoding="utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True True 1 True\n", "")
+
+
+MEMORY = "from penstock.engine.executors import WORKER_VARIABLES; print(WORKER_VARIABLES['PYTHONMALLOC'])"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc keeps memory in large pages on Linux only")
+@pytest.mark.parametrize(("asked", "found"), [({}, "malloc"), ({"PYTHONMALLOC": "pymalloc"}, "pymalloc")])
+def test_python_keeps_its_objects_where_memory_is_in_large_pages_unless_told_otherwise(
+    asked: dict[str, str], found: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONMALLOC"} | asked
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{found}\n", "")
