@@ -1,4 +1,4 @@
-"""Machine code of a GPU for the engine's passes: written by numba-cuda, assembled by NVIDIA's linker, kept in files.
+"""Machine code of a GPU for the engine's passes: written by numba-cuda, assembled by CUDA's linker, kept in files.
 
 Numba is a compiler here and nothing else: it writes a pass as PTX, the linker of CUDA makes of that the code of the GPU
 at hand, and CuPy loads and launches it. So one library drives the GPU, and a driver that is older than the compiler has
@@ -205,7 +205,8 @@ def _versions() -> tuple[str, ...]:
     """Of all that writes code."""
     names = {str(one.name) for one in distributions()}
     linkers = sorted(name for name in names if any(part in name for part in LINKERS))
-    return tuple(f"{name} {_version(name)}" for name in ("numba", "numba-cuda", "llvmlite", "cuda-core", *linkers))
+    writers = ("numba", "numba-cuda", "llvmlite", "cuda-core", "cuda-bindings", "cuda-toolkit")
+    return tuple(f"{name} {_version(name)}" for name in (*writers, *linkers))
 
 
 def _version(name: str) -> str:
