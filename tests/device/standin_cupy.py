@@ -95,7 +95,9 @@ def read_array(words: list[int], number: np.dtype[Any], axes: int) -> np.ndarray
 
 def number_of(word: int, number: np.dtype[Any]) -> Any:
     """The number that a word holds."""
-    return np.frombuffer(struct.pack("q", word), number, 1)[0].item()
+    found = np.frombuffer(struct.pack("q", word), number, 1)[0]
+    # a number without a sign stays one: Python's have none
+    return found if number.kind == "u" else found.item()
 
 
 class StandInCupy(Library):
