@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "engine" in parts:
         _say("engine")
         found.engine = engine.measure(paths, given.quarters, given.repeats, tuple(given.jobs))
+        found.whole = engine.measure_long(min(10 * paths, long_run.ASKED_PATHS), given.quarters, max(given.jobs))
     if "steps" in parts:
         _say("steps of a quarter")
         found.profile = step_profile.measure(given.quarters, given.repeats)

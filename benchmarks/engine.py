@@ -54,18 +54,30 @@ def measure(paths: int, quarters: int, repeats: int, jobs: tuple[int, ...]) -> l
     written.
     """
     model = prepare(load_world(), quarters=quarters, seed=SEED)
-    blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
     seconds: dict[int, list[float]] = {count: [] for count in jobs}
     with ExitStack() as stack:
         pools = {count: stack.enter_context(_pool(model, count)) for count in seconds}
         for _ in range(repeats):
             for count, pool in pools.items():
-                began = time.perf_counter()
-                done = sum(pool.map(_simulate, blocks))
-                seconds[count].append(time.perf_counter() - began)
-                if done != paths:
-                    raise RuntimeError(f"engine: found {done} paths; expected {paths}")
+                seconds[count].append(_seconds(pool, paths))
     return [Throughput(count, paths, quarters, tuple(took)) for count, took in seconds.items()]
+
+
+def measure_long(paths: int, quarters: int, jobs: int) -> Throughput:
+    """One long simulation by warm processes, once, from the first block to the last; nothing is written."""
+    with _pool(prepare(load_world(), quarters=quarters, seed=SEED), jobs) as pool:
+        return Throughput(jobs, paths, quarters, (_seconds(pool, paths),))
+
+
+def _seconds(pool: ProcessPoolExecutor, paths: int) -> float:
+    """How long a pool takes for so many paths, a block at a time."""
+    blocks = [(first, min(WIDTH, paths - first)) for first in range(0, paths, WIDTH)]
+    began = time.perf_counter()
+    done = sum(pool.map(_simulate, blocks))
+    took = time.perf_counter() - began
+    if done != paths:
+        raise RuntimeError(f"engine: found {done} paths; expected {paths}")
+    return took
 
 
 @contextmanager

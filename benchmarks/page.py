@@ -23,7 +23,8 @@ from benchmarks.large_worlds import exponent
 from benchmarks.limit import MOST_RATIO, Limit
 from benchmarks.limit import sentences as limit_sentences
 from benchmarks.limit import table as limit_table
-from benchmarks.long_run import LongRun
+from benchmarks.long_run import ASKED_PATHS as LONG_PATHS
+from benchmarks.long_run import MOST_SECONDS, LongRun
 from benchmarks.machine import Provenance
 from benchmarks.opponents import LEAST_POSTING, Row
 from benchmarks.opponents import table as opponents_table
@@ -52,6 +53,8 @@ class Measured:
     """What a call measured; empty where it did not."""
 
     engine: Sequence[Throughput] = ()
+    whole: Throughput | None = None
+    """many paths at once"""
     profile: Profile | None = None
     run: EndToEnd | None = None
     long: LongRun | None = None
@@ -66,6 +69,7 @@ class Measured:
     def to_dict(self) -> dict[str, Any]:
         return {
             "engine": [one.to_dict() for one in self.engine],
+            "whole": self.whole.to_dict() if self.whole else None,
             "profile": self.profile.to_dict() if self.profile else None,
             "command": self.run.to_dict() if self.run else None,
             "long_run": self.long.to_dict() if self.long else None,
@@ -85,7 +89,7 @@ def page(where: Provenance, found: Measured) -> str:
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         provenance="  \n".join(where.lines()),
         limits=table(("asked for", "limit", "measured", "held"), limits(found)),
-        engine=_engine(found.engine),
+        engine=_engine([*found.engine, *filter(None, (found.whole,))]),
         profile=_profile(found.profile),
         command=_command(found.run),
         long=found.long.sentence() if found.long else NOT_MEASURED,
@@ -111,6 +115,8 @@ def limits(found: Measured) -> list[tuple[str, str, str, str]]:
     if {1, 2} <= set(by_jobs):
         ratio = times_as_fast(by_jobs[2], by_jobs[1])
         rows.append(("two processes over one", f"at least {LEAST_OF_TWO}", f"{ratio:.2f}", ratio >= LEAST_OF_TWO))
+    if found.whole is not None:
+        rows.append(_whole(found.whole))
     for row in found.others:
         if row.other.startswith("Mesa"):
             least = f"at least {LEAST_POSTING:.0f} times as fast"
@@ -195,6 +201,14 @@ def write(docs: Path, where: Provenance, found: Measured) -> list[Path]:
     target = docs / "benchmarks.md"
     target.write_text(page(where, found), encoding="utf-8")
     return [target, figures]
+
+
+def _whole(whole: Throughput) -> tuple[str, str, str, bool | None]:
+    """Whether many paths are simulated in the time that was asked for."""
+    (seconds,) = whole.seconds
+    full = whole.paths >= LONG_PATHS and whole.quarters >= ASKED_QUARTERS and whole.jobs == 2
+    what = f"simulating {whole.paths:,} paths, {whole.quarters} quarters, {whole.jobs} processes, no files"
+    return what, f"below {MOST_SECONDS:.0f} s", f"{seconds:.1f} s", seconds < MOST_SECONDS if full else None
 
 
 def _engine(engine: Sequence[Throughput]) -> str:

@@ -181,3 +181,14 @@ def test_two_processes_are_set_beside_one_turn_by_turn() -> None:
     assert times_as_fast(two, one) == 1.8
     said = [row for row in page.limits(page.Measured(engine=[one, two])) if row[0] == "two processes over one"]
     assert said == [("two processes over one", "at least 1.7", "1.80", "yes")]
+
+
+def test_a_long_simulation_is_held_to_its_limit_at_its_size() -> None:
+    long, slow, small = (
+        Throughput(2, 10_000, 40, (13.0,)),
+        Throughput(2, 10_000, 40, (21.0,)),
+        Throughput(2, 80, 1, (1.0,)),
+    )
+    assert [held(page.limits(page.Measured(whole=one))) for one in (long, slow, small)] == [
+        ["yes"], ["**no**"], ["a smaller run"],
+    ]  # fmt: skip
