@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import penstock.passes as passes
 from penstock.engine.compiling import load_model
+from penstock.engine.executors import worker_environment
 from penstock.money import kernels
 from penstock.passes import stored, storing
 
@@ -272,6 +273,12 @@ def test_a_file_of_other_circumstances_is_not_used(a_file: Path, monkeypatch: py
         other.setattr(np, "__version__", "1.0")
         assert stored._read(a_file) is None
     assert stored._read(a_file.with_name("none")) is None
+
+
+def test_workers_use_what_their_caller_has_stored(a_file: Path) -> None:
+    """Their environment asks for one thread of Numba, which changes no code."""
+    with worker_environment():
+        assert stored._read(a_file) is not None
 
 
 def test_where_no_place_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

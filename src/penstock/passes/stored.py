@@ -83,6 +83,10 @@ def places() -> Iterator[Path]:
         return
 
 
+NO_CODE = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
+"""Settings of Numba that change no machine code of a pass. Workers have another number of threads than their caller."""
+
+
 def circumstances() -> dict[str, Any]:
     """What machine code depends on, besides the source of passes."""
     import llvmlite.binding as llvm
@@ -95,7 +99,7 @@ def circumstances() -> dict[str, Any]:
         "numpy": numpy.__version__,
         **libraries,
         "processor": [llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()],
-        "settings": {k: v for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k != "NUMBA_CACHE_DIR"},
+        "settings": {k: v for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k not in NO_CODE},
     }
 
 
