@@ -7,6 +7,7 @@ what differs as JSON.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,15 @@ def begun_there(model: Any, device: Device) -> dict[str, Any]:
 
     more, fewer = bytes_of(48), bytes_of(24)
     return {"here": here, "bytes_there": (more - fewer) / 24}
+
+
+def compared_apart(asked: dict[str, Any]) -> dict[str, Any]:
+    """What `compared` finds in a process of its own."""
+    command = [sys.executable, __file__, json.dumps(asked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from compared import compared_apart
 from standin import runs_of
 
 from penstock import arrays
@@ -47,11 +48,7 @@ HERE = Path(__file__).parent
     ],
 )
 def test_a_run_on_arrays_of_a_device_is_the_same_to_the_bit(asked: dict[str, Any]) -> None:
-    done = subprocess.run(
-        [sys.executable, str(HERE / "compared.py"), json.dumps(asked)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    found = compared_apart(asked)
     assert found["differ"] == []
     assert found["checks"][0] == found["checks"][1]
     assert found["passes"] > 90

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from compared import compared_apart
 from standin import NULL, RefusedError, StandIn
 from standin_cupy import MOST_THREADS, StandInCupy, stand_in_gpu
 
@@ -25,7 +24,6 @@ from penstock.errors import UsageError
 from penstock.money import failure, kernels
 
 RANDOM = np.random.default_rng(11)
-HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -45,11 +43,7 @@ def test_a_run_driven_as_a_gpu_is_the_same_to_the_bit() -> None:
     # a machine that refuses large pieces of memory brings the series back after the last quarter
     for refuses in (1e12, 100_000.0):
         asked = {"scenario": "perfect_storm", "paths": 72, "quarters": 5, "gpu": True, "refuses": refuses}
-        done = subprocess.run(
-            [sys.executable, str(HERE / "compared.py"), json.dumps(asked)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        found = json.loads(done.stdout)
+        found = compared_apart(asked)
         assert found["differ"] == []
         assert found["checks"][0] == found["checks"][1]
         assert found["passes"] > 90

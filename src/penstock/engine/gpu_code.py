@@ -8,7 +8,6 @@ nothing to compile. Neither step needs a GPU.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
 import tempfile
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock.engine.device import ENTRY, PAIR, ROW
+from penstock.engine.storage import drop_oldest, write_bytes
 from penstock.engine.threads import Target, thread_of_pairs, thread_of_path
-from penstock.errors import ModelError, UsageError
+from penstock.errors import ModelError, OutputError, UsageError
 from penstock.passes.said import said_by
 from penstock.passes.stored import places
 
@@ -152,9 +152,11 @@ def code_file(compiled: Any, cuts: tuple[int, ...], capability: tuple[int, int])
         name, code = f"{stem}.ptx", text.encode()
     for folder in folders():
         try:
-            return _write(folder / name, code)
-        except OSError:
+            write_bytes(folder / name, code)
+        except OutputError:
             continue
+        drop_oldest(folder, "*-*.*", MOST_KEPT)
+        return folder / name
     raise UsageError("--device: found no directory that can be written; expected one for code of the GPU")
 
 
@@ -173,17 +175,6 @@ def folders() -> Iterator[Path]:
 @cache
 def _own_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="penstock-gpu-"))
-
-
-def _write(file: Path, code: bytes) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
-        draft.write(code)
-    os.replace(draft.name, file)
-    kept = sorted(file.parent.glob("*-*.*"), key=lambda one: one.stat().st_mtime)
-    for old in kept[:-MOST_KEPT]:
-        old.unlink(missing_ok=True)
-    return file
 
 
 @cache

@@ -26,6 +26,17 @@ export function money(usdBn: number | null | undefined, digits = 3): string {
 
 export const spaced = (text: string): string => text.replaceAll("_", " ");
 
+const METRIC_NAMES: Record<string, string> = { capex: "capital spending", rd_expense: "R&D expense", stock_comp: "stock-based pay" };
+
+// A figure of a company by the name that readers know.
+export const metricName = (metric: string): string => METRIC_NAMES[metric] ?? spaced(metric);
+
+// A figure with its unit; `flows` are the metrics that are counted a year.
+export function figureText(metric: string, value: number, flows: string[] | undefined): string {
+  if (metric === "employees") return value?.toLocaleString("en-US");
+  return `${money(value)}${flows?.includes(metric) ? " a year" : ""}`;
+}
+
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function duration(seconds: number | null): string {

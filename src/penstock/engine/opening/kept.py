@@ -28,7 +28,7 @@ import pandas as pd
 from penstock.engine.opening.assemble import open_world, refuse_stale_figures
 from penstock.engine.opening.state import Opening
 from penstock.engine.rules import rules_of
-from penstock.engine.storage import write_atomically
+from penstock.engine.storage import drop_oldest, write_atomically
 from penstock.errors import OutputError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def keep(file: Path, opening: Opening) -> None:
     arrays[TREE] = np.frombuffer(json.dumps(tree).encode(), np.uint8)
     with suppress(OutputError, OSError):
         write_atomically(file, partial(save, arrays))
-        drop_oldest(file.parent, ENDING)
+        drop_oldest(file.parent, f"*{ENDING}", MOST_KEPT)
 
 
 def read(file: Path, world: World) -> Opening | None:
@@ -128,13 +128,6 @@ def read(file: Path, world: World) -> Opening | None:
 def save(arrays: dict[str, Any], file: Any) -> None:
     """Write arrays to an open file."""
     np.savez(file, **arrays)
-
-
-def drop_oldest(place: Path, ending: str) -> None:
-    """Keep `MOST_KEPT` files of an ending, those that were used last."""
-    kept = sorted(place.glob(f"*{ending}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in kept[MOST_KEPT:]:
-        file.unlink(missing_ok=True)
 
 
 def _plain(value: Any, name: str, arrays: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from penstock.engine.opening import kept
 from penstock.engine.opening.layer_numbers import LayerNumbers, layer_numbers
 from penstock.engine.opening.state import Opening
-from penstock.engine.storage import write_atomically
+from penstock.engine.storage import drop_oldest, write_atomically
 from penstock.errors import OutputError
 from penstock.layers.energy import Supply
 
@@ -49,7 +49,7 @@ def keep(file: Path, numbers: LayerNumbers) -> None:
     text = json.dumps(asdict(numbers)).encode()
     with suppress(OutputError, OSError):
         write_atomically(file, partial(kept.save, {NUMBERS: np.frombuffer(text, np.uint8)}))
-        kept.drop_oldest(file.parent, ENDING)
+        drop_oldest(file.parent, f"*{ENDING}", kept.MOST_KEPT)
 
 
 def read(file: Path) -> LayerNumbers | None:
