@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.engine.moment import written_out
 from penstock.passes import is_pass
 
 FAILURES_ONLY = ("penstock.money.failure", "penstock.money.backing")
@@ -254,6 +255,9 @@ def counting(*holders: Any) -> Iterator[Counter]:
         _convert(holder, set())
     kernels = _kernels()
     makers = {name: getattr(np, name) for name in MAKERS}
+    # numbers written out once a process: counted in each block, and none of the counting kind stays, for no pass that
+    # is stored takes it
+    written_out.cache_clear()
     counter = Counter()
     _counter.append(counter)
     try:
@@ -264,6 +268,7 @@ def counting(*holders: Any) -> Iterator[Counter]:
         yield counter
     finally:
         _counter.pop()
+        written_out.cache_clear()
         for name, maker in makers.items():
             setattr(np, name, maker)
         for module, name, kernel in kernels:

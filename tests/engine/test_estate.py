@@ -8,7 +8,7 @@ from simulated import Array, model_of
 
 from penstock.engine.model import run_block
 from penstock.engine.moment import Moment
-from penstock.engine.steps import estate
+from penstock.engine.steps import estate, pairs
 
 
 def ties_of_pairs(firm: Array, first: Array, rows: Array) -> tuple[Array, Array]:
@@ -51,3 +51,27 @@ def test_an_estate_is_sold_and_paid_out_by_rank(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(estate, "pay_by_rank", paid)
     run_block(model_of(quarters=28), 0, 64)
     assert sum(seen) > 0.0
+
+
+def test_all_that_fails_on_a_path_is_weighed_against_the_same_stock() -> None:
+    """Added up once a path however many fail on it: the plant of owners, and for estates that of all firms."""
+    random = np.random.default_rng(3)
+    firms, paths, owners = 9, 4, 5
+    equipment, buildings, construction, owed, other = random.uniform(1.0, 9.0, (5, firms, paths))
+    debt = random.uniform(1.0, 9.0, (firms, paths))
+    first, rows = np.arange(firms + 1), np.arange(firms)
+    firm, path = (np.array(ends, dtype=np.intp) for ends in ([0, 2, 3, 6, 8, 8], [1, 1, 3, 1, 3, 0]))
+    plant, liabilities, claims, market = np.empty((4, len(firm)))
+    pairs.weigh(
+        firm, path, first, rows, equipment, buildings, construction, owed, other, debt, owners, plant, liabilities,
+        claims, market, np.empty(paths),
+    )  # fmt: skip
+    of_owners = (equipment + buildings)[:owners].sum(axis=0)
+    np.testing.assert_allclose(market, of_owners[path], rtol=1e-14)
+    np.testing.assert_array_equal(plant, (equipment + buildings + construction)[firm, path])
+    np.testing.assert_array_equal(claims, debt[firm, path])
+    book, sold, stock = np.empty((3, len(firm)))
+    estate.weigh_estates(firm, path, equipment, buildings, construction, book, sold, stock, *np.zeros((2, paths)))
+    of_all = (equipment + buildings + construction).sum(axis=0)
+    np.testing.assert_allclose(stock, of_all[path], rtol=1e-14)
+    np.testing.assert_allclose(sold, np.bincount(path, weights=book, minlength=paths)[path], rtol=1e-14)

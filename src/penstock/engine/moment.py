@@ -181,25 +181,25 @@ SWAN_ARRIVAL, SWAN_TYPE, SWAN_SIZE, RECESSION, PROJECT = 0, 1, 2, 3, 4
 def by_path(setting: Array | float, width: int) -> Array:
     """A setting as one number a path, to be read alone: one number is written out once a process."""
     if type(setting) is float and not arrays.width_on_device():
-        return _written_out(setting, width)
+        return written_out(setting, width)
     if isinstance(setting, np.ndarray) and setting.shape == (width,) and setting.flags.c_contiguous:
         return setting
     if isinstance(setting, np.ndarray):
         return np.ascontiguousarray(np.broadcast_to(setting, (width,)), dtype=float)
     if arrays.width_on_device():
         return np.full(width, float(setting))
-    return _written_out(float(setting), width)
+    return written_out(float(setting), width)
 
 
 def alike(number: float, rows: int) -> Array:
     """The same number for each of so many rows, (rows, 1), to be read alone: written out once a process."""
     if arrays.width_on_device():
         return np.full((rows, 1), number)
-    return _written_out(number, rows, 1)
+    return written_out(number, rows, 1)
 
 
 @lru_cache(maxsize=256)
-def _written_out(number: float, *shape: int) -> Array:
+def written_out(number: float, *shape: int) -> Array:
     found = np.full(shape, number)
     found.flags.writeable = False
     return found

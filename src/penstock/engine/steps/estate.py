@@ -46,8 +46,9 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     book, sold, stock, price = np.empty((4, len(firms)))
     elsewhere = np.empty(len(firms), dtype=np.intp)
     weigh_estates(
-        firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock, np.zeros(now.block.width)
-    )
+        firms, lanes, f.compute_equipment, f.buildings, f.construction, book, sold, stock,
+        *np.zeros((2, now.block.width)),
+    )  # fmt: skip
     scale = by_path(now.lever("finance.recovery"), now.block.width)
     hand_estates_over(
         firms, lanes, book, rescue.fire_sale_price(sold, stock), scale, written_off, layout.owners,
@@ -58,7 +59,7 @@ def sell_estate(now: Moment, firms: Array, lanes: Array, written_off: Array) -> 
     now.handed_over.append(("plant", elsewhere, firms, lanes, price, -1))
 
 
-@kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 4), pairs=("firm", "path", "book", "sold", "stock"))
+@kernel(void(_IDX_IN, _IDX_IN, *[_MAT_IN] * 3, *[_VEC] * 5), pairs=("firm", "path", "book", "sold", "stock"))
 def weigh_estates(
     firm: Array,
     path: Array,
@@ -68,25 +69,29 @@ def weigh_estates(
     book: Array,
     sold: Array,
     stock: Array,
-    of_path: Array,
+    for_sale: Array,
+    there: Array,
 ) -> None:
     """Set the plant of each pair, all plant that is sold on its path, and all plant of firms there, usd_bn.
 
-    `of_path`, (paths,), zeros, is room to work in.
+    `for_sale` and what is `there`, (paths,), zeros, are room to work in: plant of all firms is added up once a path,
+    so that the cost grows with firms and failures and not with their product.
     """
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
         book[k] = equipment[f, n] + buildings[f, n] + construction[f, n]
-        of_path[n] += book[k]
+        for_sale[n] += book[k]
     for k in range(firm.shape[0]):
         n = path[k]
-        sold[k] = of_path[n]
-        compute, halls, begun = 0.0, 0.0, 0.0
-        for f in range(equipment.shape[0]):
-            compute += equipment[f, n]
-            halls += buildings[f, n]
-            begun += construction[f, n]
-        stock[k] = compute + halls + begun
+        sold[k] = for_sale[n]
+        if there[n] == 0.0:
+            compute, halls, begun = 0.0, 0.0, 0.0
+            for f in range(equipment.shape[0]):
+                compute += equipment[f, n]
+                halls += buildings[f, n]
+                begun += construction[f, n]
+            there[n] = compute + halls + begun
+        stock[k] = there[n]
 
 
 @kernel(

@@ -59,7 +59,7 @@ def resolve(now: Moment, firms: Array, lanes: Array) -> None:
     plant, liabilities, before, market, loss = np.empty((5, len(firms)))
     pairs.weigh(
         firms, lanes, *debts, f.compute_equipment, f.buildings, f.construction, now.block.cache["debt_owed"],
-        f.other_liabilities, ties.debt, layout.owners, plant, liabilities, before, market,
+        f.other_liabilities, ties.debt, layout.owners, plant, liabilities, before, market, np.empty(now.block.width),
     )  # fmt: skip
     r["resolved"] = np.empty((4, len(firms)), dtype=np.intp)
     r["resolved"][0], r["resolved"][1] = firms, lanes

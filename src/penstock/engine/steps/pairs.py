@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 @kernel(
-    void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 4),
+    void(*[_IDX_IN] * 4, *[_MAT_IN] * 6, _INT, *[_VEC] * 5),
     pairs=("firm", "path", "plant", "liabilities", "claims", "market"),
 )
 def weigh(
@@ -35,11 +35,15 @@ def weigh(
     liabilities: Array,
     claims: Array,
     market: Array,
+    of_path: Array,
 ) -> None:
     """Set the plant and the liabilities of each pair, the debt on it, and the plant of all owners on its path; usd_bn.
 
-    Debts of a firm are `rows`, from `first`; `debt` (ties, paths).
+    Debts of a firm are `rows`, from `first`; `debt` (ties, paths). `of_path`, (paths,), is room to work in: all pairs
+    of a path see the same market, so that the cost grows with owners and failures and not with their product.
     """
+    for k in range(firm.shape[0]):
+        of_path[path[k]] = -1.0
     for k in range(firm.shape[0]):
         f, n = firm[k], path[k]
         plant[k] = equipment[f, n] + buildings[f, n] + construction[f, n]
@@ -47,9 +51,11 @@ def weigh(
         claims[k] = 0.0
         for j in range(first[f], first[f + 1]):
             claims[k] += debt[rows[j], n]
-        market[k] = 0.0
-        for o in range(owners):
-            market[k] += equipment[o, n] + buildings[o, n]
+        if of_path[n] < 0.0:
+            of_path[n] = 0.0
+            for o in range(owners):
+                of_path[n] += equipment[o, n] + buildings[o, n]
+        market[k] = of_path[n]
 
 
 @kernel(void(_IDX_IN, _IDX_IN, _VEC_IN, _INT, _VEC, _MAT, _MAT), pairs=("firm", "path", "cost"))
