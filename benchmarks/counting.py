@@ -6,8 +6,10 @@ operation and of each call of a compiled kernel.
 
 - **moved** bytes: every operation reads its inputs and writes its output, as NumPy does it.
 - **needed** bytes of a step: what it reads of what was there before it, once, and what it leaves behind, once.
-  Arrays made and dropped within the step need not leave the registers. Kernels that touch only what has failed count
-  nothing needed, so that it stays a lower bound.
+  Arrays made and dropped within the step need not leave the registers.
+
+Passes over pairs (firm, path) touch a few numbers of large arrays: of each array they move as many numbers as there are
+pairs, and count nothing needed, so that it stays a lower bound.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from penstock.engine.moment import written_out
-from penstock.passes import is_pass
+from penstock.passes import is_pass, over_pairs
 
 FAILURES_ONLY = ("penstock.money.failure", "penstock.money.backing")
-"""Modules whose kernels walk over what has failed, not over whole arrays."""
+"""Modules whose other kernels, too, walk over what has failed, not over whole arrays."""
 FEW_ROWS = ("clear_short",)
 QUARTER = "quarter"
 """The whole quarter: its own operations are those outside the steps, its needed bytes those of one pass over all."""
@@ -310,13 +312,16 @@ def _kernels() -> list[tuple[Any, str, Any]]:
 
 
 def _told(kernel: Any) -> Callable[..., Any]:
-    few = kernel.py_func.__module__ in FAILURES_ONLY or kernel.py_func.__name__ in FEW_ROWS
+    of_pair = over_pairs(kernel)
+    few = bool(of_pair) or kernel.py_func.__module__ in FAILURES_ONLY or kernel.py_func.__name__ in FEW_ROWS
+    names = kernel.py_func.__code__.co_varnames
 
     def called(*given: Any) -> Any:
         plain = _plain(given)
         result = kernel(*plain)
         writes = [_is_written(kernel, place) for place in range(len(plain))]
-        arrays = [(part, wrote) for part, wrote in zip(plain, writes, strict=True) if isinstance(part, np.ndarray)]
+        touched = _at_pairs(dict(zip(names, plain, strict=False)), of_pair) if of_pair else plain
+        arrays = [(part, wrote) for part, wrote in zip(touched, writes, strict=True) if isinstance(part, np.ndarray)]
         read = [part for part, wrote in arrays if not wrote]
         _note(read, [part for part, wrote in arrays if wrote], whole=not few)
         return _counted(result)
@@ -324,6 +329,16 @@ def _told(kernel: Any) -> Callable[..., Any]:
     told: Any = called
     told.py_func = kernel.py_func
     return called
+
+
+def _at_pairs(given: dict[str, Any], of_pair: tuple[str, ...]) -> list[Any]:
+    """Of arrays with no number a pair, as many numbers as there are pairs: what a pass over pairs touches at most
+    times."""
+    pairs = given[of_pair[0]].shape[-1]
+    return [
+        value if name in of_pair or not isinstance(value, np.ndarray) else value.reshape(-1)[:pairs]
+        for name, value in given.items()
+    ]
 
 
 def _is_written(kernel: Any, place: int) -> bool:

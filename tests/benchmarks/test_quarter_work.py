@@ -11,7 +11,7 @@ from benchmarks.counting import QUARTER, Counted, Counter, count_block, counting
 from benchmarks.quarter_work import LEDGER, MEASURED, TOLERANCE, counted_work
 
 from penstock.engine.model import prepare, run_block
-from penstock.money import kernels
+from penstock.money import failure, kernels
 from penstock.world import load_world
 
 
@@ -72,6 +72,23 @@ def test_kernels_count_by_what_their_signature_lets_them_write() -> None:
     assert counter.work["step"].moved == 3 * 64 + 3 * 8 + 2 * 64
     np.testing.assert_array_equal(np.asarray(held["out"]), [[2.0] * 8, [1.0] * 8])
     assert hasattr(kernels.accumulate, "nopython_signatures"), "kernels are put back"
+
+
+def test_a_pass_over_pairs_moves_a_few_numbers_of_large_arrays() -> None:
+    held = {"activity": np.ones((50, 8)), "left": np.zeros(2)}
+    firm, path, first, rows = (
+        np.array(numbers, dtype=np.intp) for numbers in ([0, 1], [3, 3], [0, 1, 2, 3], [7, 9, 11])
+    )
+    with counting(held) as counter:
+
+        def step() -> None:
+            failure.cut(firm, path, first, rows, held["left"], held["activity"])
+
+        counter.wrap("step", step)()
+    # two pairs: their firms, paths, activities and what is left, and as many numbers of the lists of ties
+    assert counter.work["step"].moved == 2 * 8 * 6
+    assert counter.work["step"].needed == 0
+    assert np.asarray(held["activity"]).sum() == 50 * 8 - 2
 
 
 def test_steps_within_a_step_count_once() -> None:

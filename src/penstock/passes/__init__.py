@@ -38,6 +38,7 @@ __all__ = [
     "intrinsic",
     "is_pass",
     "kernel",
+    "over_pairs",
     "uint64",
     "void",
     "when_called",
@@ -97,9 +98,16 @@ def kernel(*signatures: Signature, pairs: tuple[str, ...] = (), entries: tuple[s
     """
 
     def make(function: F) -> F:
+        vars(function)["over_pairs"] = pairs + entries
         return cast(F, arrays.launched(_made(function, signatures), pairs, entries))
 
     return make
+
+
+def over_pairs(found: Any) -> tuple[str, ...]:
+    """Names of the arguments of a pass that have a number for each pair (firm, path) or tie of one; none for a pass
+    over whole arrays."""
+    return cast(tuple[str, ...], vars(found.py_func).get("over_pairs", ()))
 
 
 def inner(*signatures: Signature) -> Callable[[F], F]:
