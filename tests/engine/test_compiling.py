@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import penstock.engine.compiling as compiling
 
 ORDER = """
@@ -42,6 +44,19 @@ def test_the_second_process_ends_when_the_first_has_loaded_all_or_was_killed() -
     assert helper.stdin is not None
     helper.stdin.close()
     assert helper.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("then", ["", "compiling._end(helper); assert helper.returncode is not None"])
+def test_a_second_process_is_gone_before_the_first_ends_and_nothing_is_said(tmp_path: Path, then: str) -> None:
+    code = (
+        "import penstock.engine.compiling as compiling\n"
+        "helper = compiling._start_helper(compiling.MODULES)\n"
+        "assert helper.poll() is None\n"
+    )
+    # at the end Python tells a process that still runs and a pipe that is open to standard error only
+    strict = [sys.executable, "-X", "dev", "-W", "error", "-c", code + then]
+    found = subprocess.run(strict, capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_where_all_is_compiled_no_process_is_started() -> None:

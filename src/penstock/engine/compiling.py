@@ -6,6 +6,7 @@ process that loads the same modules in the opposite order halves the wait: what 
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -83,8 +84,8 @@ def load_model() -> None:
         with without_collector():
             import_module("penstock.engine.model")
     finally:
-        if helper is not None and helper.stdin is not None:
-            helper.stdin.close()
+        if helper is not None:
+            _end(helper)
     if chosen() is None:
         from penstock.passes import storing
 
@@ -114,10 +115,24 @@ def _start_helper(modules: Sequence[str]) -> subprocess.Popen[bytes] | None:
     """A process that loads the modules, until it is through or the pipe from this process closes."""
     command = [sys.executable, "-m", __name__, *modules]
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         # one process compiles all, in twice the time
         return None
+    # a call that is refused before it loads the quarter leaves nothing behind either
+    atexit.register(_end, helper)
+    return helper
+
+
+def _end(helper: subprocess.Popen[bytes]) -> None:
+    """End the second process wherever it is, and wait until it is gone; again does nothing.
+
+    Not by the pipe alone: a process forked since holds that open too.
+    """
+    helper.kill()
+    helper.wait()
+    if helper.stdin is not None:
+        helper.stdin.close()
 
 
 def _end_with_parent() -> None:
