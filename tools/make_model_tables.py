@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.model_tables import checks, opening, parameters, scores, worlds
+from tools.model_tables import checks, essay_energy, opening, parameters, scores, worlds
 from tools.model_tables.markdown import DOCS, ROOT, SOURCE
 
 BLOCK = re.compile(r"(<!-- generated: (?P<what>[^>]+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
@@ -44,6 +44,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "held": checks.held,
     "exceptions_of_security": checks.exceptions_of_security,
     "locked_parts": checks.locked_parts,
+    "essay_energy": essay_energy.essay_energy,
 }
 
 

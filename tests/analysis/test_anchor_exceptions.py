@@ -14,13 +14,13 @@ from penstock.analysis.anchors import (
     GrowthSwitch,
     anchor_ranges,
     anchored_companies,
-    compare_2026,
     exceptions,
+    judged,
     read_exceptions,
     unexplained,
 )
 from penstock.cli.main import main
-from penstock.errors import InputError, UsageError
+from penstock.errors import InputError
 from penstock.world import World, load_world
 
 
@@ -29,22 +29,15 @@ def bundled() -> World:
     return load_world()
 
 
-def bands_at(world: World, place: float) -> pd.DataFrame:
-    """Bands whose four quarters add up to a place in each range: 0 the low end, 1 the high end."""
+def medians_at(world: World, place: float) -> dict[tuple[str, str], float]:
+    """A year at a place in each range: 0 the low end, 1 the high end."""
     ranges = anchor_ranges(world).dropna(subset=["low_usd_bn"])
     year = ranges["low_usd_bn"] + place * (ranges["high_usd_bn"] - ranges["low_usd_bn"])
-    rows = [
-        {"scenario": "baseline", "quarter": f"2026Q{q}", "company_id": c, "measure": f"{m}_usd_bn", "p50": v / 4.0}
-        for c, m, v in zip(ranges["company"], ranges["metric"], year, strict=True)
-        for q in (1, 2, 3, 4)
-    ]
-    other = [{**row, "scenario": "other", "p50": -1.0} for row in rows]
-    later = [{**row, "quarter": "2027Q1", "p50": 1e6} for row in rows[:1]]
-    return pd.DataFrame(rows + other + later)
+    return dict(zip(zip(ranges["company"], ranges["metric"], strict=True), year, strict=True))
 
 
 def test_medians_inside_their_ranges_are_no_exceptions(bundled: World) -> None:
-    table = compare_2026(bundled, bands_at(bundled, 0.5))
+    table = judged(bundled, medians_at(bundled, 0.5))
     assert len(exceptions(table)) == 0
     assert (table["inside"].isna() == table["low_usd_bn"].isna()).all()
     assert (table["beyond"].dropna() == 0.0).all()
@@ -52,7 +45,7 @@ def test_medians_inside_their_ranges_are_no_exceptions(bundled: World) -> None:
 
 @pytest.mark.parametrize("place", [-0.2, 1.2])
 def test_medians_outside_are_told_with_their_distance(bundled: World, place: float) -> None:
-    table = compare_2026(bundled, bands_at(bundled, place))
+    table = judged(bundled, medians_at(bundled, place))
     outside = exceptions(table)
     assert len(outside) == int(table["low_usd_bn"].notna().sum())
     end = outside["low_usd_bn"] if place < 0 else outside["high_usd_bn"]
@@ -62,25 +55,19 @@ def test_medians_outside_are_told_with_their_distance(bundled: World, place: flo
 
 def test_an_explained_exception_is_not_counted(bundled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anchors, "explained", lambda: {("oracle", "capex"): "because"})
-    table = compare_2026(bundled, bands_at(bundled, 1.5))
+    table = judged(bundled, medians_at(bundled, 1.5))
     told = table.set_index(["company", "metric"])["reason"]
     assert told["oracle", "capex"] == "because"
     assert unexplained(table) == len(exceptions(table)) - 1
-    inside = compare_2026(bundled, bands_at(bundled, 0.5))
+    inside = judged(bundled, medians_at(bundled, 0.5))
     assert (inside["reason"] == "").all(), "a reason stands only beside an exception"
 
 
 def test_a_company_that_the_model_lacks_is_neither_in_nor_out(bundled: World) -> None:
-    bands = bands_at(bundled, 0.5)
-    table = compare_2026(bundled, bands[bands["company_id"] != "nvidia"]).set_index("company")
+    others = {key: value for key, value in medians_at(bundled, 0.5).items() if key[0] != "nvidia"}
+    table = judged(bundled, others).set_index("company")
     assert table.loc["nvidia", "inside"].isna().all()
     assert table.loc["amazon", "inside"].all()
-
-
-def test_bands_without_the_year_are_refused(bundled: World) -> None:
-    bands = bands_at(bundled, 0.5)
-    with pytest.raises(UsageError, match="found no quarter 2026Q3"):
-        compare_2026(bundled, bands[bands["quarter"] != "2026Q3"])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +109,7 @@ def test_the_command_fails_only_for_unexplained_exceptions(
     monkeypatch.setattr("penstock.engine.opening.check.check_opening", lambda world, opening: (opened, True))
     monkeypatch.setattr(anchors, "first_years", lambda world: SimpleNamespace(opening=None))
     switch = GrowthSwitch(("2026Q1",), 100.0, (110.0,), (90.0,))
-    table = compare_2026(bundled, bands_at(bundled, place))
+    table = judged(bundled, medians_at(bundled, place))
     monkeypatch.setattr(anchors, "first_year_check", lambda world, model: (table, switch))
     code = main(["world", "opening", "--check", "--format", "json"])
     result = json.loads(capfd.readouterr().out)["result"]

@@ -1,4 +1,4 @@
-"""A campus from the world or a file: dates, cost, cooling, power; and the essay's figures beside the data."""
+"""A campus from the world or a file: dates, cost, cooling, power."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from tests.layers.shared_data import full_year
 
 import penstock as ps
-from penstock.analysis.essay_energy import essay_energy_figures
 from penstock.analysis.site import Site, site, site_inputs
 from penstock.analysis.site_power import Case, site_power, solve
 from penstock.analysis.turbine_books import turbine_books
@@ -270,29 +269,6 @@ def test_turbine_makers(world: World) -> None:
     assert books.at["ge_vernova", "backlog_gw"] == 83
     assert books.at["ge_vernova", "lead_years"] > books.at["siemens_energy", "lead_years"] >= 3.5
     assert (books["lead_low"] <= books["lead_years"]).all() and (books["lead_years"] <= books["lead_high"]).all()
-
-
-# --- the essay ------------------------------------------------------------------------------------------
-
-
-def test_the_essay_beside_the_data(world: World) -> None:
-    found = essay_energy_figures(world).set_index("figure")
-    assert found.at["homes at full load, homes of Louisiana", "world"] == pytest.approx(3.04, abs=0.005)
-    assert found.at["homes at full load, US average", "world"] == pytest.approx(4.09, abs=0.005)
-    agrees = found["agrees"]
-    assert agrees["homes at full load, homes of Louisiana"]
-    assert not agrees["homes at full load, US average"]
-    assert not agrees["homes at planned load, homes of Louisiana"]
-    assert agrees[["area", "nuclear power of the deals of January 2026", "gas units", "solar and wind"]].all()
-
-
-def test_the_page_tells_the_figures_of_the_data(world: World) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "site.md").read_text(encoding="utf-8")
-    for row in essay_energy_figures(world).to_dict("records"):
-        line = next((line for line in page.splitlines() if line.startswith(f"| {row['figure']} |")), "")
-        cells = [cell.strip() for cell in line.split("|")]
-        assert cells[2:5] == [f"{row['essay']:g}", f"{row['world']:.3g}", row["unit"]], row["figure"]
-        assert cells[5] == ("yes" if row["agrees"] else "no")
 
 
 POWER_HEADER = (

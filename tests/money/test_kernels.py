@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import oracles
 import pytest
 
-from penstock.money import bills, clearing, kernels, oracles
+from penstock.money import bills, clearing, kernels
 from penstock.money.settlement import clear
 
 UNITS, TIES, PATHS = 12, 60, 5

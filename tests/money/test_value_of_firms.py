@@ -23,15 +23,12 @@ def test_more_debt_or_less_value_is_nearer_to_default(
         leverage = (debt + more) / (value + debt + more)
         if leverage < 0.5:
             assert distance(d=debt + more) < distance()
-    chance = valuation.default_probability(one(distance()))[0]
-    assert 0.0 <= chance <= 1.0
 
 
 def test_distance_to_default_is_mertons() -> None:
     """Value 80, debt 20, equity volatility 0.5: assets 100 with volatility 0.4, (ln 5 - 0.08) / 0.4."""
     found = valuation.distance_to_default(one(80.0), one(20.0), one(0.5))[0]
     assert found == pytest.approx((np.log(5.0) - 0.08) / 0.4, rel=1e-12)
-    assert valuation.default_probability(one(0.0))[0] == pytest.approx(0.5)
 
 
 def test_a_spread_is_the_ratings_at_the_opening_and_widens_with_less_distance() -> None:

@@ -19,23 +19,25 @@ import pandas as pd
 
 from penstock.analysis.anchor_rule import Rule
 from penstock.analysis.records import Records
-from penstock.errors import InputError, UsageError
+from penstock.errors import InputError
 from penstock.scenarios import compile_program, first_quarter, load_scenario
 from penstock.scenarios.quarters import ordinal, text
 
 if TYPE_CHECKING:
     from penstock.engine.model import Model, PathBlock
-    from penstock.engine.run import Run
     from penstock.world import World
 
 COMPANIES = 25
+"""How many of the largest companies have a range, as decided before looking (docs/decisions/0005)."""
 METRICS = ("revenue", "capex")
 MEASURE = {"revenue": "revenue_usd_bn", "capex": "capex_usd_bn"}
 YEAR_QUARTERS = 4
 SWITCH_QUARTERS = 8
 PATHS = 128
 EXCEPTIONS_ALLOWED = 5
+"""Medians that may lie outside their range, each with its reason (docs/decisions/0005)."""
 FALL_EXPECTED = 0.40
+"""Least fall of AI capital spending below its opening when demand stops growing (docs/decisions/0005)."""
 EXCEPTIONS = Path(__file__).parent / "anchor_exceptions.csv"
 RANGE_COLUMNS = (
     "company", "metric", "base_usd_bn", "low_usd_bn", "high_usd_bn", "rule", "inputs", "grade", "source",
@@ -73,29 +75,6 @@ def anchor_ranges(world: World) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(RANGE_COLUMNS))
     numbers = ["base_usd_bn", "low_usd_bn", "high_usd_bn"]
     return table.astype(dict.fromkeys(numbers, float))
-
-
-def compare_2026(world: World, run_or_bands: Run | pd.DataFrame | None = None, paths: int = PATHS) -> pd.DataFrame:
-    """COMPARE_COLUMNS: the ranges with the model's median of the same four quarters beside them.
-
-    Args:
-        world: the world of the ranges.
-        run_or_bands: a run or its bands (first scenario; four medians of quarters added up), or None to
-            simulate the baseline (median of the sums of each path).
-        paths: how many paths are simulated.
-
-    `inside` is None where there is no range or the model has no such company; `beyond` is how far the median
-    lies above the high end (positive) or below the low end (negative), as a fraction of that end; `reason`
-    is the explanation of an exception.
-
-    Raises:
-        UsageError: bands that do not hold the four quarters.
-    """
-    if run_or_bands is None:
-        model = _model(world, YEAR_QUARTERS)
-        return _judged(world, _medians_of_block(model.firms, _block(model, paths)))
-    bands = run_or_bands if isinstance(run_or_bands, pd.DataFrame) else run_or_bands.bands
-    return _judged(world, _medians_of_bands(bands, target_quarters(world)))
 
 
 @dataclass(frozen=True)
@@ -155,11 +134,11 @@ def first_years(world: World) -> Model:
 def first_year_check(world: World, model: Model, paths: int = PATHS) -> tuple[pd.DataFrame, GrowthSwitch]:
     """The first year against its ranges, and what happens when all demands stop growing from the first quarter.
 
-    `compare_2026`, and the median AI capital spending over eight quarters beside that of the baseline, on common random
+    `judged`, and the median AI capital spending over eight quarters beside that of the baseline, on common random
     numbers: both from one simulation of the baseline, made ready by `first_years`.
     """
     block = _block(model, paths)
-    table = _judged(world, _medians_of_block(model.firms, block))
+    table = judged(world, _medians_of_block(model.firms, block))
     return table, _switched(world, model, block, paths)
 
 
@@ -225,21 +204,13 @@ def _medians_of_block(firms: tuple[str, ...], block: PathBlock) -> dict[tuple[st
     return medians
 
 
-def _medians_of_bands(bands: pd.DataFrame, quarters: tuple[str, ...]) -> dict[tuple[str, str], float]:
-    missing = sorted(set(quarters) - set(bands["quarter"]))
-    if missing:
-        raise UsageError(
-            f"run: found no quarter {missing[0]}; expected a run that covers {quarters[0]} to {quarters[-1]}"
-        )
-    bands = bands[bands["scenario"] == bands["scenario"].iloc[0]]
-    bands = bands[bands["quarter"].isin(quarters) & bands["measure"].isin(MEASURE.values())]
-    metric = {measure: name for name, measure in MEASURE.items()}
-    year = bands.groupby(["company_id", "measure"], as_index=False)["p50"].sum()
-    rows = zip(year["company_id"], year["measure"], year["p50"], strict=True)
-    return {(str(company), metric[str(measure)]): float(value) for company, measure, value in rows}
+def judged(world: World, medians: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+    """COMPARE_COLUMNS: the ranges of the world with the model's medians of the same four quarters beside them.
 
-
-def _judged(world: World, medians: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+    medians: usd_bn of the year by company and metric. `inside` is None where there is no range or the model has no
+    such company; `beyond` is how far the median lies above the high end (positive) or below the low end (negative),
+    as a fraction of that end; `reason` is the explanation of an exception.
+    """
     table = anchor_ranges(world)
     reasons = explained()
     keys = list(zip(table["company"], table["metric"], strict=True))

@@ -28,7 +28,6 @@ DRAWS = 4096
 """Draws behind the chance that a link binds; fixed, so that the same world gives the same chance."""
 RACK_GPUS = 72
 """GPUs in the rack that the world's rack counts speak of (parameters gb200_racks_2025_foxconn, gb200_rack_power_kw)."""
-HOURS_PER_QUARTER = 2190.0
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def world_site(world: World, text: str) -> SiteInputs:
         it_mw=it_mw,
         it_mw_now=float(row["it_mw_2025"] or 0.0),
         facility_mw=facility,
-        full_load_mw=_full_load(ident),
+        full_load_mw=full_load(ident),
         cooling=design_named(cooling).name,
         weather=weather,
         weather_km=distance,
@@ -302,5 +302,6 @@ def _full_loads() -> Mapping[str, float]:
         return {row["site_id"]: float(row["full_load_mw"]) for row in csv.DictReader(file)}
 
 
-def _full_load(ident: str) -> float | None:
+def full_load(ident: str) -> float | None:
+    """MW of a named site when all that was announced of it stands; None where nothing beyond the table was."""
     return _full_loads().get(ident)

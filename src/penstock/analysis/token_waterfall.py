@@ -67,7 +67,6 @@ PARTS = (
 """Upstream first. Costs are what a layer pays beyond the layers that stand here by themselves."""
 BELOW_PLATFORM = tuple(part.name for part in PARTS[:20])
 """What a cloud's full cost is made of."""
-CHIPS = tuple(part.name for part in PARTS[4:13])
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ CUSTOMERS = {
 }
 """Sector that buys a group's business outside the ties; `row_customers` for all others."""
 
-INVESTMENT_GRADE = ("AAA", "AA", "A", "BBB")
 RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC")
 
 SECURED, OPERATING, UNSECURED = 0, 1, 2

@@ -3,7 +3,7 @@
 A tie bills `amount[t] * part[t]`; what was owed before and the bill fall due at the tie's speed of collection. The pass
 books as if everybody paid in full: most do. What each unit pays and is paid is then a sum by unit, and only the ties of
 units that fell short are gone through again (`hold_back`). Rules and types are those of `kernels.py`, as are the NumPy
-twins in `oracles.py`.
+twins in `tests/money/oracles.py`.
 """
 
 from __future__ import annotations

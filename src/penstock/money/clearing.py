@@ -1,7 +1,7 @@
 """Dues of a quarter, compiled: their sums, and who pays how much of them.
 
 Dues have a rank; a unit pays class after class out of what it has and what it is paid. Rules and types are those of
-`kernels.py`, as are the NumPy twins in `oracles.py`. How bills fall due and are booked is in `bills.py`.
+`kernels.py`, as are the NumPy twins in `tests/money/oracles.py`. How bills fall due and are booked is in `bills.py`.
 """
 
 from __future__ import annotations

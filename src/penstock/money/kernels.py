@@ -14,7 +14,7 @@ Rules that callers keep, for no kernel checks them while it runs:
 - lanes never mix, and a lane's sums run in the order of the ties, so that a lane has the same bits in a
   block of any width.
 
-Money units are USD bn throughout. Kernels have a NumPy twin in `oracles.py` that tests hold equal.
+Money units are USD bn throughout. Kernels have a NumPy twin in `tests/money/oracles.py` that tests hold equal.
 Signatures are given, so that machine code is compiled once on a machine and stored (`penstock/passes`).
 """
 

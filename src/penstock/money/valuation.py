@@ -32,7 +32,6 @@ __all__ = [
     "DebtRank",
     "Valuation",
     "debtrank",
-    "default_probability",
     "distance_to_default",
     "earnings_power",
     "growth_premium",
@@ -215,13 +214,6 @@ def measure_distance(
             sigma = asset_volatility(value[f, n], debt[f, n], volatility[f, 0])
             distance[f, n] = distance_of(log_ratio[f, n], sigma)
             move[f, n] = spread_move(distance[f, n], opening[f, 0])
-
-
-def default_probability(distance: Array) -> Array:
-    """One-year default probability of a distance to default."""
-    from scipy.special import ndtr
-
-    return ndtr(-distance)
 
 
 def spread(base: Array, distance: Array, distance_opening: Array) -> Array:

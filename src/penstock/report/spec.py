@@ -13,9 +13,6 @@ from typing import Any
 
 from penstock.report.numbers import percent, plain
 
-FORMATS = ("text", "number", "share")
-"""text as it is; number with three significant digits, its unit in the column head; share as per cent."""
-
 
 @dataclass(frozen=True)
 class Column:

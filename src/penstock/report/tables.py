@@ -41,19 +41,6 @@ class Estimate:
     se_median: float
 
 
-@dataclass(frozen=True)
-class Count:
-    """So many of so many paths."""
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """Part of all."""
-        return self.count / self.total
-
-
 def estimate(values: Floats) -> Estimate:
     """Summarise one value per path. The error of the median is from order statistics."""
     known = values[np.isfinite(values)]

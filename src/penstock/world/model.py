@@ -14,10 +14,8 @@ import pandas as pd
 from penstock.errors import InputError, UsageError
 from penstock.world.naming import Named, nearest_name, resolve_name
 from penstock.world.opening_rule import opening_figures
-from penstock.world.schema import SCHEMA
 from penstock.world.ties import known_by, ties_in_force
 
-TABLES = tuple(SCHEMA)
 DATED = {"financials": "period_end", "series": "date", "parameters": "known_from"}
 """Tables of which a world hands out only the rows of its as-of date, and the column that dates a row."""
 

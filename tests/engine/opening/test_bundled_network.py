@@ -67,10 +67,12 @@ def test_the_bundled_dues_are_of_the_size_found_in_the_prototype(bundled: Networ
 
 
 def test_the_opening_meets_the_cited_figures() -> None:
-    from penstock.engine.opening.check import CHECK_COLUMNS, check_table
+    from penstock.engine.opening.assemble import open_world
+    from penstock.engine.opening.check import CHECK_COLUMNS, check_opening
     from penstock.world import load_world
 
-    table, ok = check_table(load_world())
+    world = load_world()
+    table, ok = check_opening(world, open_world(world))
     assert list(table.columns) == CHECK_COLUMNS
     assert ok, table[~table["ok"]].to_string()
     assert {"capex of 5 hyperscalers, year", "debt by borrower = claims by lender, usd_bn"} <= set(table["quantity"])

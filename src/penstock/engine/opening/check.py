@@ -35,19 +35,12 @@ ASSETS = (
 LIABILITIES = ("debt", "lease_liabilities", "payables", "other_liabilities")
 
 
-def check_table(world: World) -> tuple[pd.DataFrame, bool]:
+def check_opening(world: World, opening: Opening) -> tuple[pd.DataFrame, bool]:
     """CHECK_COLUMNS, one row a check, and whether all hold.
 
     `deviation` is relative to the cited figure where there is one, else the largest error.
     Rows without a limit are shown for reading and do not decide.
     """
-    from penstock.engine.opening.assemble import open_world
-
-    return check_opening(world, open_world(world))
-
-
-def check_opening(world: World, opening: Opening) -> tuple[pd.DataFrame, bool]:
-    """As `check_table`, for an opening already made."""
     rows = [*_cited(world, opening), *_chips(world, opening), *_power(world, opening)]
     rows += [*_identities(opening), *_plugs(opening)]
     table = pd.DataFrame(rows, columns=CHECK_COLUMNS)

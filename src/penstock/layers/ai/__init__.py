@@ -22,7 +22,7 @@ from penstock.layers.ai.quarter import (
 )
 from penstock.layers.ai.requests import request_class, routed_cost, segment_demand, token_quantile, tokens_per_task
 from penstock.layers.ai.scaling import best_split, effective_flop, loss, quality
-from penstock.layers.ai.training import Training, mfu, training
+from penstock.layers.ai.training import Training, mfu, programme_flop, training
 from penstock.layers.architecture import kv_bytes_per_token, training_flop
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "mfu",
     "own_use",
     "pod_availability",
+    "programme_flop",
     "quality",
     "quality_index",
     "request_class",

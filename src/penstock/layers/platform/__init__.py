@@ -1,8 +1,16 @@
 """The platform layer: price and use of compute in the quarter; queues, pooling, capacity and metering of serving."""
 
-from penstock.layers.platform.capacity import autoscaling_headroom, dedicated_chips, fleet_utilisation, shared_chips
-from penstock.layers.platform.metering import bill, committed_bill, unit_cost_usd_per_mtok
-from penstock.layers.platform.pooling import Pooled, peak_ratio, pooling
+from penstock.layers.platform.capacity import (
+    autoscaling_headroom,
+    dedicated_chips,
+    fleet_utilisation,
+    region_capacity,
+    request_success,
+    retried_work,
+    shared_chips,
+)
+from penstock.layers.platform.metering import bill, committed_bill, gross_margin, unit_cost_usd_per_mtok
+from penstock.layers.platform.pooling import Pooled, daily_swing, mean_over_peak, peak_ratio, pooling, steepest_slope
 from penstock.layers.platform.quarter import (
     HOURS,
     adjust_price,
@@ -17,7 +25,16 @@ from penstock.layers.platform.quarter import (
     serve,
     wanted_compute,
 )
-from penstock.layers.platform.queues import erlang_b, erlang_c, max_utilisation, mean_wait, staffing
+from penstock.layers.platform.queues import (
+    erlang_b,
+    erlang_c,
+    max_utilisation,
+    max_utilisation_mean_wait,
+    max_utilisation_quantile,
+    mean_wait,
+    staffing,
+    wait_exceeds,
+)
 
 __all__ = [
     "HOURS",
@@ -29,22 +46,32 @@ __all__ = [
     "bill",
     "clearing_price",
     "committed_bill",
+    "daily_swing",
     "dedicated_chips",
     "erlang_b",
     "erlang_c",
     "fleet_utilisation",
+    "gross_margin",
     "hurdle_price",
     "let_out",
     "max_utilisation",
+    "max_utilisation_mean_wait",
+    "max_utilisation_quantile",
+    "mean_over_peak",
     "mean_wait",
     "peak_ratio",
     "pooling",
     "price_of_capacity",
+    "region_capacity",
     "rent_of",
+    "request_success",
+    "retried_work",
     "running_cost",
     "serve",
     "shared_chips",
     "staffing",
+    "steepest_slope",
     "unit_cost_usd_per_mtok",
+    "wait_exceeds",
     "wanted_compute",
 ]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from tools.model_tables.markdown import table
 
-from penstock.analysis.site_inputs import _full_loads, world_site
+from penstock.analysis.site_inputs import full_load, world_site
+from penstock.world import World, load_world
 
-if TYPE_CHECKING:
-    from penstock.world import World
-
-HOURS = 8760.0
+HOURS_PER_YEAR = 8760.0
 ESSAY_HOMES_MILLION = 3.0
 ESSAY_AREA_KM2 = 14.8
 ESSAY_NUCLEAR_GW = 6.6
@@ -22,9 +19,18 @@ DEAL_OF = "2026-01-09"
 SITE = "meta_hyperion"
 
 
+def essay_energy() -> str:
+    """What the essay says beside what the data give, a row a figure."""
+    rows = [
+        (row["figure"], f"{row['essay']:g}", f"{row['world']:.3g}", row["unit"], "yes" if row["agrees"] else "no")
+        for row in essay_energy_figures(load_world()).to_dict("records")
+    ]
+    return table(("figure", "essay", "data", "unit", "agrees"), rows, right=(1, 2))
+
+
 def homes_million(load_mw: float, kwh_per_home: float) -> float:
     """Homes that use as much electricity in a year as a steady load does."""
-    return load_mw * 1000.0 * HOURS / kwh_per_home / 1e6
+    return load_mw * 1000.0 * HOURS_PER_YEAR / kwh_per_home / 1e6
 
 
 def essay_energy_figures(world: World) -> pd.DataFrame:
@@ -33,7 +39,9 @@ def essay_energy_figures(world: World) -> pd.DataFrame:
     Raises UsageError where the world has no such site or parameter.
     """
     inputs = world_site(world, SITE)
-    full = _full_loads()[SITE]
+    full = full_load(SITE)
+    if full is None:
+        raise ValueError(f"site_full_loads.csv: found no {SITE}; expected the site of which the essay tells")
     planned = inputs.facility_mw or inputs.it_mw
     louisiana, average = (world.parameter(f"household_kwh_{place}").central for place in ("louisiana", "us"))
     power = world.every_row("power")
