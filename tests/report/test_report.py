@@ -13,10 +13,12 @@ import pytest
 from fixture_run import fixture_run
 
 from penstock.errors import OutputError
-from penstock.report.figures import SPENDING, differences, fan
+from penstock.report.figures_differences import differences
 from penstock.report.figures_failures import money_sankey, who_fails
+from penstock.report.figures_fans import fan
 from penstock.report.findings import five_sentences
 from penstock.report.html import render_report, rerun_command, write_report
+from penstock.report.measures import SPENDING
 from penstock.report.source import read_run
 
 SIZE_LIMIT = 1_500_000

@@ -10,7 +10,7 @@ import pandas as pd
 
 from penstock.analysis.steps import HEADLINES
 from penstock.cli.output import Section
-from penstock.report.figures import CAPEX, COMPUTE, POWER, SPENDING, Measure
+from penstock.report.measures import CAPEX, COMPUTE, POWER, SPENDING, Measure
 from penstock.report.numbers import percent, plain, probability_text, share_se, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
 from penstock.report.tables import (

@@ -85,8 +85,7 @@ def cascade(data: ReportData, found: Analyses) -> Figure | None:
         ),
         note=(
             "One path is one future, not a forecast: it shows how the parts act on each other. Worst and median are "
-            "by "
-            "losses. `penstock explain RUN` tells any path with the ledger entries behind each sentence."
+            "by losses. `penstock explain RUN` tells any path with the ledger entries behind each sentence."
         ),
     )
 

@@ -204,12 +204,10 @@ def stress_changes(data: ReportData, found: Analyses) -> Figure | None:
         rows: Rows = [[str(row["scenario"]), *(row[key] for key in keys)] for row in records]
         largest = max(records, key=lambda row: abs(row["difference"]))
         return rows, (
-            f"{OUTPUT_NAMES[output]}: {str(largest['scenario']).replace('_', ' ')} moves the "
-            "mean "
-            f"most, by {signed(largest['difference'])} ({plain(largest['low95'], 2)} to "
-            f"{plain(largest['high95'], 2)}, "
-            f"95% interval) from {plain(largest['base'])}; 9 of 10 paths move by "
-            f"{plain(largest['p05'], 2)} to {plain(largest['p95'], 2)}."
+            f"{OUTPUT_NAMES[output]}: {str(largest['scenario']).replace('_', ' ')} moves the mean most, by "
+            f"{signed(largest['difference'])} ({plain(largest['low95'], 2)} to {plain(largest['high95'], 2)}, 95% "
+            f"interval) from {plain(largest['base'])}; 9 of 10 paths move by {plain(largest['p05'], 2)} to "
+            f"{plain(largest['p95'], 2)}."
         )
 
     rows, findings = told_by(OUTPUT_NAMES, tell)

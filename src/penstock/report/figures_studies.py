@@ -134,8 +134,7 @@ def relief(data: ReportData, found: Analyses) -> Figure | None:
         python=_run_python(data, "print(ps.bottlenecks(run).relief)"),
         note=(
             f"Scenario {found.relief.scenario.replace('_', ' ')}: one knob loosened from the first quarter on, same "
-            "random "
-            "numbers. The knobs differ in what moving them costs: compare with that cost, not with each other."
+            "random numbers. The knobs differ in what moving them costs: compare with that cost, not with each other."
         ),
     )
 
@@ -176,16 +175,14 @@ def loop_gain(data: ReportData, found: Analyses) -> Figure | None:
         findings={
             "whole": (
                 f"Of a push of 1% to all valuations {plain(whole[2], 2)}% comes back within "
-                f"{int(gain['turn_quarters'])} "
-                f"quarters (90% interval {plain(gain['low90'], 2)} to {plain(gain['high90'], 2)}), most through "
-                f"{CHANNEL_NAMES[str(channel['channel'])]} ({plain(float(channel['gain']), 2)}); kept up, a push "
-                "would end "
-                f"as {plain(gain['amplification'])} times itself ({_amplified(gain)})."
+                f"{int(gain['turn_quarters'])} quarters (90% interval {plain(gain['low90'], 2)} to "
+                f"{plain(gain['high90'], 2)}), most through {CHANNEL_NAMES[str(channel['channel'])]} "
+                f"({plain(float(channel['gain']), 2)}); kept up, a push would end as {plain(gain['amplification'])} "
+                f"times itself ({_amplified(gain)})."
             ),
             "quarter": (
                 f"The gain goes from {plain(float(first['gain']), 2)} (se {plain(float(first['se']), 2)}) a quarter "
-                "after the "
-                f"push to {plain(float(last['gain']), 2)} (se {plain(float(last['se']), 2)}) after "
+                f"after the push to {plain(float(last['gain']), 2)} (se {plain(float(last['se']), 2)}) after "
                 f"{int(last['quarter'])}."
             ),
         },
@@ -218,8 +215,7 @@ def loop_cuts(data: ReportData, found: Analyses) -> Figure | None:
         change, error = float(cuts[0][1][key]), float(cuts[0][1][error_key])
         findings[key] = (
             f"{label}: {plain(levels[key])} as it is; {cuts[0][0]} {signed(change)} (se {plain(error, 2)}) on the "
-            "same "
-            "random numbers."
+            "same random numbers."
         )
     return Figure(
         id="loop-cuts",
@@ -314,9 +310,8 @@ def payoff(data: ReportData, found: Analyses) -> Figure | None:
         python=_run_python(data, "found = ps.payoff(run)\nprint(found.totals)\nprint(found.survivors)"),
         note=(
             "Without crises: no black swan arrives, and a default costs nobody else anything; same random numbers. "
-            "Surplus "
-            "and added output overlap: do not add them. Rates of added output are assumptions with wide ranges "
-            "(`penstock payoff --format json` lists them with their sources)."
+            "Surplus and added output overlap: do not add them. Rates of added output are assumptions with wide "
+            "ranges (`penstock payoff --format json` lists them with their sources)."
         ),
     )
 
@@ -332,8 +327,7 @@ def _payoff_sentence(study: Any, group: str, members: list[tuple[str, Any]]) -> 
                 f"from {money(row['without'])}"
             )
         return (
-            f"{label} {signed(row['difference'])} {unit} ({plain(row['low95'], 2)} to {plain(row['high95'], 2)}) "
-            "from "
+            f"{label} {signed(row['difference'])} {unit} ({plain(row['low95'], 2)} to {plain(row['high95'], 2)}) from "
             f"{plain(row['without'])}"
         )
 

@@ -6,18 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penstock.report.figures import (
-    CAPEX,
-    COMPUTE,
-    HEADLINES,
-    POWER,
-    SPENDING,
-    Measure,
-    binding_sentence,
-    evidence_sentence,
-    figure_id,
-    year_phrase,
-)
+from penstock.report.figures_binding import binding_sentence
+from penstock.report.figures_evidence import evidence_sentence
+from penstock.report.measures import CAPEX, COMPUTE, HEADLINES, POWER, SPENDING, Measure, figure_id, year_phrase
 from penstock.report.numbers import growth_percent, in_hundred, percent, plain, probability_text
 from penstock.report.source import LAYER_NAMES, ReportData
 from penstock.report.tables import (

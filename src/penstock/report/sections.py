@@ -8,20 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.report.analyses import Analyses
-from penstock.report.figures import (
-    HEADLINES,
-    bottlenecks,
-    differences,
-    evidence_bars,
-    fan,
-    layer_panels,
-)
+from penstock.report.figures_binding import bottlenecks
 from penstock.report.figures_cascade import cascade, first_to_break, who_follows
+from penstock.report.figures_circular import financed_revenue, loops
+from penstock.report.figures_differences import differences
+from penstock.report.figures_dollar import dollars
+from penstock.report.figures_evidence import evidence_bars
 from penstock.report.figures_failures import layer_defaults, money_sankey, timeline, who_fails
+from penstock.report.figures_fans import fan, layer_panels
 from penstock.report.figures_losses import loss_bearers, loss_curve, stress_changes, stress_payers
-from penstock.report.figures_network import dollars, financed_revenue, loops, systemic_firms, systemic_ties
 from penstock.report.figures_studies import loop_cuts, loop_gain, payoff, relief
+from penstock.report.figures_systemic import systemic_firms, systemic_ties
 from penstock.report.figures_token import token_waterfall
+from penstock.report.measures import HEADLINES
 from penstock.report.source import ReportData
 from penstock.report.spec import Figure
 from penstock.report.tables import defaults_per_path

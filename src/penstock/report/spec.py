@@ -156,3 +156,8 @@ def told_by(choices: Iterable[str], tell: Callable[..., tuple[Rows, str]]) -> tu
 def scenario_facet(scenarios: Sequence[str]) -> Facet:
     """The choice of scenario that every figure shares."""
     return Facet("scenario", "Scenario", tuple((name, name.replace("_", " ")) for name in scenarios))
+
+
+def world_python(directory: str, body: str) -> str:
+    """Python that gives a figure's numbers anew from the world of the run in a directory."""
+    return f"import penstock as ps\n\nworld = ps.open_run({directory!r}).world\n{body}\n"

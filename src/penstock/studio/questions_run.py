@@ -34,22 +34,26 @@ def run_data(place: Place, name: str) -> tuple[Run, ReportData]:
 
 def summary(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """Sentences, headline numbers, figures and checks of a run."""
-    from penstock.report import figures as economy
     from penstock.report import figures_failures as failures
+    from penstock.report.figures_binding import bottlenecks
+    from penstock.report.figures_differences import differences
+    from penstock.report.figures_evidence import evidence_bars
+    from penstock.report.figures_fans import fan, layer_panels
     from penstock.report.findings import five_sentences, headlines
+    from penstock.report.measures import HEADLINES
     from penstock.report.notice import notice
 
     run, data = run_data(place, arguments["run"])
     drawn = [
-        *(economy.fan(data, measure) for measure in economy.HEADLINES),
-        economy.layer_panels(data),
-        economy.differences(data),
+        *(fan(data, measure) for measure in HEADLINES),
+        layer_panels(data),
+        differences(data),
         failures.who_fails(data),
         failures.layer_defaults(data),
         failures.timeline(data),
         failures.money_sankey(data),
-        economy.bottlenecks(data),
-        economy.evidence_bars(data),
+        bottlenecks(data),
+        evidence_bars(data),
     ]
     return json_value(
         {
