@@ -19,8 +19,10 @@ from penstock.engine.run import Run
 from penstock.errors import UsageError
 from penstock.report.analyses import STUDIES, Analyses, analyses_of, check_studies
 from penstock.report.figures_cascade import cascade, first_to_break, who_follows
+from penstock.report.figures_circular import financed_revenue, loops
+from penstock.report.figures_dollar import dollars
 from penstock.report.figures_losses import loss_bearers, loss_curve, stress_changes, stress_payers
-from penstock.report.figures_network import dollars, financed_revenue, loops, systemic_firms, systemic_ties
+from penstock.report.figures_systemic import systemic_firms, systemic_ties
 from penstock.report.html import render_report, write_report
 from penstock.report.source import ReportData, read_run
 from penstock.report.spec import Figure
