@@ -22,7 +22,11 @@ FILES = {
     "tests/engine/test_executors.py": "pools that are stopped",
     "tests/engine/test_object_store.py": "object stores, a lost head",
     "tests/engine/test_cluster.py": "clusters, lost workers and machines",
-    "tests/fuzz/test_readers.py": "spoiled input to every reader",
+    "tests/fuzz/test_book_files.py": "spoiled books and networks",
+    "tests/fuzz/test_fleet_files.py": "spoiled traces, fleets, sites and weather",
+    "tests/fuzz/test_run_files.py": "spoiled manifests and tables",
+    "tests/fuzz/test_unpacking.py": "packed files that are too large or break off",
+    "tests/fuzz/test_world_files.py": "spoiled worlds and scenarios",
 }
 """Files of tests that inject faults, and which."""
 PASSED, SKIPPED, FAILED = "passed", "skipped", "FAILED"
