@@ -17,7 +17,10 @@ from tools.campaign.units import ROOT, Unit
 from tools.gate import NOT_OURS
 
 FILES = {
-    "tests/engine/test_faults.py": "disks, damaged files, clocks, two processes, lost workers",
+    "tests/engine/test_full_disks.py": "full and read-only disks",
+    "tests/engine/test_damaged_files.py": "damaged files",
+    "tests/engine/test_two_processes.py": "clocks, two processes",
+    "tests/engine/test_lost_workers.py": "lost workers",
     "tests/engine/test_runs_on_disk.py": "interrupted runs, places that cannot be used",
     "tests/engine/test_executors.py": "pools that are stopped",
     "tests/engine/test_object_store.py": "object stores, a lost head",
