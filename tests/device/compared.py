@@ -16,8 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from standin import NULL, Device, StandIn
+from standin import StandIn
 from standin_cupy import StandInCupy, stand_in_gpu
+from standin_device import Device
+from standin_streams import NULL
 
 from penstock import arrays
 from penstock.engine.moved import Mover, owner_of

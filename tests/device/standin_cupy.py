@@ -13,7 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from standin import NULL, Event, Library, RefusedError, StandIn, Stream, Work, in_threads, run_pass
+from standin import Library, StandIn
+from standin_device import in_threads, run_pass
+from standin_streams import NULL, Event, RefusedError, Stream, Work
 
 from penstock import arrays
 from penstock.engine import gpu, gpu_code

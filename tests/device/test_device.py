@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from compared import compared_apart
-from standin import runs_of
+from standin_device import runs_of
 
 from penstock import arrays
 from penstock.engine import manifest

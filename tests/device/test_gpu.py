@@ -13,8 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from compared import compared_apart
-from standin import NULL, RefusedError, StandIn
+from standin import StandIn
 from standin_cupy import MOST_THREADS, StandInCupy, stand_in_gpu
+from standin_streams import NULL, RefusedError
 
 from penstock import arrays
 from penstock.engine import gpu, gpu_code, launch, series_copy

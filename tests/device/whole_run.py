@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def run(directory: str, on_device: bool) -> dict[str, str]:
     """Hash by file."""
-    from standin import Device
+    from standin_device import Device
 
     from penstock import arrays
 
