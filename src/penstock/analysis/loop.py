@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.analysis.loop_gain import LINKS, Gain, amplification, loop_gain
+from penstock.analysis.outcome import Outcome
 from penstock.analysis.ratios import interval, ratio
-from penstock.analysis.steps import mean_and_error
+from penstock.analysis.steps import PATHS_AT_ONCE, mean_and_error
 from penstock.analysis.subject import Subject, subject_of
 from penstock.engine.progress import OnProgress, silent
 from penstock.errors import ModelError, UsageError
@@ -43,21 +44,6 @@ DEBT = (
     ("both: doubled, halved", 2.0, 0.5),
 )
 """Variants of debt: name, multiple of the limits, multiple of the terms."""
-
-PATHS_AT_ONCE = 1024
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One output of a whole run that variants are compared by."""
-
-    name: str
-    unit: str
-
-    @property
-    def key(self) -> str:
-        """Name of the column of its changes."""
-        return f"{self.name}_{self.unit}"
 
 
 OUTCOMES = (
@@ -142,22 +128,13 @@ def loop(
         return loop_gain(up.turn, base.turn, down.turn, study.weight), up, base, down
 
     whole, up, base, down = gained("")
-    firms = study.model.opening.firms
-    low, high = interval(whole.total, whole.error)
     levels = done["run", ""]
+
+    def changed(name: str) -> dict[str, float]:
+        return {**_gain_row(gained(name)[0], whole), **_changes(done["run", name], levels)}
+
     return LoopStudy(
-        gain={
-            "gain": whole.total,
-            "se": whole.error,
-            "low90": low,
-            "high90": high,
-            "amplification": amplification(whole.total),
-            "amplification_low90": amplification(low),
-            "amplification_high90": amplification(high),
-            "push": size,
-            "first_quarter": float(first),
-            "turn_quarters": float(turn),
-        },
+        gain={**_total(whole), "push": size, "first_quarter": float(first), "turn_quarters": float(turn)},
         links=pd.DataFrame(
             [(name, *found, unit) for (name, unit), found in zip(LINKS, whole.links, strict=True)],
             columns=["link", "value", "se", "unit"],
@@ -167,39 +144,46 @@ def loop(
             [(name, gained(name)[0].total, gained(name)[0].error) for name in CHANNELS],
             columns=["channel", "gain", "se"],
         ),
-        firms=pd.DataFrame(
-            {
-                "company_id": list(firms),
-                "layer": [str(study.layer(firm)) for firm in range(len(firms))],
-                "gain": whole.firm,
-                "se": whole.firm_error,
-                "part": whole.part,
-                "cost_of_capital_points": whole.cost_points,
-                "capex_percent": whole.investment_percent,
-                "revenue_percent": whole.revenue_percent,
-            }
-        ).sort_values("part", ascending=False, ignore_index=True),
-        debt=pd.DataFrame(
-            [
-                {
-                    "variant": name,
-                    **_gain_row(gained(name)[0], whole),
-                    **_changes(done["run", name], levels),
-                }
-                for name, _, _ in DEBT
-            ]
-        ),
+        firms=_firms_table(study, whole),
+        debt=pd.DataFrame([{"variant": name, **changed(name)} for name, _, _ in DEBT]),
         levels=pd.DataFrame(
             [(item.name, item.unit, *mean_and_error(levels[item.name])) for item in OUTCOMES],
             columns=["output", "unit", "mean", "se"],
         ),
-        cuts=pd.DataFrame(
-            [
-                {"without": name, **_gain_row(gained(name)[0], whole), **_changes(done["run", name], levels)}
-                for name in CUTS
-            ]
-        ),
+        cuts=pd.DataFrame([{"without": name, **changed(name)} for name in CUTS]),
     )
+
+
+def _total(whole: Gain) -> dict[str, float]:
+    """The gain with its 90 % interval, and what it makes of a push that is kept up."""
+    low, high = interval(whole.total, whole.error)
+    return {
+        "gain": whole.total,
+        "se": whole.error,
+        "low90": low,
+        "high90": high,
+        "amplification": amplification(whole.total),
+        "amplification_low90": amplification(low),
+        "amplification_high90": amplification(high),
+    }
+
+
+def _firms_table(study: _Study, whole: Gain) -> pd.DataFrame:
+    """A row a firm, the largest part of the gain first."""
+    import pandas as pd
+
+    firms = study.model.opening.firms
+    table = {
+        "company_id": list(firms),
+        "layer": [str(study.layer(firm)) for firm in range(len(firms))],
+        "gain": whole.firm,
+        "se": whole.firm_error,
+        "part": whole.part,
+        "cost_of_capital_points": whole.cost_points,
+        "capex_percent": whole.investment_percent,
+        "revenue_percent": whole.revenue_percent,
+    }
+    return pd.DataFrame(table).sort_values("part", ascending=False, ignore_index=True)
 
 
 def _check(subject: Subject, size: float, first: int, turn: int) -> None:

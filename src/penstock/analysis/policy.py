@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.analysis.losses import losses_of
+from penstock.analysis.outcome import Outcome
 from penstock.analysis.ratios import interval, ratio
 from penstock.analysis.steps import PATHS_AT_ONCE, mean_and_error
 from penstock.analysis.subject import subject_of
@@ -34,26 +35,13 @@ CERTAIN = 2.0
 """A ratio is told where what is under its line is at least this many standard errors from zero."""
 
 
-@dataclass(frozen=True)
-class Effect:
-    """One thing that a policy changes."""
-
-    name: str
-    unit: str
-
-    @property
-    def key(self) -> str:
-        """Name of the column of its changes."""
-        return f"{self.name}_{self.unit}"
-
-
 EFFECTS = (
-    Effect("defaults", "per_path"),
-    Effect("loss", "usd_bn"),
-    Effect("written_down", "usd_bn"),
-    Effect("surplus", "usd_bn"),
-    Effect("capex", "usd_bn"),
-    Effect("public_money", "usd_bn"),
+    Outcome("defaults", "per_path"),
+    Outcome("loss", "usd_bn"),
+    Outcome("written_down", "usd_bn"),
+    Outcome("surplus", "usd_bn"),
+    Outcome("capex", "usd_bn"),
+    Outcome("public_money", "usd_bn"),
 )
 """Defaults, losses and the part of them that is claims written down, users' surplus, AI capital spending and public
 money paid to firms, summed over the run."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-from penstock.engine.opening.state import Opening
+from penstock.engine.opening.state import ASSET_LINES, Opening
 from penstock.engine.opening.summary import assets_by_grade
 
 T = TypeVar("T")
@@ -37,20 +37,6 @@ GRADE_NAMES = {
     "F": "F estimated by rule",
 }
 WEAK_GRADES = ("E", "F")
-
-ASSET_COLUMNS = (
-    "cash",
-    "receivables",
-    "compute_equipment",
-    "buildings",
-    "construction",
-    "inventory",
-    "goodwill",
-    "loans_given",
-    "stakes",
-    "other_assets",
-)
-"""The asset side of an opening sheet, whose dollars weigh the grades."""
 
 
 class RunTables(Protocol):
@@ -215,7 +201,7 @@ def _opening_evidence(opening: Any, world: Any) -> pd.DataFrame:
     an estimate for nearly all.
     """
     parts = []
-    assets = [column for column in ASSET_COLUMNS if column in opening.sheet.columns]
+    assets = [column for column in ASSET_LINES if column in opening.sheet.columns]
     if isinstance(opening, Opening) and world is not None:
         parts.append(_from_summary("Opening assets, totals", assets_by_grade(opening)))
     lines = opening.sheet[assets].melt()["value"], opening.sheet_grades[assets].melt()["value"]
@@ -255,7 +241,7 @@ def _with_shares(evidence: pd.DataFrame) -> pd.DataFrame:
 def _company_evidence(opening: Any) -> dict[str, CompanyEvidence]:
     if opening is None:
         return {}
-    assets = [column for column in ASSET_COLUMNS if column in opening.sheet.columns]
+    assets = [column for column in ASSET_LINES if column in opening.sheet.columns]
     dollars = opening.sheet[assets].abs()
     totals = dollars.sum(axis=1)
     by_grade = {

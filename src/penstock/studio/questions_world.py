@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.engine.opening.state import ASSET_LINES
 from penstock.report.values import json_value
 from penstock.studio.notices import world_notice
 
 if TYPE_CHECKING:
     from penstock.studio.place import Place
     from penstock.studio.workers import Tell
-
-SHEET = (
-    "cash", "receivables", "compute_equipment", "buildings", "construction", "inventory", "goodwill", "loans_given",
-    "stakes", "other_assets",
-)  # fmt: skip
-"""Assets of an opening sheet, in order of the bars of a company's card."""
 
 
 def facts(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
@@ -83,7 +78,7 @@ def sheets(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
                 "company_id": firm,
                 "assets": [
                     {"line": line, "usd_bn": float(sheet[line]), "grade": str(grades[line])}
-                    for line in SHEET
+                    for line in ASSET_LINES
                     if line in sheet and float(sheet[line]) != 0.0
                 ],
                 "evidence_share_ef": float(profile.get("evidence_share_ef", float("nan"))),

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from penstock.engine.opening.figures import Figures, opening_figures
-from penstock.engine.opening.state import SHEET_COLUMNS
+from penstock.engine.opening.state import ASSET_LINES, LIABILITY_LINES, SHEET_COLUMNS
 from penstock.errors import ModelError
 from penstock.world.grading import weakest
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from penstock.engine.opening.universe import Universe
     from penstock.world.model import World
 
-ASSET_LINES = SHEET_COLUMNS[: SHEET_COLUMNS.index("other_assets") + 1]
-LIABILITY_LINES = ("debt", "lease_liabilities", "payables", "other_liabilities")
 ESTIMATED_ASSETS = (
     "receivables",
     "compute_equipment",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from penstock.engine.opening.physical import chip_power, cumulative, fleet_bridge
+from penstock.engine.opening.state import ASSET_LINES, LIABILITY_LINES
 from penstock.engine.rules import rules_of
 
 if TYPE_CHECKING:
@@ -19,20 +20,6 @@ EXACT = 1e-9
 PLUG_LIMIT = 0.05
 GOOD_GRADES = "ABC"
 CHECK_COLUMNS = ["quantity", "model", "cited", "unit", "deviation", "limit", "ok", "source"]
-
-ASSETS = (
-    "cash",
-    "receivables",
-    "compute_equipment",
-    "buildings",
-    "construction",
-    "inventory",
-    "goodwill",
-    "loans_given",
-    "stakes",
-    "other_assets",
-)
-LIABILITIES = ("debt", "lease_liabilities", "payables", "other_liabilities")
 
 
 def check_opening(world: World, opening: Opening) -> tuple[pd.DataFrame, bool]:
@@ -226,8 +213,8 @@ def _waiting_share(opening: Opening) -> float:
 def _identities(opening: Opening) -> list[dict[str, object]]:
     sheet, ties = opening.sheet, opening.flow_ties
     firms = list(opening.firms)
-    scale = sheet[list(ASSETS)].sum(axis=1).abs().clip(lower=1e-6)
-    gap = sheet[list(ASSETS)].sum(axis=1) - sheet[list(LIABILITIES)].sum(axis=1) - sheet["equity"]
+    scale = sheet[list(ASSET_LINES)].sum(axis=1).abs().clip(lower=1e-6)
+    gap = sheet[list(ASSET_LINES)].sum(axis=1) - sheet[list(LIABILITY_LINES)].sum(axis=1) - sheet["equity"]
     held = opening.stakes.groupby("company")["share"].sum()
     shares = ties.groupby(["payer", "category"])["share"].sum()
     received = ties.groupby("payee")["base"].sum().reindex(firms).fillna(0.0)
@@ -259,7 +246,7 @@ def _exact(quantity: str, error: float, source: str) -> dict[str, object]:
 
 def _plugs(opening: Opening) -> list[dict[str, object]]:
     """Largest plug over assets of firms whose asset lines rest on grades A to C, and the sum of all."""
-    assets = opening.sheet[list(ASSETS)].sum(axis=1)
+    assets = opening.sheet[list(ASSET_LINES)].sum(axis=1)
     plug = opening.sheet["plug"].abs()
     good = opening.sheet_grades["equity"].isin(list(GOOD_GRADES))
     ratio = (plug / assets.where(assets > 0))[good].fillna(0.0)

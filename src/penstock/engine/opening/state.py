@@ -84,8 +84,7 @@ SECTORS = (
     "row_rest",
 )
 
-SHEET_COLUMNS = (
-    # assets
+ASSET_LINES = (
     "cash",
     "receivables",
     "compute_equipment",  # accelerators, servers, networks (short lived)
@@ -96,12 +95,14 @@ SHEET_COLUMNS = (
     "loans_given",
     "stakes",  # at fair value
     "other_assets",
-    # liabilities
-    "debt",
-    "lease_liabilities",
-    "payables",
-    "other_liabilities",
-    # balance
+)
+"""The asset side of an opening sheet, in the order in which it is shown."""
+
+LIABILITY_LINES = ("debt", "lease_liabilities", "payables", "other_liabilities")
+
+SHEET_COLUMNS = (
+    *ASSET_LINES,
+    *LIABILITY_LINES,
     "equity",  # = assets - liabilities
     "plug",  # signed amount that had to be booked to make the named lines meet; inside other_*
     "stake_revaluation",  # fair value of stakes above what the reported sheet carries; inside equity

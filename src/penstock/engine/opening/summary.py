@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from penstock.engine.opening.assemble import open_world
-from penstock.engine.opening.balance import ASSET_LINES, LIABILITY_LINES
-from penstock.engine.opening.state import LAYERS, Opening
+from penstock.engine.opening.state import ASSET_LINES, LAYERS, LIABILITY_LINES, Opening
 from penstock.engine.opening.universe import build_universe
 from penstock.world.grading import weakest
 
