@@ -82,7 +82,7 @@ def _shock(title: str, item: Solution, target: Target, size: str) -> Section:
             "factor": row["factor"],
             "shock": row["effect"],
             "sd": f"{row['z']:+.2f}",
-            "part": f"{100.0 * row['part']:.0f} %",
+            "part": f"{round(100.0 * row['part'])} %",
             "paths without it": _percent(row["share_without"]),
             "distance by its sd": f"{row['distance_sd_high']:.2f} to {row['distance_sd_low']:.2f}",
             "grade": row["grade"],
@@ -90,7 +90,7 @@ def _shock(title: str, item: Solution, target: Target, size: str) -> Section:
         for row in large.to_dict("records")
     ]
     if len(rest):
-        rows.append({"factor": f"{len(rest)} smaller ones", "part": f"{100.0 * rest['part'].sum():.0f} %"})
+        rows.append({"factor": f"{len(rest)} smaller ones", "part": f"{round(100.0 * rest['part'].sum())} %"})
     frame = pd.DataFrame(rows).fillna("")
     note = f"{_share(item.check)} of {item.check.paths:,} fresh paths meet {target.text}.\n{size}".rstrip()
     return Section(title.lower().replace(" ", "_"), f"{title}: distance {item.distance:.2f}", frame, note)
