@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.model_tables import checks, essay_energy, opening, parameters, scores, worlds
+from tools.model_tables import card, checks, essay_energy, opening, parameters, scores, worlds
 from tools.model_tables.markdown import DOCS, ROOT, SOURCE
 
 BLOCK = re.compile(r"(<!-- generated: (?P<what>[^>]+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
@@ -45,12 +45,14 @@ TABLES: dict[str, Callable[..., str]] = {
     "exceptions_of_security": checks.exceptions_of_security,
     "locked_parts": checks.locked_parts,
     "essay_energy": essay_energy.essay_energy,
+    "card_counts": card.card_counts,
 }
 
 
 def model_card() -> str:
-    """The model card, shipped with the package."""
-    return (DOCS / "model-card.md").read_text(encoding="utf-8")
+    """The model card, shipped with the package, without the marks of generated parts."""
+    text = (DOCS / "model-card.md").read_text(encoding="utf-8")
+    return re.sub(r"<!-- generated: .+? -->\n\n|\n<!-- end -->\n\n", "", text)
 
 
 SCORES = SOURCE / "report" / "backtest_scores.json"
