@@ -12,9 +12,10 @@ import pytest
 
 from penstock.analysis.policy import EFFECTS, PolicyStudy
 from penstock.cli.context import Settings
-from penstock.cli.feedback_tables import _chance, policy_sections
+from penstock.cli.integration_tables import _chance
 from penstock.cli.main import main
 from penstock.cli.output import emit
+from penstock.cli.policy_tables import policy_sections
 from penstock.engine.seen import CHANNELS
 
 WIDTH = 100

@@ -53,7 +53,7 @@ def loop(
     """
     from penstock.analysis.loop import FIRST_QUARTER
     from penstock.analysis.loop import loop as study_of
-    from penstock.cli.feedback_tables import loop_sections
+    from penstock.cli.loop_tables import loop_sections
     from penstock.cli.progress_bar import progress_bar
     from penstock.scenarios import first_quarter
 
@@ -111,7 +111,7 @@ def policy(
     """
     from penstock.analysis.policy import BUDGETS_USD_BN
     from penstock.analysis.policy import policy as study_of
-    from penstock.cli.feedback_tables import policy_sections
+    from penstock.cli.policy_tables import policy_sections
     from penstock.cli.progress_bar import progress_bar
 
     found = source_of(settings, simulation.run)
@@ -145,7 +145,7 @@ def integration(
     --out writes each table as Parquet.
     """
     from penstock.analysis.integration import integration as study_of
-    from penstock.cli.feedback_tables import integration_sections
+    from penstock.cli.integration_tables import integration_sections
     from penstock.cli.progress_bar import progress_bar
 
     found = source_of(settings, simulation.run)
