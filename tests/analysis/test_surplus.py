@@ -29,10 +29,12 @@ def test_hand_computed() -> None:
     assert float(surplus.linear(2.0, 6.0, 2.0 / 3.0)) == pytest.approx(9.0, rel=1e-15)
     # from 3 down to 2: (4 + 6) / 2
     assert float(surplus.linear_gain(2.0, 6.0, 2.0 / 3.0, 3.0)) == pytest.approx(5.0, rel=1e-15)
-    # q = 12 p^-2 at p = 2: q = 3; from 4 down to 2: 12 (1/2 - 1/4)
+    # q = 12 p^-2 at p = 2: q = 3, surplus to infinity 12 / 2; from 4 down to 2: 12 (1/2 - 1/4)
+    assert float(surplus.constant_elasticity(2.0, 3.0, 2.0)) == pytest.approx(6.0, rel=1e-15)
     assert float(surplus.constant_elasticity_gain(2.0, 3.0, 2.0, 4.0)) == pytest.approx(3.0, rel=1e-15)
     # q = 6 / p: 6 ln 2
     assert float(surplus.constant_elasticity_gain(1.0, 6.0, 1.0, 2.0)) == pytest.approx(6.0 * np.log(2.0), rel=1e-15)
+    assert np.isinf(surplus.constant_elasticity(1.0, 1.0, 1.0))
 
 
 @settings(max_examples=40)

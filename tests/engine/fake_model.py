@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
+import resource
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,3 +230,19 @@ def table_hashes(directory: Path) -> dict[str, str]:
         str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.rglob("*.parquet"))
     }
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Simulates, but ends as told when it comes to the last paths, as long as the file is there."""
+
+    flag: Path
+    how: str
+
+    def __call__(self, model: FakeModel, first_path: int, count: int) -> Any:
+        if first_path >= 512 and self.flag.exists():
+            if self.how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+            return np.ones((1 << 29, 8))
+        return simulate_paths(model, first_path, count)

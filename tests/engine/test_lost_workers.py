@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from fake_model import ENGINE, FakeModel, prepare, run_fake, simulate_paths
+from fake_model import ENGINE, Deadly, prepare, run_fake
 from fake_model import table_hashes as hashes
 
 from penstock.engine.executors import ProcessPool
 from penstock.errors import ModelError, OutputError
-
-
-@dataclass(frozen=True)
-class Deadly:
-    """Simulates, but ends as told when it comes to the last paths, as long as the file is there."""
-
-    flag: Path
-    how: str
-
-    def __call__(self, model: FakeModel, first_path: int, count: int) -> Any:
-        if first_path >= 512 and self.flag.exists():
-            if self.how == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
-            return np.ones((1 << 29, 8))
-        return simulate_paths(model, first_path, count)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ from penstock.layers.data import (
     with_retries,
     yearly_refresh_flop,
 )
-from penstock.layers.data.readiness import JOINED_SYSTEMS, TACIT_SHARE
+from penstock.layers.data.context import best_cache
+from penstock.layers.data.readiness import JOINED_SYSTEMS, TACIT_SHARE, readiness_after
 from single_path import number, one, properties
 
 FEW = settings(max_examples=50, deadline=None)
@@ -42,7 +43,7 @@ def test_an_agent_reads_all_it_has_done_again(calls: int, base: float, growth: f
     assert agent_tokens(calls, base, growth) == pytest.approx(sum(contexts), rel=1e-9)
     # a cache that holds all that was read before leaves each token to be read once
     fresh = base + growth * (calls - 1)
-    assert read_tokens(sum(contexts), 1.0 - fresh / sum(contexts)) == pytest.approx(fresh, rel=1e-6)
+    assert read_tokens(sum(contexts), best_cache(calls, base, growth)) == pytest.approx(fresh, rel=1e-6)
 
 
 def test_twice_the_calls_of_a_growing_agent_read_almost_four_times_the_tokens() -> None:
@@ -102,10 +103,7 @@ def test_value_falls_faster_than_reach(low: float, high: float, pieces: float) -
 @FEW
 @given(st.floats(0.1, 0.6), st.floats(0.02, 0.15), st.floats(0.3, 4.5), st.integers(1, 40))
 def test_spending_for_a_target_reaches_it(readiness: float, speed: float, ratio: float, quarters: int) -> None:
-    reached = one(readiness)
-    for _ in range(quarters):
-        reached = advance_readiness(reached, one(speed), one(ratio))
-    target = float(reached[0])
+    target = float(readiness_after(readiness, speed, ratio, quarters))
     assert spending_for(readiness, target, quarters / 4.0, speed) == pytest.approx(ratio, rel=1e-6)
 
 
@@ -123,6 +121,7 @@ def test_spending_on_platforms_follows_ai_and_what_is_left_to_join() -> None:
         (lambda: vectors_of(1e9, 500.0, 1.0), "overlap: found 1; expected below 1"),
         (lambda: reach(1.2, 0.1), "joined: found 1.2; expected a share from 0 to 1"),
         (lambda: spending_for(0.5, 0.4, 1.0, 0.1), "target: found 0.4; expected from the readiness 0.5 to below 1"),
+        (lambda: readiness_after(0.3, 0.1, 1.0, -1), "quarters: found -1; expected a whole number of at least 0"),
         (lambda: store_bytes(1e6, 0), "width: found 0; expected a number above 0"),
     ],
 )

@@ -15,25 +15,29 @@ from penstock.layers.platform import (
     autoscaling_headroom,
     bill,
     committed_bill,
-    daily_swing,
     dedicated_chips,
     erlang_b,
     erlang_c,
     fleet_utilisation,
     max_utilisation,
-    max_utilisation_quantile,
-    mean_over_peak,
     mean_wait,
     pooling,
+    shared_chips,
+    staffing,
+    unit_cost_usd_per_mtok,
+)
+from penstock.layers.platform.admission import fair_shares, token_bucket
+from penstock.layers.platform.capacity import (
+    affinity_gain,
+    largest_share_of_two,
+    largest_share_random,
+    outage_share,
     region_capacity,
     request_success,
     retried_work,
-    shared_chips,
-    staffing,
-    steepest_slope,
-    unit_cost_usd_per_mtok,
-    wait_exceeds,
 )
+from penstock.layers.platform.pooling import daily_swing, mean_over_peak, steepest_slope, weekly_swing
+from penstock.layers.platform.queues import burst_headroom, max_utilisation_quantile, wait_exceeds
 
 FEW = settings(max_examples=50, deadline=None)
 SERVERS = st.integers(1, 60)
@@ -88,6 +92,8 @@ def test_a_larger_pool_of_slots_may_be_busier(slots: int, more: int, waits: floa
 
 
 def test_bursts_take_room() -> None:
+    assert burst_headroom(0.9, 1.0, 1.0) == pytest.approx(0.9)
+    assert burst_headroom(0.9, 7.0, 1.0) == pytest.approx(0.8)
     assert staffing(100.0, 1.06) == 111.0
     assert staffing(100.0, 1.06, variation_arrivals=7.0) == 122.0
 
@@ -119,6 +125,8 @@ def test_the_day_swings_about_its_mean() -> None:
     assert day.mean() == pytest.approx(1.0)
     assert day.max() == pytest.approx(1.4, abs=1e-3)
     assert np.abs(np.diff(day)).max() / 0.25 == pytest.approx(steepest_slope(0.4), rel=1e-2)
+    week = weekly_swing(np.arange(14), 0.6)
+    assert week.mean() == pytest.approx(1.0) and week[5] / week[0] == pytest.approx(0.6)
     assert mean_over_peak(0.4) == pytest.approx(1.0 / 1.4)
     assert mean_over_peak(0.4, 1.0) == 1.0
     assert autoscaling_headroom(steepest_slope(0.4), 300.0) == pytest.approx(0.4 * 2 * math.pi / 24 / 12)
@@ -145,11 +153,48 @@ def test_rare_models_idle_when_each_has_its_own() -> None:
     assert shared_chips(size, work, 0.6) == 24.0
 
 
+def test_two_choices_balance_better_than_one() -> None:
+    for replicas in (16, 100, 10_000):
+        assert largest_share_of_two(replicas) < largest_share_random(replicas)
+    assert affinity_gain(0.3, 0.6, 0.06) == pytest.approx(0.12)
+
+
 def test_failures_are_tried_again() -> None:
     assert request_success(1e-3, 1) == pytest.approx(1.0 - 1e-6)
     assert retried_work(np.array([0.0, 0.5]), 2).tolist() == [1.0, 1.75]
     assert region_capacity(4) == pytest.approx(4.0 / 3.0)
+    assert outage_share(0.3, 4.0) == pytest.approx(1.2 / 8760.0)
     assert fleet_utilisation(0.9, 0.8, 0.7, 0.9, 0.97) == pytest.approx(0.9 * 0.8 * 0.7 * 0.9 * 0.97)
+
+
+@FEW
+@given(st.lists(st.tuples(st.floats(0.0, 100.0), st.floats(0.1, 10.0)), min_size=1, max_size=12), st.floats(0.0, 500.0))
+def test_fair_shares_give_out_all_and_no_more(tenants: list[tuple[float, float]], capacity: float) -> None:
+    asked = np.array([t[0] for t in tenants])
+    weight = np.array([t[1] for t in tenants])
+    given_out = fair_shares(asked, weight, capacity)
+    assert np.all(given_out <= asked + 1e-9)
+    assert given_out.sum() == pytest.approx(min(capacity, asked.sum()), rel=1e-9, abs=1e-9)
+    short = given_out < asked - 1e-6
+    if short.any():
+        level = (given_out / weight)[short]
+        assert np.ptp(level) <= 1e-6 * max(level.max(), 1.0)
+        assert np.all((given_out / weight)[~short] <= level.max() + 1e-6)
+
+
+@FEW
+@given(st.lists(st.floats(0.0, 50.0), min_size=1, max_size=40), st.floats(0.0, 20.0), st.floats(0.0, 60.0))
+def test_a_bucket_is_its_recursion(arrivals: list[float], rate: float, burst: float) -> None:
+    passed = token_bucket(np.array(arrivals), rate, burst)
+    level, waiting = burst, 0.0
+    for work, through in zip(arrivals, passed, strict=True):
+        level, waiting = level + rate, waiting + work
+        sent = min(waiting, level)
+        assert through == pytest.approx(sent, abs=1e-7)
+        level, waiting = min(level - sent, burst), waiting - sent
+    assert passed.sum() <= sum(arrivals) + 1e-9
+    both = token_bucket(np.stack([arrivals, arrivals], axis=1), rate, burst)
+    assert both == pytest.approx(np.stack([passed, passed], axis=1))
 
 
 @FEW
@@ -178,6 +223,7 @@ def test_unit_cost_times_tokens_is_the_cost_of_the_hours() -> None:
         (lambda: pooling(0.2, 0.3, 4, 0.99), "cv_common: found 0.3; expected at most cv_tenant 0.2"),
         (lambda: pooling(0.2, 0.1, 0.5, 0.99), "k: found 0.5; expected at least 1 tenant"),
         (lambda: pooling(0.2, 0.1, 4, 100), "percentile: found 100; expected between 0 and 1"),
+        (lambda: largest_share_random(4), "replicas: found 4; expected at least 16"),
         (lambda: region_capacity(1), "regions: found 1; expected more than the 1 that may fail"),
         (lambda: daily_swing(3.0, 1.5), "amplitude: found 1.5; expected a share from 0 to 1"),
         (

@@ -12,10 +12,14 @@ from penstock.layers import silicon
 from penstock.layers.silicon_chain import (
     allocate,
     capacity_with_missing_tools,
+    failed_in_field,
     gross_dies,
     in_progress,
     joined,
     negative_binomial_yield,
+    packages_from_interposers,
+    packages_from_stacks,
+    packages_from_wafers,
     plug_flow,
     received,
     smallest,
@@ -41,8 +45,15 @@ def test_yield_falls_with_area_and_defects_and_ends_at_poisson(area: float, defe
 
 
 def test_chips_of_a_quarter_are_the_smallest_of_what_the_links_carry() -> None:
-    # packages from logic wafers, interposer wafers and stacks of memory
-    links = np.array([809_359.7, 212_800.0, 250_000.0])
+    # 30,000 wafers of two-die packages, 14,000 interposer wafers, 2 million stacks
+    links = np.array(
+        [
+            packages_from_wafers(30_000.0, gross_dies(814.0), 0.85, 2.0),
+            packages_from_interposers(14_000.0, 16.0, 0.95),
+            packages_from_stacks(2.0e6, 8.0),
+        ]
+    )
+    np.testing.assert_allclose(links, [809_359.7, 212_800.0, 250_000.0], rtol=1e-6)
     assert smallest(links[:, None])[:, 0].tolist() == [1, 2, 0]
     assert smallest(np.array([[np.nan], [2.0], [1.0]]))[:, 0].tolist() == [2, 1, 0]
 
@@ -102,9 +113,11 @@ def test_what_arrives_falls_with_what_suppliers_deliver(share: np.ndarray, outpu
     assert (received(share, 0.9 * output, spare) <= got + 1e-12).all()
     assert (got >= received(share, output)).all()
     assert (received(share, np.ones_like(output), spare) == 1.0).all()
-    # suppliers' output by their shares, where the buyer needs anything here
-    needs = share.sum(axis=0) > 0.0
-    np.testing.assert_allclose(received(share, output)[:, needs], (output @ share)[:, needs], atol=1e-12)
+    # the engine's own form of the same share
+    for buyer in range(2):
+        if share[:, buyer].sum() > 0.0:
+            same = silicon.input_availability(share[:, buyer, None], output.T)
+            np.testing.assert_allclose(received(share, output)[:, buyer], same, atol=1e-12)
 
 
 def test_a_link_makes_what_its_scarcest_input_allows() -> None:
@@ -123,3 +136,12 @@ def test_capacity_misses_what_its_tools_would_have_added(one: np.ndarray, other:
     # without a single tool capacity only wears out
     none = capacity_with_missing_tools(capacity, np.zeros((30, 1)), decay)[:, 0] * capacity
     np.testing.assert_allclose(none, capacity[0] * (1.0 - decay) ** np.arange(30), rtol=1e-9)
+
+
+def test_failures_in_the_field_are_a_hazard() -> None:
+    # 9 % a year as a hazard: 2.2 % a quarter, and four quarters make the year
+    assert failed_in_field(1000.0, 0.09) == pytest.approx(22.25, abs=0.01)
+    kept = 1000.0
+    for _ in range(4):
+        kept -= failed_in_field(kept, 0.09)
+    assert kept == pytest.approx(1000.0 - failed_in_field(1000.0, 0.09, years=1.0), rel=1e-12)

@@ -36,6 +36,13 @@ def test_an_order_book_is_filled_as_far_as_capacity_goes(orders: float, capacity
     assert fill * orders <= capacity * (1 + 1e-12)
 
 
+def test_a_buyer_gets_its_input_by_the_shares_of_its_suppliers() -> None:
+    share = np.array([[0.7], [0.3]])
+    assert silicon.input_availability(share, np.array([[1.0], [1.0]]))[0] == pytest.approx(1.0)
+    assert silicon.input_availability(share, np.array([[0.5], [1.0]]))[0] == pytest.approx(0.65)
+    assert silicon.input_availability(share, np.array([[2.0], [2.0]]))[0] == 1.0
+
+
 @properties
 @given(number(3.0, 20.0), number(0.0, 10.0), st.integers(0, 2**16))
 def test_a_delay_line_keeps_what_goes_in(lead: float, starts: float, seed: int) -> None:

@@ -32,8 +32,8 @@ from penstock.layers.ai import (
 )
 from penstock.layers.ai.goodput import system_mtbf_s
 from penstock.layers.ai.requests import lognormal
-from penstock.layers.ai.scaling import REFIT_2024, ScalingLaw, data_worth, limited_tokens
-from penstock.layers.ai.training import attention_share, mfu, programme_flop, ranges
+from penstock.layers.ai.scaling import FIT_2022, REFIT_2024, data_worth, limited_tokens
+from penstock.layers.ai.training import attention_share, bubble, mfu, programme_flop, ranges
 
 FEW = settings(max_examples=50, deadline=None)
 CHIPS = st.floats(64.0, 2e5)
@@ -160,6 +160,7 @@ def test_use_of_chips_falls_with_their_number() -> None:
     assert np.all(np.diff(use) < 0.0)
     assert use[2] == pytest.approx(use[3], rel=1e-4)
     assert use[4] == pytest.approx(0.4)
+    assert bubble(8, 64) == pytest.approx(7.0 / 71.0)
     assert programme_flop(1e25) == pytest.approx(3.5e25)
     assert attention_share(405e9, 8192.0) == pytest.approx(attention_share(405e9, 8192.0, 126, 16_384), rel=0.02)
 
@@ -176,8 +177,7 @@ def test_a_cap_on_power_takes_less_than_it_saves() -> None:
 @FEW
 @given(st.floats(1e20, 1e28), st.floats(0.3, 3.0))
 def test_no_other_split_of_the_work_is_better(flop: float, factor: float) -> None:
-    # the second law is that of Hoffmann et al. (2022), arXiv:2203.15556, appendix D.3
-    for law in (REFIT_2024, ScalingLaw(1.69, 406.4, 410.7, 0.34, 0.28)):
+    for law in (REFIT_2024, FIT_2022):
         split = best_split(flop, law)
         assert 6.0 * split.parameters * split.tokens == pytest.approx(flop, rel=1e-9)
         assert loss(split.parameters * factor, split.tokens / factor, law) >= split.loss * (1.0 - 1e-12)

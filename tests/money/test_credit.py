@@ -12,7 +12,10 @@ from scipy.special import ndtr
 
 from penstock.errors import InputError
 from penstock.money.credit import (
+    default_probability,
+    distance_to_default,
     merton_calibrate,
+    spread,
 )
 
 
@@ -89,3 +92,16 @@ def test_extremes_stay_finite_and_arrays_equal_single_firms() -> None:
 def test_invalid_input_is_named(arguments: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         merton_calibrate(*arguments)
+
+
+def test_distance_probability_and_spread() -> None:
+    V, sigma, _, _ = merton_calibrate(3, 0.8, 10, 0.05, 1)
+    distance = distance_to_default(np.array([V, V, 0.0]), np.array([10.0, 0.0, 5.0]), 0.05, sigma, 1.0)
+    assert distance[1:].tolist() == [np.inf, -np.inf]
+    probability = default_probability(distance)
+    assert probability == pytest.approx([0.12697124, 0.0, 1.0], abs=1e-6)
+    price = spread(probability, 0.6, 1.0)
+    assert price == pytest.approx([-np.log(1.0 - 0.6 * probability[0]), 0.0, -np.log(0.4)], abs=1e-12)
+    assert spread(np.array([1.0]), 1.0, 1.0).tolist() == [np.inf]
+    # for small risks the spread is the expected loss a year
+    assert spread(np.array([1e-4]), 0.5, 2.0)[0] == pytest.approx(0.5e-4 / 2.0, rel=1e-4)

@@ -39,6 +39,13 @@ def linear_gain(
     return np.asarray(0.5 * (q + then) * (was - p))
 
 
+def constant_elasticity(price: npt.ArrayLike, quantity: npt.ArrayLike, elasticity: npt.ArrayLike) -> Floats:
+    """Surplus at the point of `q = A p^-e`: `p q / (e - 1)`; infinite for an elasticity of one or less."""
+    p, q, e = _floats(price, quantity, elasticity)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.where(e > 1.0, p * q / np.maximum(e - 1.0, 0.0), np.inf))
+
+
 def constant_elasticity_gain(
     price: npt.ArrayLike, quantity: npt.ArrayLike, elasticity: npt.ArrayLike, dearer: npt.ArrayLike
 ) -> Floats:

@@ -33,6 +33,25 @@ def negative_binomial_yield(
     return (1.0 + area_cm2 * defects_per_cm2 / clustering) ** -clustering
 
 
+def packages_from_wafers(
+    wafers: Array | float, dies_per_wafer: Array | float, good_share: Array | float, dies_per_package: Array | float
+) -> Array | float:
+    """Packages that the good dies of so many wafers fill."""
+    return wafers * dies_per_wafer * good_share / dies_per_package
+
+
+def packages_from_interposers(
+    wafers: Array | float, packages_per_wafer: Array | float, good_share: Array | float
+) -> Array | float:
+    """Good packages from so many interposer wafers."""
+    return wafers * packages_per_wafer * good_share
+
+
+def packages_from_stacks(stacks: Array | float, stacks_per_package: Array | float) -> Array | float:
+    """Packages that so many stacks of high-bandwidth memory fill."""
+    return stacks / stacks_per_package
+
+
 def smallest(capacity: Array) -> Array:
     """Links in order from the one that binds, (links, draws) -> (links, draws); unknown capacities (NaN) come last."""
     return np.argsort(np.where(np.isnan(capacity), np.inf, capacity), axis=0, kind="stable")
@@ -116,3 +135,8 @@ def capacity_with_missing_tools(capacity: Array, arrived: Array, decay: float) -
     keep = (1.0 - decay) ** np.arange(len(capacity)).reshape(shape)
     missing = np.cumsum(added.reshape(shape) * (1.0 - arrived) / keep, axis=0) * keep
     return 1.0 - missing / capacity.reshape(shape)
+
+
+def failed_in_field(installed: Array | float, rate_per_year: Array | float, years: float = 0.25) -> Array | float:
+    """Chips of a fleet that fail within a time at a constant hazard, repaired or not."""
+    return installed * (1.0 - np.exp(-rate_per_year * years))

@@ -152,3 +152,35 @@ def _assets(equity: Floats, width: Floats) -> Floats:
         if active.size == 0:
             break
     return ratio
+
+
+def distance_to_default(
+    asset_value: Floats, debt: Floats, drift: Floats | float, sigma_asset: Floats | float, maturity: float
+) -> Floats:
+    """How many standard deviations the log of assets is expected to end above debt (Merton's d2).
+
+    `(ln(V / D) + (drift - sigma^2 / 2) T) / (sigma sqrt(T))`; plus infinity without debt, minus infinity
+    where assets are gone.
+    """
+    owing = debt > 0.0
+    standing = asset_value > 0.0
+    ratio = np.where(owing & standing, asset_value, 1.0) / np.where(owing & standing, debt, 1.0)
+    spread_out = np.multiply(sigma_asset, np.sqrt(maturity))
+    distance = np.log(ratio) + (drift - 0.5 * np.square(sigma_asset)) * maturity
+    return np.where(owing, np.where(standing, distance / spread_out, -np.inf), np.inf)
+
+
+def default_probability(distance: Floats) -> Floats:
+    """Probability of default over the horizon of a distance to default: the normal tail beyond it."""
+    probability: Floats = ndtr(np.negative(distance))
+    return probability
+
+
+def spread(default_probability: Floats, loss_given_default: Floats | float, maturity: float) -> Floats:
+    """Spread per year, continuously compounded, that pays for the expected loss: `-ln(1 - PD LGD) / T`.
+
+    Infinite where everything is expected to be lost. A part of 1, not percent or basis points.
+    """
+    kept = np.maximum(1.0 - default_probability * np.asarray(loss_given_default), 0.0)
+    lost = kept == 0.0
+    return np.where(lost, np.inf, -np.log(np.where(lost, 1.0, kept)) / maturity)

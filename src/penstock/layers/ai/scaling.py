@@ -31,6 +31,8 @@ class ScalingLaw:
 REFIT_2024 = ScalingLaw(1.8172, 482.01, 2085.43, 0.3478, 0.3658)
 """Besiroglu, Erdil, Barnett and You (2024), arXiv:2404.10102: the third approach of 2022, fitted again."""
 
+FIT_2022 = ScalingLaw(1.69, 406.4, 410.7, 0.34, 0.28)
+"""Hoffmann et al. (2022), arXiv:2203.15556, appendix D.3; kept for comparison."""
 
 REPETITION_SCALE = 15.39
 """Repetitions after which a text is worth `1 - 1/e` of what endless fresh text would add.

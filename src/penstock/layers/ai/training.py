@@ -140,6 +140,13 @@ def sequence_factor(share: Array | float, efficiency: Array | float) -> Any:
     return (1.0 + np.asarray(share)) / (1.0 + np.asarray(share) / efficiency) / plain
 
 
+def bubble(stages: Array | int, microbatches: Array | int) -> Any:
+    """Share of a pipeline's time that stages wait: `(p - 1) / (m + p - 1)`."""
+    positive("stages", stages)
+    positive("microbatches", microbatches)
+    return (np.asarray(stages, dtype=float) - 1.0) / (np.asarray(microbatches) + np.asarray(stages) - 1.0)
+
+
 def programme_flop(pretraining_flop: Array | float, experiments: float = 2.0, after: float = 0.5) -> Any:
     """Compute of a lab for a model: the run, experiments before it and training after it.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import UsageError
-from penstock.layers.refusing import not_negative, share
+from penstock.layers.refusing import not_negative, positive, share
 
 Array = np.ndarray
 
@@ -52,6 +52,15 @@ def read_tokens(input_tokens: Array | float, cached: Array | float) -> Any:
     not_negative("input_tokens", input_tokens)
     share("cached", cached)
     return np.asarray(input_tokens, dtype=float) * (1.0 - np.asarray(cached, dtype=float))
+
+
+def best_cache(calls: Array | float, base: Array | float, growth: Array | float) -> Any:
+    """Largest share of an agent's input that a prefix cache can hold: all that an earlier call of it has read."""
+    positive("calls", calls)
+    positive("base", base)
+    total = agent_tokens(calls, base, growth)
+    fresh = np.asarray(base, dtype=float) + np.asarray(growth, dtype=float) * (np.asarray(calls, dtype=float) - 1.0)
+    return 1.0 - fresh / total
 
 
 def with_retries(calls: Array | float, retry: Array | float) -> Any:

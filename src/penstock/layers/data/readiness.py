@@ -11,6 +11,7 @@ from typing import Any
 from penstock.arrays import np
 from penstock.bounds import bounded
 from penstock.errors import UsageError
+from penstock.layers.data.quarter import advance_readiness
 from penstock.layers.refusing import positive, share
 
 Array = np.ndarray
@@ -67,6 +68,22 @@ def value_unlocked(readiness: Array | float, pieces: Array | float = PIECES_PER_
     share("readiness", readiness)
     positive("pieces", pieces)
     return np.asarray(readiness, dtype=float) ** np.asarray(pieces, dtype=float)
+
+
+def readiness_after(
+    readiness: Array | float, speed: Array | float, spending_ratio: Array | float, quarters: int
+) -> Any:
+    """Readiness after some quarters of a constant spending on data platforms, relative to that of the opening.
+
+    The law of the quarter, applied again and again.
+    """
+    share("readiness", readiness)
+    if quarters < 0 or quarters != int(quarters):
+        raise UsageError(f"quarters: found {quarters:g}; expected a whole number of at least 0")
+    now = np.asarray(readiness, dtype=float)
+    for _ in range(int(quarters)):
+        now = advance_readiness(now, np.asarray(speed, dtype=float), np.asarray(spending_ratio, dtype=float))
+    return now
 
 
 def spending_for(readiness: Array | float, target: Array | float, years: Array | float, speed: Array | float) -> Any:

@@ -1,16 +1,29 @@
 """The platform layer: price and use of compute in the quarter; queues, pooling, capacity and metering of serving."""
 
+from penstock.layers.platform.admission import fair_shares, token_bucket
 from penstock.layers.platform.capacity import (
+    affinity_gain,
     autoscaling_headroom,
     dedicated_chips,
     fleet_utilisation,
+    largest_share_of_two,
+    largest_share_random,
+    outage_share,
     region_capacity,
     request_success,
     retried_work,
     shared_chips,
 )
 from penstock.layers.platform.metering import bill, committed_bill, gross_margin, unit_cost_usd_per_mtok
-from penstock.layers.platform.pooling import Pooled, daily_swing, mean_over_peak, peak_ratio, pooling, steepest_slope
+from penstock.layers.platform.pooling import (
+    Pooled,
+    daily_swing,
+    mean_over_peak,
+    peak_ratio,
+    pooling,
+    steepest_slope,
+    weekly_swing,
+)
 from penstock.layers.platform.quarter import (
     HOURS,
     adjust_price,
@@ -26,6 +39,7 @@ from penstock.layers.platform.quarter import (
     wanted_compute,
 )
 from penstock.layers.platform.queues import (
+    burst_headroom,
     erlang_b,
     erlang_c,
     max_utilisation,
@@ -40,25 +54,31 @@ __all__ = [
     "HOURS",
     "Pooled",
     "adjust_price",
+    "affinity_gain",
     "annuity",
     "annuity_at",
     "autoscaling_headroom",
     "bill",
+    "burst_headroom",
     "clearing_price",
     "committed_bill",
     "daily_swing",
     "dedicated_chips",
     "erlang_b",
     "erlang_c",
+    "fair_shares",
     "fleet_utilisation",
     "gross_margin",
     "hurdle_price",
+    "largest_share_of_two",
+    "largest_share_random",
     "let_out",
     "max_utilisation",
     "max_utilisation_mean_wait",
     "max_utilisation_quantile",
     "mean_over_peak",
     "mean_wait",
+    "outage_share",
     "peak_ratio",
     "pooling",
     "price_of_capacity",
@@ -71,7 +91,9 @@ __all__ = [
     "shared_chips",
     "staffing",
     "steepest_slope",
+    "token_bucket",
     "unit_cost_usd_per_mtok",
     "wait_exceeds",
     "wanted_compute",
+    "weekly_swing",
 ]

@@ -76,6 +76,36 @@ def shared_chips(
     return (np.ceil(work / size - 1e-9) * size)[()]
 
 
+def largest_share_random(replicas: Array | float) -> Any:
+    """Requests at the fullest replica when as many requests as replicas are spread at random: `ln n / ln ln n`."""
+    return np.log(_many(replicas)) / np.log(np.log(_many(replicas)))
+
+
+def largest_share_of_two(replicas: Array | float) -> Any:
+    """The same when each request goes to the emptier of two: `ln ln n / ln 2` (Mitzenmacher 2001)."""
+    return np.log(np.log(_many(replicas))) / np.log(2.0)
+
+
+def _many(replicas: Any) -> Any:
+    count = np.asarray(replicas, dtype=float)
+    if np.any(count < 16):
+        raise UsageError(f"replicas: found {np.min(count):g}; expected at least 16, the laws hold for many")
+    return count
+
+
+def affinity_gain(hit_gain: Array | float, prefill_share: Array | float, imbalance: Array | float = 0.06) -> Any:
+    """Share of work saved by sending requests to where their prefix is cached, less the imbalance that it makes.
+
+    Args:
+        hit_gain: share of prompt tokens that affinity adds to the hits; `prefill_share`: reading's share of all work.
+        imbalance: work lost. Assumption 0.06, 0.03 to 0.10.
+    """
+    share("hit_gain", hit_gain)
+    share("prefill_share", prefill_share)
+    share("imbalance", imbalance)
+    return np.asarray(hit_gain, dtype=float) * prefill_share - np.asarray(imbalance)
+
+
 def request_success(failure: Array | float, retries: int = 1) -> Any:
     """Share of requests that succeed when failures are tried again; independent failures."""
     share("failure", failure)
@@ -98,6 +128,13 @@ def region_capacity(regions: Array | int, spare: int = 1) -> Any:
     if np.any(count <= spare):
         raise UsageError(f"regions: found {np.min(count):g}; expected more than the {spare} that may fail")
     return count / (count - spare)
+
+
+def outage_share(outages_per_year: Array | float, hours: Array | float) -> Any:
+    """Share of a year that a region is down; outages 0.3 a year of 1 to 24 hours are an assumption of the field."""
+    not_negative("outages_per_year", outages_per_year)
+    not_negative("hours", hours)
+    return np.minimum(np.asarray(outages_per_year, dtype=float) * np.asarray(hours) / 8760.0, 1.0)
 
 
 def fleet_utilisation(

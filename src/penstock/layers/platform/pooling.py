@@ -82,6 +82,17 @@ def daily_swing(hour: Array | float, amplitude: float, peak_hour: float = 15.0) 
     return 1.0 + amplitude * np.cos(2.0 * np.pi * (np.asarray(hour, dtype=float) - peak_hour) / 24.0)
 
 
+def weekly_swing(weekday: Array | int, weekend: float) -> Any:
+    """Demand of a day over that of the week's mean; weekday 0 is Monday.
+
+    Args:
+        weekend: demand of a weekend's day over a working day's. Assumption 0.6 for enterprises, 0.95 for consumers.
+    """
+    not_negative("weekend", weekend)
+    working = 7.0 / (5.0 + 2.0 * weekend)
+    return np.where(np.asarray(weekday) % 7 < 5, working, working * weekend)[()]
+
+
 def steepest_slope(amplitude: Array | float) -> Any:
     """Largest growth of demand in an hour, over the daily mean: `A 2 pi / 24`."""
     not_negative("amplitude", amplitude)

@@ -129,6 +129,15 @@ def _largest(slots: Any, allowed: Any) -> Any:
     return low[()]
 
 
+def burst_headroom(utilisation: Array | float, variation_arrivals: float, variation_service: float) -> Any:
+    """Share that may be busy when arrivals are not Poisson: idle share times `sqrt((Ca2 + Cs2) / 2)`."""
+    share("utilisation", utilisation)
+    not_negative("variation_arrivals", variation_arrivals)
+    not_negative("variation_service", variation_service)
+    idle = 1.0 - np.asarray(utilisation, dtype=float)
+    return np.maximum(1.0 - idle * np.sqrt(0.5 * (variation_arrivals + variation_service)), 0.0)
+
+
 def staffing(
     load: Array | float, quality: float = 1.06, *, variation_arrivals: float = 1.0, variation_service: float = 1.0
 ) -> Any:

@@ -4,6 +4,7 @@ from penstock.layers.silicon.quarter import (
     PERMANENT_FAILURE_PER_QUARTER,
     advance_capacity,
     fill_rate,
+    input_availability,
     survival_factor,
 )
 from penstock.layers.silicon.roofline import batch_for_speed, batch_limit, decode, gemm_time, prefill, replica
@@ -18,6 +19,7 @@ __all__ = [
     "decode",
     "fill_rate",
     "gemm_time",
+    "input_availability",
     "prefill",
     "replica",
     "survival_factor",

@@ -54,6 +54,11 @@ def advance_capacity(
     return moved, capacity * (1.0 - decay) + out[-1]
 
 
+def input_availability(share: Array, supplier_capacity: Array) -> Array:
+    """Share of its input that a buyer gets: its suppliers' capacities by their shares (ties, paths) -> (paths,)."""
+    return np.minimum((share * supplier_capacity).sum(axis=0), 1.0)
+
+
 def fill_rate(orders: Array, capacity: Array, lead: Array) -> Array:
     """Share of an order book that a supplier ships this quarter, pro rata to all buyers."""
     return np.minimum(1.0 / lead, capacity / np.maximum(orders, 1e-12))
