@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -250,6 +251,18 @@ def test_a_shock_of_size_zero_changes_nothing_bit_for_bit(small: World, model: M
     plain = simulate_paths(model, 0, 8)
     for name, values in plain.economy.items():
         assert np.array_equal(values, still.economy[name]), name
+
+
+def test_a_shock_tells_only_the_factors_that_move_and_no_zero_below_zero(small: World, model: Model) -> None:
+    space = space_of(small, model)
+    z = np.full(len(space.factors), -0.0)
+    z[space.names.index("power_delay")] = -0.01
+    told = space.tables(z, "2026Q3")
+    assert [change["what"] for change in told["change"]] == ["energy.power_delay_quarters"]
+    assert told["event"] == []
+    for factor in bundled_space().factors:
+        for size in (-0.0, 0.0, -1e-9):
+            assert not re.match(r"-0(\.0)?(?!\d)", factor.told(size)), factor.name
 
 
 def test_events_on_companies_that_a_world_lacks_are_left_out(small: World, model: Model) -> None:

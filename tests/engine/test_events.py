@@ -186,6 +186,28 @@ def test_an_event_at_something_without_money_or_machines_is_refused() -> None:
         prepare(bundled(), plan, quarters=4)
 
 
+@pytest.mark.parametrize(
+    ("kind", "target", "start", "said"),
+    [
+        ("outage", "private_credit", "2026Q3", "it has to sell or run something then"),
+        ("outage", "meta_hyperion", "2026Q3", "it has to sell or run something then"),  # before its first power
+        ("outage", "meta_hyperion", "2028Q3", ""),
+        ("delay", "xai_colossus_2", "2026Q3", "has to be due then"),  # at full power before the event
+        ("delay", "xai_colossus_2", "2026Q1", ""),
+        ("delay", "xai_colossus_2", "2030Q1", ""),  # after the last quarter of the run: no mistake
+        ("withdrawal", "d_lo_bonds_orcl", "2026Q3", "what is drawn already brings none"),
+    ],
+)
+def test_an_event_that_would_change_nothing_is_refused(kind: str, target: str, start: str, said: str) -> None:
+    event = {"kind": kind, "target": target, "from": start, "lasts": 2}
+    plan = load_scenario({"name": "idle", "extends": "baseline", "event": [event]}, bundled())
+    if said:
+        with pytest.raises(InputError, match=f"found '{target}'; expected a target that carries .*{said}"):
+            prepare(bundled(), plan, quarters=12)
+    else:
+        prepare(bundled(), plan, quarters=12)
+
+
 def test_without_events_there_is_nothing_to_look_up() -> None:
     base = prepared()
     assert events_of(base.program, base.layout, base.facts) is None

@@ -152,6 +152,10 @@ CASES = {
         "[[remove]]\n",
         ":2: remove 1: found nothing; expected either tie or company",
     ),
+    "layer where only companies are struck": (
+        event(kind="default", target="platform"),  # a part of the name of Meta Platforms as well
+        ":4: event 1 target: found 'platform', a layer; expected a company: default does not strike whole layers",
+    ),
     "target removed": (
         '[[remove]]\ncompany = "tsmc"\n' + event(kind="default"),
         f":6: event 1 target: found 'tsmc'; expected a company {BY_NAME}; nearest smic",

@@ -298,8 +298,9 @@ class ReverseSearch:
         import pandas as pd
 
         space = self.space
+        z = z + 0.0  # no zeros below zero
         sds = np.array([factor.sd for factor in space.factors])
-        parts = space.parts(z)
+        parts = np.round(space.parts(z), 12) + 0.0
         main = [place for place in range(len(z)) if parts[place] >= TOLD_PART]
         without = np.full(len(z), np.nan)
         paths = min(WITHOUT_PATHS, self.paths)

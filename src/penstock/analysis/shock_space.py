@@ -72,11 +72,11 @@ class Factor:
         if self.scale == "log":
             return f"x {effect:.2f}"
         if self.scale == "size":
-            return f"{100.0 * effect:.0f} % of {self.what.split()[1]}"
+            return f"{100.0 * effect:z.0f} % of {self.what.split()[1]}"
         unit = knobs()[self.what].unit
         if unit == "fraction_per_year":
-            return f"{1e4 * effect:+.0f} bp"
-        return f"{effect:+.1f} {unit}".rstrip()
+            return f"{1e4 * effect:+z.0f} bp"
+        return f"{effect:+z.1f} {unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,15 @@ class ShockSpace:
         return pd.DataFrame([vars(factor) for factor in self.factors])
 
     def tables(self, z: Array, start: str) -> dict[str, Any]:
-        """The shock as tables of a scenario file: changes and events from the quarter `start` on."""
+        """The shock as tables of a scenario file: changes and events from the quarter `start` on.
+
+        A factor that does not move has no row.
+        """
         changes, events = [], []
         for factor, size in zip(self.factors, z, strict=True):
             effect = factor.effect(float(size))
+            if size == 0.0 or (factor.kind == "event" and effect == 0.0):
+                continue
             why = f"{factor.meaning}: {float(size):+.2f} standard deviations"
             if factor.kind == "event":
                 kind, target = factor.what.split()

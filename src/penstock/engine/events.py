@@ -24,6 +24,13 @@ Array = np.ndarray
 CHAIN_INPUTS = ("wafers", "memory", "eda", "tools", "optics")
 """Categories whose loss travels down the chain of silicon by itself; a ban on a buyer does not count it twice."""
 LOWEST_INVESTMENT_GRADE = RATINGS.index("BBB")
+USERS = ("households", "enterprises", "governments")
+BESIDE = {
+    "outage": "; it has to sell or run something then",
+    "delay": "; some of what it builds or makes has to be due then",
+    "withdrawal": "; new money has to come along it (what is drawn already brings none: strike who lends or borrows)",
+}
+"""What else an event of a kind needs of its target to change anything."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class _Striking:
         if not struck:
             raise InputError(
                 f"scenario {self.program.name}: event {event.kind} target: found {event.target!r}; "
-                "expected a target that carries money or machines in the model"
+                f"expected a target that carries money or machines in the model{BESIDE.get(event.kind, '')}"
             )
 
     def _units(self, event: EventSpec, when: slice) -> bool:
@@ -135,17 +142,23 @@ class _Striking:
         if event.target_kind != "layer":
             return np.array([layout.units.index(event.target)] if event.target in layout.units else [], dtype=np.intp)
         if event.target == "demand":
-            names = ("households", "enterprises", "governments")
-            return np.array([layout.sector[name] for name in names], dtype=np.intp)
+            return np.array([layout.sector[name] for name in USERS], dtype=np.intp)
         return np.flatnonzero(layout.layer == LAYERS.index(event.target))
 
     def _out(self, event: EventSpec, when: slice, rows: Array, whole: bool) -> bool:
         self.working[when, rows] *= 1.0 - event.size
         self._deliver_less(event, when, rows)
         reach = self.reach
-        self.lit[when] *= 1.0 - event.size * self._hang(rows, whole, event, reach.rented, reach.fed)
-        self._finish_less(event, when, rows, whole)
-        return len(rows) > 0
+        dark = self._hang(rows, whole, event, reach.rented, reach.fed)
+        self.lit[when] *= 1.0 - event.size * dark
+        late = self._finish_less(event, when, rows, whole)
+        return late or bool(dark.any()) or bool(np.isin(rows, self._sellers()).any())
+
+    def _sellers(self) -> Array:
+        """Units whose outage is felt: firms, who sells along a tie, and users, who spend."""
+        layout = self.layout
+        users = [layout.sector[name] for name in USERS]
+        return np.unique(np.concatenate([np.arange(layout.firms), layout.payee[layout.flow.slice], users]))
 
     def _late(self, event: EventSpec, when: slice, rows: Array, whole: bool) -> bool:
         self._deliver_less(event, when, rows)
@@ -198,7 +211,7 @@ class _Striking:
         return bool(loans.any() or rounds.any())
 
     def _tie(self, event: EventSpec, when: slice) -> bool:
-        layout, target = self.layout, event.target
+        layout, facts, target = self.layout, self.facts, event.target
         struck = False
         for row, text in enumerate(layout.contract_id[: layout.flow.stop]):
             among = text.split(";") if text else []
@@ -210,23 +223,25 @@ class _Striking:
             return True
         loans, rounds = (
             np.array([target in text.split(";") for text in contracts], dtype=bool)
-            for contracts in (self.facts.debt_contract, self.facts.stake_contract)
+            for contracts in (facts.debt_contract, facts.stake_contract)
         )
         guarantees = np.array([text == target for text in layout.tie_id[layout.guarantee.slice]], dtype=bool)
         self.backing[when, guarantees] *= 1.0 - event.size
-        return self._withdraw(event, when, loans, rounds) or struck or bool(guarantees.any())
+        self._withdraw(event, when, loans, rounds)
+        coming = (facts.draw_share[loans] > 0.0).any() or (facts.round_share[rounds] > 0.0).any()
+        return struck or bool(coming or guarantees.any())
 
     def _site(self, event: EventSpec, when: slice) -> bool:
         site = self.facts.sites.get(event.target)
         if site is None or site.gw_planned <= 0.0:
             return False
-        quarters = np.arange(self.program.quarters)
-        if event.kind == "outage":
-            self.dark_gw[when, site.owner, 0] += event.size * site.gw(quarters)[when]
-            return True
-        due = site.gw(quarters) - site.gw(np.array([event.first - 1.0]))
-        self.late_gw[when, site.owner, 0] += event.size * np.maximum(due, 0.0)[when]
-        return True
+        struck = site.gw(np.arange(self.program.quarters))
+        if event.kind == "delay":
+            struck = np.maximum(struck - site.gw(np.array([event.first - 1.0])), 0.0)
+        gone = self.dark_gw if event.kind == "outage" else self.late_gw
+        gone[when, site.owner, 0] += event.size * struck[when]
+        # an event after the last quarter of the run is no mistake
+        return bool((struck[when] > 0.0).any()) or event.first >= self.program.quarters
 
     def result(self) -> Events:
         layout, facts = self.layout, self.facts

@@ -263,10 +263,15 @@ def _check_event(placed: Placed[Event], names: NamesOf, first: str, out: Checked
     defects = _word(placed, "kind", EVENT_KINDS) + _check_quarter(placed, "from", entry.start, first)
     kinds = TARGETS.get(entry.kind, ("company", "tie", "site", "layer"))
     target, kind = entry.target, kinds[0]
-    try:
-        kind, target = pool.resolve(entry.target, kinds)
-    except UnknownNameError as error:
-        defects.append(placed.defect("target", error.found, error.expected))
+    if target in words.LAYERS and "layer" not in kinds and not any(pool.has(one, target) for one in ("company", "tie")):
+        # a part of a company's name is a name; that of a layer is none by chance
+        strikes = f"a {' or '.join(kinds)}: {entry.kind} does not strike whole layers"
+        defects.append(placed.defect("target", f"{shown(target)}, a layer", strikes))
+    else:
+        try:
+            kind, target = pool.resolve(entry.target, kinds)
+        except UnknownNameError as error:
+            defects.append(placed.defect("target", error.found, error.expected))
     out.defects += defects
     if not defects:
         out.events.append((entry.model_copy(update={"target": target}), kind))
