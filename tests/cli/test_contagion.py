@@ -44,6 +44,14 @@ def test_the_example_of_eisenberg_and_noe(folder: Path, capsys: pytest.CaptureFi
     assert found["totals"]["converged"]
 
 
+def test_files_of_spreadsheets_are_read_as_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mark of order of bytes, semicolons between cells, the ends of lines of Windows."""
+    for name, text in (("t.csv", TIES), ("b.csv", BALANCES)):
+        Path(name).write_bytes(("\ufeff" + text.replace(",", ";").replace("\n", "\r\n")).encode())
+    found = result(capsys, "contagion", "t.csv", "b.csv", "--method", "en")
+    assert column(found, "paid") == pytest.approx([165 / 112, 159 / 112, 1.5], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("options", "equity"),
     [

@@ -34,7 +34,10 @@ def read_text_table(path: Path) -> TextTable:
         raise InputError(f"{path}:{line}: encoding: found {found}; expected text in UTF-8") from None
     if "\0" in text:
         raise InputError(f"{path}: encoding: found a zero byte; expected text in UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first_line = text.partition("\n")[0]
+    # spreadsheets of half the world put semicolons between cells
+    semicolon = ";" in first_line and "," not in first_line
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolon else ",", strict=True)
     rows: list[tuple[int, tuple[str, ...]]] = []
     line = 1
     try:
