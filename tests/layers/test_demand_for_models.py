@@ -88,3 +88,9 @@ def test_demand_noise_dies_out() -> None:
 def test_quality_rests_where_training_is_as_expected() -> None:
     assert ai.quality_index(one(0.0), one(5.0), one(5.0))[0] == 0.0
     assert ai.quality_index(one(0.0), one(10.0), one(5.0))[0] == pytest.approx(0.25 * np.log(2.0))
+
+
+def test_without_any_ceiling_users_leave_as_fast_as_they_can() -> None:
+    """No division by zero, which warnings as errors would tell."""
+    after = ai.adopt(one(0.4), one(1.5), one(0.5), one(0.0), one(0.4), one(0.0))
+    assert after[0] == pytest.approx(0.2)

@@ -192,6 +192,10 @@ CASES = {
         COMPANY.format(layer="platform", role="neocloud") + "opening = { revenu = 3.0 }\n",
         ":7: company 1 opening: found 'revenu'; expected a metric of the world; nearest revenue",
     ),
+    "beginning of a metric": (
+        COMPANY.format(layer="platform", role="neocloud") + "opening = { cash = 3.0 }\n",
+        ":7: company 1 opening: found 'cash'; expected a metric of the world; nearest cash_and_investments",
+    ),
     "negative stock": (
         COMPANY.format(layer="platform", role="neocloud") + "opening = { total_debt = -3.0 }\n",
         ":7: company 1 opening.total_debt: found -3; expected 0 or more",

@@ -41,6 +41,14 @@ def test_the_card_in_a_terminal_tells_what_is_missing(capfd: pytest.CaptureFixtu
     assert "valuation" in out
 
 
+@pytest.mark.parametrize("command", ["concentration", "opening"])
+def test_a_day_before_all_figures_is_answered(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for form in ("table", "csv"):
+        assert main(["--as-of", "1990-01-01", "--format", form, "world", command]) == 0
+    assert "This world holds no figures" in capfd.readouterr().out or command == "opening"
+    assert result_of(capfd, command, "--as-of", "1990-01-01")
+
+
 def test_ties_of_a_company_and_one_tie(small_world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows = result_of(capfd, "ties", "labcorp", "--world", str(small_world))["ties"]
     assert [(row["id"], row["side"], row["counts"]) for row in rows] == [

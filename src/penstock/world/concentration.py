@@ -39,6 +39,11 @@ class Concentration:
     sentence: str
 
 
+COLUMNS = (
+    "measure", "mag7", "all", "unit", "share", "grade", "share_on_a_to_c", "numerator", "denominator",
+)  # fmt: skip
+
+
 def concentration(world: World) -> Concentration:
     """Shares of the Magnificent Seven in AI capex, compute, cloud revenue, model equity and market value."""
     rows: list[dict[str, object]] = []
@@ -71,8 +76,8 @@ def concentration(world: World) -> Concentration:
         parts = pd.DataFrame([(h.company_id, h.value) for h in holdings], columns=["id", "value"])
         shares = parts.groupby("id")["value"].sum() / total
         holders.append({"measure": label, **{company: float(shares.get(company, 0.0)) for company in MAG7}})
-    measures = pd.DataFrame(rows).set_index("measure") if rows else pd.DataFrame()
-    by_company = pd.DataFrame(holders).set_index("measure") if holders else pd.DataFrame()
+    measures = pd.DataFrame(rows, columns=list(COLUMNS)).set_index("measure")
+    by_company = pd.DataFrame(holders, columns=["measure", *MAG7]).set_index("measure")
     return Concentration(measures, by_company, _sentence(measures))
 
 

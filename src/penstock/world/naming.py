@@ -20,12 +20,14 @@ class Named:
 
 
 def nearest_name(text: str, candidates: Iterable[str]) -> str:
-    """The candidate most like `text`, or an empty string when none is near."""
+    """The candidate most like `text`, else the shortest that begins with it; an empty string when none is near."""
     lowered: dict[str, str] = {}
     for candidate in candidates:
         lowered.setdefault(candidate.lower(), candidate)
-    close = difflib.get_close_matches(text.strip().lower(), lowered, n=1, cutoff=0.55)
-    return lowered[close[0]] if close else ""
+    wanted = text.strip().lower()
+    close = difflib.get_close_matches(wanted, lowered, n=1, cutoff=0.55)
+    longer = sorted((name for name in lowered if len(wanted) > 2 and name.startswith(wanted)), key=len)
+    return next((lowered[name] for name in (*close, *longer)), "")
 
 
 def resolve_name(text: str, known: Sequence[Named], kinds: Sequence[str]) -> str:

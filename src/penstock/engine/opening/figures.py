@@ -155,7 +155,7 @@ def _stated(world: World, universe: Universe) -> Draft:
 def _set_by_scenario(world: World) -> set[tuple[str, str]]:
     """(company, metric) of the figures that a scenario has set; a market value or valuation as `market_value`."""
     figures = world.figures()
-    mine = figures.index[figures["note"].str.startswith(SET_BY_SCENARIO)]
+    mine = figures.index[figures["note"].fillna("").astype(str).str.startswith(SET_BY_SCENARIO)]
     worth = ("market_cap", "valuation")
     return {(str(company), "market_value" if metric in worth else str(metric)) for company, metric in mine}
 

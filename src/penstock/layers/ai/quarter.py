@@ -13,6 +13,8 @@ Array = np.ndarray
 
 QUARTER = 0.25
 """Length of a step in years."""
+LEAST_CEILING = 1e-9
+"""A ceiling of users' spending that a scenario takes away wholly stands at this part of itself."""
 
 
 def demand_noise(noise: Array, shock: Array, volatility: Array) -> Array:
@@ -34,7 +36,8 @@ def adopt(
     `dA/dt = g A (1 + 0.35 (s - 1/2)) (1 - (A/h)^nu) + y A`, Richards (1959), J. Exp. Bot. 10.
     adoption (segments, paths); ceiling `h` is 1 where no shock lowers it; growth 0 freezes demand.
     """
-    pull = speed * (1.0 + 0.35 * (mood - 0.5)) * (1.0 - (adoption / ceiling) ** shape)
+    above = adoption / np.maximum(ceiling, LEAST_CEILING)
+    pull = speed * (1.0 + 0.35 * (mood - 0.5)) * (1.0 - above**shape)
     step = bounded((pull + noise) * QUARTER * growth, -0.5, 1.0)
     return bounded(adoption * (1.0 + step), 1e-6, 1.5)
 
