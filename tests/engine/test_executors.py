@@ -89,3 +89,27 @@ def test_python_keeps_its_objects_where_memory_is_in_large_pages_unless_told_oth
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=60, check=False, env=environment
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{found}\n", "")
+
+
+HELD_BACK = """
+import multiprocessing.forkserver, signal
+from penstock.engine.executors import prepare_workers
+
+if __name__ == "__main__":
+    prepare_workers()
+    original = multiprocessing.forkserver._forkserver._forkserver_pid
+    with open(f"/proc/{original}/status") as status:
+        blocked = next(line.split()[1] for line in status if line.startswith("SigBlk"))
+    print(int(blocked, 16) >> (signal.SIGINT - 1) & 1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are copies on Linux alone")
+def test_ctrl_c_does_not_reach_a_process_that_loads_for_workers(tmp_path: Path) -> None:
+    """It would print a traceback. Python's tracker of resources, started on the way, unblocks the signal."""
+    script = tmp_path / "held_back.py"
+    script.write_text(HELD_BACK, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -11,6 +11,7 @@ import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
 import multiprocessing.process
+import multiprocessing.resource_tracker
 import os
 import pickle
 import signal
@@ -265,7 +266,9 @@ def _interrupts_held_back() -> Iterator[None]:
     """Processes started here never see Ctrl-C, not even while they load; ours comes once all are started.
 
     The mask is what they inherit. It does not keep our other threads from taking the signal, hence the handler.
+    Python's tracker of resources, where it has to be started, takes the mask off again: so it is started before.
     """
+    multiprocessing.resource_tracker.ensure_running()
     caught: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
