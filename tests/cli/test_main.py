@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -171,3 +172,18 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_package_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "penstock", "--version"], capture_output=True, text=True, check=False)
     assert done.stdout == f"penstock {__version__}\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_letters_that_a_terminal_cannot_hold_are_no_error(encoding: str) -> None:
+    """Rules of tables are lines that neither ASCII nor Latin-1 has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "penstock", "scenario", "list"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    assert (rule * 8 if encoding == "utf-8" else "?" * 8) in done.stdout.decode(encoding)

@@ -12,6 +12,7 @@ from old_runs import as_version_1
 
 from penstock.cli.main import main
 from penstock.engine.run import Run, open_run
+from penstock.engine.run_plot import fan_rows
 from penstock.engine.run_views import ask, views
 from penstock.errors import InputError, SchemaNotice, UsageError
 
@@ -116,3 +117,20 @@ def test_the_command_asks_the_runs_of_a_directory(
     assert capsys.readouterr().err.startswith("penstock: SQL: found ")
     assert main(["runs", "query", query, str(tmp_path / "nowhere")]) == 2
     assert "found none that are finished" in capsys.readouterr().err
+
+
+def test_bands_of_a_fan_name_what_is_not_there(two: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(world: FakeWorld, name: str) -> str:
+        if name != "NVDA":
+            raise UsageError(f"company: found {name!r}; expected an id")
+        return "nvidia"
+
+    monkeypatch.setattr(FakeWorld, "resolve", resolve, raising=False)
+    measure = "market_value_usd_bn"
+    assert set(fan_rows(two[0], measure, "NVDA", None)["company_id"]) == {"nvidia"}
+    with pytest.raises(UsageError, match="company: found 'nobody'"):
+        fan_rows(two[0], measure, "nobody", None)
+    with pytest.raises(UsageError, match="scenario: found 'nothing'; expected one of baseline"):
+        fan_rows(two[0], measure, "nvidia", "nothing")
+    with pytest.raises(UsageError, match="measure: found 'weight' of 'nvidia' in 'baseline'; expected one of"):
+        fan_rows(two[0], "weight", "nvidia", None)

@@ -148,3 +148,12 @@ def test_what_is_wrong_is_said_and_nothing_is_written(
     assert main(arguments) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_of_different_sizes_are_compared_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No table has as many rows in both, so that no column can be told apart by its largest difference."""
+    run_fake(tmp_path / "one", scenario=["baseline"], quarters=4)
+    run_fake(tmp_path / "other", scenario=["baseline", "shock"], quarters=8)
+    for form in ("table", "json", "csv"):
+        assert main(["runs", "diff", str(tmp_path / "one"), str(tmp_path / "other"), "--format", form]) == 0
+    assert "no" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import atexit
 import difflib
 import gc
 import importlib
+import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -128,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # a process that ends gives its memory back whole: Python need not look through it once more
         atexit.register(gc.freeze)
+        _write_what_fits()
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(build_app())
     warnings.showwarning = _show_warning
@@ -144,6 +146,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         _say("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _write_what_fits() -> None:
+    """A letter that the person's terminal or pipe cannot hold (a Latin-1 or ASCII locale) becomes `?`, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _show_warning(message: Warning | str, *place: Any, **more: Any) -> None:

@@ -83,7 +83,9 @@ def diff(
     facts, tables = run_facts(one, other), table_differences(one, other)
     if settings.format is Format.TABLE:
         apart = tables["largest_difference_relative"]
-        tables["largest_difference_relative"] = [f"{value:.2g}" if value == value else "" for value in apart]
+        tables["largest_difference_relative"] = [
+            f"{value:.2g}" if known else "" for value, known in zip(apart, apart.notna(), strict=True)
+        ]
         tables = tables.rename(
             columns={
                 "rows_first": "rows",

@@ -17,9 +17,13 @@ COLOUR = "#4477AA"
 
 
 def fan_rows(run: Run, measure: str, company: str, scenario: str | None) -> pd.DataFrame:
-    """Bands of one measure by quarter. Raises UsageError where the run has none of that name."""
+    """Bands of one measure by quarter, of a company by any of its names. Raises UsageError where the run has none."""
     chosen = scenario or run.scenarios[0]
+    if chosen not in run.scenarios:
+        raise UsageError(f"scenario: found {chosen!r}; expected one of {', '.join(run.scenarios)}")
     bands = run.bands
+    if company not in set(bands["company_id"]):
+        company = run.company(company).company_id
     mine = bands[(bands["scenario"] == chosen) & (bands["company_id"] == company)]
     rows = mine[mine["measure"] == measure]
     if rows.empty:
@@ -55,7 +59,7 @@ class RunPlot:
         axes.plot(x, rows["p50"], color=COLOUR, label="median")
         ticks = [i for i, quarter in enumerate(rows["quarter"]) if quarter.endswith("Q4")]
         axes.set_xticks(ticks, [rows["quarter"][i][:4] for i in ticks])
-        axes.set_title(f"{company}: {measure}, {scenario or self._run.scenarios[0]}, end of year")
+        axes.set_title(f"{rows['company_id'][0]}: {measure}, {scenario or self._run.scenarios[0]}, end of year")
         axes.set_ylabel(measure)
         axes.legend(frameon=False)
         return axes
