@@ -34,6 +34,7 @@ LISTS_OF_SOURCES = ("sources.csv", "sources_of_files.csv")
 SOURCES_OF_FILES = Path(__file__).with_name("sources_of_files.csv")
 """Tables whose rows give no reason of their own, measured or written by a command: the source of the whole file."""
 INFLUENCE_QUARTERS = 8
+"""Quarters after which what a parameter moves is looked at."""
 RESULTS = {
     "capex_usd_bn": "AI capital spending of the last year",
     "ai_revenue_usd_bn": "spending on AI of the last year",

@@ -42,6 +42,7 @@ MEANING = (
 )
 WANTED_COVERAGE = (0.65, 0.95)
 WANTED_WIDTH = 1.5
+"""Share of points in the 80 % intervals, and their width over the random walk's, that were asked for beforehand."""
 SHORT_HISTORY = 6
 """Points below which a random walk has no fair chance: the sentence about short series leaves these out."""
 

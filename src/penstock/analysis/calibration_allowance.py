@@ -28,11 +28,13 @@ from penstock.analysis.calibration_data import Targets
 Array = np.ndarray
 
 REACH = 3.0
+"""Standard deviations from all that the prior gives beyond which a series is set aside."""
 FACTORS = (1.5, 2.0, 3.0, 4.0)
 """Factors on the stated discrepancy, of a series or of all."""
 LEAST_GAIN = 3.317
 """Half the 99 % quantile of chi-square with one degree of freedom."""
 ODD = 0.05
+"""Share of the prior's own data sets as odd as the cited one, below which the discrepancy is widened."""
 TINY = 1e-12
 
 

@@ -29,9 +29,11 @@ SPARED = 1
 """Series that may stand further off without ruling a parameter out."""
 KEPT_SHARE = 0.3
 LEAST_KEPT = 500
+"""Share and least number of the simulations nearest to the data that an adjustment rests on."""
 TINY = 1e-12
 NOISE_STREAM = 77
 REMEMBERED = 4
+"""Sets of points whose lessons are kept for the next question."""
 
 
 @dataclass(frozen=True)

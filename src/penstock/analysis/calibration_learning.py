@@ -21,6 +21,7 @@ Array = np.ndarray
 AXES = 12
 """Leading principal axes whose products are features."""
 HELD_OUT = 0.2
+"""Share of simulations that the fit does not see: they choose its penalty and tell what it explains."""
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 LEAST_SHARE = 0.05
 """Share of variance from which a parameter counts as informed: below it an interval is at most 2.5 % narrower."""

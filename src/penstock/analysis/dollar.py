@@ -39,9 +39,11 @@ HOME = "US"
 ROUNDS = 6
 """Rounds told one by one; the last row holds all later ones."""
 DRAWS = 200
+"""Draws by evidence grade behind a range."""
 WAGE_SHARE = (0.3, 0.5, 0.7)
 """Part of a firm's costs outside the ties that is wages (assumption; the engine pays a half)."""
 BALANCE = 1e-9
+"""A dollar whose ends add up to one within this has not been lost."""
 SIGMAS_TO_95 = 1.6448536269514722
 
 

@@ -21,11 +21,13 @@ Array = np.ndarray
 
 RANKED_DRAWS = 99
 BINS = 10
+"""Draws among which the truth is ranked, and bins of the ranks."""
 INTERVAL = (0.05, 0.95)
 LEADING = 10
 """Least number of leading parameters; all that are informed are leading."""
 SIGNIFICANCE = 0.01
 COVERAGE = (0.85, 0.95)
+"""Limits of the share of 90 % intervals that may hold the truth."""
 
 
 @dataclass(frozen=True)

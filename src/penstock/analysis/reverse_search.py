@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 SEARCH_PATHS = 64
+"""Most paths on which the search tries one shock."""
 FIRST_PATHS = 32
 """Paths on which a shock is tried first; where its share is not clear there, on twice as many, and so on."""
 PIECE = 64

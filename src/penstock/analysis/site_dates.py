@@ -25,6 +25,7 @@ SEED = 7
 QUANTILES = (0.1, 0.5, 0.9)
 NAMES = ("p10", "p50", "p90")
 LAST_BLOCKS = 60
+"""Most blocks of a campus: a larger one is built in larger blocks."""
 OVERDUE_SHARE = 0.02
 """Where fewer draws than this fit with what has (not) happened by the as-of date, what is left is drawn anew."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MONTH_DAYS = 30.4375
 BLOCK_MW = 100.0
+"""Smallest block in which a campus is built where its file tells none."""
 HEAVY_PLANT_MW = 700.0
 """Gas turbines of a row of the world of at least this size are taken as combined cycle, fewer as aeroderivative."""
 FIRM = {

@@ -21,11 +21,13 @@ INTERVAL = 0.95
 """Level of the intervals of a value at risk."""
 
 LEAST_IN_TAIL = 2.0
+"""Losses that must lie beyond a level for a spread to be told."""
 
 RESAMPLES = 200
 RESAMPLING_SEED = 20251231
 """The errors of the parts are the same for the same losses."""
 NUMBERS_AT_ONCE = 4_000_000
+"""Bounds the memory of a resampling."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ START_CHANCE = 0.15
 SHIFT = 0.2
 """Share of the remaining bought accelerators that one successful generation replaces (assumption, 0.1 to 0.3)."""
 MOST_OWN = 0.7
+"""Share of accelerators that own designs replace at most: some are always bought (assumption)."""
 
 
 @inlined

@@ -30,6 +30,7 @@ OnProgress = Callable[[int, int, str], None]
 
 GOOD = 0.99
 FIRST_TOKEN_S = 2.0
+"""Share of requests whose first token must come within so many seconds for a rate to count as served."""
 MINUTES = (10.0, 60.0)
 """Fewest and most that are simulated at each rate: bursts of minutes weigh less in larger pools."""
 REQUESTS = 600_000
@@ -39,11 +40,13 @@ STEPS = 7
 DOWN_SHARE = 0.01
 DOWN_S = 60.0
 LOAD_WITH_FAILURES = 0.9
+"""In points with failures: share of time that a replica is down, seconds of an outage, load over full use."""
 OUTAGES = 60.0
 """Wanted in the runs of a point with failures, together: single ones weigh much."""
 REQUESTS_WITH_FAILURES = 4_000_000
 """Most in these runs, but three runs at least."""
 LEAST_UNAVAILABILITY = 1e-4
+"""What is missed more rarely is told as this: no run of its length shows less."""
 SLOTS = 192
 FLOOD = 20_000
 """Requests of the flood that shows full use."""

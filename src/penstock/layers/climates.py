@@ -25,6 +25,7 @@ CLIMATES: Mapping[str, tuple[str, float, float, float]] = {
 """Station of the tables, latitude, longitude, zone."""
 CLIMATE_SOURCE = "TMYx 2007-2021, climate.onebuilding.org, through HewlettPackard/dc-rl (MIT): means and quantiles"
 FAR_KM = 2500.0
+"""Farther than this from all bundled climates, latitude alone says which is most like (judgement)."""
 EAST_OVER_NORTH = 0.2
 """Weight of a kilometre eastward beside one northward in the likeness of climates (judgement)."""
 PERSISTENCE = {"day": 0.7, "hour": 0.9}

@@ -35,7 +35,9 @@ OUTPUTS = ("ai_revenue_usd_bn", "capex_usd_bn", "it_mw", "defaults")
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 RIDGE = 1e-3
+"""Penalty on a surrogate's terms, per simulated setting: enough that settings side by side do not pull it about."""
 HYPERCUBE = 44
+"""Settings drawn inside the space of sliders, beside both ends of each."""
 START_QUARTERS = 4
 """A knob moves so many quarters after the opening, when plans of the first year are made."""
 

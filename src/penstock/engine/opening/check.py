@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from penstock.world import World
 
 CITED_LIMIT = 0.05
+"""Relative deviation from a cited figure of money or chips up to which a check holds."""
 POWER_LIMIT = 0.15
+"""The same for power, whose cited figures are rounder."""
 EXACT = 1e-9
+"""Relative error that rounding can explain."""
 PLUG_LIMIT = 0.05
+"""Most of a firm's assets that may have been booked to make its lines meet."""
 GOOD_GRADES = "ABC"
 CHECK_COLUMNS = ["quantity", "model", "cited", "unit", "deviation", "limit", "ok", "source"]
 

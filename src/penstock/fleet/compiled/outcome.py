@@ -53,6 +53,7 @@ from penstock.fleet.compiled.sharing import leave
 from penstock.fleet.compiled.usual import give_back
 
 LONGEST_BACKOFF_S = 60.0
+"""A client that tries again waits twice as long each time, but no longer than this (assumption)."""
 
 
 @compiled

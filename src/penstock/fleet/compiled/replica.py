@@ -73,6 +73,7 @@ from penstock.fleet.compiled.sharing import hold, need, room_for
 from penstock.fleet.compiled.usual import affords, last, over, spend
 
 SMOOTHING = 0.05
+"""Weight of the newest wait in a pool's running mean of waits (assumption)."""
 
 
 @inlined

@@ -18,6 +18,7 @@ Array = np.ndarray
 ROUND_TRIP = 0.87
 """Energy out of a battery over energy in (0.85 to 0.90)."""
 VALUE_OF_LOST_LOAD = 10_000.0
+"""Usd per MWh that is not served: above all plants, so that load is shed last (assumption)."""
 
 
 @dataclass(frozen=True)

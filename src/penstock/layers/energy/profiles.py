@@ -17,14 +17,19 @@ Array = np.ndarray
 DC_PER_AC = 1.3
 """Panel power over inverter power (R16)."""
 MOST_TILT_DEGREES = 60.0
+"""A tracker turns no further than this from the horizontal."""
 SYSTEM_LOSS = 0.14
 """Soiling, mismatch, wiring and availability before the inverter (PVWatts default, 14 %)."""
 INVERTER_EFFICIENCY = 0.96
+"""Power out over power in (PVWatts default)."""
 POWER_PER_KELVIN = -0.0035
 """Change of cell power per kelvin above 25 C (crystalline silicon; assumption, -0.003 to -0.004)."""
 NOMINAL_CELL_C = 45.0
+"""Temperature of a cell at 800 W/m2 and 20 C of air (usual for open racks)."""
 ALBEDO = 0.2
+"""Share of light that the ground gives back (PVWatts default)."""
 SOLAR_CONSTANT_W_M2 = 1361.0
+"""Light of the sun outside the air, mean of the year (Kopp and Lean 2011)."""
 HUB_M, MAST_M, SHEAR = 100.0, 10.0, 0.2
 """Hub height, height of the weather station's mast, exponent of the power law (assumption, 0.14 to 0.25)."""
 CUT_IN_M_S, RATED_M_S, CUT_OUT_M_S = 3.0, 12.0, 25.0

@@ -30,8 +30,11 @@ LIGHTING_AND_HOUSE = 0.008
 ELECTRICAL_LOSS = (0.008, 0.035, 0.012)
 """Losses of transformers and uninterruptible supplies over rated power: fixed, linear and square in the load."""
 EVAPORATIVE_APPROACH_K = 2.0
+"""Kelvin above the wet bulb to which evaporation cools air (assumption)."""
 LATENT_HEAT_KJ_PER_KG = 2450.0
+"""Of water near 20 C."""
 CYCLES_OF_CONCENTRATION = 5.0
+"""Salt of a tower's water over that of its supply before it is drained (assumption)."""
 EVAPORATED_SHARE = 0.95
 """Share of the heat that a tower sheds by evaporation; the rest warms the air."""
 ADIABATIC_SHARE = (0.8875, 20.0, 12.0)
@@ -39,6 +42,7 @@ ADIABATIC_SHARE = (0.8875, 20.0, 12.0)
 LITRES_PER_KWH_HEAT = (
     3600.0 / LATENT_HEAT_KJ_PER_KG * CYCLES_OF_CONCENTRATION / (CYCLES_OF_CONCENTRATION - 1.0) * EVAPORATED_SHARE
 )
+"""Water that a tower takes for a kWh of heat, drained water counted."""
 
 ALIASES = {
     "air": "air_dry_chiller",

@@ -26,7 +26,9 @@ TABLE = Path(__file__).with_name("stages.csv")
 NINETY_PER_CENT_WIDTH = 3.29
 """Standard deviations between the 5 and the 95 % quantile of a normal distribution."""
 PROJECT_CORRELATION = 0.3
+"""Correlation of the logs of two stages of one project (assumption)."""
 MARKET_CORRELATION = 0.5
+"""The same for stages that buy in one tight market, their project in common counted (assumption)."""
 PERMIT_FAILURE = (0.10, 0.20, 0.40)
 """Chance that permits fail and end the project: low, central, high (specification 5.9; judgement)."""
 COMPLETION = {"announced": 0.35, "permitted": 0.6, "construction": 0.92, "operating": 1.0}
