@@ -16,7 +16,9 @@ from penstock.passes import inlined
 Array = np.ndarray
 
 STAGES = 4
+"""Stages of the delay line of new firm power: more stages, less spread about the same lead time."""
 HOURS_PER_QUARTER = 2190.0
+"""8,760 hours a year."""
 
 GAS_PRICE_USD_PER_MMBTU = 3.5
 """Gas price at which opening power prices stand (Henry Hub, 2025 mean); assumption, 3.0 to 4.5."""

@@ -11,6 +11,7 @@ from penstock.passes import array, float64, inlined, kernel, void
 Array = np.ndarray
 
 STAGES = 3
+"""Stages of the delay line of halls: more stages, less spread about the same lead time."""
 
 
 def advance_stages(pipeline: Array, starts: Array, lead_quarters: Array) -> tuple[Array, Array]:
