@@ -24,7 +24,6 @@ def calibration_page(found: Calibration) -> str:
     from penstock.analysis.calibration import START
 
     posterior = found.posterior
-    told = found.parameters[found.parameters["informed"]]
     place = "" if found.world.name == START else f"--world {found.world.name} "
     command = f"penstock calibrate {place}--paths {posterior.paths} --seed {found.seed} --until {found.until} --out DIR"
     parts = [
@@ -39,36 +38,14 @@ def calibration_page(found: Calibration) -> str:
         "`told`: share of the prior's variance that the best guess from the data explains, in simulations that the fit"
         " did not see. `width`: of the 80 % interval over the prior's. `shift`: of the median, in standard deviations"
         " of the prior. `runs`: whether runs of later worlds take it; sizes at the opening are of their own day.",
-        _table(
-            ("parameter", "unit", "told", "prior 10, 50, 90 %", "posterior", "width", "shift", "most by", "runs"),
-            (
-                (
-                    f"`{name}`",
-                    row["unit"],
-                    f"{row['share']:.0%}",
-                    _triple(row, "prior"),
-                    _triple(row, "posterior"),
-                    f"{row['width_ratio']:.2f}",
-                    f"{row['shift']:+.2f}",
-                    row["told_by"],
-                    "yes" if row["carried"] else "own day",
-                )
-                for name, row in told.iterrows()
-            ),
-        ),
+        _informed(found),
         "## Parameters that the data do not inform",
         f"Less than {LEAST_SHARE:.0%} of their variance is told. Their posterior is their prior: "
         + ", ".join(f"`{name}`" for name in sorted(found.not_informed))
         + ".",
         "## Which data inform which parameter",
         "Share of variance that a family of series explains alone, in per cent. Families overlap.",
-        _table(
-            ("parameter", *(name.replace("_", " ") for name in found.data.columns)),
-            (
-                (f"`{name}`", *(f"{100 * value:.0f}" if value >= 0.005 else "" for value in row))
-                for name, row in found.data.iterrows()
-            ),
-        ),
+        _told_by(found),
         "## The data simulated again",
         "Draws of the posterior with fresh luck. `error`: mean log of the median over the data (minus: too low)."
         " `in 80 %`: share of points in the interval. The model alone, prior and posterior; then both with the"
@@ -82,22 +59,7 @@ def calibration_page(found: Calibration) -> str:
         f" known; here multiplied by {posterior.allowance.inflation:g}."
         " `common` is shared by a family, `own` by the points of a series: both are random walks that begin on the day"
         " of the world, told after one year. `point` is of each point.",
-        _table(
-            ("series", "entity", "family", "common", "own", "point", "why"),
-            (
-                (
-                    f"`{row.series}`",
-                    row.entity.replace("*", "any"),
-                    row.family,
-                    f"{row.common:g}",
-                    f"{row.own:g}",
-                    f"{row.point:g}",
-                    row.why,
-                )
-                for row in discrepancies()
-                if row.family != NOT_COMPARED
-            ),
-        ),
+        _discrepancies(),
         "## What is not compared",
         "\n".join(
             f"- `{series}` {', '.join(sorted(entities))}: {why}" for (series, why), entities in _left_out(found).items()
@@ -106,6 +68,51 @@ def calibration_page(found: Calibration) -> str:
         _failures(found),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _informed(found: Calibration) -> str:
+    """A row a parameter that the data inform: how much they tell, before and after."""
+    rows = [
+        (
+            f"`{name}`",
+            row["unit"],
+            f"{row['share']:.0%}",
+            _triple(row, "prior"),
+            _triple(row, "posterior"),
+            f"{row['width_ratio']:.2f}",
+            f"{row['shift']:+.2f}",
+            row["told_by"],
+            "yes" if row["carried"] else "own day",
+        )
+        for name, row in found.parameters[found.parameters["informed"]].iterrows()
+    ]
+    head = ("parameter", "unit", "told", "prior 10, 50, 90 %", "posterior", "width", "shift", "most by", "runs")
+    return _table(head, rows)
+
+
+def _told_by(found: Calibration) -> str:
+    """Per cent of a parameter's variance that each family of series explains alone."""
+    rows = [
+        (f"`{name}`", *(f"{100 * value:.0f}" if value >= 0.005 else "" for value in row))
+        for name, row in found.data.iterrows()
+    ]
+    return _table(("parameter", *(name.replace("_", " ") for name in found.data.columns)), rows)
+
+
+def _discrepancies() -> str:
+    """How far paths and data may stand apart, a row a series, with the reason."""
+    rows = [
+        (
+            f"`{row.series}`",
+            row.entity.replace("*", "any"),
+            row.family,
+            *(f"{deviation:g}" for deviation in (row.common, row.own, row.point)),
+            row.why,
+        )
+        for row in discrepancies()
+        if row.family != NOT_COMPARED
+    ]
+    return _table(("series", "entity", "family", "common", "own", "point", "why"), rows)
 
 
 def _result(found: Calibration) -> str:
