@@ -29,6 +29,7 @@ EXAMPLES = ROOT / "examples"
 
 
 def trace(place: Path) -> Reader:
+    """Traces of requests."""
     from penstock import fleet
 
     head = b"arrival_s,input_tokens,output_tokens,model,tenant\n"
@@ -36,6 +37,7 @@ def trace(place: Path) -> Reader:
 
 
 def epw(place: Path) -> Reader:
+    """Weather of a year."""
     from penstock.layers.weather_file import read_epw
 
     head = b"LOCATION,Town,ST,USA,TMY3,722590,32.90,-97.02,-6.0,182.3\n" + b"A,0\n" * 6 + b"DATA PERIODS,1,1\n"
@@ -46,6 +48,7 @@ def epw(place: Path) -> Reader:
 
 
 def exposures(place: Path) -> Reader:
+    """A book of exposures."""
     from penstock.analysis.currencies import Rate
     from penstock.analysis.exposures import read_exposures
     from penstock.world import load_world
@@ -58,6 +61,7 @@ def exposures(place: Path) -> Reader:
 
 
 def scenario(place: Path) -> Reader:
+    """Scenario files."""
     from penstock.scenarios import load_scenario
     from penstock.world import load_world
 
@@ -67,12 +71,14 @@ def scenario(place: Path) -> Reader:
 
 
 def fleets(place: Path) -> Reader:
+    """Files of fleets."""
     from penstock import fleet
 
     return "fleet.toml", [file.read_bytes() for file in (EXAMPLES / "fleet").glob("*.toml")], fleet.load_config
 
 
 def site(place: Path) -> Reader:
+    """Files of campuses."""
     from penstock.analysis.site_file import read_site
 
     sounds = [file.read_bytes() for file in (EXAMPLES / "sites").glob("*.toml")]
@@ -80,6 +86,7 @@ def site(place: Path) -> Reader:
 
 
 def network(place: Path) -> Reader:
+    """Ties of one's own network, beside sound balances."""
     from penstock.analysis.network_tables import network_from
     from penstock.cli.network_files import read_text_table
 
@@ -91,6 +98,7 @@ def network(place: Path) -> Reader:
 
 
 def packed(place: Path) -> Reader:
+    """What is gzipped."""
     import gzip
 
     from penstock.world.packed import unpacked
@@ -99,6 +107,7 @@ def packed(place: Path) -> Reader:
 
 
 def manifest(place: Path) -> Reader:
+    """Manifests of runs."""
     from penstock.engine.manifest import identity_hash, read_json
     from penstock.engine.schema import at_present, notice_of
 
@@ -115,6 +124,7 @@ def manifest(place: Path) -> Reader:
 
 
 def parquet(place: Path) -> Reader:
+    """Tables of runs."""
     import pandas as pd
 
     from penstock.engine.storage import read_tables, write_table

@@ -1,0 +1,1 @@
+"""A GPU measured by stages: checks, times, a page."""
