@@ -7,7 +7,7 @@ import pandas as pd
 from penstock.engine.chunks import BINDING
 from penstock.report.numbers import percent
 from penstock.report.source import ReportData
-from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
+from penstock.report.spec import Column, Facet, Figure, Rows, run_python, scenario_facet, told_by
 from penstock.report.tables import binding_shares
 
 
@@ -43,11 +43,11 @@ def bottlenecks(data: ReportData) -> Figure:
             Facet("by", "Show by", (("year", "year"), ("quarter", "quarter"))),
         ),
         options={"x": "period", "y": "binding", "value": "share", "y_order": list(BINDING), "labels": True},
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             "world = run.economy.query(\"region == 'world'\")\n"
             'print(world.groupby(["scenario", '
-            '"quarter"])["binding"].value_counts(normalize=True).unstack())\n'
+            '"quarter"])["binding"].value_counts(normalize=True).unstack())\n',
         ),
     )
 

@@ -10,7 +10,7 @@ from penstock.engine.opening.state import LAYERS
 from penstock.report.analyses import Analyses
 from penstock.report.numbers import digits_supported, money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
+from penstock.report.spec import Column, Facet, Figure, Rows, run_python, scenario_facet, told_by
 
 if TYPE_CHECKING:
     from penstock.analysis.explain import Explanation
@@ -78,10 +78,9 @@ def cascade(data: ReportData, found: Analyses) -> Figure | None:
             "quarters": sorted({str(q) for q in data.economy["quarter"].unique()}),
             "layers": [[layer, LAYER_NAMES[layer]] for layer in LAYERS],
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
-            'told = ps.explain(run, "worst")\n'
-            'print("\\n".join(sentence.text for sentence in told.story))\n'
+        python=run_python(
+            data.directory,
+            'told = ps.explain(run, "worst")\nprint("\\n".join(sentence.text for sentence in told.story))\n',
         ),
         note=(
             "One path is one future, not a forecast: it shows how the parts act on each other. Worst and median are "
@@ -212,11 +211,11 @@ def first_to_break(data: ReportData, found: Analyses) -> Figure | None:
             "high": "high",
             "percent": True,
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             "defaults = run.events.query(\"stage == 'standstill'\")\n"
             'first = defaults.groupby(["scenario", "path"])["quarter"].transform("min")\n'
-            'print(defaults[defaults["quarter"] == first].groupby("scenario")["company_id"].value_counts())\n'
+            'print(defaults[defaults["quarter"] == first].groupby("scenario")["company_id"].value_counts())\n',
         ),
     )
 

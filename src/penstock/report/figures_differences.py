@@ -9,7 +9,7 @@ import numpy as np
 from penstock.report.measures import HEADLINES, Measure
 from penstock.report.numbers import percent, plain
 from penstock.report.source import ReportData
-from penstock.report.spec import Column, Facet, Figure
+from penstock.report.spec import Column, Facet, Figure, run_python
 from penstock.report.tables import Estimate, Floats, defaults_per_path, economy_grid, estimate, paired
 
 EN_DASH = chr(0x2013)
@@ -74,12 +74,12 @@ def differences(data: ReportData) -> Figure | None:
             "zero": True,
             "units": units,
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             "world = run.economy.query(\"region == 'world'\")\n"
             'capex = world.groupby(["path", "scenario"])["capex_usd_bn"].sum().unstack()\n'
             f"difference = capex.div(capex[{reference!r}], axis=0) - 1\n"
-            "print(difference.quantile([0.05, 0.5, 0.95]))\n"
+            "print(difference.quantile([0.05, 0.5, 0.95]))\n",
         ),
         note=NOTE,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.engine.opening.state import LAYERS
 from penstock.report.numbers import money, percent, plain, probability_text, wilson_interval
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
+from penstock.report.spec import Column, Facet, Figure, Rows, run_python, scenario_facet, told_by
 from penstock.report.tables import company_failures, default_timeline, layer_failures
 
 COMPANIES_SHOWN = 25
@@ -95,11 +95,11 @@ def who_fails(data: ReportData) -> Figure:
 
 
 def _outcomes_python(data: ReportData) -> str:
-    return (
-        f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+    return run_python(
+        data.directory,
         'defaults = run.outcomes[run.outcomes["default_quarter"].fillna("") != ""]\n'
         'paths = defaults.groupby(["scenario", "company_id"])["path"].nunique()\n'
-        'print((paths / run.manifest["paths"]).sort_values(ascending=False))\n'
+        'print((paths / run.manifest["paths"]).sort_values(ascending=False))\n',
     )
 
 
@@ -230,10 +230,10 @@ def timeline(data: ReportData) -> Figure:
             "value": "share",
             "labels": False,
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             'defaults = run.outcomes[run.outcomes["default_quarter"].fillna("") != ""]\n'
-            'print(defaults.groupby(["scenario", "company_id", "default_quarter"])["path"].nunique())\n'
+            'print(defaults.groupby(["scenario", "company_id", "default_quarter"])["path"].nunique())\n',
         ),
     )
 
@@ -302,10 +302,9 @@ def money_sankey(data: ReportData) -> Figure | None:
             "direction": "direction",
             "nodes": [[node_name(node), node if node in LAYERS else "", ranks[node]] for node in nodes],
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
-            'print(run.flows.sort_values(["scenario", "year", "usd_bn_mean"], '
-            "ascending=[True, True, False]))\n"
+        python=run_python(
+            data.directory,
+            'print(run.flows.sort_values(["scenario", "year", "usd_bn_mean"], ascending=[True, True, False]))\n',
         ),
         note=(
             "Bands run from payer (left) to payee (right). What lenders and investors put in comes from the left, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.report.measures import Measure, figure_id, year_phrase
 from penstock.report.numbers import plain
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Figure, Rows, scenario_facet, told_by
+from penstock.report.spec import Column, Figure, Rows, run_python, scenario_facet, told_by
 from penstock.report.tables import Grid, economy_grid, estimate, fan_rows, layer_grids
 
 SAMPLE_PATHS = 5
@@ -59,10 +59,10 @@ def fan(data: ReportData, measure: Measure) -> Figure:
         facets=(scenario_facet(data.scenarios),),
         options={"samples": SAMPLE_PATHS, "as_of": as_of(data)},
         note=BANDS_NOTE,
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             f"bands = run.bands.query(\"company_id == 'world' and measure == '{measure.column}'\")\n"
-            'print(bands[["scenario", "quarter", "p05", "p25", "p50", "p75", "p95", "mean"]])\n'
+            'print(bands[["scenario", "quarter", "p05", "p25", "p50", "p75", "p95", "mean"]])\n',
         ),
     )
 
@@ -119,10 +119,10 @@ def layer_panels(data: ReportData) -> Figure:
             "panel": "layer",
             "panels": [[layer, LAYER_NAMES[layer]] for layer in panels],
         },
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
+        python=run_python(
+            data.directory,
             'revenue = run.layers.groupby(["scenario", "layer", "quarter"])["revenue_usd_bn"]\n'
-            "print(revenue.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack())\n"
+            "print(revenue.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack())\n",
         ),
         note=f"{BANDS_NOTE} Revenue of all businesses of a layer's companies; each panel has its own scale.",
     )

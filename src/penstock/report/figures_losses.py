@@ -18,7 +18,7 @@ from penstock.report.numbers import (
     wilson_interval,
 )
 from penstock.report.source import ReportData
-from penstock.report.spec import Column, Facet, Figure, Rows, scenario_facet, told_by
+from penstock.report.spec import Column, Facet, Figure, Rows, run_python, scenario_facet, told_by
 
 CURVE_POINTS = 40
 BEARER_NAMES = {
@@ -297,7 +297,4 @@ def stress_payers(data: ReportData, found: Analyses) -> Figure | None:
 
 
 def _stress_python(data: ReportData, table: str) -> str:
-    return (
-        f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
-        f"print(ps.stress(run, scenario=run.scenarios[0]).{table})\n"
-    )
+    return run_python(data.directory, f"print(ps.stress(run, scenario=run.scenarios[0]).{table})\n")

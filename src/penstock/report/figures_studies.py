@@ -9,7 +9,7 @@ from typing import Any
 from penstock.report.analyses import Analyses
 from penstock.report.numbers import NOT_AVAILABLE, dollars, money, percent, plain, signed, signed_money
 from penstock.report.source import ReportData
-from penstock.report.spec import Column, Facet, Figure
+from penstock.report.spec import Column, Facet, Figure, run_python
 
 RELIEF_OUTPUTS = {
     "tokens": ("Tokens served", "quadrillion"),
@@ -131,7 +131,7 @@ def relief(data: ReportData, found: Analyses) -> Figure | None:
             "level": "95% of the mean",
             "units": {key: f"{label}, change over the run" for key, label in choices},
         },
-        python=_run_python(data, "print(ps.bottlenecks(run).relief)"),
+        python=run_python(data.directory, "print(ps.bottlenecks(run).relief)"),
         note=(
             f"Scenario {found.relief.scenario.replace('_', ' ')}: one knob loosened from the first quarter on, same "
             "random numbers. The knobs differ in what moving them costs: compare with that cost, not with each other."
@@ -188,7 +188,7 @@ def loop_gain(data: ReportData, found: Analyses) -> Figure | None:
         },
         facets=(Facet("by", "Show by", (("whole", "channel"), ("quarter", "quarters since the push"))),),
         options={"category": "where", "label_width": 320, "low": "low", "value": "gain", "high": "high", "zero": True},
-        python=_run_python(data, "found = ps.loop(run)\nprint(found.gain)\nprint(found.channels)"),
+        python=run_python(data.directory, "found = ps.loop(run)\nprint(found.gain)\nprint(found.channels)"),
         note="One channel at a time sees the push; they need not add up. A gain below 1 dies out, above 1 it grows.",
     )
 
@@ -242,7 +242,7 @@ def loop_cuts(data: ReportData, found: Analyses) -> Figure | None:
             "zero": True,
             "units": {key: f"change of: {label}" for key, label in OUTCOME_NAMES.items()},
         },
-        python=_run_python(data, "found = ps.loop(run)\nprint(found.cuts)\nprint(found.debt)"),
+        python=run_python(data.directory, "found = ps.loop(run)\nprint(found.cuts)\nprint(found.debt)"),
     )
 
 
@@ -307,7 +307,7 @@ def payoff(data: ReportData, found: Analyses) -> Figure | None:
             "zero": True,
             "level": "95% of the mean",
         },
-        python=_run_python(data, "found = ps.payoff(run)\nprint(found.totals)\nprint(found.survivors)"),
+        python=run_python(data.directory, "found = ps.payoff(run)\nprint(found.totals)\nprint(found.survivors)"),
         note=(
             "Without crises: no black swan arrives, and a default costs nobody else anything; same random numbers. "
             "Surplus and added output overlap: do not add them. Rates of added output are assumptions with wide "
@@ -346,7 +346,3 @@ def _payoff_sentence(study: Any, group: str, members: list[tuple[str, Any]]) -> 
 
 def _records(frame: Any) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _run_python(data: ReportData, body: str) -> str:
-    return f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n{body}\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import PenstockError
 from penstock.report.numbers import percent, plain
 from penstock.report.source import LAYER_NAMES, ReportData
-from penstock.report.spec import Column, Facet, Figure
+from penstock.report.spec import Column, Facet, Figure, run_python
 from penstock.world import World
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ def token_waterfall(data: ReportData) -> Figure | None:
         findings=findings,
         facets=(Facet("model", "Model", tuple((name, label) for name, label in MODELS if name in found)),),
         options={"category": "part", "layer": "layer", "low": "p05", "value": "estimate", "high": "p95", "zero": True},
-        python=(
-            f"import penstock as ps\n\nrun = ps.open_run({data.directory!r})\n"
-            f'print(ps.token_price(run.world, "{next(iter(found))}").parts)\n'
-        ),
+        python=run_python(data.directory, f'print(ps.token_price(run.world, "{next(iter(found))}").parts)\n'),
         note=(
             "At the as-of date of the world, not along a path. The central values add up to the price; ranges move "
             "each input alone. What the lab has left pays its research, often less than it spends. Other models, sites "

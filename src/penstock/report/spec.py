@@ -158,6 +158,11 @@ def scenario_facet(scenarios: Sequence[str]) -> Facet:
     return Facet("scenario", "Scenario", tuple((name, name.replace("_", " ")) for name in scenarios))
 
 
+def run_python(directory: str, body: str) -> str:
+    """Python that gives a figure's numbers from the run in a directory."""
+    return f"import penstock as ps\n\nrun = ps.open_run({directory!r})\n{body.rstrip()}\n"
+
+
 def world_python(directory: str, body: str) -> str:
     """Python that gives a figure's numbers anew from the world of the run in a directory."""
     return f"import penstock as ps\n\nworld = ps.open_run({directory!r}).world\n{body}\n"
