@@ -89,8 +89,10 @@ class PathTables:
 
 
 def usd(amount_usd_bn: float) -> str:
-    """Nominal dollars with two to three digits that matter: `$1.2bn`, `$340m`, `$9.5m`, `$0.95m`, `$12,000`."""
+    """Nominal dollars with two to three digits that matter: `$66.5tn`, `$1.2bn`, `$340m`, `$0.95m`, `$12,000`."""
     size = abs(amount_usd_bn)
+    if size >= 999.5:
+        return f"${amount_usd_bn / 1e3:,.{2 if size < 9995 else 1}f}tn"
     if size >= 99.95:
         return f"${amount_usd_bn:,.0f}bn"
     if size >= 0.9995:

@@ -200,8 +200,8 @@ def _world_routes(api: FastAPI, place: Place, workshop: Workshop) -> None:
 
     @api.get("/api/knobs", tags=["scenarios"])
     def knobs() -> dict[str, Any]:
-        """Every knob of the scenario language."""
-        return dict(world_pages.knob_list())
+        """Every knob of the scenario language, with who entered its default and the source of its range."""
+        return dict(world_pages.knob_list(place.load_world(), place.entered()))
 
     @api.post("/api/scenarios/text", tags=["scenarios"])
     def scenario_text(edits: Edits) -> dict[str, Any]:

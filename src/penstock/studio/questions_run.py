@@ -240,6 +240,7 @@ ON_RECORD: dict[str, tuple[str, ...]] = {
 
 def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     """What a run says of one company: how often it defaults or needs a rescue, its bands, and what is on record."""
+    from penstock.analysis.money_ties import RANGE
     from penstock.report.numbers import probability_text, wilson_interval
     from penstock.world.on_record import on_record
 
@@ -266,6 +267,10 @@ def company(place: Place, arguments: dict[str, Any], tell: Tell) -> Any:
     from penstock.report.notice import notice
 
     record = on_record(run.world, company_id, tuple(sum(ON_RECORD.values(), ())))
+    ends = [RANGE[str(grade)] for grade in record["grade"]]
+    record = record.assign(
+        low=record["value"] * [least for least, _ in ends], high=record["value"] * [most for _, most in ends]
+    )
     return json_value(
         {
             "company_id": company_id,

@@ -18,7 +18,7 @@ OPENING = "the opening"
 
 
 def changes_of(plan: Scenario, world: World) -> list[dict[str, Any]]:
-    """Rows of what it changes: scenario, what, apply, from, why, grade, basis, by."""
+    """Rows of what it changes: scenario, what, apply, from, until, over, why, grade, basis, by."""
     ours = plan.name in library() and load_scenario(plan.name, world).hash == plan.hash
     by = f"{CONTRIBUTORS}, scenario library" if ours else "you, in a scenario of your own"
     return [{"scenario": plan.name, "by": by, **row} for row in _rows(plan)]
@@ -29,7 +29,8 @@ def _rows(plan: Scenario) -> Iterator[dict[str, Any]]:
     for change in plan.changes:
         knob = known.get(change.what) or known.get(change.what.rsplit(".", 1)[0])
         grade, basis = (knob.grade, knob.basis) if knob else ("F", "")
-        yield _row(change.what, change.apply, change.start, change.why, grade, basis)
+        row = _row(change.what, change.apply, change.start, change.why, grade, basis)
+        yield row | {"until": change.until, "over": change.over}
     for placed in plan.events:
         event = placed.event
         yield _row(f"{event.kind} at {event.target}", f"{event.size:g}", event.start, event.why)
@@ -52,4 +53,13 @@ def _rows(plan: Scenario) -> Iterator[dict[str, Any]]:
 
 
 def _row(what: str, apply: str, start: str, why: str, grade: str = "F", basis: str = "") -> dict[str, Any]:
-    return {"what": what, "apply": apply, "from": start, "why": why, "grade": grade, "basis": basis}
+    return {
+        "what": what,
+        "apply": apply,
+        "from": start,
+        "until": "",
+        "over": 0,
+        "why": why,
+        "grade": grade,
+        "basis": basis,
+    }

@@ -8,6 +8,7 @@ from penstock.errors import UsageError
 from penstock.report.source import GRADE_NAMES, LAYER_NAMES
 from penstock.report.values import json_value
 from penstock.studio.notices import world_notice
+from penstock.world.entered import CONTRIBUTORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,17 +264,38 @@ def scenario_list(world: World) -> Any:
                 "evidence": plan.evidence,
                 "summary": plan.summary(),
                 "text": plan.to_toml(),
-                "changes": [{"what": c.what, "apply": c.apply, "from": c.start, "why": c.why} for c in plan.changes],
+                "changes": plan.tables().get("change", []),
             }
         )
     return json_value({"scenarios": rows})
 
 
-def knob_list() -> Any:
-    """Every knob with meaning, unit, range, grade, the step that uses it and its basis."""
-    from penstock.scenarios.knobs import knobs
+def knob_list(world: World, entered: Entered) -> Any:
+    """Every knob with meaning, unit, range, grade and basis, the source of its range, and who entered its default.
 
-    return json_value({"knobs": [vars(knob) | {"room": knob.room} for knob in knobs().values()]})
+    `first_quarter`: the first in which a change may act. `entities`: what may follow its name; `layers`: of whose
+    companies the id may.
+    """
+    from penstock.engine.ensemble import quarter_names
+    from penstock.scenarios.knobs import ENTITY_LAYERS, SEGMENTS, knobs
+
+    parameters = {row["name"]: row for row in world.table("parameters").to_dict("records")}
+    rows = []
+    for knob in knobs().values():
+        behind = parameters.get(knob.parameter)
+        by = entered.told("parameters", behind) if behind else f"{CONTRIBUTORS}, table of knobs: assumed"
+        rows.append(
+            vars(knob)
+            | {
+                "room": knob.room,
+                "multiplies": knob.multiplies,
+                "entities": SEGMENTS if knob.entity == "segment" else (),
+                "layers": ENTITY_LAYERS.get(knob.entity, ()),
+                "source_id": behind["source_id"] if behind else "",
+                "entered_by": by,
+            }
+        )
+    return json_value({"knobs": rows, "first_quarter": quarter_names(world.as_of, 1)[0]})
 
 
 def scenario_text(world: World, edits: dict[str, Any]) -> Any:

@@ -41,7 +41,10 @@ def on_record(world: World, company_id: str, metrics: tuple[str, ...], years: in
         >= 4
         for row in frame.itertuples()
     ]
-    return frame[[not within for within in covered]].reset_index(drop=True)
+    # of nothing on record the columns stay: an empty list would choose none
+    return frame.loc[pd.Series([not within for within in covered], index=frame.index, dtype=bool)].reset_index(
+        drop=True
+    )
 
 
 def _record(metric: str, period: str, end: str, row: dict[object, object] | dict[str, object]) -> tuple[object, ...]:

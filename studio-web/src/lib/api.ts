@@ -13,6 +13,12 @@ export interface Job {
   error: string;
 }
 
+export const GONE = "The server does not answer. Is `penstock studio` still running? When it runs again, open the address that it prints.";
+
+function gone(): never {
+  throw new Error(GONE);
+}
+
 const held = new Map<string, Promise<any>>();
 let open = 0;
 
@@ -23,7 +29,7 @@ function asked(address: string, options?: RequestInit): Promise<any> {
     document.documentElement.toggleAttribute("data-waiting", open > 0);
   };
   mark(1);
-  return fetch(address, options).then(answer).finally(() => mark(-1));
+  return fetch(address, options).catch(gone).then(answer).finally(() => mark(-1));
 }
 
 async function answer(response: Response): Promise<any> {
@@ -75,7 +81,7 @@ export function follow(id: string, tell: (job: Job) => void): Promise<any> {
     };
     events.onerror = () => {
       events.close();
-      reject(new Error("The server does not answer. Is `penstock studio` still running?"));
+      reject(new Error(GONE));
     };
   });
 }

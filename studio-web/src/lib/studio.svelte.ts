@@ -46,11 +46,14 @@ export async function refreshRuns(): Promise<void> {
 
 export const finished = (): any[] => shared.runs.filter((run) => run.state === "finished");
 
-// The run in view: the one in the address, else the latest that is finished.
+// A workspace may hold runs of several worlds; a page shows one.
+export const elsewhere = (run: any): boolean => Boolean(run && shared.status && run.world !== shared.status.world);
+
+// The run in view: the one in the address, else the latest of the world that is shown.
 export function currentRun(): string {
   const asked = route.params.run;
   if (asked) return asked;
-  return finished()[0]?.run ?? "";
+  return (shared.status && finished().find((run) => !elsewhere(run))?.run) || "";
 }
 
 let lastSaid = 0;
@@ -64,6 +67,7 @@ function keepJob(job: Job): void {
     if (job.state === "running") say(`${job.title}: ${10 * tenth}% done`);
   }
   if (job.state === "done") say(`${job.title}: done`);
+  if (job.state === "cancelled") say(`${job.title}: cancelled`);
 }
 
 export function watch(job: Job): Promise<any> {
@@ -91,7 +95,7 @@ export async function reattach(): Promise<void> {
 export interface Edit {
   table: "change" | "event" | "tie" | "remove" | "company" | "figure" | "switch";
   label: string;
-  entry: Record<string, any>;
+  entry: any; // one table of a file; of a knob over time, one a step
 }
 
 function stored(): Edit[] {
@@ -159,7 +163,7 @@ export function trayTables(edits: Edit[]): Record<string, any> {
   const tables: Record<string, any> = {};
   for (const edit of edits) {
     if (edit.table === "switch") tables.switch = { ...tables.switch, ...edit.entry };
-    else tables[edit.table] = [...(tables[edit.table] ?? []), edit.entry];
+    else tables[edit.table] = [...(tables[edit.table] ?? []), ...[edit.entry].flat()];
   }
   return tables;
 }

@@ -59,7 +59,7 @@ export function csv(rows: Record<string, unknown>[], columns: string[]): string 
 
 // Sentences of the command line name the unit after the number.
 export const inDollars = (text: string): string =>
-  text.replace(/(\d[\d.,]*) usd_bn/g, "$$$1bn").replace(/\((\d[\d.,]*) to (\d[\d.,]*)\)/g, "($$$1bn to $$$2bn)");
+  text.replace(/(\d[\d.,]*) usd_bn/g, (_, amount) => money(Number(amount.replaceAll(",", "")))).replace(/\((\d[\d.,]*) to (\d[\d.,]*)\)/g, (_, low, high) => `(${[low, high].map((amount) => money(Number(amount.replaceAll(",", "")))).join(" to ")})`);
 
 // `kind:payer>payee`, as the ledger names what no contract stands behind, in words.
 export const tieWords = (text: string, names: Record<string, string>): string =>
@@ -69,7 +69,7 @@ export const isNumber = (text: string): boolean => /^[\u2212$<+-]*(USD |EUR |[A-
 
 // The numbers of a sentence, each with its unit, apart from the words between. Years, quarters, names with digits in them
 // and "9 of 10", which tells what a range holds, are words.
-const NUMBER = /(?<![\w.$\u2013-])[\u2212+]?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212-]\d+)?(?:\u2013\$?\d+(?:,\d{3})*(?:\.\d+)?)?(?:%|(?:bn|tn|m)\b)?(?: of \d+(?:,\d{3})*\b| in 100\b)?(?: (?:GW|MW|TWh|quadrillion|million|companies)\b)?(?![\w%])/g;
+const NUMBER = /(?<![\w.$\u2013-])[\u2212+]?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212-]\d+)?(?:\u2013\$?\d+(?:,\d{3})*(?:\.\d+)?)?(?:%|(?:bn|tn|m)\b)?(?: of \d+(?:,\d{3})*\b| in 100\b)?(?: (?:GW|MW|TWh|quadrillion|million|companies|company)\b)?(?![\w%])/g;
 const WORD = /^(?:(?:19|20)\d\d(?:\u2013(?:19|20)\d\d)?|[89] of 10)$/;
 
 export function numbersIn(text: string): { text: string; number: boolean }[] {

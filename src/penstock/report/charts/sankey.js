@@ -16,6 +16,9 @@ export function sankeyHeight(width) {
   return (width < NARROW ? 560 : 520) + ARC_ROOM;
 }
 
+// Names beside the first column stand at the tops of its nodes, clear of what follows at half height.
+const FIRST_LABEL = { position: [21, 2] };
+
 // Columns stand close in a narrow chart: names start at the tops of their nodes, which are seldom level, and that
 // of the last column but one stands beneath, clear of the names at the right.
 function narrowLabel(depth, columns) {
@@ -63,7 +66,7 @@ export function sankeyOption(view) {
           .map(([name, layer, rank]) => ({
             name,
             depth: ranks.indexOf(rank),
-            label: narrow ? narrowLabel(ranks.indexOf(rank), ranks.length) : {},
+            label: narrow ? narrowLabel(ranks.indexOf(rank), ranks.length) : rank === ranks[0] ? FIRST_LABEL : {},
             itemStyle: {
               color: layerColour(layer, colours),
               borderColor: layerOutline(layer, colours),
