@@ -240,6 +240,20 @@ def test_a_server_that_is_gone_and_a_run_that_is_cancelled_are_told(browser: Any
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
+@pytest.mark.browser
+def test_a_company_of_ones_own_says_whose_its_figures_are_and_waits_for_nothing(tab: Opened, small_run: str) -> None:
+    company = {"id": "acme", "name": "Acme", "layer": "platform", "roles": "neocloud", "opening": {"revenue": 5}}
+    edits = quote(json.dumps([{"table": "company", "label": "new company Acme", "entry": company}]))
+    page = tab.go(f"network?company=acme&edits={edits}", small_run)
+    assert "No run in view knows it" in tab.text()
+    (row,) = page.get_by_role("region", name="figures-acme").locator("tbody tr").all()
+    assert "you" in row.inner_text() and "data" not in row.inner_text()
+    page = tab.go("network?company=oracle", small_run)
+    change = page.get_by_role("region", name="figures-oracle").get_by_role("button", name="Change: revenue", exact=True)
+    assert change.count() == 1, "what is done to a row is named with the row"
+    assert tab.problems == []
+
+
 def test_of_a_company_without_a_record_the_columns_stay() -> None:
     found = on_record(ps.load_world(), "bond_market", ("revenue",))
     assert len(found) == 0 and {"value", "grade", "end"} <= set(found.columns)
