@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from penstock.analysis.firm_network import network_of
 from penstock.cli.main import main
+from penstock.errors import UsageError
+from penstock.world import load_world
 
 TIES = "debtor,creditor,amount\na,b,0.5\na,c,0.5\nb,a,0.5\nb,c,0.5\nc,a,0.5\nc,b,0.5\n"
 BALANCES = "id,external_assets,external_liabilities\na,0.5,1.5\nb,0.625,0.5\nc,0.75,0.5\n"
@@ -88,6 +91,30 @@ def test_a_tie_is_removed_and_no_shock_loses_nothing(folder: Path, capsys: pytes
     for method in ("debtrank", "en", "neva-merton"):
         calm = result(capsys, "contagion", "cycle.csv", "sheets.csv", "--method", method)
         assert column(calm, "loss") == [0.0, 0.0, 0.0]
+
+
+def test_a_junior_tie_that_is_removed_takes_nothing_from_those_before_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was owed to c is owed outside, still after b: 3 are left for b, who is owed 3."""
+    Path("ranked.csv").write_text("debtor,creditor,amount,seniority\na,b,3,0\na,c,3,1\n", encoding="utf-8")
+    Path("rich.csv").write_text("id,external_assets,external_liabilities\na,6,0\nb,1,0\nc,1,0\n", encoding="utf-8")
+    Path("shock.csv").write_text("id,loss\na,3\n", encoding="utf-8")
+    asked = ("contagion", "ranked.csv", "rich.csv", "--method", "en", "--shock", "shock.csv", "--remove")
+    found = result(capsys, *asked, "a>c")
+    assert column(found, "company_id") == ["a", "b", "c"]
+    assert column(found, "loss") == pytest.approx([0, 0, 3])
+    assert column(found, "loss_without") == pytest.approx([0, 0, 0])
+    # without the senior tie the junior one is paid no more than before
+    assert column(result(capsys, *asked, "a>b"), "loss_without") == pytest.approx([0, 0, 3])
+
+
+def test_a_pair_of_firms_with_several_ties_names_none(capsys: pytest.CaptureFixture[str]) -> None:
+    network = network_of(load_world())
+    several = network.ties.groupby(["debtor", "creditor"])["tie_id"].nunique()
+    debtor, creditor = several[several > 1].index[0]
+    with pytest.raises(UsageError, match=r"--remove: found '.*>.*', which names [2-9]; expected one of"):
+        network.find_tie(f"{network.firms[debtor]}>{network.firms[creditor]}")
 
 
 def test_guarantees_stakes_and_collateral_from_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,12 @@ class Outcome:
     rounds: int
     converged: bool
 
+    def of_first(self, count: int) -> Outcome:
+        """The same of the first firms alone."""
+        extra = {name: values[:count] for name, values in self.extra.items()}
+        before, equity, loss = self.before[:count], self.equity[:count], self.loss[:count]
+        return Outcome(before, equity, loss, self.failed[:count], extra, self.rounds, self.converged)
+
 
 @dataclass(frozen=True)
 class Contagion:
@@ -130,7 +136,9 @@ def contagion(
     other, tie = None, ""
     if remove is not None:
         tie = network.find_tie(remove)
-        other = outcome_of(network.without(tie), hit, method, **options)
+        left = network.without(tie)
+        beside = np.append(hit, np.zeros(left.size - network.size))
+        other = outcome_of(left, beside, method, **options).of_first(network.size)
     return _result(network, hit, method, found, other, tie)
 
 

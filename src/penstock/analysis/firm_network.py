@@ -37,6 +37,7 @@ SMALLEST_TIE_USD_BN = 1e-6
 """Smaller amounts (a thousand dollars) are no ties."""
 
 DEBT, RECEIVABLE, STAKE, CONTRACT = "debt", "receivable", "stake", "contract"
+OUTSIDE = "outside"
 OWED = (DEBT, RECEIVABLE)
 """Kinds that are money owed now, which clearing pays."""
 
@@ -82,13 +83,30 @@ class FirmNetwork:
     def without(self, tie_id: str) -> FirmNetwork:
         """The network without the ties of this name: what they carried is paid, or never was agreed."""
         gone = self.ties["tie_id"] == tie_id
-        ties = self.ties[~gone].reset_index(drop=True)
         assets, liabilities = self.external_assets.copy(), self.external_liabilities.copy()
         owed = self.ties[gone & self.ties["kind"].isin(OWED)]
         # equity stays: the creditor has the money, and the debtor owes it outside
         np.add.at(assets, owed["creditor"].to_numpy(np.int64), owed["amount"].to_numpy(float))
+        if (owed["seniority"] != 0).any():
+            return self._owed_outside(gone, assets)
+        ties = self.ties[~gone].reset_index(drop=True)
         np.add.at(liabilities, owed["debtor"].to_numpy(np.int64), owed["amount"].to_numpy(float))
         return replace(self, ties=ties, external_assets=assets, external_liabilities=liabilities)
+
+    def _owed_outside(self, gone: Any, assets: Floats) -> FirmNetwork:
+        """The same where what is owed has a rank of its own, which external liabilities have not.
+
+        A last firm stands for those outside: it has nothing, and gets what the debtors of these ties pay.
+        """
+        volatility = None if self.volatility is None else np.append(self.volatility, 0.0)
+        return replace(
+            self,
+            firms=(*self.firms, OUTSIDE),
+            external_assets=np.append(assets, 0.0),
+            external_liabilities=np.append(self.external_liabilities, 0.0),
+            volatility=volatility,
+            ties=self.ties.assign(creditor=self.ties["creditor"].where(~gone, self.size)),
+        )
 
     def find_tie(self, text: str) -> str:
         """The tie that a text names: its id, or `debtor>creditor`. Raises UsageError."""
@@ -97,11 +115,11 @@ class FirmNetwork:
         ids = list(dict.fromkeys(str(tie) for tie in self.ties["tie_id"]))
         if text in ids:
             return text
-        pairs = {
-            f"{self.firms[d]}>{self.firms[c]}": str(i)
+        pairs = [
+            (f"{self.firms[d]}>{self.firms[c]}", str(i))
             for d, c, i in zip(self.ties["debtor"], self.ties["creditor"], self.ties["tie_id"], strict=True)
-        }
-        found = [i for pair, i in pairs.items() if pair == text]
+        ]
+        found = [i for pair, i in pairs if pair == text]
         partly = list(dict.fromkeys(found or [i for i in ids if text and text in i]))
         if len(partly) == 1:
             return partly[0]
@@ -109,7 +127,7 @@ class FirmNetwork:
             raise UsageError(
                 f"--remove: found {text!r}, which names {len(partly)}; expected one of {', '.join(partly[:12])}"
             )
-        near = nearest_name(text, [*ids, *pairs])
+        near = nearest_name(text, [*ids, *(pair for pair, _ in pairs)])
         hint = f"; nearest {near}" if near else ""
         raise UsageError(f"--remove: found {text!r}; expected a tie of this network or DEBTOR>CREDITOR{hint}")
 
