@@ -240,8 +240,7 @@ class _Striking:
             struck = np.maximum(struck - site.gw(np.array([event.first - 1.0])), 0.0)
         gone = self.dark_gw if event.kind == "outage" else self.late_gw
         gone[when, site.owner, 0] += event.size * struck[when]
-        # an event after the last quarter of the run is no mistake
-        return bool((struck[when] > 0.0).any()) or event.first >= self.program.quarters
+        return bool((struck[when] > 0.0).any())
 
     def result(self) -> Events:
         layout, facts = self.layout, self.facts
