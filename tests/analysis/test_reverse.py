@@ -201,7 +201,7 @@ FORMS = "expected defaults>=N, loss_usd_bn>=X or fails=COMPANY (> serves as well
     [
         ("", f"target: found ''; {FORMS}"),
         ("default>=5", f"target: found 'default>=5'; {FORMS}; nearest defaults>=5"),
-        ("loss>=5", f"target: found 'loss>=5'; {FORMS}"),
+        ("loss>=5", f"target: found 'loss>=5'; {FORMS}; nearest loss_usd_bn>=5"),
         ("defaults", f"target: found 'defaults'; {FORMS}; nearest defaults>=5"),
         ("defaults=5", "target: found 'defaults=5'; expected defaults>= or defaults>; nearest defaults>=5"),
         ("defaults<=5", "target: found 'defaults<=5'; expected defaults>= or defaults>; nearest defaults>=5"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from penstock.layers import platform
+from penstock.layers.platform.quarter import CHOKE_PRICE
 from single_path import number, one, properties
 
 
@@ -37,9 +38,27 @@ def test_hurdle_price_rises_with_cost_rate_and_idleness(
 def test_the_clearing_price_clears(value: float, hurdle: float, use: float, stock: float, elasticity: float) -> None:
     price = platform.clearing_price(one(value), one(hurdle), one(use), one(stock), one(elasticity), one(0.0))
     wanted = platform.wanted_compute(one(value), one(hurdle), price, one(elasticity))
-    assert wanted[0] == pytest.approx(use * stock, rel=1e-9)
     fuller = platform.clearing_price(one(2.0 * value), one(hurdle), one(use), one(stock), one(elasticity), one(0.0))
-    assert fuller[0] > price[0]
+    choke = CHOKE_PRICE * hurdle
+    if price[0] == choke:
+        # the rent that ends demand: more is wanted than there is, and no more is offered for it
+        assert wanted[0] >= use * stock * (1.0 - 1e-9)
+        assert fuller[0] == choke
+    else:
+        assert wanted[0] == pytest.approx(use * stock, rel=1e-9)
+        assert price[0] < fuller[0] <= choke
+
+
+@properties
+@given(number(1.0, 900.0), number(0.3, 4.0), number(0.4, 2.5), number(1.0, 200.0))
+def test_no_rent_is_above_the_choke_price_but_what_it_costs_to_run(
+    value: float, hurdle: float, elasticity: float, short: float
+) -> None:
+    stock = value / (short * platform.HOURS * hurdle)
+    price = platform.clearing_price(one(value), one(hurdle), one(1.0), one(stock), one(elasticity), one(0.0))
+    assert price[0] == pytest.approx(min(hurdle * short ** (1.0 / elasticity), CHOKE_PRICE * hurdle))
+    dear = 1.5 * CHOKE_PRICE * hurdle
+    assert platform.clearing_price(one(value), one(hurdle), one(1.0), one(stock), one(elasticity), one(dear)) == dear
 
 
 @properties

@@ -11,6 +11,13 @@ Array = np.ndarray
 
 HOURS = 8.76
 """Thousand hours of a year: million H100e x usd per hour x 8.76 = usd_bn per year."""
+CHOKE_PRICE = 20.0
+"""Rent over the full cost of compute above which nobody rents (assumption, 10 to 50).
+
+Demand of constant elasticity below one has no price that ends it: where chips are short it would let users pay more
+than they earn. At about 1.4 usd for an H100e-hour of 2025 this is 29 usd, several times the rents of the shortage of
+2023.
+"""
 
 
 def annuity(rate: Array, decline: Array, life_years: Array) -> Array:
@@ -50,9 +57,13 @@ def price_of_capacity(cost: Array, yearly: Array, utilisation: Array, running: A
 def clearing_price(
     value: Array, hurdle: Array, utilisation: Array, stock: Array, elasticity: Array, floor: Array
 ) -> Array:
-    """Rent that fills the installed stock to the target utilisation, not below variable cost."""
+    """Rent that fills the installed stock to the target utilisation, not below variable cost.
+
+    Nor above the `CHOKE_PRICE`: then not all that is wanted is served, whatever is offered.
+    """
     tightness = value / (HOURS * hurdle * utilisation * np.maximum(stock, 1e-9))
-    return np.maximum(hurdle * tightness ** (1.0 / elasticity), floor)
+    rent = np.minimum(hurdle * tightness ** (1.0 / elasticity), CHOKE_PRICE * hurdle)
+    return np.maximum(rent, floor)
 
 
 def adjust_price(price: Array, clearing: Array, speed: Array) -> Array:
