@@ -143,7 +143,8 @@ def test_a_lab_that_cannot_pay_takes_its_clouds_and_their_suppliers_along() -> N
     # one tie away: the clouds that built for it; two ties away: those who sold these their chips
     # (chips that stand free are let to others within some quarters: docs/decisions/0022, 0030)
     lost = expected("lab_cannot_pay", "coreweave")[3:]
-    assert lost.max() < -0.02 and lost.mean() < -0.04
+    # (in the weakest quarter -1.9 %, -2.1 % before rents ended at the choke price: docs/decisions/0049)
+    assert lost.max() < -0.01 and lost.mean() < -0.04
     assert firm("lab_cannot_pay", "oracle", "capex_usd_bn")[3] < -0.3
     assert firm("lab_cannot_pay", "nvidia")[3:6].max() < -0.03
     assert firm("lab_cannot_pay", "nvidia")[4] < firm("lab_cannot_pay", "tsmc")[4] < 0.0
