@@ -23,7 +23,7 @@ RANK = {
     "studio": 8,
     "cli": 9,
 }
-SHARED = {"arrays", "bounds", "errors", "machine", "version"}
+SHARED = {"arrays", "bounds", "errors", "kept_files", "machine", "version"}
 FRONT_DOOR = {"__init__.py", "__main__.py"}
 
 

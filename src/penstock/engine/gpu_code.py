@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from penstock.engine.device import ENTRY, PAIR, ROW
-from penstock.engine.storage import drop_oldest, write_bytes
+from penstock.engine.storage import write_bytes
 from penstock.engine.threads import Target, thread_of_pairs, thread_of_path
 from penstock.errors import ModelError, OutputError, UsageError
+from penstock.kept_files import drop_oldest
 from penstock.passes.said import said_by
 from penstock.passes.stored import places
 

@@ -180,13 +180,6 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def drop_oldest(place: Path, pattern: str, most: int) -> None:
-    """Keep so many files of a folder that fit a pattern, those that were used last."""
-    files = sorted(place.glob(pattern), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files[most:]:
-        file.unlink(missing_ok=True)
-
-
 def remove_parts(directory: Path) -> None:
     """Remove what a killed process had half-written."""
     for part in directory.rglob(f".*{PART}"):

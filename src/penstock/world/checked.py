@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from penstock.kept_files import drop_oldest
 from penstock.world.checking import find_defects
 from penstock.world.defects import Defect
 from penstock.world.reading import RawWorld
@@ -39,7 +40,7 @@ def defects_of(world: RawWorld) -> list[Defect]:
         with suppress(OSError):
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(name, encoding="ascii")
-            _drop_oldest(mark.parent)
+            drop_oldest(mark.parent, f"*{ENDING}", MOST_MARKS)
     return defects
 
 
@@ -69,9 +70,3 @@ def _says(mark: Path, name: str) -> bool:
         return mark.read_bytes() == name.encode()
     except OSError:
         return False
-
-
-def _drop_oldest(place: Path) -> None:
-    kept = sorted(place.glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in kept[MOST_MARKS:]:
-        file.unlink(missing_ok=True)

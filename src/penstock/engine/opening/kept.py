@@ -28,8 +28,9 @@ import pandas as pd
 from penstock.engine.opening.assemble import open_world, refuse_stale_figures
 from penstock.engine.opening.state import Opening
 from penstock.engine.rules import rules_of
-from penstock.engine.storage import drop_oldest, write_atomically
+from penstock.engine.storage import write_atomically
 from penstock.errors import OutputError
+from penstock.kept_files import drop_oldest
 
 if TYPE_CHECKING:
     from penstock.world.model import World

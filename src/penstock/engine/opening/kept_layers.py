@@ -17,8 +17,9 @@ import numpy as np
 from penstock.engine.opening import kept
 from penstock.engine.opening.layer_numbers import LayerNumbers, layer_numbers
 from penstock.engine.opening.state import Opening
-from penstock.engine.storage import drop_oldest, write_atomically
+from penstock.engine.storage import write_atomically
 from penstock.errors import OutputError
+from penstock.kept_files import drop_oldest
 from penstock.layers.energy import Supply
 
 if TYPE_CHECKING:

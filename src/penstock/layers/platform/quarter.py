@@ -15,8 +15,8 @@ CHOKE_PRICE = 20.0
 """Rent over the full cost of compute above which nobody rents (assumption, 10 to 50).
 
 Demand of constant elasticity below one has no price that ends it: where chips are short it would let users pay more
-than they earn. At about 1.4 usd for an H100e-hour of 2025 this is 29 usd, several times the rents of the shortage of
-2023.
+than they earn. At about 1.4 usd for an H100e-hour of 2025 this is 29 usd, some three times what H100 rented for in
+June 2023, 8 to 12 usd (series h100_rental_usd_per_hour).
 """
 
 
