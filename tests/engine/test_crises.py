@@ -72,9 +72,9 @@ def change(crisis: str, of: Callable[[Recorder], Array]) -> Array:
     return relative[BEGINS[crisis] :]
 
 
-def expected(crisis: str, name: str, measure: str = "revenue_usd_bn") -> Array:
-    """Relative change of a firm's mean over 128 paths: a loss that few paths bear whole moves no median."""
-    before, after = (firm_of(run(one, 128), name, measure).mean(axis=1) for one in ("baseline", crisis))
+def expected(crisis: str, name: str, measure: str = "revenue_usd_bn", paths: int = 128) -> Array:
+    """Relative change of a firm's mean over paths: a loss that few paths bear whole moves no median."""
+    before, after = (firm_of(run(one, paths), name, measure).mean(axis=1) for one in ("baseline", crisis))
     return np.asarray(after / before - 1.0)[BEGINS[crisis] :]
 
 
@@ -142,9 +142,9 @@ def test_a_lab_that_cannot_pay_takes_its_clouds_and_their_suppliers_along() -> N
     assert failed[4].mean() > 0.9 > 0.5 > firm_of(run("baseline"), "openai", "failed")[4].mean()
     # one tie away: the clouds that built for it; two ties away: those who sold these their chips
     # (chips that stand free are let to others within some quarters: docs/decisions/0022, 0030)
-    lost = expected("lab_cannot_pay", "coreweave")[3:]
-    # (in the weakest quarter -1.9 %, -2.1 % before rents ended at the choke price: docs/decisions/0049)
-    assert lost.max() < -0.01 and lost.mean() < -0.04
+    # (the weakest quarter is -3.1 % with a standard error of 0.25; of 128 paths that was 0.95)
+    lost = expected("lab_cannot_pay", "coreweave", paths=1024)[3:]
+    assert lost.max() < -0.02 and lost.mean() < -0.04
     assert firm("lab_cannot_pay", "oracle", "capex_usd_bn")[3] < -0.3
     assert firm("lab_cannot_pay", "nvidia")[3:6].max() < -0.03
     assert firm("lab_cannot_pay", "nvidia")[4] < firm("lab_cannot_pay", "tsmc")[4] < 0.0
